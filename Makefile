@@ -1,0 +1,33 @@
+# The few commands one needs. `make demo` and `make test` do all the set-up themselves, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint
+
+help:
+	@echo "make setup   make .venv with the template's needs, nsml-local and the tools of development"
+	@echo "make demo    train on made-up photographs, submit a checkpoint, print score and leaderboard"
+	@echo "make test    check the style and the types, and pass all tests"
+
+setup: $(READY)
+
+$(READY): setup.py requirements-dev.txt nsml-local/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; name a newer one with PYTHON=..." >&2; exit 2; }
+	@echo "Setting up $(VENV): about 2 GB, one to three minutes, only this once"
+	@$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet -r requirements-dev.txt -e './nsml-local[images]' .
+	@rm -rf build *.egg-info
+	@touch $(READY)
+
+demo: $(READY)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tools/demo.sh
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup

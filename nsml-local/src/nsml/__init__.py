@@ -1,0 +1,73 @@
+"""NSML on one's own machine: the library that a competitor's program imports.
+
+`bind`, `save`, `load`, `infer`, `paused`, `report`, `copy` and the constants `DATASET_PATH`, `DATASET_NAME`, `HAS_DATASET`
+(older name `IS_DATASET`), `IS_ON_NSML`, `GPU_NUM`, `SESSION_NAME` and `NSML_NFS_OUTPUT` keep the platform's public contract.
+
+Everything is imported at first use, so that `import nsml` costs next to nothing and needs nothing outside the standard library.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .constants import (
+        DATASET_NAME,
+        DATASET_PATH,
+        GPU_NUM,
+        HAS_DATASET,
+        IS_DATASET,
+        IS_ON_NSML,
+        NSML_NFS_OUTPUT,
+        SESSION_NAME,
+    )
+    from .errors import NsmlError
+    from .session.copying import copy
+    from .session.hooks import bind, infer, load, save
+    from .session.pausing import paused
+    from .session.reporting import report
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DATASET_NAME",
+    "DATASET_PATH",
+    "GPU_NUM",
+    "HAS_DATASET",
+    "IS_DATASET",
+    "IS_ON_NSML",
+    "NSML_NFS_OUTPUT",
+    "SESSION_NAME",
+    "NsmlError",
+    "bind",
+    "copy",
+    "infer",
+    "load",
+    "paused",
+    "report",
+    "save",
+]
+
+_MODULES = {
+    "NsmlError": "nsml.errors",
+    "bind": "nsml.session.hooks",
+    "infer": "nsml.session.hooks",
+    "load": "nsml.session.hooks",
+    "save": "nsml.session.hooks",
+    "copy": "nsml.session.copying",
+    "paused": "nsml.session.pausing",
+    "report": "nsml.session.reporting",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'nsml' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(_MODULES.get(name, "nsml.constants")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,83 @@
+"""Times, sizes and tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+
+def ago(moment: float) -> str:
+    """ "3 minutes ago", for seconds since the epoch."""
+    return "just now" if (passed := time.time() - moment) < 1 else f"{duration(passed)} ago"
+
+
+def duration(seconds: float) -> str:
+    """ "45 seconds", "3 minutes", "2 hours", "5 days": the largest unit of which there is at least one."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' * (count != 1)}"
+    return f"{seconds:.0f} second{'s' * (f'{seconds:.0f}' != '1')}"
+
+
+def size(count: float) -> str:
+    """ "1.3 MB", for bytes, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def values(summary: dict[str, Any]) -> str:
+    """ "step=3, val/score=71.3" """
+    return ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in summary.items())
+
+
+def plain(text: str) -> str:
+    """`text` without control characters, which could steer the terminal."""
+    return "".join(
+        " " if c in "\n\t" else c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf")
+    )
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Columns as wide as their widest cell; the last one is cut where the terminal ends (not where the output is no terminal)."""
+    table = [[plain(str(cell)) for cell in row] for row in (headings, *rows)]
+    widths = [max(_width(row[i]) for row in table) for i in range(len(headings))]
+    room = None
+    if os.isatty(1):
+        room = shutil.get_terminal_size().columns
+    for row in table:
+        cells = [_pad(cell, width, i in right) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        click.echo(_cut("  ".join(cells).rstrip(), room))
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Korean letters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    filling = " " * (width - _width(text))
+    return filling + text if right else text + filling
+
+
+def _cut(line: str, room: int | None) -> str:
+    if room is None or _width(line) <= room:
+        return line
+    while _width(line) > room - 1:
+        line = line[:-1]
+    return line + "…"

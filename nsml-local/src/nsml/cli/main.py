@@ -1,0 +1,102 @@
+"""The `nsml` command: its table of commands, imported one by one when they are asked for, and what an error looks like."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from .. import __version__
+from ..errors import NsmlError
+
+_COMMANDS = {
+    "run": "nsml.cli.run",
+    "ps": "nsml.cli.ps",
+    "logs": "nsml.cli.logs",
+    "stop": "nsml.cli.stop",
+    "model": "nsml.cli.model",
+    "submit": "nsml.cli.submit",
+    "dataset": "nsml.cli.dataset",
+    "login": "nsml.cli.user",
+    "whoami": "nsml.cli.user",
+}
+
+
+class _Commands(click.Group):
+    """Commands that are imported at first use, so that each starts as fast as it can, in the order of a day's work."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="nsml")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error (or set NSML_DEBUG=1).")
+def nsml(debug: bool) -> None:
+    """NSML on this machine: run sessions, submit checkpoints, rank them.
+
+    \b
+    A first round:
+      nsml dataset demo                     draw the made-up dataset FUNDUS_DEMO
+      nsml run -d FUNDUS_DEMO               start main.py of this folder as a session
+      nsml logs -f FUNDUS_DEMO/1            follow what it prints
+      nsml submit FUNDUS_DEMO/1 best        score its checkpoint on the hidden labels
+      nsml dataset board FUNDUS_DEMO        the leaderboard
+    """
+    if debug:
+        os.environ["NSML_DEBUG"] = "1"
+
+
+def main() -> None:
+    """The console script. Exit status 0, 1 for what failed, 2 for wrong use, 130 for Ctrl-C."""
+    try:
+        status = nsml.main(standalone_mode=False, prog_name="nsml")
+        # click hands back an int for --help and --version, and what the command returns otherwise.
+        sys.stdout.flush()
+        sys.exit(status if isinstance(status, int) else 0)
+    except BrokenPipeError:
+        # The reader, `head` for instance, has seen enough.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("nsml: stopped", file=sys.stderr)
+        sys.exit(130)
+    except click.ClickException as error:
+        _fail(_one_line(error), error.exit_code)
+    except NsmlError as error:
+        _fail(str(error), error.exit_status)
+    except OSError as error:
+        mend = (
+            "free some space and try again"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            else "mend that and try again"
+        )
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {mend}", 1)
+
+
+def _one_line(error: click.ClickException) -> str:
+    text = " ".join(error.format_message().split())
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{text.rstrip('.')}; see '{error.ctx.command_path} --help'"
+    return text
+
+
+def _fail(message: str, status: int) -> None:
+    if os.environ.get("NSML_DEBUG", "0") not in ("", "0"):
+        traceback.print_exc()
+    print(f"nsml: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)

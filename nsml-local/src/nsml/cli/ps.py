@@ -1,0 +1,79 @@
+"""`nsml ps`: list sessions."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import click
+
+from ..errors import Damaged
+from ..store.home import open_home
+from ..store.metrics import last_summary
+from ..store.sessions import ENDED, Session, list_sessions
+from .arguments import complete_datasets, json_option
+from .display import ago, print_json, print_table, values
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml ps                 the sessions that run
+  nsml ps -a -n 5         the newest five, ended ones too
+  nsml ps -a -d ODIR_FUNDUS -s "first try" -j
+"""
+)
+@click.option("-a", "--all", "everything", is_flag=True, help="Ended sessions too.")
+@click.option("-n", "count", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
+@click.option("-d", "--dataset", shell_complete=complete_datasets, help="Only sessions on this dataset.")
+@click.option("-s", "--search", metavar="TEXT", help="Only sessions whose name, arguments or memo hold this text.")
+@json_option()
+def ps(everything: bool, count: int | None, dataset: str | None, search: str | None, as_json: bool) -> None:
+    """List the sessions that run, newest first (-a: ended ones too)."""
+    home = open_home()
+    rows, broken = [], []
+    for session in list_sessions(home, dataset=dataset):
+        try:
+            row = _row(session)
+        except Damaged as error:
+            broken.append(str(error))
+            continue
+        if not everything and row["status"] in ENDED:
+            continue
+        if search and search.lower() not in f"{row['name']} {row['arguments']} {row['memo']}".lower():
+            continue
+        rows.append(row)
+    rows.sort(key=lambda r: (r["created_at"], r["name"]), reverse=True)
+    rows = rows[:count]
+    for row in rows:
+        row["summary"] = last_summary(row.pop("folder"))
+    for line in broken:
+        click.echo(f"warning: {line}", err=True)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("Name", "Created", "Args", "Status", "Summary", "Description"),
+        [(r["name"], ago(r["created_at"]), r["arguments"], _status(r), values(r["summary"]), r["memo"]) for r in rows],
+    )
+    if not rows and not everything:
+        click.echo("no session runs; 'nsml ps -a' lists the ended ones too", err=True)
+
+
+def _row(session: Session) -> dict[str, Any]:
+    record, state = session.record(), session.state()
+    return {
+        "name": str(session.name),
+        "created_at": record["created_at"],
+        "arguments": shlex.join(map(str, record["arguments"])),
+        "status": str(state.get("status")),
+        "exit_status": state.get("exit_status"),
+        "memo": session.memo(),
+        "folder": session.folder,
+    }
+
+
+def _status(row: dict[str, Any]) -> str:
+    if row["status"] == "Failed" and row["exit_status"] is not None:
+        return f"Failed ({row['exit_status']})"
+    return str(row["status"])

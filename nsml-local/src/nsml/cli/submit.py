@@ -1,0 +1,90 @@
+"""`nsml submit`: score a checkpoint on the hidden labels."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from ..scoring.submit import submit as submit_checkpoint
+from ..store.home import open_home
+from .arguments import complete_checkpoints, session_argument, session_named
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml submit FUNDUS_DEMO/1 best
+  nsml submit -t FUNDUS_DEMO/1 12      try it without the board
+"""
+)
+@session_argument()
+@click.argument("checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints)
+@click.option("-t", "--test", "dry_run", is_flag=True, help="A dry run: show the first ten predictions, score nothing.")
+@click.option("--limit", type=click.FloatRange(min=1), default=3600, show_default=True, metavar="SECONDS",
+              help="How long loading and predicting may take.")  # fmt: skip
+def submit(session: str, checkpoint: str, dry_run: bool, limit: float) -> None:
+    """Predict the hidden test set with a checkpoint, score it, put it on the leaderboard."""
+    home = open_home()
+    found = session_named(home, session)
+    progress = _Progress()
+    try:
+        outcome = submit_checkpoint(home, found, checkpoint, dry_run=dry_run, limit=limit, on_step=progress.show)
+    finally:
+        progress.end_line()
+    for warning in outcome.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if outcome.score is None:
+        for line in outcome.first:
+            click.echo(line)
+        click.echo(f"Dry run, not scored; 'nsml logs {outcome.session}' shows what it printed")
+    else:
+        click.echo(f"Score: {outcome.score:.10f}".rstrip("0").rstrip("."))
+    click.echo("Done")
+
+
+class _Progress:
+    """A line that renews itself on a terminal, a line every ten seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._open = False
+        self._began = self._shown = time.monotonic()
+
+    def show(self, step: dict[str, Any]) -> None:
+        """Show one step of a submit."""
+        if "error" in step:
+            return
+        match step:
+            case {"step": "start"}:
+                self._line("starting the program")
+            case {"step": "infer", "load_seconds": seconds}:
+                self._line(f"load nsml model takes {seconds:.2f} seconds")
+                self._began = time.monotonic()
+            case {"step": "infer", "done": done, "total": total}:
+                self._photographs(done, total)
+            case {"step": "done", "infer_seconds": seconds}:
+                self._line(f".Infer test set takes {seconds:.2f} seconds")
+
+    def _photographs(self, done: int, total: int) -> None:
+        passed = time.monotonic() - self._began
+        rate = done / max(passed, 1e-6)
+        text = f"photograph {done} of {total}, {rate:.1f}/s, {(total - done) / max(rate, 1e-6):.0f} s left"
+        if self._terminal:
+            click.echo(f"\r\x1b[K{text}", nl=False, err=True)
+            self._open = True
+        elif time.monotonic() - self._shown > 10:
+            self._shown = time.monotonic()
+            click.echo(text, err=True)
+
+    def _line(self, text: str) -> None:
+        self.end_line()
+        click.echo(text, err=True)
+
+    def end_line(self) -> None:
+        """Leave the renewed line, if one is open."""
+        if self._open:
+            click.echo(err=True)
+            self._open = False

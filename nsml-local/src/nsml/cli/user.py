@@ -1,0 +1,29 @@
+"""`nsml login` and `nsml whoami`: the user's name. There is no password: everything is on this machine."""
+
+from __future__ import annotations
+
+import click
+
+from ..store.files import write_json
+from ..store.home import open_home
+from ..store.names import check_name
+
+
+@click.command(
+    epilog="""\b
+Example:
+  nsml login team146
+"""
+)
+@click.argument("name")
+def login(name: str) -> None:
+    """Set the user's name that new sessions carry."""
+    home = open_home()
+    write_json(home.path / "user.json", {"name": check_name(name, "NAME")})
+    click.echo(f"Hello {home.user()}")
+
+
+@click.command()
+def whoami() -> None:
+    """Print the user's name."""
+    click.echo(open_home().user())

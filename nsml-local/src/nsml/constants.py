@@ -1,0 +1,63 @@
+"""The constants of the platform, worked out when they are first read.
+
+DATASET_PATH      folder of the dataset as this process may see it: `train/` while training, `test/` (without labels) at submit.
+                  Outside a session it is the dataset named by the environment variable NSML_DATASET, else the made-up
+                  FUNDUS_DEMO where that is registered, else the empty string.
+DATASET_NAME      its name, else the empty string
+HAS_DATASET       whether the platform, or NSML_DATASET, named a dataset (IS_DATASET is the older name). The fallback to
+                  FUNDUS_DEMO does not count, so that a program that has data of its own still turns to them.
+IS_ON_NSML        True in a process that `nsml run` or `nsml submit` started
+GPU_NUM           number of GPUs that this process may use
+SESSION_NAME      USER/DATASET/NUMBER of this session; reading it outside a session opens a foreground session
+NSML_NFS_OUTPUT   a folder of this user that outlives the session
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    DATASET_PATH: str
+    DATASET_NAME: str
+    HAS_DATASET: bool
+    IS_DATASET: bool
+    IS_ON_NSML: bool
+    GPU_NUM: int
+    SESSION_NAME: str
+    NSML_NFS_OUTPUT: str
+
+__all__ = [
+    "DATASET_NAME",
+    "DATASET_PATH",
+    "GPU_NUM",
+    "HAS_DATASET",
+    "IS_DATASET",
+    "IS_ON_NSML",
+    "NSML_NFS_OUTPUT",
+    "SESSION_NAME",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'nsml.constants' has no attribute {name!r}")
+    from .session.context import current
+
+    context = current()
+    value: object
+    match name:
+        case "DATASET_PATH":
+            value = context.dataset_path
+        case "DATASET_NAME":
+            value = context.dataset
+        case "HAS_DATASET" | "IS_DATASET":
+            value = context.has_dataset
+        case "IS_ON_NSML":
+            value = context.on_nsml
+        case "GPU_NUM":
+            value = context.gpu_count()
+        case "SESSION_NAME":
+            value = str(context.open_session().name)
+        case _:
+            value = str(context.output_folder())
+    globals()[name] = value
+    return value

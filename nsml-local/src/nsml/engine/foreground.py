@@ -1,0 +1,39 @@
+"""A session that a program opens by itself when it is started by hand, outside `nsml run`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import NsmlError
+from ..store.sessions import Session
+
+# Somebody may start a program in a folder that is full of data; `nsml run` is the way to copy as much as that.
+_LIMIT = 200 * 1024 * 1024
+
+
+def _entry() -> Path | None:
+    path = Path(sys.argv[0]) if sys.argv and sys.argv[0] else None
+    return path.resolve() if path and path.suffix == ".py" and path.is_file() else None
+
+
+def describe_program() -> dict[str, Any]:
+    """`entry` and `arguments` of this process, as `nsml run` writes them."""
+    entry = _entry()
+    return {"entry": entry.name if entry else "", "arguments": sys.argv[1:], "python": sys.executable}
+
+
+def keep_code(session: Session) -> None:
+    """Copy the entry file's folder, so that `nsml submit` can start it again; where that cannot be done, say so and go on."""
+    entry = _entry()
+    if entry is None:
+        return
+    try:
+        from .snapshot import take_snapshot
+
+        take_snapshot(entry.parent, session.code, limit=_LIMIT)
+    except (NsmlError, ImportError, OSError) as error:
+        shutil.rmtree(session.code, ignore_errors=True)
+        print(f"nsml: the code is not kept, so this session cannot be submitted: {error}", file=sys.stderr)

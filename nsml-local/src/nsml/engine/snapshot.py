@@ -1,0 +1,121 @@
+"""The copy of a competitor's folder that a session runs on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import NsmlError, RunFailed
+
+IGNORE_FILE = ".nsmlignore"
+LARGEST_FILE = 500 * 1024 * 1024
+_NEVER = frozenset({".git", ".hg", ".svn", ".aws", ".ssh", "__pycache__", ".venv", "venv", "node_modules"})
+_KEYS = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"})
+
+
+@dataclass
+class Snapshot:
+    """What was copied: number of files, bytes, and the files left out for a reason that the user should hear."""
+
+    files: int = 0
+    size: int = 0
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+def take_snapshot(source: Path, target: Path, limit: int | None = None) -> Snapshot:
+    """Copy `source` into the new folder `target`, without what `.nsmlignore` names, version control, environments and secrets.
+
+    Args:
+        limit: bytes in all; a RunFailed where the folder holds more.
+
+    Raises:
+        NsmlError: a line of `.nsmlignore` is not gitignore syntax.
+        RunFailed: over `limit`, or a file cannot be read or written.
+    """
+    import pathspec
+
+    spec = pathspec.GitIgnoreSpec.from_lines(_ignore_lines(source))
+    taken = Snapshot()
+    root = source.resolve()
+    target.mkdir(mode=0o700, parents=True)
+    for folder, folders, files in os.walk(root):
+        inside = os.path.relpath(folder, root)
+        prefix = "" if inside == "." else f"{inside}/"
+        folders[:] = sorted(f for f in folders if f not in _NEVER and not spec.match_file(f"{prefix}{f}/"))
+        linked = [f for f in folders if os.path.islink(os.path.join(folder, f))]
+        for name in linked:
+            folders.remove(name)
+            taken.left_out.append((f"{prefix}{name}", "a link to a folder"))
+        for name in sorted(files):
+            if spec.match_file(f"{prefix}{name}") or name.endswith(".pyc"):
+                continue
+            path = Path(folder, name)
+            if reason := _reason_to_leave_out(path, root):
+                taken.left_out.append((f"{prefix}{name}", reason))
+                continue
+            try:
+                taken.size += path.stat().st_size
+                taken.files += 1
+                if limit is not None and taken.size > limit:
+                    raise RunFailed(
+                        f"{source} holds more than {limit // 1024**2} MB; name what need not travel in {IGNORE_FILE}"
+                    )
+                copy = target / inside / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, copy)
+            except OSError as error:
+                raise RunFailed(
+                    f"{path} cannot be copied: {error.strerror}; mend it or name it in {IGNORE_FILE}"
+                ) from None
+    return taken
+
+
+def _ignore_lines(source: Path) -> list[str]:
+    path = source / IGNORE_FILE
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise NsmlError(f"{path} cannot be read ({error}); it is a UTF-8 text in gitignore syntax") from None
+    import pathspec
+
+    for number, line in enumerate(lines, 1):
+        try:
+            pathspec.GitIgnoreSpec.from_lines([line])
+        except ValueError:
+            raise NsmlError(f"{path}, line {number}: {line!r} is not gitignore syntax; correct or remove it") from None
+    return lines
+
+
+def _reason_to_leave_out(path: Path, root: Path) -> str | None:
+    if path.is_symlink() and not path.resolve().is_relative_to(root):
+        return "a link to outside the folder"
+    if not path.is_file():
+        return "no regular file"
+    if path.name == ".env" or path.name.startswith(".env."):
+        return "may hold secrets"
+    if path.name in _KEYS or _is_private_key(path):
+        return "a private key"
+    if path.stat().st_size > LARGEST_FILE:
+        return f"larger than {LARGEST_FILE // 1024**2} MB"
+    return None
+
+
+def _is_private_key(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            start = file.read(64)
+    except OSError:
+        return False
+    return start.startswith(b"-----BEGIN") and b"PRIVATE KEY" in start
+
+
+def copy_code(code: Path, work: Path) -> None:
+    """A fresh working folder with the files of a snapshot. RunFailed where the disk is full."""
+    try:
+        shutil.copytree(code, work)
+    except (OSError, shutil.Error) as error:
+        raise RunFailed(f"{work} cannot be written: {error}; free some space and try again") from None

@@ -1,0 +1,31 @@
+"""What can go wrong, and the exit status that each kind ends the `nsml` command with.
+
+NsmlError                 wrong use: an unknown name, a bad argument, a missing file  (exit status 2)
+  RunFailed               a run, a submit or a write that failed                      (exit status 1)
+    Damaged               something stored cannot be read back                        (exit status 1)
+    PredictionsRefused    what `infer` returned cannot be scored                      (exit status 1)
+
+Every message is one line that names the file or argument and the mend.
+"""
+
+from __future__ import annotations
+
+
+class NsmlError(Exception):
+    """Wrong use. `str(error)` is one line for the user."""
+
+    exit_status = 2
+
+
+class RunFailed(NsmlError):
+    """A run, a submit or a write that failed."""
+
+    exit_status = 1
+
+
+class Damaged(RunFailed):
+    """A stored file that cannot be read back."""
+
+
+class PredictionsRefused(RunFailed):
+    """Predictions of the wrong count, type or range."""

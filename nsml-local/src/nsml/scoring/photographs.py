@@ -1,0 +1,81 @@
+"""The test photographs as a sequence that decodes each one when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from ..errors import NsmlError
+
+ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+
+
+def test_photographs(folder: Path) -> list[Path]:
+    """The photographs below `folder`, sorted by path. NsmlError where there is none."""
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
+    if not found:
+        raise NsmlError(f"there is no photograph below {folder}; push the dataset again with test/test_data/*.jpg")
+    return found
+
+
+class Photographs(Sequence[Any]):
+    """What `infer` is fed: full-size uint8 BGR arrays (height, width, 3), one decoded at a time.
+
+    Has a length, an index, slices (again such sequences) and an iteration, like the list of arrays of the platform, of which it
+    holds none. A file that cannot be decoded is a black array of the size of the last good one, with a warning, so that the count
+    and the order hold. `on_read(n)` is called with the number of photographs decoded so far.
+    """
+
+    def __init__(self, paths: Sequence[Path], on_read: Callable[[int], None] | None = None) -> None:
+        try:
+            import cv2
+            import numpy
+        except ImportError as error:
+            raise NsmlError(f"{error.name} is needed to read photographs; pip install 'nsml-local[images]'") from None
+        self._cv2, self._numpy = cv2, numpy
+        self.paths = tuple(paths)
+        self._on_read = on_read
+        self._shape = (512, 640, 3)
+        self._read: set[int] = set()
+        self._broken: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Photographs: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return Photographs(self.paths[index], self._on_read)
+        position = range(len(self.paths))[index]
+        image = self._decode(position)
+        if self._on_read is not None and position not in self._read:
+            self._read.add(position)
+            self._on_read(len(self._read))
+        return image
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[position] for position in range(len(self)))
+
+    def _decode(self, position: int) -> Any:
+        path = self.paths[position]
+        image = None
+        try:
+            content = self._numpy.fromfile(path, dtype="uint8")
+            if content.size:
+                image = self._cv2.imdecode(content, self._cv2.IMREAD_COLOR)
+        except (OSError, self._cv2.error):
+            pass
+        if image is None:
+            if position not in self._broken:
+                self._broken.add(position)
+                print(
+                    f"warning: {path.name} cannot be decoded; infer is fed a black image in its place", file=sys.stderr
+                )
+            return self._numpy.zeros(self._shape, dtype="uint8")
+        self._shape = image.shape
+        return image

@@ -1,0 +1,220 @@
+"""A submit, from a checkpoint to the board, step by step: start, load, infer, predictions, score.
+
+A submit that fails says at which step, is not counted, and leaves the board as it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..engine.entry import check_entry, missing_reserved, submit_arguments
+from ..engine.program import end_program, how_it_ended, kill_group, start_program
+from ..engine.snapshot import copy_code
+from ..errors import NsmlError, PredictionsRefused, RunFailed
+from ..store.checkpoints import Checkpoint, find_checkpoint
+from ..store.datasets import Dataset, find_dataset
+from ..store.home import Home
+from ..store.launches import write_launch
+from ..store.processes import identity
+from ..store.sessions import Session, create_session
+from ..store.submissions import open_submission, record_score
+from .predictions import FILE, read_classes
+from .scorer import classes_of, score
+from .steps import StepReader
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a submit. In a dry run `score` is None, `first` holds the first lines of the predictions, `session` its name."""
+
+    score: float | None
+    warnings: tuple[str, ...]
+    first: tuple[str, ...]
+    session: str | None
+
+
+def submit(
+    home: Home,
+    session: Session,
+    checkpoint: str,
+    *,
+    dry_run: bool,
+    limit: float,
+    on_step: Callable[[dict[str, Any]], None],
+) -> Outcome:
+    """Predict the hidden test set with a checkpoint and score it.
+
+    Args:
+        dry_run: predict and check, do not score; the log is kept as a session.
+        limit: seconds for loading and predicting.
+        on_step: is called with what the process reports, see `StepWriter`.
+
+    Raises:
+        NsmlError: no such dataset or checkpoint, a session without code, a program without the reserved arguments.
+        RunFailed: a step failed; the message names it.
+    """
+    dataset = find_dataset(home, session.name.dataset)
+    kept = find_checkpoint(session.checkpoints, checkpoint, str(session.name))
+    kept.verify()
+    record = session.record()
+    if not session.code.is_dir():
+        raise NsmlError(f"the code of session {session.name} was not kept; start it with 'nsml run -d {dataset.name}'")
+    check_entry(session.code, record["entry"])
+    if lacking := missing_reserved(session.code, record["entry"]):
+        raise NsmlError(lacking)
+    if not (dataset.submission / "test").is_dir():
+        raise NsmlError(f"dataset {dataset.name} has no test set; push it again with test/test_data/")
+    if not dry_run and not dataset.labels.exists() and not dataset.evaluation.exists():
+        raise NsmlError(
+            f"dataset {dataset.name} has no test/test_label, so nothing can be scored; use 'nsml submit -t'"
+        )
+    test_session = _open_test_session(home, session, record, kept) if dry_run else None
+    folder = test_session.folder if test_session else open_submission(home, dataset.name)
+    code = None
+    try:
+        code = _predict(home, dataset, session, kept, record["entry"], folder, limit, on_step)
+        predictions = folder / FILE
+        if dataset.labels.exists():
+            _check_against_labels(predictions, dataset)
+        first = tuple(predictions.read_text(encoding="utf-8", errors="replace").splitlines()[:10])
+        if test_session is not None:
+            return Outcome(None, (), first, str(test_session.name))
+        on_step({"step": "score"})
+        result = _score(dataset, predictions)
+        record_score(folder, user=home.user(), session=str(session.name), checkpoint=kept.name, score=result.value)
+        return Outcome(result.value, result.warnings, first, None)
+    finally:
+        if test_session is not None:
+            status = "Exited" if code == 0 else "Failed"
+            test_session.write_state(status, process=identity(), ended_at=time.time(), exit_status=code)
+        shutil.rmtree(folder / "work", ignore_errors=True)
+
+
+def _open_test_session(home: Home, session: Session, record: dict[str, Any], kept: Checkpoint) -> Session:
+    opened = create_session(
+        home, home.user(), session.name.dataset,
+        {"kind": "test", "entry": record["entry"], "arguments": record["arguments"], "of": str(session.name)},
+    )  # fmt: skip
+    opened.write_memo(f"dry run of {session.name}, checkpoint {kept.name}")
+    opened.write_state("Running", process=identity())
+    return opened
+
+
+def _predict(
+    home: Home,
+    dataset: Dataset,
+    session: Session,
+    kept: Checkpoint,
+    entry: str,
+    folder: Path,
+    limit: float,
+    on_step: Callable[[dict[str, Any]], None],
+) -> int:
+    """Start the program again, follow its steps to the end, and return its exit status, which is 0."""
+    copy_code(session.code, folder / "work")
+    loader = dataset.loader if dataset.loader.exists() else None
+    launch = folder / "launch.json"
+    write_launch(
+        launch,
+        home,
+        session,
+        dataset.submission,
+        mode="test",
+        checkpoint=kept.name,
+        submission=str(folder),
+        classes=classes_of(dataset) if loader is None else 0,
+        loader=str(loader) if loader else None,
+    )
+    on_step({"step": "start"})
+    log = folder / "log.txt"
+    program = start_program(
+        entry,
+        submit_arguments(session.code, kept.name),
+        work=folder / "work",
+        log=log,
+        launch=launch,
+        dataset_path=dataset.submission,
+        dataset=dataset.name,
+    )
+    try:
+        last = _follow(program, StepReader(folder), limit, on_step)
+    finally:
+        if program.poll() is None:
+            end_program(program)
+        kill_group(program)
+    if "error" in last:
+        at = "predictions" if last.get("refused") else last["step"]
+        raise (PredictionsRefused if at == "predictions" else RunFailed)(
+            f"submit failed at {at}: {last['error']} (log: {log})"
+        )
+    if last.get("step") != "done":
+        how = how_it_ended(program.returncode)
+        raise RunFailed(
+            f"submit failed at {last.get('step', 'start')}: {_why_no_end(entry, how, last, log)} (log: {log})"
+        )
+    return program.returncode
+
+
+def _follow(
+    program: subprocess.Popen[bytes], steps: StepReader, limit: float, on_step: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """The last step that the process reported."""
+    last: dict[str, Any] = {}
+    until = time.monotonic() + limit
+    ended = False
+    while not ended:
+        ended = program.poll() is not None
+        for step in steps.new():
+            last = step
+            on_step(step)
+        if ended:
+            break
+        if time.monotonic() > until:
+            at = last.get("step", "start")
+            return {"step": at, "error": f"it took more than {limit:.0f} seconds; make it faster, or give --limit"}
+        time.sleep(0.02)
+    return last
+
+
+def _why_no_end(entry: str, how: str, last: dict[str, Any], log: Path) -> str:
+    if last:
+        return f"{entry} ended with {how} before all was predicted{_last_line(log)}"
+    if how == "exit status 0":
+        return f"{entry} ended before it called nsml.paused; call nsml.paused(scope=locals()) after nsml.bind where --pause is 1"
+    return f"{entry} ended with {how} before it called nsml.paused{_last_line(log)}"
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return f"; the last it printed: {lines[-1][:300]}" if lines else "; it printed nothing"
+
+
+def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
+    """Refuse `FOLDER,FILE,...` lines that leave images of the test set out; a file of another form is the scorer's business."""
+    try:
+        wanted = read_classes(dataset.labels, "the label file").keys()
+    except NsmlError:
+        return
+    lines = [line for line in predictions.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    named = [",".join(line.split(",")[:2]) for line in lines]
+    if not wanted & set(named):
+        return
+    if len(lines) != len(wanted) or set(named) != set(wanted):
+        raise PredictionsRefused(
+            f"submit failed at predictions: {len(lines)} lines for {len(wanted)} images; infer must answer for every image once"
+        )
+
+
+def _score(dataset: Dataset, predictions: Path) -> Any:
+    try:
+        return score(dataset, predictions)
+    except PredictionsRefused as error:
+        raise PredictionsRefused(f"submit failed at predictions: {error}") from None
+    except RunFailed as error:
+        raise RunFailed(f"submit failed at score: {error}") from None

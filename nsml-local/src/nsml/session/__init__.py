@@ -1,0 +1,1 @@
+"""What runs inside the competitor's process: the hooks, `paused`, `report`."""

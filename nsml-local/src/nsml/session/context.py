@@ -1,0 +1,153 @@
+"""Where this process stands: in a session, in a submit, or in the foreground outside both."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..errors import NsmlError
+from ..store.datasets import Dataset, find_dataset
+from ..store.files import make_private
+from ..store.home import Home, open_home
+from ..store.launches import read_launch
+from ..store.names import SessionName
+from ..store.processes import identity
+from ..store.sessions import Session, create_session
+
+DEMO = "FUNDUS_DEMO"
+
+
+def reserved_argument(name: str) -> str | None:
+    """The value of `--NAME VALUE` or `--NAME=VALUE` on this program's command line, the last one given."""
+    found = None
+    for position, word in enumerate(sys.argv[1:], 1):
+        if word == f"--{name}" and position + 1 < len(sys.argv):
+            found = sys.argv[position + 1]
+        elif word.startswith(f"--{name}="):
+            found = word.partition("=")[2]
+    return found
+
+
+class Context:
+    """What the constants and the library calls of this process go by.
+
+    `mode` is "train" or "test"; `on_nsml` whether `nsml run` or `nsml submit` started the process. In a submit, `submission` is the
+    folder where it leaves its steps and predictions, `classes` the number of classes that `infer` may answer with, and `loader`
+    the organiser's `data_loader.py` where the dataset brings one; elsewhere they are None.
+    """
+
+    def __init__(self) -> None:
+        facts = read_launch()
+        self.on_nsml = facts is not None
+        self.started_at = self.saved_at = time.time()
+        self.checkpoint: str | None = None
+        self.submission: Path | None = None
+        self.classes: int | None = None
+        self.loader: Path | None = None
+        self._session: Session | None = None
+        if facts is None:
+            self.home: Home = open_home()
+            self.user: str = self.home.user()
+            self.mode: str = reserved_argument("mode") or "train"
+            registered = self._dataset_in_the_foreground()
+            self.dataset: str = registered.name if registered else ""
+            self.has_dataset = bool(registered and os.environ.get("NSML_DATASET"))
+            side = registered and (registered.submission if self.mode == "test" else registered.training)
+            self.dataset_path: str = str(side or "")
+            return
+        self.home = Home(Path(facts["home"]))
+        self.user = facts["user"]
+        self.dataset = facts["dataset"]
+        self.has_dataset = True
+        self.dataset_path = facts["dataset_path"]
+        self._session = Session(SessionName(self.user, self.dataset, facts["number"]), Path(facts["session"]))
+        self.mode = facts.get("mode", "train")
+        if self.mode == "test":
+            self.checkpoint = facts["checkpoint"]
+            self.submission = Path(facts["submission"])
+            self.classes = facts["classes"]
+            self.loader = Path(facts["loader"]) if facts["loader"] else None
+
+    def _dataset_in_the_foreground(self) -> Dataset | None:
+        if named := os.environ.get("NSML_DATASET"):
+            return find_dataset(self.home, named)
+        try:
+            return find_dataset(self.home, DEMO)
+        except NsmlError:
+            return None
+
+    @property
+    def session(self) -> Session | None:
+        """The session of this process, if it has one by now."""
+        return self._session
+
+    def open_session(self) -> Session:
+        """The session of this process; outside `nsml run` the first call opens a foreground session."""
+        if self._session is None:
+            from ..engine.foreground import describe_program, keep_code
+
+            self._session = create_session(
+                self.home, self.user, self.dataset or "none", {"kind": "foreground", **describe_program()}
+            )
+            _watch_the_end(self._session)
+            keep_code(self._session)
+            print(f"Session {self._session.name} is started (in the foreground)", file=sys.stderr, flush=True)
+        return self._session
+
+    def output_folder(self) -> Path:
+        """NSML_NFS_OUTPUT, made where it is missing."""
+        return make_private(self.home.output / self.user)
+
+    def gpu_count(self) -> int:
+        """GPUs that this process may use, counted without any GPU library."""
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if visible is not None:
+            return len([v for v in visible.split(",") if v.strip() and v.strip() != "-1"])
+        try:
+            return len(os.listdir("/proc/driver/nvidia/gpus"))
+        except OSError:
+            return 0
+
+
+def _watch_the_end(session: Session) -> None:
+    """Write how a foreground session goes and ends, since no supervisor does."""
+    process = identity()
+    session.write_state("Running", process=process)
+    ended = {"status": "Exited", "exit_status": 0}
+    previous = sys.excepthook
+
+    def note_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        ended.update(status="Stopped" if kind is KeyboardInterrupt else "Failed", exit_status=1)
+        ended["error"] = f"{kind.__name__}: {error}"
+        previous(kind, error, trace)
+
+    real_exit = sys.exit
+
+    def note_status(status: Any = 0) -> None:
+        if status not in (0, None):
+            ended.update(status="Failed", exit_status=status if isinstance(status, int) else 1)
+        real_exit(status)
+
+    def write() -> None:
+        if os.getpid() == process["pid"]:
+            session.write_state(ended.pop("status"), process=process, ended_at=time.time(), **ended)  # type: ignore[arg-type]
+
+    sys.excepthook = note_failure
+    sys.exit = note_status  # type: ignore[assignment]
+    atexit.register(write)
+
+
+_current: Context | None = None
+
+
+def current() -> Context:
+    """The context of this process, worked out once."""
+    global _current
+    if _current is None:
+        _current = Context()
+    return _current

@@ -1,0 +1,131 @@
+"""`nsml.paused`: where a session that starts from a checkpoint loads it, and a submit predicts and ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..errors import NsmlError, PredictionsRefused
+from .context import Context, current, reserved_argument
+from .hooks import Hook, bound, load_from, newest_session_with
+
+_LIMIT = 3600
+
+
+def paused(scope: dict[str, Any] | None = None) -> None:
+    """Load the checkpoint that this process was started with, if it was; call it after `bind` and before touching any test data.
+
+    In a submit it also feeds the hidden test data through `infer`, and ends the process. Outside a session, `--mode test` does
+    the same with the newest checkpoint (or `--iteration NAME`) of this user on the dataset, and prints the result; `--pause 1`
+    loads that checkpoint and returns, so that training goes on from it. In any other case nothing happens.
+
+    Args:
+        scope: the caller's variables, `locals()` as a rule; accepted as the platform did.
+    """
+    context = current()
+    if context.submission is not None:
+        _predict_for_submit(context)
+    elif context.mode == "test":
+        _predict_in_the_foreground(context)
+    elif (reserved_argument("pause") or "0") not in ("0", ""):
+        name = _named_iteration()
+        loaded = load_from(newest_session_with(name), name)
+        print(f"nsml: goes on from checkpoint {loaded.name}", file=sys.stderr)
+
+
+def _named_iteration() -> str | None:
+    """`--iteration`; its default on the platform, 0, names a checkpoint only where somebody typed it."""
+    return reserved_argument("iteration") or None
+
+
+def _need(name: str) -> Hook:
+    hook = bound(name)
+    if hook is None:
+        raise NsmlError(
+            f"no {name} function is bound; call nsml.bind(save=..., load=..., infer=...) before nsml.paused"
+        )
+    return hook
+
+
+def _predict_for_submit(context: Context) -> NoReturn:
+    from ..scoring.feed import describe, feed_photographs, feed_with_loader
+    from ..scoring.predictions import FILE
+    from ..scoring.steps import StepWriter
+
+    assert context.submission is not None and context.session is not None
+    steps = StepWriter(context.submission)
+    output = context.submission / FILE
+    step = "load"
+    status = 1
+    try:
+        steps.write(step)
+        infer = _need("infer")
+        began = time.time()
+        load_from(context.session, context.checkpoint)
+        print(f"load nsml model takes {time.time() - began:.2f} seconds", flush=True)
+        step = "infer"
+        steps.write(step, load_seconds=round(time.time() - began, 2))
+        print(f".Infer test set. The inference should be completed within {_LIMIT} seconds.", flush=True)
+        began = time.time()
+        if context.loader is not None:
+            feed_with_loader(infer, context.loader, output)
+        else:
+            assert context.classes is not None
+            feed_photographs(
+                infer,
+                Path(context.dataset_path),
+                output,
+                context.classes,
+                lambda done, total: steps.write("infer", done=done, total=total),
+            )
+        print(f".Infer test set takes {time.time() - began:.2f} seconds", flush=True)
+        steps.write("done", infer_seconds=round(time.time() - began, 2))
+        status = 0
+    except BaseException as error:
+        if not isinstance(error, NsmlError):
+            traceback.print_exc()
+        steps.write(step, error=describe(error), refused=isinstance(error, PredictionsRefused))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Without unwinding: a bare `except` around paused() must not send the program on to training.
+    os._exit(status)
+
+
+def _predict_in_the_foreground(context: Context) -> NoReturn:
+    from ..scoring.feed import feed_photographs
+    from ..scoring.predictions import FILE
+    from ..scoring.scorer import classes_of, print_result
+    from ..store.datasets import find_dataset
+
+    if not context.dataset:
+        raise NsmlError(
+            "there is no dataset; set NSML_DATASET to one of 'nsml dataset ls', or draw one with 'nsml dataset demo'"
+        )
+    dataset = find_dataset(context.home, context.dataset)
+    if dataset.loader.exists():
+        raise NsmlError(
+            f"{dataset.name} brings a loader and a scorer of its own; use 'nsml submit -t SESSION CHECKPOINT'"
+        )
+    infer = _need("infer")
+    name = _named_iteration()
+    owner = newest_session_with(name)
+    loaded = load_from(owner, name)
+    print(f"checkpoint {loaded.name} of session {owner.name}, dataset {dataset.name}", flush=True)
+    began = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            rate = done / max(time.monotonic() - began, 1e-6)
+            print(f"\rphotograph {done} of {total}, {rate:.1f}/s", end="\n" if done == total else "", file=sys.stderr)
+
+    with tempfile.TemporaryDirectory(prefix="nsml-") as folder:
+        output = Path(folder) / FILE
+        count = feed_photographs(infer, Path(context.dataset_path), output, classes_of(dataset), show)
+        print(f"{count} photographs predicted in {time.monotonic() - began:.1f} seconds", flush=True)
+        print_result(dataset, output)
+    sys.exit(0)

@@ -1,0 +1,174 @@
+"""Checkpoints of a session: whole or absent, and the one before survives until the new one is whole.
+
+`checkpoints/<encoded name>@<generation>/` holds `model`, the file or folder that the user's hook wrote, and `checkpoint.json`, a
+manifest with the size and SHA-256 of each file. A checkpoint is written under a temporary name, flushed and renamed; saving a name
+again adds a generation and only then removes the older one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import Damaged, NsmlError
+from .files import flush_to_disk, folder_beside, read_json, visible, write_json
+from .names import encode_checkpoint
+
+_MODEL = "model"
+_MANIFEST = "checkpoint.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One stored checkpoint. `model` is the path that a load hook gets; times are seconds since the epoch, sizes bytes."""
+
+    name: str
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def model(self) -> Path:
+        return self.folder / _MODEL
+
+    @property
+    def saved_at(self) -> float:
+        return float(self.manifest["saved_at"])
+
+    @property
+    def elapsed(self) -> float:
+        return float(self.manifest["elapsed"])
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return dict(self.manifest["summary"])
+
+    @property
+    def size(self) -> int:
+        return sum(int(file["size"]) for file in self.manifest["files"])
+
+    def verify(self) -> None:
+        """Compare every file with the size and SHA-256 recorded when it was saved; Damaged names the first that differs."""
+        for file in self.manifest["files"]:
+            path = self.folder / _MODEL / file["path"] if file["path"] else self.model
+            try:
+                same = path.stat().st_size == file["size"] and _sha256(path) == file["sha256"]
+            except OSError:
+                same = False
+            if not same:
+                raise Damaged(
+                    f"checkpoint {self.name} is damaged: {path} is not what was saved; take another checkpoint"
+                )
+
+
+def store(
+    folder: Path, name: str, write: Callable[[Path], None], *, elapsed: float, summary: dict[str, Any]
+) -> Checkpoint:
+    """Keep what `write(path)` leaves at `path` as checkpoint `name` in `folder`. What `write` raises is raised; nothing is kept then."""
+    encoded = encode_checkpoint(name)
+    with folder_beside(folder) as beside:
+        write(beside / _MODEL)
+        files = _manifest_of(beside / _MODEL)
+        manifest = {
+            "name": name,
+            "saved_at": time.time(),
+            "elapsed": round(elapsed, 3),
+            "summary": summary,
+            "files": files,
+        }
+        write_json(beside / _MANIFEST, manifest)
+        older = _generations(folder, encoded)
+        target = folder / f"{encoded}@{max(older, default=0) + 1}"
+        os.rename(beside, target)
+        flush_to_disk(folder)
+    for generation in older.values():
+        _discard(generation)
+    return Checkpoint(name, target, manifest)
+
+
+def _discard(folder: Path) -> None:
+    """Take a generation out of sight in one step before its files are removed one by one."""
+    hidden = folder.with_name(f".tmp-discarded-{folder.name}")
+    try:
+        os.rename(folder, hidden)
+    except OSError:
+        hidden = folder
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _generations(folder: Path, encoded: str) -> dict[int, Path]:
+    found = {}
+    for entry in visible(folder):
+        base, mark, generation = entry.name.rpartition("@")
+        if mark and base == encoded and generation.isdecimal():
+            found[int(generation)] = Path(entry.path)
+    return found
+
+
+def _manifest_of(model: Path) -> list[dict[str, Any]]:
+    """Size and SHA-256 of each file, flushed to disk on the way. A single file has the path ''."""
+    if model.is_file():
+        names = [""]
+    else:
+        names = sorted(
+            str((Path(root) / name).relative_to(model)) for root, _, files in os.walk(model) for name in files
+        )
+    files = []
+    for name in names:
+        path = model / name if name else model
+        flush_to_disk(path)
+        files.append({"path": name, "size": path.stat().st_size, "sha256": _sha256(path)})
+    return files
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def list_checkpoints(folder: Path) -> list[Checkpoint | Damaged]:
+    """The checkpoints by the time they were saved, oldest first; an entry that cannot be read is its error, last."""
+    newest: dict[str, tuple[int, Path]] = {}
+    for entry in visible(folder):
+        base, mark, generation = entry.name.rpartition("@")
+        if mark and generation.isdecimal() and int(generation) > newest.get(base, (0, None))[0]:
+            newest[base] = (int(generation), Path(entry.path))
+    good: list[Checkpoint | Damaged] = []
+    bad: list[Checkpoint | Damaged] = []
+    for _, path in newest.values():
+        try:
+            good.append(_read(path))
+        except Damaged as error:
+            bad.append(error)
+    return sorted(good, key=lambda c: (c.saved_at, c.name) if isinstance(c, Checkpoint) else (0.0, "")) + bad
+
+
+def _read(folder: Path) -> Checkpoint:
+    try:
+        manifest = read_json(folder / _MANIFEST)
+    except FileNotFoundError:
+        raise Damaged(f"checkpoint in {folder} has no {_MANIFEST}; take another checkpoint") from None
+    checkpoint = Checkpoint(str(manifest.get("name")), folder, manifest)
+    try:
+        _ = checkpoint.saved_at, checkpoint.elapsed, checkpoint.summary, checkpoint.size
+    except (KeyError, TypeError, ValueError):
+        raise Damaged(f"{folder / _MANIFEST} is damaged; take another checkpoint") from None
+    return checkpoint
+
+
+def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
+    """The checkpoint of that name, or the newest where none is named; NsmlError names those that exist."""
+    if name is not None and (generations := _generations(folder, encode_checkpoint(name))):
+        return _read(generations[max(generations)])
+    known = [c for c in list_checkpoints(folder) if isinstance(c, Checkpoint)]
+    if name is None and known:
+        return known[-1]
+    if not known:
+        raise NsmlError(f"session {session} has no checkpoint; its program must call nsml.save")
+    shown = ", ".join(c.name for c in known[-8:])
+    raise NsmlError(f"session {session} has no checkpoint {name!r}; it has {shown}")

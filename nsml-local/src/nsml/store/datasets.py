@@ -1,0 +1,169 @@
+"""Datasets: `datasets/NAME/`, laid out so that what a session may see and what is hidden never share a folder.
+
+dataset.json              source, classes, counts, time
+training/train/...        what DATASET_PATH is while training
+submission/test/...       what DATASET_PATH is at submit: the test data without labels
+hidden/test/test_label    the labels;  hidden/evaluation/evaluation.py  the organiser's scorer
+feed/data_loader.py       the organiser's loader, which runs in the competitor's process (with the files beside it)
+
+The files are hard links to the organiser's where the file system allows it, else symbolic links; the folders are real ones, so that
+`..` from a photograph never leads to the labels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import Damaged, NsmlError
+from .files import folder_beside, make_private, read_json, visible, write_json
+from .home import Home
+from .names import check_name, nearest
+
+LABELS = "test_label"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A registered dataset."""
+
+    name: str
+    folder: Path
+
+    @property
+    def training(self) -> Path:
+        return self.folder / "training"
+
+    @property
+    def submission(self) -> Path:
+        return self.folder / "submission"
+
+    @property
+    def labels(self) -> Path:
+        return self.folder / "hidden" / "test" / LABELS
+
+    @property
+    def evaluation(self) -> Path:
+        return self.folder / "hidden" / "evaluation" / "evaluation.py"
+
+    @property
+    def loader(self) -> Path:
+        return self.folder / "feed" / "data_loader.py"
+
+    def record(self) -> dict[str, Any]:
+        """dataset.json: `source`, `created_at`, `train` (files by class), `train_files`, `test_files`, `size` (bytes)."""
+        try:
+            return read_json(self.folder / "dataset.json")
+        except FileNotFoundError:
+            raise Damaged(f"{self.folder} has no dataset.json; push the dataset again") from None
+
+
+def list_datasets(home: Home) -> list[Dataset]:
+    """All registered datasets by name."""
+    return [Dataset(e.name, Path(e.path)) for e in visible(home.datasets) if e.is_dir()]
+
+
+def find_dataset(home: Home, name: str) -> Dataset:
+    """The dataset of that name; NsmlError with the nearest name where there is none."""
+    folder = home.datasets / check_name(name, "DATASET")
+    if (folder / "dataset.json").exists():
+        return Dataset(name, folder)
+    known = [d.name for d in list_datasets(home)]
+    mend = nearest(name, known) or "; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' a made-up one"
+    raise NsmlError(f"there is no dataset {name}{mend}")
+
+
+def push_dataset(home: Home, name: str, source: Path) -> Dataset:
+    """Register the folder `source` in the contract's layout as dataset `name`. NsmlError where the layout is wrong or the name taken."""
+    check_name(name, "NAME")
+    target = home.datasets / name
+    if target.exists():
+        raise NsmlError(
+            f"there is a dataset {name} already; take another name, or remove it with 'nsml dataset rm {name}'"
+        )
+    source = source.absolute()
+    _check_layout(source)
+    make_private(home.datasets)
+    with folder_beside(home.datasets) as beside:
+        _link_tree(source / "train", beside / "training" / "train", leave_out=())
+        (beside / "submission").mkdir()
+        if (source / "test").is_dir():
+            _link_tree(source / "test", beside / "submission" / "test", leave_out=(LABELS,))
+        make_private(beside / "hidden" / "test")
+        if (source / "test" / LABELS).is_file():
+            shutil.copyfile(source / "test" / LABELS, beside / "hidden" / "test" / LABELS)
+            os.chmod(beside / "hidden" / "test" / LABELS, 0o600)
+        if (source / "evaluation").is_dir():
+            shutil.copytree(source / "evaluation", beside / "hidden" / "evaluation")
+            # The loader is started in the competitor's process, where the scorer has no business.
+            shutil.copytree(
+                source / "evaluation", beside / "feed", ignore=shutil.ignore_patterns("evaluation.py", LABELS)
+            )
+        write_json(beside / "dataset.json", {"source": str(source), "created_at": time.time(), **_count(beside)})
+        try:
+            os.rename(beside, target)
+        except OSError:
+            raise NsmlError(f"there is a dataset {name} already; take another name") from None
+    return Dataset(name, target)
+
+
+def _check_layout(source: Path) -> None:
+    if not source.is_dir():
+        raise NsmlError(f"PATH: there is no folder {source}; name the folder that holds train/ and test/")
+    if not (source / "train").is_dir():
+        raise NsmlError(
+            f"PATH: {source} has no folder train/; a dataset holds train/train_data/<CLASS>/ and test/test_data/"
+        )
+    if not any(files for _, _, files in os.walk(source / "train")):
+        raise NsmlError(f"PATH: there is no file below {source / 'train'}; put the training data there")
+    labels = source / "test" / LABELS
+    if labels.exists() and not (source / "test" / "test_data").is_dir():
+        raise NsmlError(f"PATH: {source / 'test'} has labels but no folder test_data/; put the test photographs there")
+
+
+def _link_tree(source: Path, target: Path, leave_out: tuple[str, ...]) -> None:
+    for root, folders, files in os.walk(source, followlinks=True):
+        folders.sort()
+        inside = target / Path(root).relative_to(source)
+        inside.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            if Path(root) == source and name in leave_out:
+                continue
+            _link(os.path.join(root, name), inside / name)
+
+
+def _link(source: str, target: Path) -> None:
+    if os.path.islink(source):
+        source = os.path.realpath(source)
+    with contextlib.suppress(OSError):
+        os.link(source, target)
+        return
+    os.symlink(source, target)
+
+
+def _count(folder: Path) -> dict[str, Any]:
+    """Files by class and side, and bytes."""
+    data = folder / "training" / "train" / "train_data"
+    classes = {e.name: sum(len(f) for _, _, f in os.walk(e.path)) for e in visible(data) if e.is_dir()}
+    size = train = test = 0
+    for side in ("training", "submission"):
+        for root, _, files in os.walk(folder / side):
+            with contextlib.suppress(OSError):
+                size += sum(os.stat(os.path.join(root, name)).st_size for name in files)
+            if side == "training":
+                train += len(files)
+            else:
+                test += len(files)
+    return {"train": classes, "train_files": train, "test_files": test, "size": size}
+
+
+def remove_dataset(dataset: Dataset) -> None:
+    """Forget a dataset: out of sight in one step, then its links are removed. The organiser's files, sessions and scores stay."""
+    hidden = dataset.folder.with_name(f".tmp-removed-{dataset.name}-{os.getpid()}")
+    os.rename(dataset.folder, hidden)
+    shutil.rmtree(hidden, ignore_errors=True)

@@ -1,0 +1,74 @@
+"""Names of users, datasets, sessions and checkpoints, and how a checkpoint's name is written on disk."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import NsmlError
+
+_NAME = re.compile(r"\w[\w.-]{0,63}")
+_KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+def check_name(name: str, what: str) -> str:
+    """`name`, if it can be the name of a user or dataset: up to 64 letters, digits, `_`, `-` and `.`, beginning with none of `-.`."""
+    if not _NAME.fullmatch(name):
+        raise NsmlError(
+            f"{what}: {name!r} is not a name; use up to 64 letters, digits, '_', '-' and '.', no slash or space"
+        )
+    return name
+
+
+@dataclass(frozen=True, order=True)
+class SessionName:
+    """USER/DATASET/NUMBER."""
+
+    user: str
+    dataset: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.user}/{self.dataset}/{self.number}"
+
+
+def parse_session_name(text: str, user: str) -> SessionName:
+    """`USER/DATASET/NUMBER`, or `DATASET/NUMBER` for a session of `user`. Anything else is an NsmlError."""
+    parts = text.strip().strip("/").split("/")
+    if len(parts) == 2:
+        parts = [user, *parts]
+    if len(parts) != 3 or not re.fullmatch(r"[1-9][0-9]{0,8}", parts[2]):
+        raise NsmlError(f"SESSION: {text!r} is not USER/DATASET/NUMBER; 'nsml ps -a' lists the sessions")
+    return SessionName(check_name(parts[0], "SESSION, user"), check_name(parts[1], "SESSION, dataset"), int(parts[2]))
+
+
+def encode_checkpoint(name: str) -> str:
+    """A folder name for a checkpoint: no two names share one, not even on a disk that ignores case, and none leaves its folder.
+
+    Lower-case ASCII letters, digits, `_` and `-` stand for themselves, every other byte of the UTF-8 form is `%xx`. A result of
+    more than 200 characters is cut and ends in `%%` and the SHA-256 of the name.
+    """
+    encoded = "".join(
+        chr(byte) if chr(byte) in _KEPT else f"%{byte:02x}" for byte in name.encode("utf-8", "surrogatepass")
+    )
+    if not encoded:
+        return "%"
+    if len(encoded) > 200:
+        return f"{encoded[:120]}%%{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return encoded
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` where a known name is near, else the list of the known ones, else the empty string."""
+    known = sorted(known)
+    lowered = [k.lower() for k in known]
+    close = [k for k in lowered if k.startswith(name.lower())] or difflib.get_close_matches(name.lower(), lowered, n=1)
+    if close:
+        return f"; did you mean {known[lowered.index(close[0])]}?"
+    if not known:
+        return ""
+    shown = ", ".join(known[-8:])
+    return f"; there are {shown}" if len(known) <= 8 else f"; the last of {len(known)} are {shown}"

@@ -1,0 +1,152 @@
+"""Sessions: `sessions/USER/DATASET/NUMBER/`, each file in it written by one process.
+
+session.json      what was asked for (written once, by whoever starts the session)
+state.json        how it goes (written by the supervisor, or by the program itself in the foreground)
+memo.txt          the memo (written by the command line)
+log.txt           what the program printed
+metrics.jsonl     what it reported
+code/             the files as they were at the start;  work/  the program's working folder, a copy of them
+checkpoints/      what it saved
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import Damaged, NsmlError, RunFailed
+from .files import make_private, read_json, visible, write_json, write_text
+from .home import Home
+from .names import SessionName, nearest
+from .processes import is_alive
+
+ENDED = ("Exited", "Failed", "Stopped", "Lost")
+# A supervisor writes its state within this many seconds of the session's creation, or it never will.
+_GRACE = 30.0
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session on disk."""
+
+    name: SessionName
+    folder: Path
+
+    @property
+    def code(self) -> Path:
+        return self.folder / "code"
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def record(self) -> dict[str, Any]:
+        """session.json: `entry`, `arguments` (list), `created_at` (seconds since the epoch), `kind`. Damaged where it cannot be read."""
+        try:
+            record = read_json(self.folder / "session.json")
+        except FileNotFoundError:
+            raise Damaged(f"{self.folder} has no session.json; move it away to go on without it") from None
+        if not (
+            isinstance(record.get("entry"), str)
+            and isinstance(record.get("arguments"), list)
+            and isinstance(record.get("created_at"), int | float)
+        ):
+            raise Damaged(f"{self.folder / 'session.json'} is damaged; move it away to go on without it")
+        return record
+
+    def state(self) -> dict[str, Any]:
+        """state.json, with a `status` that is true now: a session whose process is gone without a word is Lost."""
+        try:
+            state = read_json(self.folder / "state.json")
+        except FileNotFoundError:
+            young = time.time() - self.record()["created_at"] < _GRACE
+            return {"status": "Starting" if young else "Lost"}
+        if state.get("status") not in ENDED and not is_alive(state.get("process")):
+            # The process may have written its last word between the two looks.
+            with contextlib.suppress(FileNotFoundError):
+                state = read_json(self.folder / "state.json")
+            if state.get("status") not in ENDED:
+                state["status"] = "Lost"
+        return state
+
+    def status(self) -> str:
+        """Starting, Running, Exited, Failed, Stopped or Lost."""
+        return str(self.state().get("status"))
+
+    def write_state(self, status: str, **facts: Any) -> None:
+        """Replace state.json."""
+        write_json(self.folder / "state.json", {"status": status, **facts})
+
+    def memo(self) -> str:
+        """The memo, one line; empty where there is none."""
+        try:
+            return (self.folder / "memo.txt").read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return ""
+
+    def write_memo(self, memo: str) -> None:
+        """Replace the memo by one line of text."""
+        write_text(self.folder / "memo.txt", " ".join(memo.split()) + "\n")
+
+
+def create_session(home: Home, user: str, dataset: str, record: dict[str, Any]) -> Session:
+    """A new session with the next number of this user and dataset; the number is claimed by making its folder."""
+    parent = make_private(home.sessions / user / dataset)
+    number = max((int(e.name) for e in visible(parent) if e.name.isdecimal()), default=0)
+    while True:
+        number += 1
+        try:
+            os.mkdir(parent / str(number), 0o700)
+        except FileExistsError:
+            continue
+        break
+    session = Session(SessionName(user, dataset, number), parent / str(number))
+    try:
+        write_json(session.folder / "session.json", {"created_at": time.time(), **record})
+        session.checkpoints.mkdir(mode=0o700)
+    except OSError as error:
+        raise RunFailed(
+            f"{session.folder} cannot be written: {error.strerror}; free some space and try again"
+        ) from error
+    return session
+
+
+def find_session(home: Home, name: SessionName) -> Session:
+    """The session of that name; NsmlError names those near it."""
+    folder = home.sessions / name.user / name.dataset / str(name.number)
+    if (folder / "session.json").exists():
+        return Session(name, folder)
+    known = [s.name for s in list_sessions(home)]
+    if alike := [n for n in known if (n.user, n.dataset) == (name.user, name.dataset)]:
+        numbers = ", ".join(str(n.number) for n in alike[-8:])
+        raise NsmlError(f"there is no session {name}; the numbers of {name.user}/{name.dataset} are {numbers}")
+    raise NsmlError(f"there is no session {name}{nearest(str(name), map(str, known)) or '; nsml run starts one'}")
+
+
+def list_sessions(home: Home, user: str | None = None, dataset: str | None = None) -> list[Session]:
+    """All sessions, or those of a user and a dataset, ordered by name and number."""
+    found = []
+    for user_entry in visible(home.sessions):
+        if user is not None and user_entry.name != user:
+            continue
+        for dataset_entry in visible(Path(user_entry.path)):
+            if dataset is not None and dataset_entry.name != dataset:
+                continue
+            numbers = sorted(int(e.name) for e in visible(Path(dataset_entry.path)) if e.name.isdecimal())
+            found += [
+                Session(SessionName(user_entry.name, dataset_entry.name, n), Path(dataset_entry.path) / str(n))
+                for n in numbers
+            ]
+    return found

@@ -1,0 +1,77 @@
+"""Submissions and the leaderboard: `submissions/DATASET/NUMBER/`, with `submission.json` written once, when it has been scored."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .files import make_private, read_json, visible, write_json
+from .home import Home
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A row of the leaderboard: a user's best submission. `at` is in seconds since the epoch."""
+
+    user: str
+    score: float
+    session: str
+    checkpoint: str
+    at: float
+    submissions: int
+
+
+def open_submission(home: Home, dataset: str) -> Path:
+    """A new folder for a submission, its number claimed by making it."""
+    parent = make_private(home.submissions / dataset)
+    number = max((int(e.name) for e in visible(parent) if e.name.isdecimal()), default=0)
+    while True:
+        number += 1
+        try:
+            os.mkdir(parent / str(number), 0o700)
+        except FileExistsError:
+            continue
+        return parent / str(number)
+
+
+def record_score(folder: Path, *, user: str, session: str, checkpoint: str, score: float) -> None:
+    """Put a scored submission on the board."""
+    write_json(
+        folder / "submission.json",
+        {"user": user, "session": session, "checkpoint": checkpoint, "score": score, "at": time.time()},
+    )
+
+
+def _valid(record: dict[str, Any]) -> bool:
+    return (
+        all(isinstance(record.get(key), str) for key in ("user", "session", "checkpoint"))
+        and isinstance(record.get("score"), int | float)
+        and isinstance(record.get("at"), int | float)
+    )
+
+
+def leaderboard(home: Home, dataset: str) -> tuple[list[Rank], list[str]]:
+    """The users by their best score, the earlier first where scores tie, and a warning for each submission that cannot be read."""
+    warnings: list[str] = []
+    by_user: dict[str, list[dict[str, Any]]] = {}
+    for entry in visible(home.submissions / dataset):
+        path = Path(entry.path) / "submission.json"
+        try:
+            record = read_json(path)
+        except FileNotFoundError:
+            continue  # not scored: it failed, or is under way
+        except Exception as error:
+            warnings.append(str(error))
+            continue
+        if not _valid(record):
+            warnings.append(f"{path} is damaged; move it away to go on without it")
+            continue
+        by_user.setdefault(record["user"], []).append(record)
+    ranks = []
+    for user, records in by_user.items():
+        best = min(records, key=lambda r: (-r["score"], r["at"]))
+        ranks.append(Rank(user, best["score"], best["session"], best["checkpoint"], best["at"], len(records)))
+    return sorted(ranks, key=lambda r: (-r.score, r.at)), warnings

@@ -1,0 +1,17 @@
+#!/bin/sh
+# The main job from the made-up data to the leaderboard, with the commands that a competitor types.
+set -eu
+
+step() { printf '\n$ %s\n' "$*"; "$@"; }
+
+step nsml dataset demo
+printf '\n$ nsml run -d FUNDUS_DEMO -m demo\n'
+started=$(nsml run -d FUNDUS_DEMO -m demo)
+echo "$started"
+session=${started#Session }
+session=${session% is started}
+trap 'nsml stop -f "$session" >/dev/null 2>&1 || true' INT TERM
+step nsml logs -f "$session"
+step nsml model ls "$session"
+step nsml submit "$session" best
+step nsml dataset board FUNDUS_DEMO
