@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError, PredictionsRefused, RunFailed
-from .photographs import Photographs, test_photographs
+from .photographs import Photographs, photographs_below
 from .predictions import check_predictions, image_ids, write_predictions
 
 Infer = Callable[..., Any]
@@ -24,7 +24,7 @@ def feed_photographs(
     `on_progress(done, total)` is called at most twice a second, and for the last photograph.
     """
     root = dataset_path / "test"
-    paths = test_photographs(root)
+    paths = photographs_below(root)
     last = 0.0
 
     def on_read(done: int) -> None:

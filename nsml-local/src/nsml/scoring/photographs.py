@@ -12,7 +12,7 @@ from ..errors import NsmlError
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 
 
-def test_photographs(folder: Path) -> list[Path]:
+def photographs_below(folder: Path) -> list[Path]:
     """The photographs below `folder`, sorted by path. NsmlError where there is none."""
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
     if not found:

@@ -59,6 +59,9 @@ class Context:
             self.has_dataset = bool(registered and os.environ.get("NSML_DATASET"))
             side = registered and (registered.submission if self.mode == "test" else registered.training)
             self.dataset_path: str = str(side or "")
+            if path := os.environ.get("NSML_DATASET_PATH"):
+                # What the oldest programs read; an organiser's scorer is shown its folder with the labels by it.
+                self.dataset, self.dataset_path, self.has_dataset = os.environ.get("NSML_DATASET_NAME", ""), path, True
             return
         self.home = Home(Path(facts["home"]))
         self.user = facts["user"]

@@ -1,0 +1,5 @@
+"""`python -m nsml` is the `nsml` command."""
+
+from .cli.main import main
+
+main()

@@ -1,0 +1,64 @@
+"""A home of its own for every test, a competitor's folder, a dataset and a session that has ended."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import PROGRAM, Ended, Nsml, make_dataset, run_command, start_and_wait
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """NSML_HOME in a temporary folder; the user is called `tester`."""
+    folder = tmp_path / "home"
+    for name in ("NSML_DATASET", "NSML_LAUNCH", "NSML_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NSML_HOME", str(folder))
+    monkeypatch.setenv("NSML_USER", "tester")
+    monkeypatch.setenv("COLUMNS", "100")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A competitor's folder with a working `main.py`."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "main.py").write_text(PROGRAM)
+    return folder
+
+
+@pytest.fixture
+def nsml(project: Path) -> Nsml:
+    """`nsml(...)` runs the command in the competitor's folder."""
+
+    def run(*arguments: str, folder: Path = project, **environment: str) -> Ended:
+        return run_command([sys.executable, "-m", "nsml", *arguments], folder, **environment)
+
+    return run
+
+
+@pytest.fixture
+def python(project: Path) -> Nsml:
+    """`python(...)` runs a program of the competitor's folder by hand."""
+
+    def run(*arguments: str, **environment: str) -> Ended:
+        return run_command([sys.executable, *arguments], project, **environment)
+
+    return run
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, nsml: Nsml) -> str:
+    """A registered dataset of four classes that PROGRAM predicts without a mistake."""
+    pushed = nsml("dataset", "push", "FUNDUS", str(make_dataset(tmp_path / "source")))
+    assert pushed.status == 0, pushed.err
+    return "FUNDUS"
+
+
+@pytest.fixture
+def trained(nsml: Nsml, dataset: str) -> str:
+    """The name of a session that has ended well, with checkpoints 0, 1 and best."""
+    return start_and_wait(nsml)

@@ -1,0 +1,108 @@
+"""The `nsml` command as users start it, a program in the usual shape, and a dataset that it answers well."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# A program in the usual shape: its "model" is a dict, its infer answers with the remainder of the photograph's mean.
+PROGRAM = """\
+import argparse
+import json
+import os
+
+import nsml
+
+
+def bind_model(model):
+    def save(dir_path, **kwargs):
+        with open(os.path.join(dir_path, "model.json"), "w") as file:
+            json.dump(model, file)
+
+    def load(dir_path, **kwargs):
+        with open(os.path.join(dir_path, "model.json")) as file:
+            model.update(json.load(file))
+
+    def infer(data, **kwargs):
+        return [int(image.mean()) % 4 for image in data]
+
+    nsml.bind(save=save, load=load, infer=infer)
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--mode", default="train")
+parser.add_argument("--pause", type=int, default=0)
+parser.add_argument("--iteration", default="0")
+parser.add_argument("--epoch", type=int, default=2)
+args = parser.parse_args()
+model = {"epoch": -1}
+bind_model(model)
+if args.pause or args.mode == "test":
+    nsml.paused(scope=locals())
+if args.mode == "train":
+    for epoch in range(model["epoch"] + 1, args.epoch):
+        model["epoch"] = epoch
+        print("epoch", epoch)
+        nsml.report(summary=True, step=epoch, train__loss=1 / (epoch + 1))
+        nsml.save(epoch)
+    nsml.save("best")
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Nsml = Callable[..., Ended]
+
+
+def run_command(command: Sequence[str], folder: Path, **environment: str) -> Ended:
+    ended = subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, errors="replace", timeout=120, check=False
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def write_photograph(path: Path, brightness: int, size: tuple[int, int] = (40, 32)) -> None:
+    import cv2
+    import numpy
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), numpy.full((size[1], size[0], 3), brightness, dtype="uint8"))
+
+
+def make_dataset(folder: Path, labels: Sequence[int] = (0, 1, 2, 3)) -> Path:
+    """A dataset in the contract's layout; the test photograph of class c has a brightness that PROGRAM answers c to."""
+    for code, name in (("NOR", "NORMAL"), ("AMD", "AMD"), ("RVO", "RVO"), ("DMR", "DMR")):
+        for patient in (1, 2):
+            write_photograph(folder / "train" / "train_data" / name / f"Wide_{code}_{patient}_R.jpg", 100)
+    lines = []
+    for number, label in enumerate(labels):
+        write_photograph(folder / "test" / "test_data" / f"{number:03}.png", 100 + label)
+        lines.append(f"test_data,{number:03}.png,{label}\n")
+    (folder / "test" / "test_label").write_text("".join(lines))
+    return folder
+
+
+def start_and_wait(nsml: Nsml, *options: str, dataset: str = "FUNDUS") -> str:
+    started = nsml("run", "-d", dataset, *options)
+    assert started.status == 0, started.err
+    name = started.out.split()[1]
+    nsml("logs", "-f", name)
+    return name
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)

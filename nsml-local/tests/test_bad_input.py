@@ -1,0 +1,122 @@
+"""Wrong use: one clear line on stderr, the right exit status, nothing lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import Ended, Nsml, make_dataset, start_and_wait
+
+
+def _is_one_clear_line(ended: Ended, status: int, *parts: str) -> None:
+    assert ended.status == status
+    (line,) = ended.err.splitlines()
+    assert line.startswith("nsml: ") and all(part in line for part in parts), line
+
+
+def test_an_unknown_dataset_is_named_with_the_nearest(nsml: Nsml, dataset: str) -> None:
+    _is_one_clear_line(nsml("run", "-d", "FUNDOS"), 2, "no dataset FUNDOS", "did you mean FUNDUS?")
+
+
+def test_without_any_dataset_the_commands_that_make_one_are_named(nsml: Nsml) -> None:
+    _is_one_clear_line(nsml("run", "-d", "X"), 2, "nsml dataset push NAME PATH", "nsml dataset demo")
+
+
+def test_an_unknown_session_is_named_with_those_that_exist(nsml: Nsml, trained: str) -> None:
+    _is_one_clear_line(nsml("logs", "FUNDUS/9"), 2, "no session tester/FUNDUS/9", "are 1")
+
+
+def test_what_is_no_session_name_says_what_one_looks_like(nsml: Nsml) -> None:
+    _is_one_clear_line(nsml("logs", "nine"), 2, "USER/DATASET/NUMBER")
+
+
+def test_an_unknown_checkpoint_is_named_with_those_that_exist(nsml: Nsml, trained: str) -> None:
+    _is_one_clear_line(nsml("submit", trained, "last"), 2, "no checkpoint 'last'", "0, 1, best")
+
+
+def test_a_folder_without_the_entry_file_is_told_which_files_there_are(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "main.py").rename(project / "train.py")
+    _is_one_clear_line(nsml("run", "-d", dataset), 2, "no main.py", "train.py", "-e FILE")
+
+
+@pytest.mark.parametrize("entry", ["../outside.py", "/etc/passwd"])
+def test_an_entry_file_outside_the_folder_is_refused(nsml: Nsml, dataset: str, project: Path, entry: str) -> None:
+    (project.parent / "outside.py").write_text("")
+    _is_one_clear_line(nsml("run", "-d", dataset, "-e", entry), 2, "must lie inside")
+
+
+def test_an_entry_file_that_nsmlignore_names_is_refused(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / ".nsmlignore").write_text("main.py\n")
+    _is_one_clear_line(nsml("run", "-d", dataset), 2, "no main.py")
+
+
+def test_an_open_quotation_in_the_arguments_is_refused(nsml: Nsml, dataset: str) -> None:
+    _is_one_clear_line(nsml("run", "-d", dataset, "-a", "--x 'y"), 2, "-a", "quotation")
+
+
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        (lambda p: None, "no folder"),
+        (lambda p: p.mkdir(), "no folder train/"),
+        (lambda p: (p / "train" / "train_data").mkdir(parents=True), "no file below"),
+    ],
+)
+def test_a_folder_that_is_no_dataset_is_refused(nsml: Nsml, tmp_path: Path, make: object, part: str) -> None:
+    make(tmp_path / "d")  # type: ignore[operator]
+    _is_one_clear_line(nsml("dataset", "push", "D", str(tmp_path / "d")), 2, part)
+
+
+def test_a_dataset_is_not_replaced_by_accident(nsml: Nsml, dataset: str, tmp_path: Path) -> None:
+    _is_one_clear_line(nsml("dataset", "push", dataset, str(make_dataset(tmp_path / "other"))), 2, "FUNDUS already")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a b", ".x", ""])
+def test_a_name_that_could_leave_the_home_is_refused(nsml: Nsml, tmp_path: Path, name: str) -> None:
+    _is_one_clear_line(nsml("dataset", "push", name, str(make_dataset(tmp_path / "d"))), 2, "NAME")
+
+
+def test_a_dataset_without_labels_is_not_scored(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "d")
+    (source / "test" / "test_label").unlink()
+    nsml("dataset", "push", "BARE", str(source))
+    name = start_and_wait(nsml, dataset="BARE")
+    _is_one_clear_line(nsml("submit", name, "best"), 2, "no test/test_label", "submit -t")
+
+
+def test_a_test_set_without_photographs_is_said_at_the_step(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "d")
+    for photograph in (source / "test" / "test_data").iterdir():
+        photograph.unlink()
+    nsml("dataset", "push", "BARE", str(source))
+    failed = nsml("submit", start_and_wait(nsml, dataset="BARE"), "best")
+    assert failed.status == 1 and "there is no photograph below" in failed.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("arguments", [["sumbit"], ["run"], ["ps", "-n", "0"], ["ps", "--what"], ["submit", "x"]])
+def test_wrong_use_is_one_line_and_status_2(nsml: Nsml, arguments: list[str]) -> None:
+    _is_one_clear_line(nsml(*arguments), 2, "--help")
+
+
+def test_a_full_disk_is_one_line_and_status_1(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "weights.bin").write_bytes(b"x" * 3_000_000)
+    full = f"trap '' XFSZ; ulimit -f 1000; exec {sys.executable} -m nsml run -d {dataset}"
+    ended = subprocess.run(["bash", "-c", full], cwd=project, env=os.environ, capture_output=True, text=True)
+    _is_one_clear_line(Ended(ended.returncode, ended.stdout, ended.stderr), 1, "cannot be copied", "File too large")
+    assert "Failed" in nsml("ps", "-a").out
+
+
+def test_a_home_that_cannot_be_written_is_one_line(nsml: Nsml, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    _is_one_clear_line(nsml("ps", NSML_HOME=str(tmp_path / "file" / "home")), 1, "Not a directory")
+
+
+def test_a_bad_line_of_nsmlignore_is_named(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / ".nsmlignore").write_bytes(b"\xff\xfe\n")
+    _is_one_clear_line(nsml("run", "-d", dataset), 2, ".nsmlignore", "UTF-8")
+
+
+def test_debug_shows_the_traceback(nsml: Nsml) -> None:
+    assert "Traceback" in nsml("--debug", "logs", "X/1").err
+    assert "Traceback" in nsml("logs", "X/1", NSML_DEBUG="1").err

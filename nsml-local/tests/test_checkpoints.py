@@ -1,0 +1,97 @@
+"""Checkpoints on disk."""
+
+from pathlib import Path
+
+import pytest
+
+from nsml.errors import Damaged, NsmlError
+from nsml.store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, store
+
+
+def _store(folder: Path, name: str, content: str = "weights") -> Checkpoint:
+    def write(path: Path) -> None:
+        path.mkdir()
+        (path / "weights.txt").write_text(content)
+
+    return store(folder, name, write, elapsed=1.0, summary={"val/score": 70.0})
+
+
+def test_a_checkpoint_holds_what_was_written(tmp_path: Path) -> None:
+    _store(tmp_path, "best")
+    found = find_checkpoint(tmp_path, "best", "s")
+    assert (found.model / "weights.txt").read_text() == "weights" and found.size == 7
+
+
+def test_saving_a_name_again_replaces_it(tmp_path: Path) -> None:
+    _store(tmp_path, "best", "old")
+    _store(tmp_path, "best", "new")
+    assert [(c.model / "weights.txt").read_text() for c in list_checkpoints(tmp_path) if isinstance(c, Checkpoint)] == [
+        "new"
+    ]
+
+
+def test_a_save_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
+    _store(tmp_path, "best", "old")
+
+    def fail(path: Path) -> None:
+        path.mkdir()
+        (path / "weights.txt").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        store(tmp_path, "best", fail, elapsed=0, summary={})
+    assert (find_checkpoint(tmp_path, "best", "s").model / "weights.txt").read_text() == "old"
+    assert [p for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_single_file_can_be_a_checkpoint(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        path.write_text("x")
+
+    store(tmp_path, "file", write, elapsed=0, summary={})
+    found = find_checkpoint(tmp_path, "file", "s")
+    found.verify()
+    assert found.model.read_text() == "x"
+
+
+def test_without_a_name_the_newest_by_time_is_found(tmp_path: Path) -> None:
+    for name in ("9", "10", "2"):
+        _store(tmp_path, name)
+    assert find_checkpoint(tmp_path, None, "s").name == "2"
+
+
+def test_checkpoints_are_listed_in_the_order_of_saving(tmp_path: Path) -> None:
+    for name in ("9", "10", "best"):
+        _store(tmp_path, name)
+    assert [c.name for c in list_checkpoints(tmp_path) if isinstance(c, Checkpoint)] == ["9", "10", "best"]
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+    _store(tmp_path, "9")
+    with pytest.raises(NsmlError, match="no checkpoint 'best'; it has 9"):
+        find_checkpoint(tmp_path, "best", "s")
+
+
+@pytest.mark.parametrize("change", [b"Weights", b"weight", b""])
+def test_a_changed_file_is_noticed(tmp_path: Path, change: bytes) -> None:
+    kept = _store(tmp_path, "best")
+    (kept.model / "weights.txt").write_bytes(change)
+    with pytest.raises(Damaged, match="best is damaged"):
+        find_checkpoint(tmp_path, "best", "s").verify()
+
+
+def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
+    kept = _store(tmp_path, "best")
+    (kept.model / "weights.txt").unlink()
+    with pytest.raises(Damaged, match=r"weights\.txt"):
+        kept.verify()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"name": "x", "files": 3}'])
+def test_a_damaged_manifest_hides_no_other_checkpoint(tmp_path: Path, content: str) -> None:
+    _store(tmp_path, "good")
+    bad = _store(tmp_path, "bad")
+    (bad.folder / "checkpoint.json").write_text(content)
+    listed = list_checkpoints(tmp_path)
+    assert isinstance(listed[0], Checkpoint) and listed[0].name == "good"
+    assert isinstance(listed[1], Damaged) and len(listed) == 2

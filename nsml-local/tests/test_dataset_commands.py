@@ -1,0 +1,55 @@
+"""`nsml dataset push`, `ls` and `rm`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, make_dataset
+
+
+def test_push_says_what_it_found(nsml: Nsml, tmp_path: Path) -> None:
+    told = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d"))).out
+    assert (
+        told
+        == "Dataset D: 8 training files (AMD 2, DMR 2, NORMAL 2, RVO 2), 4 test files, hidden labels, the built-in scorer\n"
+    )
+
+
+def test_push_takes_a_folder_without_a_test_set(nsml: Nsml, tmp_path: Path) -> None:
+    (tmp_path / "d" / "train").mkdir(parents=True)
+    (tmp_path / "d" / "train" / "lines.csv").write_text("1,2\n")
+    assert "no labels: it cannot be scored" in nsml("dataset", "push", "D", str(tmp_path / "d")).out
+
+
+def test_the_labels_lie_where_no_session_looks(nsml: Nsml, dataset: str, home: Path) -> None:
+    folder = home / "datasets" / dataset
+    assert [p.relative_to(folder).parts[0] for p in folder.rglob("test_label")] == ["hidden"]
+    assert (folder / "hidden" / "test" / "test_label").stat().st_mode & 0o077 == 0
+
+
+def test_the_photographs_are_linked_not_copied(nsml: Nsml, dataset: str, home: Path, tmp_path: Path) -> None:
+    inside = "train/train_data/AMD/Wide_AMD_1_R.jpg"
+    assert (home / "datasets" / dataset / "training" / inside).samefile(tmp_path / "source" / inside)
+
+
+def test_ls_lists_counts_for_programs(nsml: Nsml, dataset: str) -> None:
+    (row,) = json.loads(nsml("dataset", "ls", "-j").out)
+    assert (row["name"], row["train_files"], row["test_files"], row["labels"]) == (dataset, 8, 4, True)
+
+
+def test_rm_asks_first(nsml: Nsml, dataset: str) -> None:
+    assert nsml("dataset", "rm", dataset).status == 130
+    assert dataset in nsml("dataset", "ls").out
+
+
+def test_rm_forgets_the_dataset_and_leaves_the_organisers_files(nsml: Nsml, dataset: str, tmp_path: Path) -> None:
+    assert nsml("dataset", "rm", "-f", dataset).status == 0
+    assert dataset not in nsml("dataset", "ls").out
+    assert (tmp_path / "source" / "test" / "test_label").exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_dataset_is_one_warning(nsml: Nsml, dataset: str, home: Path, content: str) -> None:
+    (home / "datasets" / dataset / "dataset.json").write_text(content)
+    listed = nsml("dataset", "ls")
+    assert listed.status == 0 and "is damaged" in listed.err

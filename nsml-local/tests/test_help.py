@@ -1,0 +1,44 @@
+"""Every command is documented."""
+
+from collections.abc import Iterator
+
+import click
+import pytest
+from helpers import Nsml
+
+from nsml.cli.main import nsml as root
+
+
+def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*path, name))
+
+
+COMMANDS = dict(_commands(root))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
+    assert COMMANDS[path].get_short_help_str()
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_option_says_what_it_does(path: tuple[str, ...]) -> None:
+    options = [p for p in COMMANDS[path].params if isinstance(p, click.Option)]
+    assert all(option.help for option in options)
+
+
+def test_help_names_the_commands_of_a_first_round(nsml: Nsml) -> None:
+    shown = nsml("--help").out
+    assert all(command in shown for command in ("nsml dataset demo", "nsml run -d", "nsml logs -f", "nsml submit"))
+
+
+def test_the_version_is_that_of_the_distribution(nsml: Nsml) -> None:
+    from importlib.metadata import version
+
+    assert nsml("--version").out.split()[-1] == version("nsml-local")

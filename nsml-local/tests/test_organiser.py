@@ -1,0 +1,127 @@
+"""Datasets that bring `evaluation/data_loader.py` and `evaluation/evaluation.py`."""
+
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, make_dataset, start_and_wait
+
+LOADER = """
+import os
+from nsml import DATASET_PATH
+import cv2
+
+
+def feed_infer(output_file, infer_func):
+    root = os.path.join(DATASET_PATH, "test")
+    names = sorted(os.listdir(os.path.join(root, "test_data")))
+    images = [cv2.imread(os.path.join(root, "test_data", name)) for name in names]
+    predictions = infer_func(images)
+    with open(output_file, "w") as file:
+        for name, prediction in zip(names, predictions):
+            file.write(f"test_data,{name},{prediction}\\n")
+"""
+EVALUATION = """
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--prediction", default="pred.txt")
+config = parser.parse_args()
+labels = [line.split(",") for line in open("data/FUNDUS/test/test_label")]
+predictions = [line.split(",") for line in open(config.prediction)]
+print("checked", len(labels))
+print(sum(a == b for a, b in zip(labels, predictions)) / len(labels))
+"""
+
+
+def _push(nsml: Nsml, folder: Path, loader: str = LOADER, evaluation: str = EVALUATION) -> None:
+    source = make_dataset(folder / "source")
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "data_loader.py").write_text(loader)
+    (source / "evaluation" / "evaluation.py").write_text(evaluation)
+    assert nsml("dataset", "push", "FUNDUS", str(source)).status == 0
+
+
+def test_the_organisers_scripts_are_used_unchanged(nsml: Nsml, tmp_path: Path) -> None:
+    _push(nsml, tmp_path)
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines() == ["Score: 1", "Done"]
+
+
+def test_a_data_loader_of_the_competitor_does_not_stand_in_for_the_organisers(
+    nsml: Nsml, tmp_path: Path, project: Path
+) -> None:
+    _push(nsml, tmp_path)
+    (project / "data_loader.py").write_text("MINE = 1\n")
+    (project / "main.py").write_text(
+        "import data_loader\nassert data_loader.MINE\n" + (project / "main.py").read_text()
+    )
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
+
+
+def test_labels_are_passed_to_a_scorer_that_asks_for_their_path(nsml: Nsml, tmp_path: Path) -> None:
+    asks = EVALUATION.replace("config =", "parser.add_argument('--test_label_path')\nconfig =")
+    _push(nsml, tmp_path, evaluation=asks.replace('"data/FUNDUS/test/test_label"', "config.test_label_path"))
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
+
+
+def test_a_scorer_finds_the_labels_through_dataset_path_too(nsml: Nsml, tmp_path: Path) -> None:
+    code = EVALUATION.replace('"data/FUNDUS/test/test_label"', "nsml.DATASET_PATH + '/test/test_label'")
+    _push(nsml, tmp_path, evaluation="import nsml\n" + code)
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "message"),
+    [
+        (
+            "raise ValueError('labels moved')",
+            "organiser's evaluation.py failed (exit status 1): ValueError: labels moved",
+        ),
+        ("print('no score today')", "organiser's evaluation.py printed no number"),
+        ("print(float('nan'))", "organiser's evaluation.py printed nan as the score"),
+    ],
+)
+def test_a_scorer_that_fails_is_told_apart_from_the_competitors_program(
+    nsml: Nsml, tmp_path: Path, evaluation: str, message: str
+) -> None:
+    _push(nsml, tmp_path, evaluation=evaluation)
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert failed.status == 1 and f"submit failed at score: the {message}" in failed.err
+
+
+def test_a_score_of_exactly_zero_comes_with_a_warning(nsml: Nsml, tmp_path: Path) -> None:
+    _push(nsml, tmp_path, evaluation="import sys; print('oops', file=sys.stderr); print(0)")
+    submitted = nsml("submit", start_and_wait(nsml), "best")
+    assert (
+        submitted.out.startswith("Score: 0\n")
+        and "warning: a score of exactly 0" in submitted.err
+        and "oops" in submitted.err
+    )
+
+
+def test_four_rows_do_not_win_against_a_scorer_that_counts_rows(nsml: Nsml, tmp_path: Path) -> None:
+    _push(nsml, tmp_path, loader=LOADER.replace("zip(names, predictions)", "list(zip(names, predictions))[:1]"))
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert failed.status == 1 and "submit failed at predictions: 1 lines for 4 images" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("loader", "message"),
+    [
+        ("import no_such_module", "data_loader.py cannot be imported: ModuleNotFoundError"),
+        ("x = 1", "has no feed_infer"),
+        ("def feed_infer(output_file, infer_func): pass", "wrote no prediction file"),
+    ],
+)
+def test_a_loader_that_fails_is_told_apart_from_the_competitors_program(
+    nsml: Nsml, tmp_path: Path, loader: str, message: str
+) -> None:
+    _push(nsml, tmp_path, loader=loader)
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert failed.status == 1 and "the organiser's" in failed.err and message in failed.err
+
+
+def test_the_organisers_scorer_does_not_lie_where_the_competitors_process_looks(
+    nsml: Nsml, tmp_path: Path, home: Path
+) -> None:
+    _push(nsml, tmp_path)
+    assert [p.name for p in (home / "datasets" / "FUNDUS" / "feed").iterdir()] == ["data_loader.py"]

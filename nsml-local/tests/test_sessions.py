@@ -1,0 +1,98 @@
+"""Sessions on disk: numbers, states, damage."""
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, wait_until
+
+from nsml.errors import NsmlError
+from nsml.store.home import open_home
+from nsml.store.names import SessionName
+from nsml.store.processes import identity, is_alive
+from nsml.store.sessions import create_session, find_session, list_sessions
+
+RECORD = {"entry": "main.py", "arguments": []}
+
+
+def test_sessions_created_at_once_get_different_numbers() -> None:
+    home = open_home()
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: create_session(home, "me", "D", RECORD).name.number, range(24)))
+    assert sorted(made) == list(range(1, 25))
+
+
+def test_processes_that_meet_an_empty_home_at_once_all_get_a_session(home: Path) -> None:
+    code = (
+        "from nsml.store.home import open_home; from nsml.store.sessions import create_session\n"
+        "print(create_session(open_home(), 'me', 'D', {'entry': 'm.py', 'arguments': []}).name.number)"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    assert sorted(int(p.communicate()[0]) for p in started) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_session_whose_process_is_gone_is_lost() -> None:
+    session = create_session(open_home(), "me", "D", RECORD)
+    gone = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    session.write_state("Running", process=identity(gone.pid))
+    assert session.status() == "Running"
+    gone.communicate(b"\n")
+    assert session.status() == "Lost"
+
+
+def test_a_process_number_given_to_another_process_is_not_taken_for_the_session() -> None:
+    mine = identity()
+    assert is_alive(mine)
+    assert not is_alive({**mine, "started": mine["started"] - 3600})
+
+
+def test_a_killed_supervisor_makes_its_session_lost(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "sleep.py").write_text("import time; print('here'); time.sleep(60)")
+    nsml("run", "-d", dataset, "-e", "sleep.py")
+    session = find_session(open_home(), SessionName("tester", dataset, 1))
+    wait_until(lambda: session.status() == "Running" and session.log.exists())
+    state = session.state()
+    os.kill(state["process"]["pid"], signal.SIGKILL)
+    wait_until(lambda: session.status() == "Lost")
+    os.killpg(state["program"], signal.SIGKILL)
+    assert "Lost" in nsml("ps", "-a").out
+
+
+@pytest.mark.parametrize("content", ["", "{", "null", '{"entry": 3}'])
+def test_a_damaged_session_is_one_warning_and_hides_no_other(nsml: Nsml, trained: str, content: str) -> None:
+    home = open_home()
+    broken = create_session(home, "tester", "FUNDUS", RECORD)
+    (broken.folder / "session.json").write_text(content)
+    listed = nsml("ps", "-a")
+    assert listed.status == 0 and trained in listed.out and listed.err.count("is damaged") == 1
+
+
+def test_sessions_are_listed_by_number_not_by_text() -> None:
+    home = open_home()
+    for _ in range(11):
+        create_session(home, "me", "D", RECORD)
+    assert [s.name.number for s in list_sessions(home)] == list(range(1, 12))
+
+
+def test_an_unknown_session_is_an_error_that_lists_the_numbers() -> None:
+    home = open_home()
+    create_session(home, "me", "D", RECORD)
+    with pytest.raises(NsmlError, match="numbers of me/D are 1"):
+        find_session(home, SessionName("me", "D", 7))
+
+
+def test_a_home_of_a_newer_format_is_refused_and_left_alone(home: Path, nsml: Nsml) -> None:
+    home.mkdir()
+    (home / "home.json").write_text('{"format": 99}')
+    refused = nsml("ps")
+    assert refused.status == 2 and "newer" in refused.err
+    assert sorted(p.name for p in home.iterdir()) == ["home.json"]
+
+
+def test_the_home_is_readable_by_its_owner_only(home: Path) -> None:
+    create_session(open_home(), "me", "D", RECORD)
+    assert home.stat().st_mode & 0o077 == 0

@@ -1,0 +1,258 @@
+"""`nsml submit` and the leaderboard."""
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, make_dataset, start_and_wait
+
+from nsml.store.home import open_home
+from nsml.store.submissions import open_submission, record_score
+
+
+def test_a_submit_prints_the_score_and_done(nsml: Nsml, trained: str) -> None:
+    submitted = nsml("submit", trained, "best")
+    assert submitted.out.splitlines() == ["Score: 100.010001", "Done"] and submitted.status == 0
+
+
+def test_a_submit_says_how_long_loading_and_predicting_took(nsml: Nsml, trained: str) -> None:
+    told = nsml("submit", trained, "best").err
+    assert "load nsml model takes" in told and ".Infer test set takes" in told
+
+
+def test_a_submission_is_on_the_board(nsml: Nsml, trained: str) -> None:
+    nsml("submit", trained, "best")
+    (row,) = json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)
+    assert (row["rank"], row["user"], row["score"], row["session"], row["checkpoint"], row["submissions"]) == (
+        1, "tester", 100.010001, trained, "best", 1,
+    )  # fmt: skip
+
+
+def test_the_checkpoint_named_is_the_one_that_is_loaded(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(program.replace("int(image.mean()) % 4", "model['epoch']"))
+    name = start_and_wait(nsml, "-a", "--epoch 4")
+    shown = nsml("submit", "-t", name, "2").out
+    assert [line.rpartition(",")[2] for line in shown.splitlines()[:4]] == ["2", "2", "2", "2"]
+
+
+def test_a_dry_run_shows_the_first_ten_predictions_and_leaves_the_board_alone(nsml: Nsml, tmp_path: Path) -> None:
+    nsml("dataset", "push", "BIG", str(make_dataset(tmp_path / "big", labels=[0, 1, 2] * 4)))
+    name = start_and_wait(nsml, dataset="BIG")
+    dry = nsml("submit", name, "best", "-t")
+    assert dry.out.splitlines()[:3] == ["test_data,000.png,0", "test_data,001.png,1", "test_data,002.png,2"]
+    assert len([line for line in dry.out.splitlines() if line.startswith("test_data")]) == 10
+    assert json.loads(nsml("dataset", "board", "-j", "BIG").out) == []
+
+
+def test_a_dry_run_keeps_its_session_for_logs(nsml: Nsml, trained: str) -> None:
+    nsml("submit", "-t", trained, "best")
+    assert "Infer test set takes" in nsml("logs", "FUNDUS/2").out
+
+
+def test_a_submit_sees_the_test_data_without_labels_and_no_training_data(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    walk = "\n    for r, _, f in os.walk(nsml.DATASET_PATH): print(r, f)\n    nsml.paused("
+    program = (project / "main.py").read_text().replace("\n    nsml.paused(", walk)
+    (project / "main.py").write_text(program)
+    name = start_and_wait(nsml)
+    nsml("submit", "-t", name, "best")
+    seen = nsml("logs", "FUNDUS/2").out
+    assert "test_data" in seen and "test_label" not in seen and "train" not in seen
+
+
+def test_a_dot_dot_from_the_test_photographs_does_not_lead_to_the_labels(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    peek = (
+        "\n    print('LABELS', os.path.exists(nsml.DATASET_PATH + '/test/test_data/../test_label'))\n    nsml.paused("
+    )
+    (project / "main.py").write_text((project / "main.py").read_text().replace("\n    nsml.paused(", peek))
+    nsml("submit", "-t", start_and_wait(nsml), "best")
+    assert "LABELS False" in nsml("logs", "FUNDUS/2").out
+
+
+def test_no_label_file_is_named_in_what_the_process_can_see_of_itself(nsml: Nsml, dataset: str, project: Path) -> None:
+    peek = (
+        "\n    mine = str(dict(os.environ)) + open('/proc/self/cmdline').read()"
+        "\n    fds = [f'/proc/self/fd/{n}' for n in os.listdir('/proc/self/fd')]"
+        "\n    mine += str([os.readlink(fd) for fd in fds if os.path.exists(fd)])"
+        "\n    mine += open(os.environ['NSML_LAUNCH']).read()"
+        "\n    print('HIDDEN', 'hidden' in mine, 'test_label' in mine)\n    nsml.paused("
+    )
+    (project / "main.py").write_text((project / "main.py").read_text().replace("\n    nsml.paused(", peek))
+    nsml("submit", "-t", start_and_wait(nsml), "best")
+    assert "HIDDEN False False" in nsml("logs", "FUNDUS/2").out
+
+
+def test_what_training_wrote_into_its_folder_is_gone_at_submit(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    program = program.replace('nsml.save("best")', "nsml.save('best'); open('made.txt', 'w')")
+    program = program.replace(
+        "    def infer(data, **kwargs):", "    def infer(data, **kwargs):\n        open('made.txt')"
+    )
+    (project / "main.py").write_text(program)
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert (
+        failed.status == 1
+        and "submit failed at infer: FileNotFoundError" in failed.err
+        and "main.py, line" in failed.err
+    )
+
+
+BAD_INFER = {
+    "too few": ("return [0]", "infer returned 1 predictions for 4 images"),
+    "too many": ("return [0] * 5", "infer returned 5 predictions for 4 images"),
+    "text": ("return ['0'] * 4", "the text '0' for image 0"),
+    "a float": ("return [0, 1, 1.0, 2]", "the float 1.0 for image 2"),
+    "NaN": ("return [float('nan')] * 4", "nothing but NaN"),
+    "one NaN": ("return [0, float('nan'), 0, 0]", "the float nan for image 1"),
+    "a bool": ("return [True] * 4", "a bool for image 0"),
+    "out of range": ("return [0, 1, 2, 4]", "4 for image 3, outside 0 .. 3"),
+    "negative": ("return [-1] * 4", "-1 for image 0, outside 0 .. 3"),
+    "None": ("return None", "infer returned None"),
+    "a number": ("return 3", "infer returned a int"),
+    "probabilities": ("import numpy; return numpy.zeros((4, 4))", "scores by class"),
+    "an exception": ("raise KeyError('lens')", "submit failed at infer: KeyError: 'lens' (main.py, line 18)"),
+    "an exit": ("import os; os._exit(0)", "main.py ended with exit status 0 before all was predicted"),
+    "a clean exit": ("import sys; sys.exit(0)", "submit failed at infer: SystemExit"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INFER)
+def test_an_infer_that_returns_the_wrong_thing_is_one_line_and_no_submission(
+    nsml: Nsml, dataset: str, project: Path, case: str
+) -> None:
+    code, message = BAD_INFER[case]
+    program = (project / "main.py").read_text().replace("return [int(image.mean()) % 4 for image in data]", code)
+    (project / "main.py").write_text(program)
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    (line,) = [line for line in failed.err.splitlines() if line.startswith("nsml: ")]
+    assert failed.status == 1 and message in line and "Traceback" not in failed.err
+    assert json.loads(nsml("dataset", "board", "-j", "FUNDUS").out) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "iter(found)",
+        "tuple(found)",
+        "numpy.array(found)",
+        "numpy.array(found)[:, None]",
+        "[numpy.int64(x) for x in found]",
+    ],
+)
+def test_an_infer_may_return_any_sequence_of_integers(nsml: Nsml, dataset: str, project: Path, code: str) -> None:
+    program = (project / "main.py").read_text()
+    new = f"import numpy; found = [int(image.mean()) % 4 for image in data]; return {code}"
+    (project / "main.py").write_text(program.replace("return [int(image.mean()) % 4 for image in data]", new))
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 100.010001"
+
+
+def test_a_program_that_ends_before_paused_is_told_so(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text().replace("    nsml.paused(scope=locals())", "    raise SystemExit(0)")
+    (project / "main.py").write_text(program)
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert failed.status == 1 and "main.py ended before it called nsml.paused" in failed.err
+
+
+def test_a_program_that_fails_before_paused_shows_its_last_line(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(
+        program.replace("    nsml.paused(", "    raise ValueError('no lens')\n    nsml.paused(")
+    )
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert (
+        failed.status == 1
+        and "exit status 1 before it called nsml.paused; the last it printed: ValueError: no lens" in failed.err
+    )
+
+
+def test_a_program_without_the_reserved_arguments_is_warned_at_run_and_refused_at_submit(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    program = (project / "main.py").read_text()
+    program = program.replace('parser.add_argument("--mode", default="train")\n', "args_mode = 'train'\n")
+    (project / "main.py").write_text(program.replace("args.mode", "args_mode"))
+    assert "warning: main.py does not take --mode" in nsml("run", "-d", dataset).err
+    nsml("logs", "-f", "FUNDUS/1")
+    refused = nsml("submit", "FUNDUS/1", "best")
+    assert refused.status == 2 and "main.py does not take --mode, which submit needs" in refused.err
+
+
+def test_iteration_is_passed_only_to_a_program_that_takes_it(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(program.replace('parser.add_argument("--iteration", default="0")\n', ""))
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 100.010001"
+
+
+def test_an_infer_that_takes_too_long_is_ended(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text().replace("return [int", "import time; time.sleep(60); return [int")
+    (project / "main.py").write_text(program)
+    failed = nsml("submit", start_and_wait(nsml), "best", "--limit", "1.5")
+    assert failed.status == 1 and "submit failed at infer: it took more than 2 seconds" in failed.err
+
+
+def test_a_bare_except_around_paused_does_not_send_a_submit_on_to_training(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    program = (project / "main.py").read_text()
+    program = program.replace(
+        "    nsml.paused(scope=locals())", "    try: nsml.paused(scope=locals())\n    except: pass\n    print('ON')"
+    )
+    (project / "main.py").write_text(program)
+    nsml("submit", "-t", start_and_wait(nsml), "best")
+    assert "ON" not in nsml("logs", "FUNDUS/2").out
+
+
+def test_saving_and_reporting_during_a_submit_changes_nothing(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(
+        program.replace("return [int", "nsml.report(summary=True, x=9); nsml.save('late'); return [int")
+    )
+    name = start_and_wait(nsml)
+    before = nsml("model", "ls", "-j", name).out, nsml("ps", "-aj").out
+    assert nsml("submit", name, "best").status == 0
+    assert (nsml("model", "ls", "-j", name).out, nsml("ps", "-aj").out) == before
+
+
+def test_a_broken_test_photograph_gets_a_black_image_and_a_warning(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "source", labels=[0, 1, 2, 3])
+    (source / "test" / "test_data" / "001.png").write_bytes(b"no picture")
+    (source / "test" / "test_data" / "002.png").write_bytes(b"")
+    nsml("dataset", "push", "BROKEN", str(source))
+    nsml("submit", "-t", start_and_wait(nsml, dataset="BROKEN"), "best")
+    log = nsml("logs", "BROKEN/2").out
+    assert log.count("cannot be decoded") == 2
+
+
+def test_a_class_absent_from_the_test_set_is_left_out_with_a_warning(nsml: Nsml, tmp_path: Path) -> None:
+    nsml("dataset", "push", "TWO", str(make_dataset(tmp_path / "two", labels=[0, 3, 3])))
+    submitted = nsml("submit", start_and_wait(nsml, dataset="TWO"), "best")
+    assert "AMD, RVO are absent from the test set" in submitted.err and submitted.out.startswith("Score: 100.010001\n")
+
+
+def test_a_damaged_checkpoint_fails_before_the_program_is_started(nsml: Nsml, trained: str, home: Path) -> None:
+    (file,) = (home / "sessions" / trained / "checkpoints").glob("best@*/model/model.json")
+    file.write_text('{"epoch": 2}')
+    failed = nsml("submit", trained, "best")
+    assert failed.status == 1 and "checkpoint best is damaged" in failed.err and "starting" not in failed.err
+
+
+def test_the_board_ranks_users_by_their_best_and_the_earlier_first(nsml: Nsml, dataset: str) -> None:
+    home = open_home()
+    for user, score in (("a", 70.0), ("b", 80.0), ("c", 80.0), ("a", 75.0), ("a", 60.0)):
+        record_score(
+            open_submission(home, dataset), user=user, session=f"{user}/FUNDUS/1", checkpoint="best", score=score
+        )
+    rows = json.loads(nsml("dataset", "board", "-j", dataset).out)
+    assert [(r["user"], r["score"], r["submissions"]) for r in rows] == [("b", 80.0, 1), ("c", 80.0, 1), ("a", 75.0, 3)]
+
+
+def test_a_damaged_submission_is_one_warning_and_hides_no_other(nsml: Nsml, trained: str, home: Path) -> None:
+    nsml("submit", trained, "best")
+    nsml("submit", trained, "0")
+    (home / "submissions" / "FUNDUS" / "1" / "submission.json").write_text("{")
+    board = nsml("dataset", "board", "FUNDUS")
+    assert board.status == 0 and "is damaged" in board.err and "100.010001" in board.out
