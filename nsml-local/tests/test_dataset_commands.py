@@ -53,3 +53,11 @@ def test_a_damaged_dataset_is_one_warning(nsml: Nsml, dataset: str, home: Path, 
     (home / "datasets" / dataset / "dataset.json").write_text(content)
     listed = nsml("dataset", "ls")
     assert listed.status == 0 and "is damaged" in listed.err
+
+
+def test_push_copies_where_it_is_told_to(nsml: Nsml, tmp_path: Path, home: Path) -> None:
+    nsml("dataset", "push", "--copy", "D", str(make_dataset(tmp_path / "d")))
+    inside = "train/train_data/AMD/Wide_AMD_1_R.jpg"
+    copied = home / "datasets" / "D" / "training" / inside
+    assert copied.read_bytes() == (tmp_path / "d" / inside).read_bytes()
+    assert not copied.samefile(tmp_path / "d" / inside)

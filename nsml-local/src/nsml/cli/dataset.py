@@ -38,9 +38,10 @@ PATH is laid out as on the platform:
 )
 @click.argument("name")
 @click.argument("path", type=click.Path(path_type=Path))
-def push(name: str, path: Path) -> None:
+@click.option("--copy", is_flag=True, help="Copy the files instead of linking them.")
+def push(name: str, path: Path, copy: bool) -> None:
     """Register the folder PATH as dataset NAME. The files are linked, not copied; the labels are kept from sessions."""
-    pushed = push_dataset(open_home(), name, path)
+    pushed = push_dataset(open_home(), name, path, copy=copy)
     _describe(pushed.name)
 
 
@@ -92,7 +93,7 @@ def demo(seed: int, name: str) -> None:
     drawn = Path(tempfile.mkdtemp(prefix=".tmp-drawn-", dir=home.path))
     try:
         draw_dataset(drawn, seed=seed, progress=show)
-        push_dataset(home, name, drawn)
+        push_dataset(home, name, drawn, copy=True, origin=f"drawn by 'nsml dataset demo', seed {seed}")
     finally:
         shutil.rmtree(drawn, ignore_errors=True)
     _describe(name)

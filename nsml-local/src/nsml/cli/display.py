@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+_NARROWEST = 8
+
 
 def ago(moment: float) -> str:
     """ "3 minutes ago", for seconds since the epoch."""
@@ -54,15 +56,16 @@ def print_json(value: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Columns as wide as their widest cell; the last one is cut where the terminal ends (not where the output is no terminal)."""
+    """Columns as wide as their widest cell; on a terminal the widest ones give way until the table fits."""
     table = [[plain(str(cell)) for cell in row] for row in (headings, *rows)]
     widths = [max(_width(row[i]) for row in table) for i in range(len(headings))]
-    room = None
     if os.isatty(1):
-        room = shutil.get_terminal_size().columns
+        room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
+        while sum(widths) > room and max(widths) > _NARROWEST:
+            widths[widths.index(max(widths))] -= 1
     for row in table:
-        cells = [_pad(cell, width, i in right) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        click.echo(_cut("  ".join(cells).rstrip(), room))
+        cells = [_fit(cell, width, i in right) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        click.echo("  ".join(cells).rstrip())
 
 
 def _width(text: str) -> int:
@@ -70,14 +73,10 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
 
 
-def _pad(text: str, width: int, right: bool) -> str:
+def _fit(text: str, width: int, right: bool) -> str:
+    if _width(text) > width:
+        while _width(text) > width - 1:
+            text = text[:-1]
+        text += "…"
     filling = " " * (width - _width(text))
     return filling + text if right else text + filling
-
-
-def _cut(line: str, room: int | None) -> str:
-    if room is None or _width(line) <= room:
-        return line
-    while _width(line) > room - 1:
-        line = line[:-1]
-    return line + "…"

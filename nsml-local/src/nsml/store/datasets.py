@@ -78,8 +78,16 @@ def find_dataset(home: Home, name: str) -> Dataset:
     raise NsmlError(f"there is no dataset {name}{mend}")
 
 
-def push_dataset(home: Home, name: str, source: Path) -> Dataset:
-    """Register the folder `source` in the contract's layout as dataset `name`. NsmlError where the layout is wrong or the name taken."""
+def push_dataset(home: Home, name: str, source: Path, *, copy: bool = False, origin: str | None = None) -> Dataset:
+    """Register the folder `source` in the contract's layout as dataset `name`.
+
+    Args:
+        copy: copy the files instead of linking them.
+        origin: what to note as its source, instead of the folder.
+
+    Raises:
+        NsmlError: the layout is wrong, or the name is taken.
+    """
     check_name(name, "NAME")
     target = home.datasets / name
     if target.exists():
@@ -90,10 +98,10 @@ def push_dataset(home: Home, name: str, source: Path) -> Dataset:
     _check_layout(source)
     make_private(home.datasets)
     with folder_beside(home.datasets) as beside:
-        _link_tree(source / "train", beside / "training" / "train", leave_out=())
+        _fill(source / "train", beside / "training" / "train", copy)
         (beside / "submission").mkdir()
         if (source / "test").is_dir():
-            _link_tree(source / "test", beside / "submission" / "test", leave_out=(LABELS,))
+            _fill(source / "test", beside / "submission" / "test", copy, leave_out=LABELS)
         make_private(beside / "hidden" / "test")
         if (source / "test" / LABELS).is_file():
             shutil.copyfile(source / "test" / LABELS, beside / "hidden" / "test" / LABELS)
@@ -104,7 +112,9 @@ def push_dataset(home: Home, name: str, source: Path) -> Dataset:
             shutil.copytree(
                 source / "evaluation", beside / "feed", ignore=shutil.ignore_patterns("evaluation.py", LABELS)
             )
-        write_json(beside / "dataset.json", {"source": str(source), "created_at": time.time(), **_count(beside)})
+        write_json(
+            beside / "dataset.json", {"source": origin or str(source), "created_at": time.time(), **_count(beside)}
+        )
         try:
             os.rename(beside, target)
         except OSError:
@@ -126,15 +136,19 @@ def _check_layout(source: Path) -> None:
         raise NsmlError(f"PATH: {source / 'test'} has labels but no folder test_data/; put the test photographs there")
 
 
-def _link_tree(source: Path, target: Path, leave_out: tuple[str, ...]) -> None:
+def _fill(source: Path, target: Path, copy: bool, leave_out: str | None = None) -> None:
+    """Make the folders of `source` at `target` and link or copy the files, but for `leave_out` at the top."""
     for root, folders, files in os.walk(source, followlinks=True):
         folders.sort()
         inside = target / Path(root).relative_to(source)
         inside.mkdir(parents=True, exist_ok=True)
         for name in files:
-            if Path(root) == source and name in leave_out:
+            if Path(root) == source and name == leave_out:
                 continue
-            _link(os.path.join(root, name), inside / name)
+            if copy:
+                shutil.copyfile(os.path.join(root, name), inside / name)
+            else:
+                _link(os.path.join(root, name), inside / name)
 
 
 def _link(source: str, target: Path) -> None:
