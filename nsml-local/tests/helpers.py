@@ -67,7 +67,14 @@ Nsml = Callable[..., Ended]
 
 def run_command(command: Sequence[str], folder: Path, **environment: str) -> Ended:
     ended = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, errors="replace", timeout=120, check=False
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+        check=False,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 

@@ -17,14 +17,19 @@ if TYPE_CHECKING:
         HAS_DATASET,
         IS_DATASET,
         IS_ON_NSML,
+        MY_RANK,
         NSML_NFS_OUTPUT,
+        PARALLEL_PORTS,
+        PARALLEL_WORLD,
         SESSION_NAME,
     )
     from .errors import NsmlError
+    from .session.caching import cache
     from .session.copying import copy
-    from .session.hooks import bind, infer, load, save
+    from .session.hooks import bind, infer, load, save, save_folder
     from .session.pausing import paused
     from .session.reporting import report
+    from .session.visdom import Visdom
 
 __version__ = "0.1.0"
 
@@ -35,16 +40,22 @@ __all__ = [
     "HAS_DATASET",
     "IS_DATASET",
     "IS_ON_NSML",
+    "MY_RANK",
     "NSML_NFS_OUTPUT",
+    "PARALLEL_PORTS",
+    "PARALLEL_WORLD",
     "SESSION_NAME",
     "NsmlError",
+    "Visdom",
     "bind",
+    "cache",
     "copy",
     "infer",
     "load",
     "paused",
     "report",
     "save",
+    "save_folder",
 ]
 
 _MODULES = {
@@ -53,6 +64,9 @@ _MODULES = {
     "infer": "nsml.session.hooks",
     "load": "nsml.session.hooks",
     "save": "nsml.session.hooks",
+    "save_folder": "nsml.session.hooks",
+    "Visdom": "nsml.session.visdom",
+    "cache": "nsml.session.caching",
     "copy": "nsml.session.copying",
     "paused": "nsml.session.pausing",
     "report": "nsml.session.reporting",

@@ -10,6 +10,7 @@ IS_ON_NSML        True in a process that `nsml run` or `nsml submit` started
 GPU_NUM           number of GPUs that this process may use
 SESSION_NAME      USER/DATASET/NUMBER of this session; reading it outside a session opens a foreground session
 NSML_NFS_OUTPUT   a folder of this user that outlives the session
+PARALLEL_WORLD, PARALLEL_PORTS, MY_RANK   machines of a parallel session: this one, [""], [0] and 0
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     GPU_NUM: int
     SESSION_NAME: str
     NSML_NFS_OUTPUT: str
+    PARALLEL_WORLD: list[str]
+    PARALLEL_PORTS: list[int]
+    MY_RANK: int
 
 __all__ = [
     "DATASET_NAME",
@@ -32,7 +36,10 @@ __all__ = [
     "HAS_DATASET",
     "IS_DATASET",
     "IS_ON_NSML",
+    "MY_RANK",
     "NSML_NFS_OUTPUT",
+    "PARALLEL_PORTS",
+    "PARALLEL_WORLD",
     "SESSION_NAME",
 ]
 
@@ -57,6 +64,12 @@ def __getattr__(name: str) -> object:
             value = context.gpu_count()
         case "SESSION_NAME":
             value = str(context.open_session().name)
+        case "PARALLEL_WORLD":
+            value = [""]
+        case "PARALLEL_PORTS":
+            value = [0]
+        case "MY_RANK":
+            value = 0
         case _:
             value = str(context.output_folder())
     globals()[name] = value

@@ -23,39 +23,45 @@ Examples:
 """
 )
 @session_argument()
-@click.option("-f", "--follow", is_flag=True, help="Go on until the session ends (Ctrl-C leaves it running).")
-def logs(session: str, follow: bool) -> None:
+@click.option(
+    "-f", "--follow", "following", is_flag=True, help="Go on until the session ends (Ctrl-C leaves it running)."
+)
+def logs(session: str, following: bool) -> None:
     """Print what a session printed."""
     found = session_named(open_home(), session)
-    out: IO[bytes] = sys.stdout.buffer
-    try:
-        if follow and not found.log.exists():
-            _wait_for_log(found)
+    if following:
+        follow(found)
+    elif found.log.exists():
         with open(found.log, "rb") as log:
-            _pour(log, out)
-            while follow:
-                ended = found.status() in ENDED
-                if not _pour(log, out) and ended:
-                    break
-                time.sleep(0.1)
-    except FileNotFoundError:
-        kind = found.record().get("kind")
-        if kind == "foreground":
+            _pour(log)
+    if not found.log.exists():
+        if found.record().get("kind") == "foreground":
             click.echo(f"session {found.name} ran in the foreground; its output went to the terminal", err=True)
         else:
             click.echo(f"session {found.name} ({found.status()}) has printed nothing", err=True)
-        return
-    if found.status() == "Lost":
-        click.echo(f"session {found.name} is lost: its supervisor is gone without a word; start it again", err=True)
+    elif found.status() == "Lost":
+        mend = f"'nsml resume {found.name}' goes on from its newest checkpoint"
+        click.echo(f"session {found.name} is lost: its supervisor is gone without a word; {mend}", err=True)
 
 
-def _wait_for_log(session: Session) -> None:
+def follow(session: Session) -> None:
+    """Print the log, and what is added to it, until the session has ended."""
     while not session.log.exists() and session.status() not in ENDED:
         time.sleep(0.05)
+    if not session.log.exists():
+        return
+    with open(session.log, "rb") as log:
+        while True:
+            # Asked before the last look, so that nothing written between the two is missed.
+            ended = session.status() in ENDED
+            if not _pour(log) and ended:
+                return
+            time.sleep(0.1)
 
 
-def _pour(log: IO[bytes], out: IO[bytes]) -> bool:
-    """Copy what is new; whether there was anything."""
+def _pour(log: IO[bytes]) -> bool:
+    """Print what is new; whether there was anything."""
+    out = sys.stdout.buffer
     any_new = False
     while piece := log.read(_PIECE):
         out.write(piece)

@@ -22,8 +22,23 @@ _COMMANDS = {
     "model": "nsml.cli.model",
     "submit": "nsml.cli.submit",
     "dataset": "nsml.cli.dataset",
+    "fork": "nsml.cli.fork",
+    "resume": "nsml.cli.fork",
+    "infer": "nsml.cli.exec",
+    "exec": "nsml.cli.exec",
+    "plot": "nsml.cli.plot",
+    "diff": "nsml.cli.diff",
+    "memo": "nsml.cli.memo",
+    "command": "nsml.cli.memo",
+    "pull": "nsml.cli.pull",
+    "download": "nsml.cli.pull",
+    "rm": "nsml.cli.rm",
     "login": "nsml.cli.user",
+    "logout": "nsml.cli.user",
     "whoami": "nsml.cli.user",
+    "credit": "nsml.cli.machine",
+    "status": "nsml.cli.machine",
+    "gpumem": "nsml.cli.machine",
 }
 
 
@@ -36,7 +51,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        command: click.Command = getattr(
+            import_module(_COMMANDS[cmd_name]), "exec_" if cmd_name == "exec" else cmd_name
+        )
         return command
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fnmatch
+from pathlib import Path
+
 import click
 
-from ..store.checkpoints import Checkpoint, list_checkpoints
+from ..errors import NsmlError
+from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, remove_checkpoint
+from ..store.copies import copy_out
 from ..store.home import open_home
-from .arguments import json_option, session_argument, session_named
+from ..store.names import encode_checkpoint
+from .arguments import complete_checkpoints, json_option, session_argument, session_named
 from .display import ago, duration, print_json, print_table, size, values
 
 
@@ -51,3 +57,56 @@ def ls(session: str, as_json: bool) -> None:
     )
     if not good:
         click.echo(f"session {found.name} has saved no checkpoint", err=True)
+
+
+@model.command(
+    epilog="""\b
+Examples:
+  nsml model rm FUNDUS_DEMO/1 5
+  nsml model rm -f FUNDUS_DEMO/1 "*"
+"""
+)
+@session_argument()
+@click.argument("checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints)
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+def rm(session: str, checkpoint: str, force: bool) -> None:
+    """Remove checkpoints ('*' and '?' in the name)."""
+    found = session_named(open_home(), session)
+    kept = [c for c in list_checkpoints(found.checkpoints) if isinstance(c, Checkpoint)]
+    going = [c for c in kept if c.name == checkpoint] or [c for c in kept if fnmatch.fnmatchcase(c.name, checkpoint)]
+    if not going:
+        find_checkpoint(found.checkpoints, checkpoint, str(found.name))
+    if not force:
+        click.confirm(f"Remove {', '.join(c.name for c in going)} of session {found.name}?", abort=True)
+    for one in going:
+        remove_checkpoint(one)
+        click.echo(f"Checkpoint {one.name} is removed")
+
+
+@model.command(
+    epilog="""\b
+Example:
+  nsml model pull FUNDUS_DEMO/1 best ./       makes USER_FUNDUS_DEMO_1/best/model/
+"""
+)
+@session_argument()
+@click.argument("checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("-f", "--force", is_flag=True, help="Overwrite files that are there.")
+def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
+    """Copy a checkpoint's files out, to USER_DATASET_NUMBER/CHECKPOINT/model/ below the folder PATH."""
+    found = session_named(open_home(), session)
+    kept = find_checkpoint(found.checkpoints, checkpoint, str(found.name))
+    kept.verify()
+    folder = (
+        checkpoint
+        if checkpoint not in (".", "..") and not set(checkpoint) & set("/\\\0:")
+        else encode_checkpoint(checkpoint)
+    )
+    if len(folder.encode()) > 200:
+        folder = encode_checkpoint(checkpoint)
+    target = path / str(found.name).replace("/", "_") / folder / "model"
+    if path.exists() and not path.is_dir():
+        raise NsmlError(f"PATH: {path} is a file; name a folder")
+    count = copy_out(kept.model, target, force=force)
+    click.echo(f"{count} files are in {target}")

@@ -9,11 +9,13 @@ import click
 
 from ..engine.entry import missing_reserved
 from ..engine.launch import start_session
-from ..errors import NsmlError
+from ..errors import NsmlError, RunFailed
 from ..store.datasets import find_dataset
 from ..store.home import open_home
+from ..store.sessions import Session, remove_session
 from .arguments import complete_datasets
 from .display import size
+from .limits import limit_options, limits_from
 
 
 @click.command(
@@ -21,28 +23,51 @@ from .display import size
 Examples:
   nsml run -d ODIR_FUNDUS
   nsml run -d ODIR_FUNDUS -e train.py -a "--epoch 5 --learning_rate 0.02" -m "first try"
+  nsml run train.py -i -d ODIR_FUNDUS --memory 12G
 """
 )
+@click.argument("file", required=False, metavar="[FILE]")
 @click.option("-d", "--dataset", required=True, shell_complete=complete_datasets, help="The dataset to train on.")
-@click.option("-e", "--entry", default="main.py", show_default=True, metavar="FILE", help="The Python file to start.")
+@click.option("-e", "--entry", metavar="FILE", help="The Python file to start.  [default: main.py]")
 @click.option(
     "-a", "--args", "arguments", default="", metavar="TEXT", help='Its arguments, as one text: -a "--epoch 5".'
 )
 @click.option("-m", "--memo", default="", metavar="TEXT", help="A line of text on the session.")
+@click.option(
+    "-i", "--interactive", is_flag=True, help="Follow the output; Ctrl-C stops the session; remove it at the end."
+)
+@limit_options()
 @click.option("-v", "--verbose", is_flag=True, help="Say what is copied.")
-def run(dataset: str, entry: str, arguments: str, memo: str, verbose: bool) -> None:
-    """Copy this folder and start its entry file as a session in the background.
+def run(
+    file: str | None,
+    dataset: str,
+    entry: str | None,
+    arguments: str,
+    memo: str,
+    interactive: bool,
+    gpus: int | None,
+    cpus: int | None,
+    memory: str | None,
+    shm_size: str | None,
+    verbose: bool,
+) -> None:
+    """Copy this folder and start its entry file (main.py, or FILE) as a session in the background.
 
     What `.nsmlignore` names (gitignore syntax) does not travel. Closing the terminal does not end the session; 'nsml logs -f
     SESSION' follows it.
     """
-    try:
-        words = shlex.split(arguments)
-    except ValueError as error:
-        raise NsmlError(f"-a {arguments!r}: {str(error).lower()}; close the quotation") from None
+    if file and entry and file != entry:
+        raise NsmlError(f"FILE is {file} and -e is {entry}; name one of them")
     home = open_home()
+    started = file or entry or "main.py"
     session, taken = start_session(
-        home, find_dataset(home, dataset), Path.cwd(), entry=entry, arguments=words, memo=memo
+        home,
+        find_dataset(home, dataset),
+        Path.cwd(),
+        entry=started,
+        arguments=split_arguments(arguments),
+        memo=memo,
+        limits=limits_from(home, gpus, cpus, memory),
     )
     if verbose:
         click.echo(f"{taken.files} files, {size(taken.size)}", err=True)
@@ -50,6 +75,31 @@ def run(dataset: str, entry: str, arguments: str, memo: str, verbose: bool) -> N
         click.echo(f"left out: {name} ({reason})", err=True)
     if len(taken.left_out) > 10:
         click.echo(f"left out: {len(taken.left_out) - 10} more", err=True)
-    if warning := missing_reserved(session.code, entry):
+    if warning := missing_reserved(session.code, started):
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"Session {session.name} is started")
+    if interactive:
+        _stay(session)
+
+
+def split_arguments(text: str) -> list[str]:
+    """The words of -a, as a shell would split them."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise NsmlError(f"-a {text!r}: {str(error).lower()}; close the quotation") from None
+
+
+def _stay(session: Session) -> None:
+    """Follow the session to its end, stop it at Ctrl-C, and remove it."""
+    from .logs import follow
+    from .stop import stop_session
+
+    try:
+        follow(session)
+    except KeyboardInterrupt:
+        stop_session(session)
+    state = session.state()
+    remove_session(session)
+    if state["status"] == "Failed":
+        raise RunFailed(f"session {session.name} failed with exit status {state.get('exit_status')}")

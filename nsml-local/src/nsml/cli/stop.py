@@ -1,4 +1,4 @@
-"""`nsml stop`: end a session."""
+"""`nsml stop`: end sessions."""
 
 from __future__ import annotations
 
@@ -11,33 +11,44 @@ import click
 
 from ..errors import RunFailed
 from ..store.home import open_home
-from ..store.sessions import ENDED
-from .arguments import session_argument, session_named
+from ..store.sessions import ENDED, Session, match_sessions
+from .arguments import session_argument
 
 
 @click.command(
     epilog="""\b
-Example:
+Examples:
   nsml stop FUNDUS_DEMO/1
+  nsml stop "FUNDUS_DEMO/*"
 """
 )
 @session_argument()
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def stop(session: str, force: bool) -> None:
-    """End a session and all processes that it started; its checkpoints stay."""
-    found = session_named(open_home(), session)
-    state = found.state()
-    if state["status"] in ENDED:
-        click.echo(f"Session {found.name} has ended already ({state['status']})")
-        return
-    if not force:
-        click.confirm(f"Stop session {found.name}?", abort=True)
-    process = state.get("process") or {}
+    """End a session and all processes that it started ('*' and '?' in the number); checkpoints stay."""
+    home = open_home()
+    matching = match_sessions(home, session, home.user())
+    running = [s for s in matching if s.status() not in ENDED]
+    for found in matching:
+        if found not in running and len(matching) == 1:
+            click.echo(f"Session {found.name} has ended already ({found.status()})")
+    if running and not force:
+        click.confirm(f"Stop {', '.join(str(s.name) for s in running)}?", abort=True)
+    for found in running:
+        stop_session(found)
+        click.echo(f"Session {found.name} is stopped")
+
+
+def stop_session(session: Session) -> None:
+    """Tell the supervisor to end the session, and wait until it has. RunFailed where it does not end within 15 seconds."""
+    process = session.state().get("process") or {}
+    until = time.monotonic() + 15
+    while not process and session.status() not in ENDED and time.monotonic() < until:
+        time.sleep(0.02)
+        process = session.state().get("process") or {}
     with contextlib.suppress(ProcessLookupError, KeyError):
         os.kill(process["pid"], signal.SIGTERM)
-    until = time.monotonic() + 15
-    while found.status() not in ENDED and time.monotonic() < until:
+    while session.status() not in ENDED and time.monotonic() < until:
         time.sleep(0.05)
-    if found.status() not in ENDED:
-        raise RunFailed(f"session {found.name} does not end; look at process {process.get('pid')}")
-    click.echo(f"Session {found.name} is stopped")
+    if session.status() not in ENDED:
+        raise RunFailed(f"session {session.name} does not end; look at process {process.get('pid')}")

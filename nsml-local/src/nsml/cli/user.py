@@ -24,6 +24,14 @@ def login(name: str) -> None:
 
 
 @click.command()
+def logout() -> None:
+    """Forget the user's name; new sessions carry the system's."""
+    home = open_home()
+    (home.path / "user.json").unlink(missing_ok=True)
+    click.echo(f"Goodbye; sessions now carry the name {home.user()}")
+
+
+@click.command()
 def whoami() -> None:
     """Print the user's name."""
     click.echo(open_home().user())

@@ -48,10 +48,12 @@ def missing_reserved(folder: Path, entry: str) -> str | None:
     return f"{entry} does not take {' and '.join(missing)}, which submit needs; add {example}"
 
 
-def submit_arguments(folder: Path, checkpoint: str) -> list[str]:
-    """The reserved arguments of a submit; `--iteration` only where the program takes it, nothing where it parses none."""
-    found = reserved_arguments(folder)
-    if not found["parser"]:
+def paused_arguments(folder: Path, checkpoint: str, mode: str | None = None) -> list[str]:
+    """The reserved arguments of a program that is to load a checkpoint: those that it takes, none where it parses none."""
+    takes = reserved_arguments(folder)
+    if not takes["parser"]:
         return []
-    arguments = ["--mode", "test", "--pause", "1"]
-    return [*arguments, "--iteration", checkpoint] if found["iteration"] else arguments
+    values = {"mode": mode, "pause": "1", "iteration": checkpoint}
+    return [
+        word for name, value in values.items() if takes[name] and value is not None for word in (f"--{name}", value)
+    ]

@@ -1,22 +1,37 @@
-"""Starting a session in the background."""
+"""Starting a session in the background: anew, from a checkpoint of another, or again."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from ..errors import RunFailed
-from ..store.datasets import Dataset
+from ..errors import NsmlError, RunFailed
+from ..store.checkpoints import find_checkpoint
+from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home
 from ..store.launches import write_launch
-from ..store.sessions import Session, create_session
-from .entry import check_entry
+from ..store.sessions import ENDED, Session, create_session
+from .entry import check_entry, paused_arguments
+from .resources import Limits
 from .snapshot import Snapshot, copy_code, take_snapshot
+
+_NO_LIMITS = Limits()
 
 
 def start_session(
-    home: Home, dataset: Dataset, source: Path, *, entry: str, arguments: list[str], memo: str = ""
+    home: Home,
+    dataset: Dataset,
+    source: Path,
+    *,
+    entry: str,
+    arguments: list[str],
+    memo: str = "",
+    limits: Limits = _NO_LIMITS,
 ) -> tuple[Session, Snapshot]:
     """Copy `source`, and leave a supervisor behind that runs `entry` on the copy.
 
@@ -25,30 +40,157 @@ def start_session(
         RunFailed: the copy cannot be made.
     """
     check_entry(source, entry)
-    user = home.user()
-    session = create_session(
-        home,
-        user,
-        dataset.name,
-        {"kind": "run", "entry": entry, "arguments": arguments, "python": sys.executable, "source": str(source)},
-    )
-    try:
+    record = {"kind": "run", "entry": entry, "arguments": arguments, "python": sys.executable, "source": str(source)}
+    session = create_session(home, home.user(), dataset.name, record)
+    taken = Snapshot()
+
+    def prepare() -> None:
+        nonlocal taken
         taken = take_snapshot(source, session.code)
         check_entry(session.code, entry)
         copy_code(session.code, session.work)
         if memo:
             session.write_memo(memo)
-        write_launch(session.folder / "launch.json", home, session, dataset.training)
+        write_launch(
+            session.folder, home, session, dataset.training, entry=entry, arguments=arguments, limits=limits.to_dict()
+        )
+
+    _start(session, prepare)
+    return session, taken
+
+
+def fork_session(
+    home: Home,
+    parent: Session,
+    checkpoint: str | None,
+    *,
+    arguments: list[str] | None = None,
+    limits: Limits = _NO_LIMITS,
+) -> Session:
+    """A new session with the code of `parent` that goes on from one of its checkpoints (the newest where none is named).
+
+    Raises:
+        NsmlError: no such checkpoint, a session without code.
+    """
+    record = _record_with_code(parent)
+    kept = find_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
+    kept.verify()
+    dataset = find_dataset(home, parent.name.dataset)
+    own = list(record["arguments"]) if arguments is None else arguments
+    session = create_session(
+        home,
+        home.user(),
+        dataset.name,
+        {**record, "kind": "run", "arguments": own, "of": str(parent.name), "created_at": time.time()},
+    )
+
+    def prepare() -> None:
+        copy_code(parent.code, session.code)
+        copy_code(parent.code, session.work)
+        session.write_memo(f"fork of {parent.name}, checkpoint {kept.name}")
+        _write_going_on(home, session, dataset, record["entry"], own, parent, kept.name, limits)
+
+    _start(session, prepare)
+    return session
+
+
+def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS) -> str:
+    """Start an ended session again from its newest checkpoint, whose name is returned; its log and metrics are continued.
+
+    Raises:
+        NsmlError: it has not ended, has no checkpoint, or its code was not kept.
+    """
+    record = _record_with_code(session)
+    if (status := session.status()) not in ENDED:
+        raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
+    kept = find_checkpoint(session.checkpoints, None, str(session.name))
+    kept.verify()
+    dataset = find_dataset(home, session.name.dataset)
+
+    def prepare() -> None:
+        if not session.work.is_dir():
+            copy_code(session.code, session.work)
+        arguments = list(record["arguments"])
+        _write_going_on(home, session, dataset, record["entry"], arguments, session, kept.name, limits)
+
+    _start(session, prepare)
+    return kept.name
+
+
+def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits = _NO_LIMITS) -> Session:
+    """A new session with the code of `parent` that loads one of its checkpoints and answers inputs until it is stopped."""
+    record = _record_with_code(parent)
+    kept = find_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
+    kept.verify()
+    dataset = find_dataset(home, parent.name.dataset)
+    session = create_session(
+        home,
+        home.user(),
+        dataset.name,
+        {**record, "kind": "infer", "of": str(parent.name), "created_at": time.time()},
+    )
+
+    def prepare() -> None:
+        copy_code(parent.code, session.work)
+        session.write_memo(f"answers with {parent.name}, checkpoint {kept.name}")
+        write_launch(
+            session.folder,
+            home,
+            session,
+            dataset.submission,
+            entry=record["entry"],
+            arguments=paused_arguments(parent.code, kept.name, mode="infer"),
+            mode="infer",
+            source=str(parent.name),
+            checkpoint=kept.name,
+            limits=limits.to_dict(),
+        )
+
+    _start(session, prepare)
+    return session
+
+
+def _record_with_code(session: Session) -> dict[str, Any]:
+    record = session.record()
+    if not session.code.is_dir():
+        raise NsmlError(
+            f"the code of session {session.name} was not kept; start it with 'nsml run -d {session.name.dataset}'"
+        )
+    return record
+
+
+def _write_going_on(
+    home: Home,
+    session: Session,
+    dataset: Dataset,
+    entry: str,
+    arguments: list[str],
+    source: Session,
+    checkpoint: str,
+    limits: Limits,
+) -> None:
+    """A launch that `nsml.paused` takes as the order to load a checkpoint and return."""
+    write_launch(
+        session.folder,
+        home,
+        session,
+        dataset.training,
+        entry=entry,
+        arguments=[*arguments, *paused_arguments(session.code, checkpoint)],
+        source=str(source.name),
+        checkpoint=checkpoint,
+        limits=limits.to_dict(),
+    )
+
+
+def _start(session: Session, prepare: Callable[[], None]) -> None:
+    """Prepare the session's folder and leave the supervisor behind; a session that cannot be started has failed."""
+    try:
+        prepare()
+        session.forget_state()
         with open(session.folder / "supervisor.log", "ab") as trouble:
             subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "nsml.engine.supervisor",
-                    str(session.folder),
-                    dataset.name,
-                    str(dataset.training),
-                ],
+                [sys.executable, "-m", "nsml.engine.supervisor", str(session.folder)],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=trouble,
@@ -56,8 +198,8 @@ def start_session(
                 start_new_session=True,
             )
     except Exception as error:
+        shutil.rmtree(session.work, ignore_errors=True)
         session.write_state("Failed", error=str(error))
         if isinstance(error, OSError):
             raise RunFailed(f"session {session.name} cannot be started: {error.strerror or error}") from error
         raise
-    return session, taken

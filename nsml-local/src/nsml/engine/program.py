@@ -9,28 +9,32 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from ..store.launches import VARIABLE
+from ..store.files import read_json
+from ..store.launches import FILE, VARIABLE
 
 
-def start_program(
-    entry: str, arguments: list[str], *, work: Path, log: Path, launch: Path, dataset_path: Path, dataset: str
-) -> subprocess.Popen[bytes]:
-    """Start `entry` in `work`, as the leader of a process group of its own; what it prints is appended to `log` unbuffered."""
-    environment = os.environ | {
-        VARIABLE: str(launch),
+def start_program(folder: Path, work: Path, **environment: str) -> subprocess.Popen[bytes]:
+    """Start what `folder/launch.json` says in `work`, as the leader of a process group of its own.
+
+    What it prints is appended to `folder/log.txt` unbuffered. `environment` is added to this process's.
+    """
+    launch: dict[str, Any] = read_json(folder / FILE)
+    inherited = {name: value for name, value in os.environ.items() if name != "NSML_DATASET"}
+    own = {
+        VARIABLE: str(folder / FILE),
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8:backslashreplace",
         # Read by the oldest programs in place of the constants.
-        "NSML_DATASET_PATH": str(dataset_path),
-        "NSML_DATASET_NAME": dataset,
+        "NSML_DATASET_PATH": launch["dataset_path"],
+        "NSML_DATASET_NAME": launch["dataset"],
     }
-    environment.pop("NSML_DATASET", None)
-    with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
+    with open(folder / "log.txt", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
         return subprocess.Popen(
-            [sys.executable, "-u", entry, *arguments],
+            [sys.executable, "-u", launch["entry"], *map(str, launch["arguments"])],
             cwd=work,
-            env=environment,
+            env=inherited | own | environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,21 +1,28 @@
-"""The small process that stays with a session: `python -m nsml.engine.supervisor FOLDER DATASET DATASET_PATH`.
+"""The small process that stays with a session: `python -m nsml.engine.supervisor FOLDER`.
 
-It starts the program, writes the session's state, ends the program when it is told to (SIGTERM), and writes how it ended.
+It starts the program, writes the session's state, ends the program when it is told to (SIGTERM) or when it grows past its memory, and
+writes how it ended.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 from types import FrameType
 
+from ..store.files import read_json
+from ..store.launches import FILE
 from ..store.names import SessionName
-from ..store.processes import identity
+from ..store.processes import identity, memory_of_group
 from ..store.sessions import Session
 from .program import end_program, how_it_ended, kill_group, start_program
+from .resources import Limits
+
+_LOOK = 0.5  # seconds between two looks at the memory
 
 
 class _Stop(Exception):
@@ -34,11 +41,9 @@ def _append(log: Path, line: str) -> None:
         file.write(f"{line}\n".encode())
 
 
-def supervise(folder: Path, dataset: str, dataset_path: Path) -> None:
+def supervise(folder: Path) -> None:
     """Run the program of the session in `folder` to its end."""
-    parts = folder.parts
-    session = Session(SessionName(parts[-3], parts[-2], int(parts[-1])), folder)
-    record = session.record()
+    session = Session(SessionName(folder.parts[-3], folder.parts[-2], int(folder.parts[-1])), folder)
     process = identity()
     began = time.time()
     session.write_state("Starting", process=process)
@@ -46,20 +51,16 @@ def supervise(folder: Path, dataset: str, dataset_path: Path) -> None:
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     program = None
-    error = ""
+    reason = ""
     try:
-        program = start_program(
-            record["entry"],
-            record["arguments"],
-            work=session.work,
-            log=session.log,
-            launch=folder / "launch.json",
-            dataset_path=dataset_path,
-            dataset=dataset,
-        )
+        launch = read_json(folder / FILE)
+        limits = Limits.from_dict(launch.get("limits") or {})
+        limits.restrict_processors()
+        program = start_program(folder, session.work, **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)
-        code = program.wait()
-        status = "Exited" if code == 0 else "Failed"
+        reason = _wait(program, limits.memory)
+        code = program.returncode
+        status = "Exited" if code == 0 and not reason else "Failed"
         kill_group(program)
     except _Stop:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -68,16 +69,33 @@ def supervise(folder: Path, dataset: str, dataset_path: Path) -> None:
         code = program.returncode if program is not None else -signal.SIGTERM
         status = "Stopped"
     except OSError as failure:
-        code, status, error = 1, "Failed", f"{record['entry']} could not be started: {failure}"
+        code, status, reason = 1, "Failed", f"the program could not be started: {failure}"
     ended = time.time()
-    last = f"stopped ({how_it_ended(code)})" if status == "Stopped" else f"ended with {how_it_ended(code)}"
+    verb = "stopped" if status == "Stopped" else "ended"
+    last = f"Session {session.name} {verb} with {how_it_ended(code)} after {ended - began:.1f} seconds"
+    facts = {"reason": reason} if reason else {}
     try:
-        _append(
-            session.log, f"{error}\n" * bool(error) + f"Session {session.name} {last} after {ended - began:.1f} seconds"
-        )
+        _append(session.log, f"{reason}\n{last}" if reason else last)
     finally:
-        session.write_state(status, process=process, started_at=began, ended_at=ended, exit_status=code)
+        session.write_state(status, process=process, started_at=began, ended_at=ended, exit_status=code, **facts)
+
+
+def _wait(program: subprocess.Popen[bytes], memory: int | None) -> str:
+    """Wait for the end; why the program was ended, where it grew past `memory` bytes."""
+    if memory is None:
+        program.wait()
+        return ""
+    while True:
+        try:
+            program.wait(_LOOK)
+            return ""
+        except subprocess.TimeoutExpired:
+            used = memory_of_group(program.pid)
+            if used > memory:
+                kill_group(program)
+                program.wait()
+                return f"ended since it used {used / 1e9:.2f} GB of memory, more than --memory {memory / 1e9:.2f} GB"
 
 
 if __name__ == "__main__":
-    supervise(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    supervise(Path(sys.argv[1]))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine.entry import check_entry, missing_reserved, submit_arguments
+from ..engine.entry import check_entry, missing_reserved, paused_arguments
 from ..engine.program import end_program, how_it_ended, kill_group, start_program
 from ..engine.snapshot import copy_code
 from ..errors import NsmlError, PredictionsRefused, RunFailed
@@ -119,12 +119,13 @@ def _predict(
     """Start the program again, follow its steps to the end, and return its exit status, which is 0."""
     copy_code(session.code, folder / "work")
     loader = dataset.loader if dataset.loader.exists() else None
-    launch = folder / "launch.json"
     write_launch(
-        launch,
+        folder,
         home,
         session,
         dataset.submission,
+        entry=entry,
+        arguments=paused_arguments(session.code, kept.name, mode="test"),
         mode="test",
         checkpoint=kept.name,
         submission=str(folder),
@@ -133,15 +134,7 @@ def _predict(
     )
     on_step({"step": "start"})
     log = folder / "log.txt"
-    program = start_program(
-        entry,
-        submit_arguments(session.code, kept.name),
-        work=folder / "work",
-        log=log,
-        launch=launch,
-        dataset_path=dataset.submission,
-        dataset=dataset.name,
-    )
+    program = start_program(folder, folder / "work")
     try:
         last = _follow(program, StepReader(folder), limit, on_step)
     finally:

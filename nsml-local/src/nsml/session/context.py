@@ -36,9 +36,10 @@ def reserved_argument(name: str) -> str | None:
 class Context:
     """What the constants and the library calls of this process go by.
 
-    `mode` is "train" or "test"; `on_nsml` whether `nsml run` or `nsml submit` started the process. In a submit, `submission` is the
-    folder where it leaves its steps and predictions, `classes` the number of classes that `infer` may answer with, and `loader`
-    the organiser's `data_loader.py` where the dataset brings one; elsewhere they are None.
+    `mode` is "train", "test" or "infer"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and `checkpoint`
+    what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `classes` the number
+    of classes that `infer` may answer with, and `loader` the organiser's `data_loader.py` where the dataset brings one; elsewhere they
+    are None.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,7 @@ class Context:
         self.on_nsml = facts is not None
         self.started_at = self.saved_at = time.time()
         self.checkpoint: str | None = None
+        self.source: str | None = None
         self.submission: Path | None = None
         self.classes: int | None = None
         self.loader: Path | None = None
@@ -69,9 +71,10 @@ class Context:
         self.has_dataset = True
         self.dataset_path = facts["dataset_path"]
         self._session = Session(SessionName(self.user, self.dataset, facts["number"]), Path(facts["session"]))
-        self.mode = facts.get("mode", "train")
+        self.mode = facts["mode"]
+        self.checkpoint = facts.get("checkpoint")
+        self.source = facts.get("source")
         if self.mode == "test":
-            self.checkpoint = facts["checkpoint"]
             self.submission = Path(facts["submission"])
             self.classes = facts["classes"]
             self.loader = Path(facts["loader"]) if facts["loader"] else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -80,6 +81,15 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
     context.saved_at = time.time()
     if hook is not None and not kept.manifest["files"]:
         print(f"nsml.save: the save function wrote no file, checkpoint {name} is empty", file=sys.stderr)
+
+
+def save_folder(checkpoint: Any, folder: str) -> None:
+    """Keep a copy of `folder` as a checkpoint, which a bound `load` gets like any other."""
+
+    def copy_in(path: str, **kwargs: Any) -> None:
+        shutil.copytree(folder, path, dirs_exist_ok=True)
+
+    save(checkpoint, save_fn=copy_in)
 
 
 def _write_with(hook: Hook | None, path: Path) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import NsmlError, PredictionsRefused
+from ..store.checkpoints import Checkpoint
+from ..store.names import parse_session_name
+from ..store.sessions import find_session
 from .context import Context, current, reserved_argument
 from .hooks import Hook, bound, load_from, newest_session_with
 
@@ -20,7 +23,8 @@ _LIMIT = 3600
 def paused(scope: dict[str, Any] | None = None) -> None:
     """Load the checkpoint that this process was started with, if it was; call it after `bind` and before touching any test data.
 
-    In a submit it also feeds the hidden test data through `infer`, and ends the process. Outside a session, `--mode test` does
+    In a forked or resumed session it returns, and training goes on. In an infer session it answers inputs until that is stopped.
+    In a submit it feeds the hidden test data through `infer`, and ends the process. Outside a session, `--mode test` does
     the same with the newest checkpoint (or `--iteration NAME`) of this user on the dataset, and prints the result; `--pause 1`
     loads that checkpoint and returns, so that training goes on from it. In any other case nothing happens.
 
@@ -32,10 +36,28 @@ def paused(scope: dict[str, Any] | None = None) -> None:
         _predict_for_submit(context)
     elif context.mode == "test":
         _predict_in_the_foreground(context)
+    elif context.source is not None:
+        owner = find_session(context.home, parse_session_name(context.source, context.user))
+        _announce(load_from(owner, context.checkpoint))
+        if context.mode == "infer":
+            _answer_inputs(context)
     elif (reserved_argument("pause") or "0") not in ("0", ""):
         name = _named_iteration()
-        loaded = load_from(newest_session_with(name), name)
-        print(f"nsml: goes on from checkpoint {loaded.name}", file=sys.stderr)
+        _announce(load_from(newest_session_with(name), name))
+
+
+def _announce(loaded: Checkpoint) -> None:
+    print(f"nsml: goes on from checkpoint {loaded.name}", file=sys.stderr, flush=True)
+
+
+def _answer_inputs(context: Context) -> NoReturn:
+    """Answer `nsml infer` until the session is stopped: a line is the path of a photograph, JSON, or a text."""
+    from ..scoring.inputs import read_input
+    from .answering import listen, serve
+
+    infer = _need("infer")
+    serve(listen(context.open_session()), lambda line: repr(infer(read_input(line))))
+    raise AssertionError("serve never returns")
 
 
 def _named_iteration() -> str | None:

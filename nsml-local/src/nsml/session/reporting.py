@@ -12,14 +12,22 @@ from .context import current
 
 _writer: MetricsWriter | None = None
 _warned = False
+_listens = False
+_scope: list[dict[str, Any]] = [{}]
 latest_summary: dict[str, Any] = {}
 
 
-def report(summary: bool = False, scope: dict[str, Any] | None = None, step: Any = None, **values: Any) -> None:
+def report(
+    summary: bool | dict[str, Any] = False,
+    scope: dict[str, Any] | None = None,
+    step: Any = None,
+    *more: dict[str, Any],
+    **values: Any,
+) -> None:
     """Record values of this session.
 
     Args:
-        summary: also show them in `nsml ps` and `nsml model ls`.
+        summary: also show them in `nsml ps` and `nsml model ls`. A dict in this place is taken for values that are shown.
         scope: the variables that `nsml exec` may see.
         step: what the values belong to, an epoch for instance.
         values: strings, numbers, None, lists of them, and scalars of NumPy, TensorFlow and PyTorch. A double underscore in a key
@@ -29,10 +37,13 @@ def report(summary: bool = False, scope: dict[str, Any] | None = None, step: Any
         TypeError: a value that JSON cannot hold; the message names its key.
     """
     global _writer, _warned
+    for positional in (summary, *more):
+        if isinstance(positional, dict):
+            values = positional | values
     plain: dict[str, Any] = {}
     not_finite: dict[str, str] = {}
     for key, value in values.items():
-        name = key.replace("__", "/")
+        name = str(key).replace("__", "/")
         plain[name] = _plain(name, value)
         if isinstance(plain[name], float) and not math.isfinite(plain[name]):
             not_finite[name] = str(plain[name])
@@ -49,6 +60,8 @@ def report(summary: bool = False, scope: dict[str, Any] | None = None, step: Any
     context = current()
     if context.submission is not None or context.mode == "test":
         return  # a submit shows the trained session, whose record is closed
+    if scope is not None:
+        _show_scope(scope)
     try:
         if _writer is None:
             _writer = MetricsWriter(context.open_session().folder)
@@ -57,6 +70,25 @@ def report(summary: bool = False, scope: dict[str, Any] | None = None, step: Any
         if not _warned:
             print(f"nsml.report: values are not kept: {error.strerror}; training goes on", file=sys.stderr)
             _warned = True
+
+
+def _show_scope(scope: dict[str, Any]) -> None:
+    """Let `nsml exec` evaluate in `scope`, the last one that was reported."""
+    from .answering import listen, serve_in_background
+
+    global _listens
+    first, _listens = not _listens, True
+    _scope[0] = scope
+    if not first:
+        return
+
+    def evaluate(expression: str) -> str:
+        return repr(eval(expression, {**_scope[0]}))
+
+    try:
+        serve_in_background(listen(current().open_session()), evaluate)
+    except OSError as error:
+        print(f"nsml.report: nsml exec will not reach this session: {error}", file=sys.stderr)
 
 
 def _plain(key: str, value: Any) -> Any:

@@ -172,3 +172,8 @@ def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
         raise NsmlError(f"session {session} has no checkpoint; its program must call nsml.save")
     shown = ", ".join(c.name for c in known[-8:])
     raise NsmlError(f"session {session} has no checkpoint {name!r}; it has {shown}")
+
+
+def remove_checkpoint(checkpoint: Checkpoint) -> None:
+    """Remove a checkpoint, out of sight in one step."""
+    _discard(checkpoint.folder)

@@ -1,4 +1,4 @@
-"""What `nsml run` and `nsml submit` leave for the library in the process that they start: a file named by an environment variable."""
+"""What a session, or a submit, is started with: `launch.json`, for the supervisor and for the library in the process it starts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,30 @@ from .home import Home
 from .sessions import Session
 
 VARIABLE = "NSML_LAUNCH"
+FILE = "launch.json"
 
 
-def write_launch(path: Path, home: Home, session: Session, dataset_path: Path, **more: object) -> None:
-    """Write the facts of a launch. A submit adds `mode` "test", `checkpoint`, `submission` (its folder), `classes` and `loader`."""
+def write_launch(
+    folder: Path,
+    home: Home,
+    session: Session,
+    dataset_path: Path,
+    *,
+    entry: str,
+    arguments: list[str],
+    mode: str = "train",
+    **more: Any,
+) -> None:
+    """Write the facts of a launch into `folder`.
+
+    Args:
+        entry, arguments: what is started, with the reserved arguments.
+        mode: "train", "test" (a submit) or "infer".
+        more: for a session that goes on from a checkpoint `source` (a session's name) and `checkpoint`; for a submit `checkpoint`,
+            `submission` (its folder), `classes` and `loader`; for the supervisor `limits`.
+    """
     write_json(
-        path,
+        folder / FILE,
         {
             "home": str(home.path),
             "user": session.name.user,
@@ -24,6 +42,9 @@ def write_launch(path: Path, home: Home, session: Session, dataset_path: Path, *
             "number": session.name.number,
             "session": str(session.folder),
             "dataset_path": str(dataset_path),
+            "entry": entry,
+            "arguments": arguments,
+            "mode": mode,
             **more,
         },
     )

@@ -26,3 +26,21 @@ def is_alive(written: object) -> bool:
         return same and str(process.status()) != psutil.STATUS_ZOMBIE
     except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
         return False
+
+
+def memory_of_group(leader: int) -> int:
+    """Bytes of resident memory of a process and all below it; 0 where it is gone."""
+    import psutil
+
+    total = 0
+    try:
+        root = psutil.Process(leader)
+        family = [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    for process in family:
+        try:
+            total += int(process.memory_info().rss)
+        except psutil.Error:
+            continue
+    return total

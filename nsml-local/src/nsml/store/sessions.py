@@ -2,6 +2,7 @@
 
 session.json      what was asked for (written once, by whoever starts the session)
 state.json        how it goes (written by the supervisor, or by the program itself in the foreground)
+started.txt       when a supervisor was last started (written by whoever starts it)
 memo.txt          the memo (written by the command line)
 log.txt           what the program printed
 metrics.jsonl     what it reported
@@ -12,7 +13,9 @@ checkpoints/      what it saved
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +24,14 @@ from typing import Any
 from ..errors import Damaged, NsmlError, RunFailed
 from .files import make_private, read_json, visible, write_json, write_text
 from .home import Home
-from .names import SessionName, nearest
+from .names import SessionName, nearest, parse_session_name
 from .processes import is_alive
 
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
 # A supervisor writes its state within this many seconds of the session's creation, or it never will.
 _GRACE = 30.0
+# Marks the number of a session that was removed, so that it is never given again.
+_REMOVED = ".removed-"
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,7 @@ class Session:
         try:
             state = read_json(self.folder / "state.json")
         except FileNotFoundError:
-            young = time.time() - self.record()["created_at"] < _GRACE
-            return {"status": "Starting" if young else "Lost"}
+            return {"status": "Starting" if time.time() - self._started_at() < _GRACE else "Lost"}
         if state.get("status") not in ENDED and not is_alive(state.get("process")):
             # The process may have written its last word between the two looks.
             with contextlib.suppress(FileNotFoundError):
@@ -81,6 +85,12 @@ class Session:
                 state["status"] = "Lost"
         return state
 
+    def _started_at(self) -> float:
+        try:
+            return float((self.folder / "started.txt").read_text())
+        except (OSError, ValueError):
+            return float(self.record()["created_at"])
+
     def status(self) -> str:
         """Starting, Running, Exited, Failed, Stopped or Lost."""
         return str(self.state().get("status"))
@@ -88,6 +98,11 @@ class Session:
     def write_state(self, status: str, **facts: Any) -> None:
         """Replace state.json."""
         write_json(self.folder / "state.json", {"status": status, **facts})
+
+    def forget_state(self) -> None:
+        """Remove state.json of an earlier run: the session is Starting until its supervisor says otherwise."""
+        write_text(self.folder / "started.txt", f"{time.time()}\n")
+        (self.folder / "state.json").unlink(missing_ok=True)
 
     def memo(self) -> str:
         """The memo, one line; empty where there is none."""
@@ -104,7 +119,9 @@ class Session:
 def create_session(home: Home, user: str, dataset: str, record: dict[str, Any]) -> Session:
     """A new session with the next number of this user and dataset; the number is claimed by making its folder."""
     parent = make_private(home.sessions / user / dataset)
-    number = max((int(e.name) for e in visible(parent) if e.name.isdecimal()), default=0)
+    number = max(
+        (int(name) for e in os.scandir(parent) if (name := e.name.removeprefix(_REMOVED)).isdecimal()), default=0
+    )
     while True:
         number += 1
         try:
@@ -150,3 +167,36 @@ def list_sessions(home: Home, user: str | None = None, dataset: str | None = Non
                 for n in numbers
             ]
     return found
+
+
+def match_sessions(home: Home, pattern: str, user: str) -> list[Session]:
+    """The sessions of `USER/DATASET/PATTERN`, or `DATASET/PATTERN` of `user`, with `*` and `?` in the pattern of the number."""
+    if not any(c in pattern for c in "*?"):
+        return [find_session(home, parse_session_name(pattern, user))]
+    parts = pattern.strip().strip("/").split("/")
+    if len(parts) == 2:
+        parts = [user, *parts]
+    if len(parts) != 3:
+        raise NsmlError(f"SESSION: {pattern!r} is not USER/DATASET/NUMBER; '*' and '?' may stand in the number")
+    there = list_sessions(home, parts[0], parts[1])
+    found = [s for s in there if fnmatch.fnmatchcase(str(s.name.number), parts[2])]
+    if not found:
+        raise NsmlError(f"no session is named {pattern}; {parts[0]}/{parts[1]} has {len(there)} sessions")
+    return found
+
+
+def remove_session(session: Session) -> None:
+    """Remove an ended session with all it holds; its number is never given again. NsmlError where it has not ended."""
+    try:
+        status = session.status()
+    except Damaged:
+        status = "Lost"
+    if status not in ENDED:
+        raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
+    hidden = session.folder.with_name(f"{_REMOVED}{session.name.number}")
+    os.rename(session.folder, hidden)
+    for entry in os.scandir(hidden):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)

@@ -1,0 +1,87 @@
+"""`nsml exec`: evaluate in a running session.  `nsml infer`: a session that answers inputs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import click
+
+from ..engine.launch import infer_session
+from ..errors import RunFailed
+from ..session.answering import ask, is_listening
+from ..store.home import open_home
+from ..store.sessions import ENDED, remove_session
+from .arguments import complete_checkpoints, session_argument, session_named
+from .stop import stop_session
+
+
+@click.command(
+    "exec",
+    epilog="""\b
+Examples:
+  nsml exec FUNDUS_DEMO/1 "epoch, lr"
+  nsml exec FUNDUS_DEMO/1                read expressions from the terminal
+""",
+)
+@session_argument()
+@click.argument("expression", required=False, metavar="[EXPR]")
+def exec_(session: str, expression: str | None) -> None:
+    """Evaluate an expression over the variables that a running session last gave to nsml.report(scope=locals())."""
+    found = session_named(open_home(), session)
+    if found.status() in ENDED:
+        raise RunFailed(f"session {found.name} has ended ({found.status()}); only a running one can be asked")
+    if not is_listening(found):
+        raise RunFailed(f"session {found.name} has no scope; its program must call nsml.report(scope=locals(), ...)")
+    if expression is not None:
+        click.echo(ask(found, expression))
+        return
+    _converse(lambda line: ask(found, line))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml infer FUNDUS_DEMO/1 best          then type the path of a photograph, or JSON
+  ls *.jpg | nsml infer FUNDUS_DEMO/1 best
+"""
+)
+@session_argument()
+@click.argument("checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints)
+def infer(session: str, checkpoint: str) -> None:
+    """Start a session that loads a checkpoint and answers inputs, a line each: the path of a photograph, JSON, or text."""
+    home = open_home()
+    started = infer_session(home, session_named(home, session), checkpoint)
+    click.echo(f"Session {started.name} is started; type an input a line, Ctrl-D ends it", err=True)
+    try:
+        while not is_listening(started):
+            if started.status() in ENDED:
+                raise RunFailed(
+                    f"session {started.name} ended before it answered; 'nsml logs {started.name}' says why "
+                    "(its program must call nsml.paused after nsml.bind)"
+                )
+            time.sleep(0.05)
+        _converse(lambda line: ask(started, line, timeout=3600))
+    finally:
+        if started.status() not in ENDED:
+            stop_session(started)
+            remove_session(started)
+
+
+def _converse(answer: Callable[[str], str]) -> None:
+    terminal = sys.stdin.isatty()
+    while True:
+        if terminal:
+            click.echo(">>> ", nl=False)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if not line.strip():
+            continue
+        try:
+            click.echo(answer(line.rstrip("\n")))
+        except RunFailed as error:
+            if not terminal:
+                raise
+            click.echo(f"nsml: {error}", err=True)

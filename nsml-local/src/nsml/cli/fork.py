@@ -1,0 +1,61 @@
+"""`nsml fork` and `nsml resume`: go on from a checkpoint."""
+
+from __future__ import annotations
+
+import click
+
+from ..engine.launch import fork_session, resume_session
+from ..store.home import open_home
+from .arguments import complete_checkpoints, session_argument, session_named
+from .limits import limit_options, limits_from
+from .run import split_arguments
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml fork FUNDUS_DEMO/1
+  nsml fork FUNDUS_DEMO/1 -c best -a "--epoch 60"
+"""
+)
+@session_argument()
+@click.option(
+    "-c", "--checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints, help="[default: the newest]"
+)
+@click.option("-a", "--args", "arguments", metavar="TEXT", help="Other arguments than the session had.")
+@limit_options(cpus="--cpu")
+def fork(
+    session: str,
+    checkpoint: str | None,
+    arguments: str | None,
+    gpus: int | None,
+    cpus: int | None,
+    memory: str | None,
+    shm_size: str | None,
+) -> None:
+    """Start a new session with the same code that goes on from a checkpoint."""
+    home = open_home()
+    started = fork_session(
+        home,
+        session_named(home, session),
+        checkpoint,
+        arguments=None if arguments is None else split_arguments(arguments),
+        limits=limits_from(home, gpus, cpus, memory),
+    )
+    click.echo(f"Session {started.name} is started")
+
+
+@click.command(
+    epilog="""\b
+Example:
+  nsml resume FUNDUS_DEMO/1
+"""
+)
+@session_argument()
+@limit_options()
+def resume(session: str, gpus: int | None, cpus: int | None, memory: str | None, shm_size: str | None) -> None:
+    """Start an ended session again from its newest checkpoint; log and metrics are continued."""
+    home = open_home()
+    found = session_named(home, session)
+    name = resume_session(home, found, limits_from(home, gpus, cpus, memory))
+    click.echo(f"Session {found.name} is resumed from checkpoint {name}")

@@ -1,0 +1,43 @@
+"""The options that say what a session may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..engine.resources import Limits, parse_memory, take_gpus
+from ..store.home import Home
+
+
+def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """-g, -c (or --cpu alone where -c means something else), --memory and --shm-size."""
+    names = [n for n in ("-c", "--cpus", "--cpu") if n != "-c" or cpus == "-c"]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            click.option("--shm-size", metavar="SIZE", help="Accepted as on the platform; this machine's is used."),
+            click.option("--memory", metavar="SIZE", help="End the session when it uses more, e.g. 24G."),
+            click.option(*names, "cpus", type=click.IntRange(min=1), metavar="N", help="Use only N processors."),
+            click.option(
+                "-g",
+                "--gpus",
+                type=click.IntRange(min=0),
+                metavar="N",
+                help="Take N free GPUs; 0 hides all. [default: as is]",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def limits_from(home: Home, gpus: int | None, cpus: int | None, memory: str | None) -> Limits:
+    """The limits that the options ask for; NsmlError where there are too few free GPUs, or a size is none."""
+    return Limits(
+        gpus=None if gpus is None else take_gpus(home, gpus),
+        cpus=cpus,
+        memory=None if memory is None else parse_memory(memory),
+    )

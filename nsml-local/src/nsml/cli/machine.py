@@ -1,0 +1,79 @@
+"""`nsml status`, `nsml gpumem`, `nsml credit`: the machine and its use."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import click
+
+from ..engine.resources import list_gpus
+from ..store.home import open_home
+from ..store.processes import memory_of_group
+from ..store.sessions import list_sessions
+from .arguments import json_option
+from .display import print_json, print_table, size
+
+
+@click.command()
+@json_option()
+def status(as_json: bool) -> None:
+    """Show processors, memory, disk and GPUs of this machine, and the sessions that run."""
+    import psutil
+
+    home = open_home()
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage(home.path)
+    running = []
+    for session in list_sessions(home):
+        state = session.state()
+        if state["status"] == "Running" and state.get("program"):
+            running.append((str(session.name), memory_of_group(state["program"])))
+    facts = {
+        "processors": psutil.cpu_count(),
+        "load": round(psutil.getloadavg()[0], 2),
+        "memory": memory.total,
+        "memory_free": memory.available,
+        "disk": disk.total,
+        "disk_free": disk.free,
+        "gpus": len(list_gpus()),
+        "sessions": [{"name": name, "memory": used} for name, used in running],
+    }
+    if as_json:
+        print_json(facts)
+        return
+    print_table(
+        ("Processors", "Load", "Memory", "Free", "Disk", "Free", "GPUs"),
+        [
+            (
+                str(facts["processors"]),
+                str(facts["load"]),
+                size(memory.total),
+                size(memory.available),
+                size(disk.total),
+                size(disk.free),
+                str(facts["gpus"]),
+            )
+        ],
+    )
+    if running:
+        click.echo()
+        print_table(("Session", "Memory"), [(name, size(used)) for name, used in running])
+
+
+@click.command()
+def gpumem() -> None:
+    """Show the memory of the GPUs of this machine."""
+    if not list_gpus():
+        click.echo("this machine has no NVIDIA GPU")
+        return
+    fields = "index,name,memory.used,memory.total,utilization.gpu"
+    told = subprocess.run(
+        ["nvidia-smi", f"--query-gpu={fields}", "--format=csv"], capture_output=True, text=True, check=False
+    )
+    click.echo(told.stdout.rstrip() or told.stderr.rstrip())
+
+
+@click.command()
+def credit() -> None:
+    """Show what is left to spend: local use is free."""
+    click.echo("Local use is free: sessions and submits cost no credit.")

@@ -1,0 +1,63 @@
+"""`nsml plot`: what a session reported, as lines of text or as CSV."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from itertools import pairwise
+from typing import Any
+
+import click
+
+from ..errors import RunFailed
+from ..store.home import open_home
+from ..store.metrics import read_metrics
+from .arguments import session_argument, session_named
+from .display import print_table
+
+_BARS = "▁▂▃▄▅▆▇█"
+_COLUMNS = 48
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml plot FUNDUS_DEMO/1
+  nsml plot --csv FUNDUS_DEMO/1 > metrics.csv
+"""
+)
+@session_argument()
+@click.option("--csv", "as_csv", is_flag=True, help="All values, for a spreadsheet.")
+def plot(session: str, as_csv: bool) -> None:
+    """Draw each value that a session reported as a line in the terminal: first to last step, lowest to highest."""
+    found = session_named(open_home(), session)
+    records = read_metrics(found.folder)
+    if not records:
+        raise RunFailed(f"session {found.name} has reported nothing; its program must call nsml.report")
+    names = sorted({name for record in records for name in record["values"]})
+    if as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(["step", "time", *names])
+        for record in records:
+            writer.writerow([record.get("step"), record.get("time"), *(record["values"].get(n) for n in names)])
+        return
+    rows = []
+    for name in names:
+        values = [v for record in records if _is_number(v := record["values"].get(name))]
+        if values:
+            rows.append((name, _line(values), f"{values[-1]:.4g}", f"{min(values):.4g}", f"{max(values):.4g}"))
+    print_table(("Value", "", "Last", "Lowest", "Highest"), rows)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _line(values: list[float]) -> str:
+    """One character for each of at most 48 stretches of equal length, by their mean."""
+    count = min(len(values), _COLUMNS)
+    edges = [round(i * len(values) / count) for i in range(count + 1)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    low, high = min(means), max(means)
+    span = (high - low) or 1.0
+    return "".join(_BARS[round((mean - low) / span * (len(_BARS) - 1))] for mean in means)

@@ -1,0 +1,31 @@
+"""`nsml rm`: remove sessions."""
+
+from __future__ import annotations
+
+import click
+
+from ..store.home import open_home
+from ..store.sessions import match_sessions, remove_session
+from .arguments import session_argument
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml rm FUNDUS_DEMO/1
+  nsml rm -f "FUNDUS_DEMO/1?"
+"""
+)
+@session_argument()
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+def rm(session: str, force: bool) -> None:
+    """Remove ended sessions with their checkpoints and logs ('*' and '?' in the number). Scores on the board stay."""
+    home = open_home()
+    found = match_sessions(home, session, home.user())
+    if not force:
+        for one in found:
+            click.echo(f"{one.name}  {one.status()}  {one.memo()}".rstrip())
+        click.confirm(f"Remove {'this session' if len(found) == 1 else f'these {len(found)} sessions'}?", abort=True)
+    for one in found:
+        remove_session(one)
+        click.echo(f"Session {one.name} is removed")

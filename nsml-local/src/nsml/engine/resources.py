@@ -1,0 +1,107 @@
+"""What a session may use: GPUs, processors, memory."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import NsmlError
+from ..store.files import read_json
+from ..store.home import Home
+from ..store.launches import FILE
+from ..store.sessions import ENDED, list_sessions
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+# The variables by which the usual numerical libraries are told how many threads to start.
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`gpus` are device numbers (None: as the machine is), `cpus` a number of processors, `memory` bytes; None is no limit."""
+
+    gpus: tuple[int, ...] | None = None
+    cpus: int | None = None
+    memory: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Limits:
+        """Read back what `to_dict` gave."""
+        gpus = found.get("gpus")
+        return cls(None if gpus is None else tuple(gpus), found.get("cpus"), found.get("memory"))
+
+    def environment(self) -> dict[str, str]:
+        """The variables that the usual libraries go by."""
+        variables = {} if self.gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(map(str, self.gpus))}
+        if self.cpus is not None:
+            variables |= dict.fromkeys(_THREADS, str(self.cpus))
+        return variables
+
+    def restrict_processors(self) -> None:
+        """Keep this process, and what it starts, on so many processors, where the system can."""
+        if self.cpus is not None and hasattr(os, "sched_setaffinity"):
+            allowed = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, allowed[: self.cpus])
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of "24G", "512m", "1.5GB", "24000000000"; units are powers of 1000. NsmlError for anything else."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text.upper())
+    size = int(float(match[1]) * _UNITS[match[2]]) if match else 0
+    if size <= 0:
+        raise NsmlError(f"--memory {text!r} is no size; give 24G, 512M or a number of bytes")
+    return size
+
+
+def take_gpus(home: Home, count: int) -> tuple[int, ...]:
+    """Numbers of `count` GPUs that no running session has taken. NsmlError where there are too few."""
+    if count == 0:
+        return ()
+    there = list_gpus()
+    taken = {gpu for gpu in _taken(home)}
+    free = [gpu for gpu in there if gpu not in taken]
+    if len(free) < count:
+        raise NsmlError(
+            f"-g {count}: this machine has {len(there)} GPUs, {len(free)} of them free; "
+            "leave -g out to use the machine as it is, or give -g 0 for none"
+        )
+    return tuple(free[:count])
+
+
+def list_gpus() -> list[int]:
+    """The numbers of the NVIDIA GPUs of this machine."""
+    try:
+        told = subprocess.run(
+            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [int(line) for line in told.stdout.split() if line.strip().isdecimal()]
+
+
+def _taken(home: Home) -> Iterable[int]:
+    for session in list_sessions(home):
+        try:
+            gpus = (read_json(session.folder / FILE).get("limits") or {}).get("gpus") or ()
+            if gpus and session.status() not in ENDED:
+                yield from gpus
+        except (OSError, NsmlError):
+            continue

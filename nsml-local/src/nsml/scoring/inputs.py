@@ -1,0 +1,20 @@
+"""What a line that somebody types to `nsml infer` is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .photographs import ENDINGS, Photographs
+
+
+def read_input(line: str) -> Any:
+    """A list with the photograph whose path the line is, else what the line says as JSON, else a list with the text."""
+    path = Path(line.strip()).expanduser()
+    if path.suffix.lower() in ENDINGS and path.is_file():
+        return Photographs([path])
+    try:
+        return json.loads(line)
+    except ValueError:
+        return [line]

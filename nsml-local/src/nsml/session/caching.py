@@ -1,0 +1,86 @@
+"""`nsml.cache`: work done once for a dataset, and found again by later sessions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..store.files import flush_to_disk, make_private, temporary_name
+from .context import current
+
+
+def cache(
+    preprocess_fn: Callable[..., Any],
+    output_path: str | list[str] | None = None,
+    data: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Run `preprocess_fn(output_path, data, **kwargs)` once for this user, dataset and set of paths; later its files are found.
+
+    Args:
+        preprocess_fn: writes its results at the paths it is given. `data` is left out of the call where it is None and the function
+            takes no such argument.
+        output_path: where the program looks for the results, `["./processed"]` by default. They are kept outside the session and
+            linked there, so that sessions share them.
+
+    Returns what `preprocess_fn` returned, None where it was not called.
+    """
+    paths = [output_path] if isinstance(output_path, str) else list(output_path or ["./processed"])
+    context = current()
+    kept = make_private(context.home.output / context.user / "cache" / (context.dataset or "none"))
+    stores = [kept / _store_name(path) for path in paths]
+    if all(store.exists() for store in stores):
+        for path, store in zip(paths, stores, strict=True):
+            _link(Path(path), store)
+        return None
+    for path in paths:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    result = _call(preprocess_fn, paths, data, kwargs)
+    for path, store in zip(paths, stores, strict=True):
+        _keep(Path(path), store)
+    return result
+
+
+def _call(function: Callable[..., Any], paths: list[str], data: Any, kwargs: dict[str, Any]) -> Any:
+    from inspect import Parameter, signature
+
+    parameters = signature(function).parameters.values()
+    positional = [p for p in parameters if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+    takes_data = len([p for p in positional if p.name not in kwargs]) > 1 or any(
+        p.kind is Parameter.VAR_POSITIONAL for p in parameters
+    )
+    return function(paths, data, **kwargs) if takes_data or data is not None else function(paths, **kwargs)
+
+
+def _store_name(path: str) -> str:
+    from ..store.names import encode_checkpoint
+
+    return encode_checkpoint(os.path.normpath(path))
+
+
+def _keep(path: Path, store: Path) -> None:
+    if not path.exists():
+        print(f"nsml.cache: the function wrote nothing at {path}; it will be called again next time", file=sys.stderr)
+        return
+    beside = temporary_name(store.parent)
+    if path.is_dir():
+        shutil.copytree(path, beside)
+    else:
+        shutil.copyfile(path, beside)
+        flush_to_disk(beside)
+    try:
+        os.rename(beside, store)
+    except OSError:
+        # Another session was first; what it kept serves as well.
+        shutil.rmtree(beside, ignore_errors=True) if beside.is_dir() else beside.unlink()
+
+
+def _link(path: Path, store: Path) -> None:
+    if path.exists() or path.is_symlink():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(store)

@@ -1,0 +1,80 @@
+"""`nsml exec` and `nsml infer`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, wait_until, write_photograph
+
+REPORTS = """
+import time, nsml
+rate = 0.25
+def train():
+    epoch = 3
+    weights = [1, 2, 3]
+    nsml.report(step=epoch, scope=locals(), loss=1.0)
+    print("reported", flush=True)
+    time.sleep(60)
+train()
+"""
+
+
+@pytest.fixture
+def running(nsml: Nsml, dataset: str, project: Path) -> str:
+    (project / "reports.py").write_text(REPORTS)
+    nsml("run", "-d", dataset, "-e", "reports.py")
+    wait_until(lambda: "reported" in nsml("logs", "FUNDUS/1").out)
+    return "FUNDUS/1"
+
+
+def test_exec_evaluates_over_the_last_reported_scope(nsml: Nsml, running: str) -> None:
+    assert nsml("exec", running, "epoch, sum(weights)").out == "(3, 6)\n"
+    nsml("stop", "-f", running)
+
+
+def test_an_expression_that_fails_is_one_line_and_leaves_the_session_running(nsml: Nsml, running: str) -> None:
+    failed = nsml("exec", running, "no_such_name")
+    assert failed.status == 1 and "NameError" in failed.err and len(failed.err.splitlines()) == 1
+    assert nsml("exec", running, "epoch").out == "3\n"
+    nsml("stop", "-f", running)
+
+
+def test_the_socket_is_for_its_owner_only(nsml: Nsml, running: str, home: Path) -> None:
+    import json
+
+    path = json.loads((home / "sessions" / "tester" / "FUNDUS" / "1" / "socket.json").read_text())["path"]
+    assert os.stat(path).st_mode & 0o077 == 0
+    nsml("stop", "-f", running)
+
+
+def test_a_session_that_has_ended_cannot_be_asked(nsml: Nsml, trained: str) -> None:
+    refused = nsml("exec", trained, "1")
+    assert refused.status == 1 and "has ended" in refused.err
+
+
+def _infer(project: Path, name: str, text: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "nsml", "infer", name, "best"]
+    return subprocess.run(command, cwd=project, input=text, capture_output=True, text=True, timeout=60)
+
+
+def test_infer_answers_a_line_with_what_the_program_answers(
+    nsml: Nsml, trained: str, project: Path, tmp_path: Path
+) -> None:
+    write_photograph(tmp_path / "seven.png", 7)
+    answered = _infer(project, trained, f"{tmp_path / 'seven.png'}\n{tmp_path / 'seven.png'}\n")
+    assert answered.stdout == "[3]\n[3]\n"
+
+
+def test_infer_leaves_no_session_behind(nsml: Nsml, trained: str, project: Path) -> None:
+    _infer(project, trained, "")
+    assert [line.split()[0] for line in nsml("ps", "-a").out.splitlines()[1:]] == [trained]
+
+
+def test_a_program_that_ends_before_paused_says_so_at_infer(
+    nsml: Nsml, trained: str, project: Path, home: Path
+) -> None:
+    (home / "sessions" / trained / "code" / "main.py").write_text("import argparse\nprint('--mode --pause')")
+    failed = _infer(project, trained, "x\n")
+    assert failed.returncode == 1 and "ended before it answered" in failed.stderr

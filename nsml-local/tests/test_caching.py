@@ -1,0 +1,55 @@
+"""`nsml.cache` and `nsml.Visdom`."""
+
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, start_and_wait
+
+PROGRAM = """
+import os, nsml
+{function}
+{call}
+print(sorted(os.listdir("processed")), open("processed/a.txt").read())
+"""
+BODY = """
+    print('called', kw)
+    os.makedirs(output_path[0])
+    open(output_path[0] + '/a.txt', 'w').write('A')
+"""
+WITH_DATA = f"def prepare(output_path, data, **kw):{BODY}"
+WITHOUT = f"def prepare(output_path, **kw):{BODY}"
+
+
+@pytest.mark.parametrize(
+    ("function", "call"),
+    [
+        (WITH_DATA, "nsml.cache(prepare, ['./processed'], data=3, size=4)"),
+        (WITH_DATA, "nsml.cache(preprocess_fn=prepare, data=None)"),
+        (WITHOUT, "nsml.cache(prepare, output_path=['./processed'])"),
+    ],
+)
+def test_the_function_is_called_once_and_its_files_found_by_later_sessions(
+    nsml: Nsml, dataset: str, project: Path, function: str, call: str
+) -> None:
+    (project / "p.py").write_text(PROGRAM.format(function=function, call=call))
+    first = nsml("logs", start_and_wait(nsml, "-e", "p.py")).out
+    second = nsml("logs", start_and_wait(nsml, "-e", "p.py")).out
+    assert "called" in first and "called" not in second
+    assert all("['a.txt'] A" in shown for shown in (first, second))
+
+
+def test_visdom_is_a_no_op_that_says_so_where_it_is_missing(project: Path, python: Nsml) -> None:
+    (project / "p.py").write_text(
+        "from nsml import Visdom\nv = Visdom(visdom=None, port=1)\nprint(v.line([1, 2], win='x'))"
+    )
+    shown = python("p.py")
+    assert shown.out == "None\n" and "nsml.Visdom: nothing is drawn" in shown.err
+
+
+def test_save_folder_keeps_a_folder_that_load_gets(project: Path, python: Nsml) -> None:
+    (project / "kept").mkdir()
+    (project / "kept" / "a").write_text("A")
+    (project / "p.py").write_text(
+        "import nsml\nnsml.bind(load=lambda d: print(open(d + '/a').read()))\nnsml.save_folder('x', 'kept')\nnsml.load('x')"
+    )
+    assert python("p.py").out == "A\n"

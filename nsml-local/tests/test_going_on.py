@@ -1,0 +1,84 @@
+"""`nsml fork` and `nsml resume`."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, start_and_wait, wait_until
+
+from nsml.store.home import open_home
+from nsml.store.names import SessionName
+from nsml.store.sessions import find_session
+
+
+def _epochs(nsml: Nsml, name: str) -> list[str]:
+    return [line for line in nsml("logs", "-f", name).out.splitlines() if line.startswith("epoch")]
+
+
+def test_a_fork_goes_on_from_the_newest_checkpoint_with_the_same_arguments(nsml: Nsml, dataset: str) -> None:
+    start_and_wait(nsml, "-a", "--epoch 2")
+    assert nsml("fork", "FUNDUS/1", "-a", "--epoch 4").out == "Session tester/FUNDUS/2 is started\n"
+    assert _epochs(nsml, "FUNDUS/2") == ["epoch 2", "epoch 3"]
+
+
+def test_a_fork_can_name_the_checkpoint(nsml: Nsml, trained: str) -> None:
+    nsml("fork", trained, "-c", "0")
+    assert _epochs(nsml, "FUNDUS/2") == ["epoch 1"]
+
+
+def test_a_fork_has_checkpoints_of_its_own(nsml: Nsml, trained: str) -> None:
+    before = nsml("model", "ls", "-j", trained).out
+    nsml("fork", trained, "-c", "0")
+    nsml("logs", "-f", "FUNDUS/2")
+    assert nsml("model", "ls", "-j", trained).out == before
+    assert [line.split()[0] for line in nsml("model", "ls", "FUNDUS/2").out.splitlines()[1:]] == ["1", "best"]
+
+
+def test_a_fork_says_what_it_is_a_fork_of(nsml: Nsml, trained: str) -> None:
+    nsml("fork", trained, "-c", "0")
+    assert f"fork of {trained}, checkpoint 0" in nsml("ps", "-a").out
+
+
+def test_a_killed_session_is_resumed_from_its_newest_checkpoint(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (
+        (project / "main.py").read_text().replace("nsml.save(epoch)\n", "nsml.save(epoch)\n        input_wait(epoch)\n")
+    )
+    wait = "def input_wait(epoch):\n    import time\n    if epoch == 1 and not os.path.exists('again'):\n"
+    wait += "        open('again', 'w').close(); time.sleep(60)\n\n\n"
+    (project / "main.py").write_text(program.replace("parser = ", wait + "parser = ", 1))
+    nsml("run", "-d", dataset, "-a", "--epoch 4")
+    wait_until(lambda: "epoch 1" in nsml("logs", "FUNDUS/1").out)
+    session = find_session(open_home(), SessionName("tester", dataset, 1))
+    state = session.state()
+    os.kill(state["process"]["pid"], signal.SIGKILL)
+    os.killpg(state["program"], signal.SIGKILL)
+    wait_until(lambda: session.status() == "Lost")
+    assert "resumed from checkpoint 1" in nsml("resume", "FUNDUS/1").out
+    assert _epochs(nsml, "FUNDUS/1") == ["epoch 0", "epoch 1", "epoch 2", "epoch 3"]
+    assert session.status() == "Exited"
+
+
+def test_a_running_session_is_not_resumed(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "sleep.py").write_text("import nsml, time; nsml.save(1); time.sleep(60)")
+    nsml("run", "-d", dataset, "-e", "sleep.py")
+    wait_until(lambda: "Running" in nsml("ps").out)
+    refused = nsml("resume", "FUNDUS/1")
+    assert refused.status == 2 and "has not ended" in refused.err
+    nsml("stop", "-f", "FUNDUS/1")
+
+
+@pytest.mark.parametrize("verb", ["fork", "resume"])
+def test_a_session_without_a_checkpoint_cannot_go_on(nsml: Nsml, dataset: str, project: Path, verb: str) -> None:
+    (project / "none.py").write_text("print('nothing saved')")
+    refused = nsml(verb, start_and_wait(nsml, "-e", "none.py"))
+    assert refused.status == 2 and "has no checkpoint" in refused.err
+
+
+def test_stop_takes_a_pattern_and_leaves_ended_sessions_alone(nsml: Nsml, trained: str, project: Path) -> None:
+    (project / "sleep.py").write_text("import time; time.sleep(60)")
+    for _ in range(2):
+        nsml("run", "-d", "FUNDUS", "-e", "sleep.py")
+    wait_until(lambda: nsml("ps").out.count("Running") == 2)
+    assert nsml("stop", "-f", "FUNDUS/*").out.count("is stopped") == 2
+    assert nsml("ps", "-a").out.count("Stopped") == 2

@@ -1,0 +1,75 @@
+"""`diff`, `memo`, `command`, `plot`, `status`, `credit`, `gpumem`, `logout`."""
+
+import csv
+import io
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, start_and_wait
+
+
+def test_diff_shows_arguments_results_and_files(nsml: Nsml, dataset: str, project: Path) -> None:
+    one = start_and_wait(nsml, "-a", "--epoch 2")
+    (project / "main.py").write_text((project / "main.py").read_text().replace("% 4", "% 3"))
+    two = start_and_wait(nsml, "-a", "--epoch 3")
+    shown = nsml("diff", one, two).out
+    assert (
+        "--epoch" in shown
+        and "-        return [int(image.mean()) % 4" in shown
+        and "+        return [int(image.mean()) % 3" in shown
+    )
+    found = json.loads(nsml("diff", "-j", one, two).out)
+    assert found["arguments"]["--epoch"] == ["2", "3"] and found["metrics"]["train/loss"] == [0.5, pytest.approx(1 / 3)]
+
+
+def test_sessions_of_the_same_code_have_no_files_that_differ(nsml: Nsml, trained: str) -> None:
+    assert "Files: the same" in nsml("diff", trained, trained).out
+
+
+def test_a_memo_can_be_set_later_and_is_one_line(nsml: Nsml, trained: str) -> None:
+    nsml("memo", trained, "두 번째\nline \x1b[31mred")
+    line = nsml("ps", "-a").out.splitlines()[1]
+    assert "두 번째 line" in line and "\x1b" not in line
+
+
+def test_command_prints_what_starts_such_a_session_again(nsml: Nsml, dataset: str) -> None:
+    name = start_and_wait(nsml, "-a", "--epoch 3", "-m", "a b")
+    words = shlex.split(nsml("command", name).out)
+    assert nsml(*words[1:]).out == "Session tester/FUNDUS/2 is started\n"
+    nsml("logs", "-f", "FUNDUS/2")
+    first, second = json.loads(nsml("ps", "-a", "-j").out)
+    assert first["arguments"] == second["arguments"] and first["memo"] == second["memo"] == "a b"
+
+
+def test_plot_draws_each_value(nsml: Nsml, dataset: str) -> None:
+    name = start_and_wait(nsml, "-a", "--epoch 4")
+    assert "train/loss" in nsml("plot", name).out and "▁" in nsml("plot", name).out
+
+
+def test_plot_as_csv_holds_every_value(nsml: Nsml, dataset: str) -> None:
+    name = start_and_wait(nsml, "-a", "--epoch 4")
+    rows = list(csv.DictReader(io.StringIO(nsml("plot", "--csv", name).out)))
+    assert [float(row["train/loss"]) for row in rows] == [1.0, 0.5, pytest.approx(1 / 3), 0.25]
+
+
+def test_status_shows_the_machine(nsml: Nsml) -> None:
+    found = json.loads(nsml("status", "-j").out)
+    assert found["processors"] >= 1 and found["memory"] > 0 and found["disk_free"] > 0
+
+
+def test_credit_says_that_local_use_is_free(nsml: Nsml) -> None:
+    assert "free" in nsml("credit").out
+
+
+def test_gpumem_says_where_there_is_no_gpu(nsml: Nsml) -> None:
+    assert "no NVIDIA GPU" in nsml("gpumem", PATH="/nonexistent").out
+
+
+def test_logout_forgets_the_name(nsml: Nsml, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NSML_USER")
+    before = nsml("whoami").out
+    nsml("login", "team146")
+    nsml("logout")
+    assert nsml("whoami").out == before

@@ -1,0 +1,108 @@
+"""What a session may use: `run -g -c --memory`, and `run -i`."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, start_and_wait, wait_until
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nsml.engine.resources import parse_memory
+from nsml.errors import NsmlError
+from nsml.store.home import open_home
+from nsml.store.sessions import list_sessions
+
+
+@given(st.integers(1, 10**15))
+def test_a_number_of_bytes_is_itself(size: int) -> None:
+    assert parse_memory(str(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("24G", 24e9), ("12g", 12e9), ("512M", 512e6), ("1.5GB", 1.5e9), ("8 GiB", 8e9), ("24000000000", 24e9)],
+)
+def test_sizes_are_written_as_on_the_platform(text: str, size: float) -> None:
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1G", "0", "1X", "1,5G", "nan"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(NsmlError):
+        parse_memory(text)
+
+
+def test_a_session_that_grows_past_its_memory_is_ended_and_says_so(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "grow.py").write_text(
+        "import subprocess, sys\n"
+        "code = 'x = bytearray(300_000_000); import time; time.sleep(60)'\n"
+        "subprocess.run([sys.executable, '-c', code])\n"
+    )
+    name = start_and_wait(nsml, "-e", "grow.py", "--memory", "200M")
+    assert "more than --memory 0.20 GB" in nsml("logs", name).out
+    assert "Failed" in nsml("ps", "-a").out
+
+
+def test_a_session_uses_no_more_processors_than_it_was_given(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "cpus.py").write_text("import os; print(len(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS'])")
+    assert nsml("logs", start_and_wait(nsml, "-e", "cpus.py", "-c", "1")).out.startswith("1 1\n")
+
+
+def test_no_gpu_is_visible_where_none_was_asked_for(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "gpus.py").write_text("import os, nsml; print(repr(os.environ['CUDA_VISIBLE_DEVICES']), nsml.GPU_NUM)")
+    assert nsml("logs", start_and_wait(nsml, "-e", "gpus.py", "-g", "0")).out.startswith("'' 0\n")
+
+
+def _with_gpus(folder: Path, count: int) -> str:
+    """A PATH on which nvidia-smi lists so many GPUs."""
+    folder.mkdir()
+    lines = "".join(f"echo {n}\n" for n in range(count))
+    (folder / "nvidia-smi").write_text(f"#!/bin/sh\n{lines}")
+    (folder / "nvidia-smi").chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_gpus_that_a_running_session_took_are_not_given_again(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    path = _with_gpus(tmp_path / "bin", 3)
+    (project / "hold.py").write_text(
+        "import os, time; print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); time.sleep(60)"
+    )
+    for session, gpus in (("FUNDUS/1", "2"), ("FUNDUS/2", "1")):
+        nsml("run", "-d", dataset, "-e", "hold.py", "-g", gpus, PATH=path)
+        wait_until(lambda session=session: nsml("logs", session).out != "")  # type: ignore[misc]
+    assert (nsml("logs", "FUNDUS/1").out, nsml("logs", "FUNDUS/2").out) == ("0,1\n", "2\n")
+    refused = nsml("run", "-d", dataset, "-g", "1", PATH=path)
+    assert refused.status == 2 and "3 GPUs, 0 of them free" in refused.err
+    nsml("stop", "-f", "FUNDUS/*")
+
+
+def test_an_interactive_session_is_followed_and_removed(nsml: Nsml, dataset: str) -> None:
+    shown = nsml("run", "main.py", "-i", "-d", dataset)
+    assert shown.out.splitlines()[:3] == ["Session tester/FUNDUS/1 is started", "epoch 0", "epoch 1"]
+    assert list_sessions(open_home()) == []
+
+
+def test_an_interactive_session_that_fails_ends_with_status_1(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "bad.py").write_text("raise SystemExit(3)")
+    ended = nsml("run", "bad.py", "-i", "-d", dataset)
+    assert ended.status == 1 and "failed with exit status 3" in ended.err
+
+
+def test_ctrl_c_stops_an_interactive_session(nsml: Nsml, dataset: str, project: Path, tmp_path: Path) -> None:
+    (project / "sleep.py").write_text("import time; print('on', flush=True); time.sleep(60)")
+    command = [sys.executable, "-m", "nsml", "run", "sleep.py", "-i", "-d", dataset]
+    with open(tmp_path / "out", "wb") as out:
+        started = subprocess.Popen(command, cwd=project, stdout=out, stderr=out)
+        wait_until(lambda: "on" in (tmp_path / "out").read_text().split())
+        (session,) = list_sessions(open_home())
+        program = session.state()["program"]
+        started.send_signal(signal.SIGINT)
+        started.wait(20)
+    assert list_sessions(open_home()) == []
+    wait_until(lambda: not Path(f"/proc/{program}").exists())
