@@ -11,7 +11,7 @@ def test_push_says_what_it_found(nsml: Nsml, tmp_path: Path) -> None:
     told = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d"))).out
     assert (
         told
-        == "Dataset D: 8 training files (AMD 2, DMR 2, NORMAL 2, RVO 2), 4 test files, hidden labels, the built-in scorer\n"
+        == "Dataset D: 8 training files (AMD 2, DMR 2, NORMAL 2, RVO 2), 4 test files, hidden labels, the built-in scorer fundus\n"
     )
 
 
@@ -61,3 +61,39 @@ def test_push_copies_where_it_is_told_to(nsml: Nsml, tmp_path: Path, home: Path)
     copied = home / "datasets" / "D" / "training" / inside
     assert copied.read_bytes() == (tmp_path / "d" / inside).read_bytes()
     assert not copied.samefile(tmp_path / "d" / inside)
+
+
+def test_show_says_how_the_dataset_is_scored(nsml: Nsml, tmp_path: Path) -> None:
+    source = str(make_dataset(tmp_path / "d"))
+    nsml("dataset", "push", "D", source, "--metric", "rmse", "--every", "1h")
+    told = nsml("dataset", "show", "D").out
+    assert (
+        "the built-in scorer rmse" in told
+        and "lowest score first, a submission every 1 hour" in told
+        and source in told
+    )
+
+
+def test_search_lists_the_datasets_whose_name_holds_the_text(nsml: Nsml, dataset: str, tmp_path: Path) -> None:
+    nsml("dataset", "push", "OTHER", str(make_dataset(tmp_path / "d")))
+    assert [row["name"] for row in json.loads(nsml("dataset", "search", "-j", "fund").out)] == [dataset]
+
+
+def test_rename_takes_sessions_and_board_along(nsml: Nsml, trained: str) -> None:
+    nsml("submit", trained, "best")
+    assert nsml("dataset", "rename", "FUNDUS", "EYES").status == 0
+    assert nsml("submit", "EYES/1", "best").out.startswith("Score: 100.010001")
+    assert json.loads(nsml("dataset", "board", "-j", "EYES").out)[0]["submissions"] == 2
+    assert nsml("dataset", "show", "FUNDUS").status == 2
+
+
+def test_rename_to_a_name_that_is_taken_changes_nothing(nsml: Nsml, trained: str, tmp_path: Path) -> None:
+    nsml("dataset", "push", "OTHER", str(make_dataset(tmp_path / "d")))
+    assert nsml("dataset", "rename", "FUNDUS", "OTHER").status == 2
+    assert "FUNDUS/1" in nsml("ps", "-a").out and nsml("dataset", "show", "FUNDUS").status == 0
+
+
+@pytest.mark.parametrize("every", ["soon", "", "-1h", "1w"])
+def test_an_interval_that_is_no_time_is_refused(nsml: Nsml, tmp_path: Path, every: str) -> None:
+    refused = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d")), "--every", every)
+    assert refused.status == 2 and "--every" in refused.err

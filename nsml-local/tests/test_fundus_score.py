@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, multilabel_confusion_matrix, recall_score
 
 from nsml.errors import NsmlError, PredictionsRefused
-from nsml.scoring.fundus import fundus_score, score_files
+from nsml.scoring.fundus import fundus_score
+from nsml.scoring.metrics import score_files
 
 pairs = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
@@ -62,11 +63,11 @@ def _files(folder: Path, labels: str, predictions: str) -> tuple[Path, Path]:
 
 
 def test_predictions_are_matched_by_file_not_by_line(tmp_path: Path) -> None:
-    assert score_files(*_files(tmp_path, "d,a,0\nd,b,1\n", "d,b,1\nd,a,0\n")).accuracy == 1
+    assert score_files("fundus", *_files(tmp_path, "d,a,0\nd,b,1\n", "d,b,1\nd,a,0\n")).score == 100.010001
 
 
 def test_a_file_name_may_hold_a_comma(tmp_path: Path) -> None:
-    assert score_files(*_files(tmp_path, "d,a,b,0\n", "d,a,b,0\n")).accuracy == 1
+    assert score_files("fundus", *_files(tmp_path, "d,a,b,0\nd,c,1\n", "d,a,b,0\nd,c,1\n")).score == 100.010001
 
 
 @pytest.mark.parametrize(
@@ -74,9 +75,9 @@ def test_a_file_name_may_hold_a_comma(tmp_path: Path) -> None:
 )
 def test_predictions_that_do_not_fit_the_test_set_are_refused(tmp_path: Path, predictions: str) -> None:
     with pytest.raises(PredictionsRefused):
-        score_files(*_files(tmp_path, "d,a,0\nd,b,1\n", predictions))
+        score_files("fundus", *_files(tmp_path, "d,a,0\nd,b,1\n", predictions))
 
 
 def test_a_label_file_that_is_none_names_its_line(tmp_path: Path) -> None:
-    with pytest.raises(NsmlError, match="line 2"):
-        score_files(*_files(tmp_path, "d,a,0\nd,b\n", "d,a,0\n"))
+    with pytest.raises(NsmlError, match="entry 2"):
+        score_files("fundus", *_files(tmp_path, "d,a,0\nd,b\n", "d,a,0\n"))

@@ -125,3 +125,116 @@ def test_the_organisers_scorer_does_not_lie_where_the_competitors_process_looks(
 ) -> None:
     _push(nsml, tmp_path)
     assert [p.name for p in (home / "datasets" / "FUNDUS" / "feed").iterdir()] == ["data_loader.py"]
+
+
+PATHS = """
+import os
+from nsml.constants import DATASET_PATH
+
+
+def feed_infer(output_file, infer_func):
+    {call}
+    with open(output_file, "w") as file:
+        for name, prediction in zip(sorted(os.listdir(DATASET_PATH + "/test/test_data")), predictions):
+            file.write(f"test_data,{{name}},{{prediction}}\\n")
+"""
+READS = "import cv2, glob, os; return [int(cv2.imread(p).mean()) % 4 for p in {paths}]"
+SHAPES = {
+    "a folder": ("predictions = infer_func(DATASET_PATH + '/test')", "sorted(glob.glob(data + '/test_data/*'))"),
+    "a list of paths": (
+        "import glob; predictions = infer_func(sorted(glob.glob(DATASET_PATH + '/test/test_data/*')))",
+        "data",
+    ),
+    "one path a call": (
+        "import glob; predictions = [infer_func(p)[0] for p in sorted(glob.glob(DATASET_PATH + '/test/test_data/*'))]",
+        "[data]",
+    ),
+    "a root and a phase": (
+        "predictions = infer_func(DATASET_PATH, 'test')",
+        "sorted(glob.glob(f'{data}/{phase}/test_data/*'))",
+    ),
+    "two lists": (
+        "import glob; a = sorted(glob.glob(DATASET_PATH + '/test/test_data/*')); predictions = infer_func(a[:2], a[2:])",
+        "[*data, *phase]",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_infer_gets_what_the_organisers_loader_hands_it(nsml: Nsml, tmp_path: Path, project: Path, shape: str) -> None:
+    call, paths = SHAPES[shape]
+    _push(nsml, tmp_path, loader=PATHS.format(call=call))
+    program = (project / "main.py").read_text()
+    program = program.replace("def infer(data, **kwargs)", "def infer(data, phase=None, **kwargs)")
+    program = program.replace("return [int(image.mean()) % 4 for image in data]", READS.format(paths=paths))
+    (project / "main.py").write_text(program)
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
+
+
+LOADER_2018 = """
+import glob, os
+
+
+def test_data_loader(root):
+    paths = sorted(glob.glob(os.path.join({folder}, "*")))
+    if not paths:
+        raise FileNotFoundError(root)
+    return {returned}
+"""
+
+
+@pytest.mark.parametrize("folder", ["root, 'test', 'test_data'", "root, 'test_data'"])
+@pytest.mark.parametrize(("returned", "signature"), [("paths", "paths"), ("(paths, len(paths))", "paths, count")])
+def test_a_loader_of_2018_hands_infer_what_it_loads(
+    nsml: Nsml, tmp_path: Path, project: Path, folder: str, returned: str, signature: str
+) -> None:
+    evaluation = "import sys\nprint(sum(a.split(',')[2] == b for a, b in zip(open('data/FUNDUS/test/test_label'), open(sys.argv[2]))) / 4)"
+    _push(nsml, tmp_path, loader=LOADER_2018.format(folder=folder, returned=returned), evaluation=evaluation)
+    (project / "main.py").write_text(
+        "import argparse, cv2, nsml\n"
+        f"def infer({signature}): return [(0.5, int(cv2.imread(p).mean()) % 4) for p in paths]\n"
+        "nsml.bind(lambda d: None, lambda d: None, infer)\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--mode', default='train'); parser.add_argument('--pause', type=int, default=0)\n"
+        "args = parser.parse_args()\n"
+        "if args.pause: nsml.paused(scope=locals())\n"
+        "nsml.save('best')\n"
+    )
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
+
+
+def test_labels_named_from_the_root_are_found(nsml: Nsml, tmp_path: Path) -> None:
+    rooted = EVALUATION.replace('"data/FUNDUS', '"/data/FUNDUS')
+    _push(nsml, tmp_path, evaluation="import os\nassert os.path.exists('/data/FUNDUS/test/test_label')\n" + rooted)
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
+
+
+def test_the_batch_size_is_handed_to_a_loader_that_takes_one(nsml: Nsml, tmp_path: Path) -> None:
+    loader = LOADER.replace("infer_func):", "infer_func, batch_size=1):").replace(
+        "predictions =", "print('BATCH', batch_size)\n    predictions ="
+    )
+    _push(nsml, tmp_path, loader=loader)
+    nsml("submit", "-t", start_and_wait(nsml), "best", "-b", "7")
+    assert "BATCH 7" in nsml("logs", "FUNDUS/2").out
+
+
+def test_what_infer_returned_is_named_where_the_loader_cannot_use_it(nsml: Nsml, tmp_path: Path, project: Path) -> None:
+    _push(nsml, tmp_path)
+    (project / "main.py").write_text(
+        (project / "main.py").read_text().replace("return [int(image.mean()) % 4 for image in data]", "return 5")
+    )
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert failed.status == 1 and "could not use what infer returned, a int: TypeError" in failed.err
+
+
+def test_an_error_in_infer_is_not_blamed_on_the_organiser(nsml: Nsml, tmp_path: Path, project: Path) -> None:
+    _push(nsml, tmp_path)
+    (project / "main.py").write_text(
+        (project / "main.py").read_text().replace("return [int(image.mean()) % 4 for image in data]", "return 1 / 0")
+    )
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert (
+        "submit failed at infer: ZeroDivisionError" in failed.err
+        and "main.py, line" in failed.err
+        and "organiser" not in failed.err
+    )

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
-import time
-from pathlib import Path
-
 import click
 
 from ..errors import Damaged
-from ..store.datasets import find_dataset, list_datasets, push_dataset, remove_dataset
+from ..store.datasets import Dataset, find_dataset, list_datasets, remove_dataset, rename_dataset
 from ..store.home import open_home
-from ..store.submissions import leaderboard
+from ..store.submissions import leaderboard, submissions_of
 from .arguments import complete_datasets, json_option
-from .display import ago, print_json, print_table, size
-
-DEMO = "FUNDUS_DEMO"
+from .dataset_push import demo, describe, push
+from .display import ago, duration, print_json, print_table, size
 
 
 @click.group()
@@ -25,86 +18,30 @@ def dataset() -> None:
     """Datasets: register, list, rank."""
 
 
-@dataset.command(
-    epilog="""\b
-Example:
-  nsml dataset push ODIR_FUNDUS ../shared/fundus/ODIR_FUNDUS
-
-\b
-PATH is laid out as on the platform:
-  train/train_data/<CLASS>/*.jpg        test/test_data/*.jpg        test/test_label (FOLDER,FILE,LABEL lines)
-  evaluation/data_loader.py and evaluation/evaluation.py, where the dataset brings its own scoring
-"""
-)
-@click.argument("name")
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--copy", is_flag=True, help="Copy the files instead of linking them.")
-def push(name: str, path: Path, copy: bool) -> None:
-    """Register the folder PATH as dataset NAME. The files are linked, not copied; the labels are kept from sessions."""
-    pushed = push_dataset(open_home(), name, path, copy=copy)
-    _describe(pushed.name)
-
-
-def _describe(name: str) -> None:
-    found = find_dataset(open_home(), name)
-    record = found.record()
-    classes = ", ".join(f"{k} {v}" for k, v in record["train"].items()) or "no class folders"
-    scorer = "its own scorer" if found.evaluation.exists() else "the built-in scorer"
-    labels = (
-        f"hidden labels, {scorer}"
-        if found.labels.exists() or found.evaluation.exists()
-        else "no labels: it cannot be scored"
-    )
-    click.echo(
-        f"Dataset {name}: {record['train_files']} training files ({classes}), {record['test_files']} test files, {labels}"
-    )
-
-
-@dataset.command(
-    epilog="""\b
-Example:
-  nsml dataset demo
-"""
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, other pictures.")
-@click.option("--name", default=DEMO, show_default=True, help="The name to register it under.")
-def demo(seed: int, name: str) -> None:
-    """Draw the made-up fundus photographs FUNDUS_DEMO and register them. They prove nothing about patients."""
-    from ..demo import draw_dataset
-
-    home = open_home()
-    if any(d.name == name for d in list_datasets(home)):
-        click.echo(f"Dataset {name} is there already")
-        return
-    began = shown = time.monotonic()
-    terminal = sys.stderr.isatty()
-
-    def show(done: int, total: int) -> None:
-        nonlocal shown
-        now = time.monotonic()
-        if done < total and now - shown < (0.2 if terminal else 5):
-            return
-        shown = now
-        rate = done / max(now - began, 1e-6)
-        text = f"drawing {name}: {done} of {total}, {rate:.0f}/s, {(total - done) / rate:.0f} s left"
-        click.echo(f"\r\x1b[K{text}" if terminal else text, nl=not terminal or done == total, err=True)
-
-    # Beside the home, so that its files can be linked instead of copied.
-    drawn = Path(tempfile.mkdtemp(prefix=".tmp-drawn-", dir=home.path))
-    try:
-        draw_dataset(drawn, seed=seed, progress=show)
-        push_dataset(home, name, drawn, copy=True, origin=f"drawn by 'nsml dataset demo', seed {seed}")
-    finally:
-        shutil.rmtree(drawn, ignore_errors=True)
-    _describe(name)
+dataset.add_command(push)
+dataset.add_command(demo)
 
 
 @dataset.command()
 @json_option()
 def ls(as_json: bool) -> None:
     """List the registered datasets."""
+    _list("", as_json)
+
+
+@dataset.command()
+@click.argument("text")
+@json_option()
+def search(text: str, as_json: bool) -> None:
+    """List the datasets whose name holds TEXT."""
+    _list(text, as_json)
+
+
+def _list(text: str, as_json: bool) -> None:
     rows = []
     for found in list_datasets(open_home()):
+        if text.lower() not in found.name.lower():
+            continue
         try:
             rows.append((found, found.record()))
         except Damaged as error:
@@ -129,25 +66,58 @@ def ls(as_json: bool) -> None:
         right=(1, 2),
     )
     if not rows:
-        click.echo(
-            "no dataset yet; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' draws one", err=True
-        )
+        told = f"no dataset's name holds {text!r}" if text else "no dataset yet"
+        click.echo(f"{told}; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' draws one", err=True)
 
 
 @dataset.command(
     epilog="""\b
 Example:
-  nsml dataset board FUNDUS_DEMO
+  nsml dataset show FUNDUS_DEMO
 """
 )
 @click.argument("name", shell_complete=complete_datasets)
 @json_option()
-def board(name: str, as_json: bool) -> None:
+def show(name: str, as_json: bool) -> None:
+    """Show what a dataset holds and how it is scored."""
+    found = find_dataset(open_home(), name)
+    record = found.record()
+    if as_json:
+        print_json({"name": name, **record, "labels": found.labels.exists()})
+        return
+    click.echo(describe(found))
+    order = "the lowest score first" if found.lower_is_better() else "the highest score first"
+    every = f", a submission every {duration(record['every'])}" if record.get("every") else ""
+    click.echo(f"Board: {order}{every}")
+    click.echo(f"Source: {record['source']}, {size(record['size'])}, pushed {ago(record['created_at'])}")
+
+
+@dataset.command()
+@click.argument("name", shell_complete=complete_datasets)
+@click.argument("new")
+def rename(name: str, new: str) -> None:
+    """Give a dataset, its sessions and its board another name."""
+    rename_dataset(open_home(), name, new)
+    click.echo(f"Dataset {name} is now {new}")
+
+
+@dataset.command(
+    epilog="""\b
+Examples:
+  nsml dataset board FUNDUS_DEMO
+  nsml dataset board --mine FUNDUS_DEMO
+"""
+)
+@click.argument("name", shell_complete=complete_datasets)
+@click.option("--mine", is_flag=True, help="All of one's own submissions, in their order.")
+@json_option()
+def board(name: str, mine: bool, as_json: bool) -> None:
     """The leaderboard: each user's best score, the earlier first where scores tie."""
-    home = open_home()
-    if not (home.submissions / name).is_dir():
-        find_dataset(home, name)
-    ranks, warnings = leaderboard(home, name)
+    found = find_dataset(open_home(), name)
+    if mine:
+        _print_own(found, as_json)
+        return
+    ranks, warnings = leaderboard(open_home(), name, lower_is_better=found.lower_is_better())
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
     if as_json:
@@ -156,21 +126,27 @@ def board(name: str, as_json: bool) -> None:
     print_table(
         ("Rank", "User", "Score", "Session", "Checkpoint", "Submissions", "When"),
         [
-            (
-                str(n),
-                r.user,
-                f"{r.score:.10f}".rstrip("0").rstrip("."),
-                r.session,
-                r.checkpoint,
-                str(r.submissions),
-                ago(r.at),
-            )
+            (str(n), r.user, _score(r.score), r.session, r.checkpoint, str(r.submissions), ago(r.at))
             for n, r in enumerate(ranks, 1)
         ],
         right=(0, 5),
     )
     if not ranks:
         click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one", err=True)
+
+
+def _print_own(found: Dataset, as_json: bool) -> None:
+    home = open_home()
+    own = submissions_of(home, found.name, home.user())
+    if as_json:
+        print_json(own)
+        return
+    rows = [(_score(r["score"]), r["session"], r["checkpoint"], ago(r["at"])) for r in own]
+    print_table(("Score", "Session", "Checkpoint", "When"), rows)
+
+
+def _score(value: float) -> str:
+    return f"{value:.10f}".rstrip("0").rstrip(".")
 
 
 @dataset.command()

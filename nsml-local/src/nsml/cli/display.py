@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 import unicodedata
@@ -11,6 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+
+from ..errors import NsmlError
 
 _NARROWEST = 8
 
@@ -27,6 +30,14 @@ def duration(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {unit}{'s' * (count != 1)}"
     return f"{seconds:.0f} second{'s' * (f'{seconds:.0f}' != '1')}"
+
+
+def parse_duration(text: str, option: str) -> float:
+    """Seconds of "90s", "30m", "1h", "2d" or "90". NsmlError, which names `option`, for anything else."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text.lower())
+    if not match:
+        raise NsmlError(f"{option} {text!r} is no time; give 90s, 30m, 1h or 2d")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 def size(count: float) -> str:

@@ -25,13 +25,23 @@ Examples:
 @click.option("-t", "--test", "dry_run", is_flag=True, help="A dry run: show the first ten predictions, score nothing.")
 @click.option("--limit", type=click.FloatRange(min=1), default=3600, show_default=True, metavar="SECONDS",
               help="How long loading and predicting may take.")  # fmt: skip
-def submit(session: str, checkpoint: str, dry_run: bool, limit: float) -> None:
+@click.option(
+    "-b",
+    "--batch",
+    "batch_size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Batch size for the organiser's loader.",
+)
+def submit(session: str, checkpoint: str, dry_run: bool, limit: float, batch_size: int | None) -> None:
     """Predict the hidden test set with a checkpoint, score it, put it on the leaderboard."""
     home = open_home()
     found = session_named(home, session)
     progress = _Progress()
     try:
-        outcome = submit_checkpoint(home, found, checkpoint, dry_run=dry_run, limit=limit, on_step=progress.show)
+        outcome = submit_checkpoint(
+            home, found, checkpoint, dry_run=dry_run, limit=limit, batch_size=batch_size, on_step=progress.show
+        )
     finally:
         progress.end_line()
     for warning in outcome.warnings:

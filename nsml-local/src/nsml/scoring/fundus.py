@@ -1,20 +1,9 @@
-"""The score of the Konyang 2019 fundus competition, and the program that computes it for a submit.
-
-    python -m nsml.scoring.fundus --prediction FILE --test_label_path FILE
-
-prints a table by class and, as its last line, the score. It runs in a process of its own, the only one that reads the labels.
-"""
+"""The score of the Konyang 2019 fundus competition."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from ..errors import NsmlError, PredictionsRefused
-from .predictions import read_classes
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 
@@ -78,39 +67,6 @@ def _mean(values: list[float | None]) -> float:
     return sum(defined) / len(defined) if defined else 0.0
 
 
-def class_count(labels: Path) -> int:
-    """Number of classes that a prediction may name, given the label file."""
-    return max(len(CLASSES), max(read_classes(labels, "the label file").values()) + 1)
-
-
-def score_files(prediction: Path, labels: Path) -> FundusResult:
-    """Score a prediction file against a label file by `FOLDER,FILE`.
-
-    Raises:
-        NsmlError: the label file is not one.
-        PredictionsRefused: an image without a prediction, a prediction for no image, or a class out of range.
-    """
-    truth = read_classes(labels, "the label file")
-    try:
-        predicted = read_classes(prediction, "the prediction file")
-    except NsmlError as error:
-        raise PredictionsRefused(str(error)) from None
-    missing = sorted(truth.keys() - predicted.keys())
-    unknown = sorted(predicted.keys() - truth.keys())
-    if missing or unknown:
-        raise PredictionsRefused(
-            f"{len(predicted)} predictions for {len(truth)} images: {len(missing)} images have none"
-            f"{f' ({missing[0]} is the first)' if missing else ''}, {len(unknown)} belong to no image"
-            f"{f' ({unknown[0]} is the first)' if unknown else ''}"
-        )
-    highest = max(len(CLASSES), max(truth.values()) + 1) - 1
-    for name, value in predicted.items():
-        if value > highest:
-            raise PredictionsRefused(f"the prediction for {name} is {value}, outside 0 .. {highest}")
-    order = sorted(truth)
-    return fundus_score([truth[name] for name in order], [predicted[name] for name in order])
-
-
 def table(result: FundusResult) -> str:
     """The result by class, for a terminal."""
     lines = [f"{'':10}{'images':>8}{'sensitivity':>14}{'specificity':>14}"]
@@ -122,31 +78,3 @@ def table(result: FundusResult) -> str:
     lines.append(f"{'mean':10}{total:>8}{result.sensitivity:>14.4f}{result.specificity:>14.4f}")
     lines.append(f"accuracy  {result.accuracy:.4f}")
     return "\n".join(lines)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table and the score; exit status 3 where the predictions are refused, 1 where the labels cannot be read."""
-    parser = argparse.ArgumentParser(
-        prog="python -m nsml.scoring.fundus", description="The fundus competition's score."
-    )
-    parser.add_argument("--prediction", type=Path, required=True, help="FOLDER,FILE,CLASS lines")
-    parser.add_argument("--test_label_path", type=Path, required=True, help="FOLDER,FILE,LABEL lines")
-    asked = parser.parse_args(arguments)
-    try:
-        result = score_files(asked.prediction, asked.test_label_path)
-    except NsmlError as error:
-        print(error, file=sys.stderr)
-        return 3 if isinstance(error, PredictionsRefused) else 1
-    if absent := [row.name for row in result.classes if not row.images]:
-        verb, they = ("is", "it is") if len(absent) == 1 else ("are", "they are")
-        print(
-            f"warning: {', '.join(absent)} {verb} absent from the test set; {they} left out of the means",
-            file=sys.stderr,
-        )
-    print(table(result))
-    print(f"{result.score:.10f}".rstrip("0").rstrip("."))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

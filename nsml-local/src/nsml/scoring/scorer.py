@@ -14,7 +14,9 @@ from pathlib import Path
 from ..errors import NsmlError, PredictionsRefused, RunFailed
 from ..store.datasets import Dataset
 from ..store.launches import VARIABLE
-from .fundus import CLASSES, class_count
+from .metrics import METRICS, class_count
+from .predictions import Kind
+from .program import REFUSED
 
 _LIMIT = 3600
 # An integer or decimal number, also as Python prints very small and very large ones, and what is none.
@@ -30,9 +32,12 @@ class Score:
     warnings: tuple[str, ...]
 
 
-def classes_of(dataset: Dataset) -> int:
-    """Number of classes that a prediction may name."""
-    return class_count(dataset.labels) if dataset.labels.exists() else len(CLASSES)
+def prediction_kind(dataset: Dataset) -> tuple[Kind, int]:
+    """What the dataset's built-in scorer takes for one image, and the number of classes."""
+    metric = dataset.metric()
+    if dataset.labels.exists():
+        return METRICS[metric].kind, class_count(metric, dataset.labels)
+    return METRICS[metric].kind, 4 if metric == "fundus" else max(2, len(dataset.record()["train"]))
 
 
 def score(dataset: Dataset, predictions: Path) -> Score:
@@ -41,7 +46,7 @@ def score(dataset: Dataset, predictions: Path) -> Score:
     Raises:
         NsmlError: the dataset has no labels.
         PredictionsRefused: the predictions do not fit the test set.
-        RunFailed: the organiser's scorer failed, which is not the competitor's fault.
+        RunFailed: the scorer failed, which is not the competitor's fault.
     """
     if dataset.evaluation.exists():
         return _score_with(dataset, predictions)
@@ -49,18 +54,19 @@ def score(dataset: Dataset, predictions: Path) -> Score:
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label; push it again with labels, or use 'nsml submit -t'"
         )
-    command = [sys.executable, "-m", "nsml.scoring.fundus", "--prediction", str(predictions)]
+    files = ["--prediction", str(predictions), "--test_label_path", str(dataset.labels)]
+    command = [sys.executable, "-m", "nsml.scoring.program", "--metric", dataset.metric(), *files]
     ended = subprocess.run(
-        [*command, "--test_label_path", str(dataset.labels)],
-        capture_output=True, text=True, timeout=_LIMIT, env=_environment(), cwd="/", check=False,
-    )  # fmt: skip
+        command, capture_output=True, text=True, timeout=_LIMIT, env=_environment(), cwd="/", check=False
+    )
     lines = ended.stderr.strip().splitlines()
-    if ended.returncode == 3:
+    if ended.returncode == REFUSED:
         raise PredictionsRefused(lines[-1])
     if ended.returncode:
         raise RunFailed(f"the scorer failed: {lines[-1] if lines else f'exit status {ended.returncode}'}")
     details, _, last = ended.stdout.rstrip().rpartition("\n")
-    return Score(float(last), details, tuple(line.removeprefix("warning: ") for line in lines))
+    warnings = [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
+    return Score(float(last), details, tuple(warnings))
 
 
 def _environment() -> dict[str, str]:
@@ -71,11 +77,12 @@ def _score_with(dataset: Dataset, predictions: Path) -> Score:
     """The organiser's script, in a folder where the labels lie as on the platform: `data/<DATASET>/test/test_label`."""
     script = dataset.evaluation
     with tempfile.TemporaryDirectory(prefix="nsml-score-") as folder:
-        data = Path(folder) / "data" / dataset.name
-        data.mkdir(parents=True)
-        os.symlink(dataset.folder / "hidden" / "test", data / "test")
-        command = [sys.executable, str(script), "--prediction", str(predictions)]
-        if "test_label_path" in script.read_text(encoding="utf-8", errors="replace"):
+        data = _lay_out(dataset, Path(folder))
+        text = script.read_text(encoding="utf-8", errors="replace")
+        # Scripts that name /data/ from the root are started by a program that leads them here instead.
+        launcher = ["-m", "nsml.scoring.rooted", str(Path(folder) / "data")] if "/data/" in text else []
+        command = [sys.executable, *launcher, str(script), "--prediction", str(predictions)]
+        if "test_label_path" in text:
             command += ["--test_label_path", str(data / "test" / "test_label")]
         environment = _environment() | {"NSML_DATASET_PATH": str(data), "NSML_DATASET_NAME": dataset.name}
         try:
@@ -98,10 +105,20 @@ def _score_with(dataset: Dataset, predictions: Path) -> Score:
         raise RunFailed(f"the organiser's evaluation.py printed {found[-1]} as the score; it said: {complaint}")
     warnings = []
     if value in (0.0, -1.0):
-        warnings.append(
-            f"a score of exactly {value:g} often means that evaluation.py caught an error; it said: {complaint}"
-        )
+        said = complaint if complaint != "no message" else " ".join(ended.stdout.split())[:200]
+        warnings.append(f"a score of exactly {value:g} often means that evaluation.py caught an error; it said: {said}")
     return Score(value, ended.stdout.strip(), tuple(warnings))
+
+
+def _lay_out(dataset: Dataset, folder: Path) -> Path:
+    """`data/<DATASET>` below `folder`, with the labels, and the data as links."""
+    data = folder / "data" / dataset.name
+    (data / "test").mkdir(parents=True)
+    os.symlink(dataset.training / "train", data / "train")
+    shown = dataset.submission / "test"
+    for entry in [*shown.iterdir(), *dataset.labels.parent.iterdir()]:
+        os.symlink(entry, data / "test" / entry.name)
+    return data
 
 
 def print_result(dataset: Dataset, predictions: Path) -> None:
@@ -109,5 +126,6 @@ def print_result(dataset: Dataset, predictions: Path) -> None:
     result = score(dataset, predictions)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    print(result.details)
-    print(f"Score: {result.value:.10g}")
+    if result.details:
+        print(result.details)
+    print(f"Score: {result.value:.10f}".rstrip("0").rstrip("."))

@@ -23,9 +23,9 @@ from ..store.home import Home
 from ..store.launches import write_launch
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
-from ..store.submissions import open_submission, record_score
-from .predictions import FILE, read_classes
-from .scorer import classes_of, score
+from ..store.submissions import last_submission, open_submission, record_score
+from .predictions import FILE, Kind, read_lines
+from .scorer import prediction_kind, score
 from .steps import StepReader
 
 
@@ -46,6 +46,7 @@ def submit(
     *,
     dry_run: bool,
     limit: float,
+    batch_size: int | None = None,
     on_step: Callable[[dict[str, Any]], None],
 ) -> Outcome:
     """Predict the hidden test set with a checkpoint and score it.
@@ -53,6 +54,7 @@ def submit(
     Args:
         dry_run: predict and check, do not score; the log is kept as a session.
         limit: seconds for loading and predicting.
+        batch_size: handed on to an organiser's `feed_infer` that takes one.
         on_step: is called with what the process reports, see `StepWriter`.
 
     Raises:
@@ -74,11 +76,13 @@ def submit(
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label, so nothing can be scored; use 'nsml submit -t'"
         )
+    if not dry_run:
+        _check_interval(home, dataset)
     test_session = _open_test_session(home, session, record, kept) if dry_run else None
     folder = test_session.folder if test_session else open_submission(home, dataset.name)
     code = None
     try:
-        code = _predict(home, dataset, session, kept, record["entry"], folder, limit, on_step)
+        code = _predict(home, dataset, session, kept, record["entry"], folder, limit, batch_size, on_step)
         predictions = folder / FILE
         if dataset.labels.exists():
             _check_against_labels(predictions, dataset)
@@ -94,6 +98,16 @@ def submit(
             status = "Exited" if code == 0 else "Failed"
             test_session.write_state(status, process=identity(), ended_at=time.time(), exit_status=code)
         shutil.rmtree(folder / "work", ignore_errors=True)
+
+
+def _check_interval(home: Home, dataset: Dataset) -> None:
+    """NsmlError where this user submitted less than the dataset's interval ago; failed submits and dry runs do not count."""
+    every = dataset.record().get("every")
+    last = last_submission(home, dataset.name, home.user())
+    if every and last is not None and (left := last + every - time.time()) > 0:
+        raise NsmlError(
+            f"dataset {dataset.name} takes a submission every {every:.0f} seconds; wait {left:.0f} more, or try 'nsml submit -t'"
+        )
 
 
 def _open_test_session(home: Home, session: Session, record: dict[str, Any], kept: Checkpoint) -> Session:
@@ -114,11 +128,13 @@ def _predict(
     entry: str,
     folder: Path,
     limit: float,
+    batch_size: int | None,
     on_step: Callable[[dict[str, Any]], None],
 ) -> int:
     """Start the program again, follow its steps to the end, and return its exit status, which is 0."""
     copy_code(session.code, folder / "work")
     loader = dataset.loader if dataset.loader.exists() else None
+    kind, classes = (Kind.CLASS, 0) if loader else prediction_kind(dataset)
     write_launch(
         folder,
         home,
@@ -129,7 +145,9 @@ def _predict(
         mode="test",
         checkpoint=kept.name,
         submission=str(folder),
-        classes=classes_of(dataset) if loader is None else 0,
+        kind=kind.value,
+        classes=classes,
+        batch_size=batch_size,
         loader=str(loader) if loader else None,
     )
     on_step({"step": "start"})
@@ -191,7 +209,7 @@ def _last_line(log: Path) -> str:
 def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
     """Refuse `FOLDER,FILE,...` lines that leave images of the test set out; a file of another form is the scorer's business."""
     try:
-        wanted = read_classes(dataset.labels, "the label file").keys()
+        wanted = read_lines(dataset.labels, "the label file").keys()
     except NsmlError:
         return
     lines = [line for line in predictions.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]

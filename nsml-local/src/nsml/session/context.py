@@ -37,8 +37,8 @@ class Context:
     """What the constants and the library calls of this process go by.
 
     `mode` is "train", "test" or "infer"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and `checkpoint`
-    what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `classes` the number
-    of classes that `infer` may answer with, and `loader` the organiser's `data_loader.py` where the dataset brings one; elsewhere they
+    what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `kind` and
+    `classes` say what `infer` may answer with, and `loader` the organiser's `data_loader.py` where the dataset brings one; elsewhere they
     are None.
     """
 
@@ -49,7 +49,8 @@ class Context:
         self.checkpoint: str | None = None
         self.source: str | None = None
         self.submission: Path | None = None
-        self.classes: int | None = None
+        self.kind, self.classes = "class", 0
+        self.batch_size: int | None = None
         self.loader: Path | None = None
         self._session: Session | None = None
         if facts is None:
@@ -76,7 +77,8 @@ class Context:
         self.source = facts.get("source")
         if self.mode == "test":
             self.submission = Path(facts["submission"])
-            self.classes = facts["classes"]
+            self.kind, self.classes = facts["kind"], facts["classes"]
+            self.batch_size = facts["batch_size"]
             self.loader = Path(facts["loader"]) if facts["loader"] else None
 
     def _dataset_in_the_foreground(self) -> Dataset | None:

@@ -75,8 +75,9 @@ def _need(name: str) -> Hook:
 
 
 def _predict_for_submit(context: Context) -> NoReturn:
-    from ..scoring.feed import describe, feed_photographs, feed_with_loader
-    from ..scoring.predictions import FILE
+    from ..scoring.feed import describe, feed_photographs
+    from ..scoring.loader import feed_with_loader
+    from ..scoring.predictions import FILE, Kind
     from ..scoring.steps import StepWriter
 
     assert context.submission is not None and context.session is not None
@@ -95,13 +96,13 @@ def _predict_for_submit(context: Context) -> NoReturn:
         print(f".Infer test set. The inference should be completed within {_LIMIT} seconds.", flush=True)
         began = time.time()
         if context.loader is not None:
-            feed_with_loader(infer, context.loader, output)
+            feed_with_loader(infer, context.loader, Path(context.dataset_path), output, context.batch_size)
         else:
-            assert context.classes is not None
             feed_photographs(
                 infer,
                 Path(context.dataset_path),
                 output,
+                Kind(context.kind),
                 context.classes,
                 lambda done, total: steps.write("infer", done=done, total=total),
             )
@@ -121,7 +122,7 @@ def _predict_for_submit(context: Context) -> NoReturn:
 def _predict_in_the_foreground(context: Context) -> NoReturn:
     from ..scoring.feed import feed_photographs
     from ..scoring.predictions import FILE
-    from ..scoring.scorer import classes_of, print_result
+    from ..scoring.scorer import prediction_kind, print_result
     from ..store.datasets import find_dataset
 
     if not context.dataset:
@@ -147,7 +148,7 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
 
     with tempfile.TemporaryDirectory(prefix="nsml-") as folder:
         output = Path(folder) / FILE
-        count = feed_photographs(infer, Path(context.dataset_path), output, classes_of(dataset), show)
+        count = feed_photographs(infer, Path(context.dataset_path), output, *prediction_kind(dataset), show)
         print(f"{count} photographs predicted in {time.monotonic() - began:.1f} seconds", flush=True)
         print_result(dataset, output)
     sys.exit(0)

@@ -55,6 +55,14 @@ class Dataset:
     def loader(self) -> Path:
         return self.folder / "feed" / "data_loader.py"
 
+    def metric(self) -> str:
+        """Name of the built-in scorer."""
+        return str(self.record().get("metric", "fundus"))
+
+    def lower_is_better(self) -> bool:
+        """Whether a lower score ranks higher."""
+        return bool(self.record().get("lower_is_better", False))
+
     def record(self) -> dict[str, Any]:
         """dataset.json: `source`, `created_at`, `train` (files by class), `train_files`, `test_files`, `size` (bytes)."""
         try:
@@ -78,12 +86,25 @@ def find_dataset(home: Home, name: str) -> Dataset:
     raise NsmlError(f"there is no dataset {name}{mend}")
 
 
-def push_dataset(home: Home, name: str, source: Path, *, copy: bool = False, origin: str | None = None) -> Dataset:
+def push_dataset(
+    home: Home,
+    name: str,
+    source: Path,
+    *,
+    copy: bool = False,
+    origin: str | None = None,
+    metric: str = "fundus",
+    lower_is_better: bool = False,
+    every: float | None = None,
+) -> Dataset:
     """Register the folder `source` in the contract's layout as dataset `name`.
 
     Args:
         copy: copy the files instead of linking them.
         origin: what to note as its source, instead of the folder.
+        metric: the built-in scorer, where the dataset brings none.
+        lower_is_better: how the board ranks.
+        every: seconds that must lie between two submissions of a user.
 
     Raises:
         NsmlError: the layout is wrong, or the name is taken.
@@ -112,8 +133,10 @@ def push_dataset(home: Home, name: str, source: Path, *, copy: bool = False, ori
             shutil.copytree(
                 source / "evaluation", beside / "feed", ignore=shutil.ignore_patterns("evaluation.py", LABELS)
             )
+        facts = {"metric": metric, "lower_is_better": lower_is_better, "every": every}
         write_json(
-            beside / "dataset.json", {"source": origin or str(source), "created_at": time.time(), **_count(beside)}
+            beside / "dataset.json",
+            {"source": origin or str(source), "created_at": time.time(), **facts, **_count(beside)},
         )
         try:
             os.rename(beside, target)
@@ -181,3 +204,26 @@ def remove_dataset(dataset: Dataset) -> None:
     hidden = dataset.folder.with_name(f".tmp-removed-{dataset.name}-{os.getpid()}")
     os.rename(dataset.folder, hidden)
     shutil.rmtree(hidden, ignore_errors=True)
+
+
+def rename_dataset(home: Home, name: str, new: str) -> None:
+    """Give a dataset another name, and its submissions and every user's sessions with it.
+
+    Raises:
+        NsmlError: the new name is taken, or a session on the dataset still runs.
+    """
+    from .sessions import ENDED, list_sessions
+
+    found = find_dataset(home, name)
+    check_name(new, "NEW")
+    pairs = [(found.folder, home.datasets / new), (home.submissions / name, home.submissions / new)]
+    pairs += [(Path(user.path) / name, Path(user.path) / new) for user in visible(home.sessions)]
+    for _, target in pairs:
+        if target.exists():
+            raise NsmlError(f"NEW: {target} is there already; take another name")
+    for session in list_sessions(home, dataset=name):
+        if session.status() not in ENDED:
+            raise NsmlError(f"session {session.name} has not ended; wait for it, or 'nsml stop {session.name}'")
+    for source, target in pairs:
+        if source.exists():
+            os.rename(source, target)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import Damaged
 from .files import make_private, read_json, visible, write_json
 from .home import Home
 
@@ -45,6 +46,35 @@ def record_score(folder: Path, *, user: str, session: str, checkpoint: str, scor
     )
 
 
+def _records(home: Home, dataset: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The submissions that count, and a warning for each that cannot be read."""
+    records, warnings = [], []
+    for entry in visible(home.submissions / dataset):
+        path = Path(entry.path) / "submission.json"
+        try:
+            record = read_json(path)
+        except FileNotFoundError:
+            continue  # not scored: it failed, or is under way
+        except Damaged as error:
+            warnings.append(str(error))
+            continue
+        if _valid(record):
+            records.append(record)
+        else:
+            warnings.append(f"{path} is damaged; move it away to go on without it")
+    return records, warnings
+
+
+def last_submission(home: Home, dataset: str, user: str) -> float | None:
+    """When this user's last scored submission was made, seconds since the epoch; None where there is none."""
+    return max((r["at"] for r in _records(home, dataset)[0] if r["user"] == user), default=None)
+
+
+def submissions_of(home: Home, dataset: str, user: str) -> list[dict[str, Any]]:
+    """All scored submissions of a user, in the order in which they were made."""
+    return sorted((r for r in _records(home, dataset)[0] if r["user"] == user), key=lambda r: r["at"])
+
+
 def _valid(record: dict[str, Any]) -> bool:
     return (
         all(isinstance(record.get(key), str) for key in ("user", "session", "checkpoint"))
@@ -53,25 +83,15 @@ def _valid(record: dict[str, Any]) -> bool:
     )
 
 
-def leaderboard(home: Home, dataset: str) -> tuple[list[Rank], list[str]]:
+def leaderboard(home: Home, dataset: str, *, lower_is_better: bool = False) -> tuple[list[Rank], list[str]]:
     """The users by their best score, the earlier first where scores tie, and a warning for each submission that cannot be read."""
-    warnings: list[str] = []
+    records, warnings = _records(home, dataset)
+    sign = 1 if lower_is_better else -1
     by_user: dict[str, list[dict[str, Any]]] = {}
-    for entry in visible(home.submissions / dataset):
-        path = Path(entry.path) / "submission.json"
-        try:
-            record = read_json(path)
-        except FileNotFoundError:
-            continue  # not scored: it failed, or is under way
-        except Exception as error:
-            warnings.append(str(error))
-            continue
-        if not _valid(record):
-            warnings.append(f"{path} is damaged; move it away to go on without it")
-            continue
+    for record in records:
         by_user.setdefault(record["user"], []).append(record)
     ranks = []
-    for user, records in by_user.items():
-        best = min(records, key=lambda r: (-r["score"], r["at"]))
-        ranks.append(Rank(user, best["score"], best["session"], best["checkpoint"], best["at"], len(records)))
-    return sorted(ranks, key=lambda r: (-r.score, r.at)), warnings
+    for user, own in by_user.items():
+        best = min(own, key=lambda r: (sign * r["score"], r["at"]))
+        ranks.append(Rank(user, best["score"], best["session"], best["checkpoint"], best["at"], len(own)))
+    return sorted(ranks, key=lambda r: (sign * r.score, r.at)), warnings

@@ -1,0 +1,107 @@
+"""`nsml dataset push` and `nsml dataset demo`: register a folder, or draw the made-up photographs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from ..scoring.metrics import METRICS
+from ..store.datasets import Dataset, list_datasets, push_dataset
+from ..store.home import open_home
+from .display import parse_duration
+
+DEMO = "FUNDUS_DEMO"
+_METRICS = "; ".join(f"{name}: {metric.help}" for name, metric in METRICS.items())
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml dataset push ODIR_FUNDUS ../shared/fundus/ODIR_FUNDUS
+  nsml dataset push EYES /data/eyes --metric auroc --every 1h
+
+\b
+PATH is laid out as on the platform:
+  train/train_data/<CLASS>/*.jpg
+  test/test_data/*.jpg and test/test_label (a FOLDER,FILE,LABEL line a photograph)
+  evaluation/data_loader.py and evaluation/evaluation.py, where the dataset brings its own scoring
+"""
+)
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--copy", is_flag=True, help="Copy the files instead of linking them.")
+@click.option(
+    "--metric",
+    type=click.Choice(list(METRICS)),
+    default="fundus",
+    show_default=True,
+    help=f"The built-in scorer. {_METRICS}.",
+)
+@click.option("--lower-is-better", is_flag=True, help="Rank the lowest score first (logloss and rmse do so anyway).")
+@click.option("--every", metavar="TIME", help="Time between two submissions of a user, e.g. 1h, 30m, 90s.")
+def push(name: str, path: Path, copy: bool, metric: str, lower_is_better: bool, every: str | None) -> None:
+    """Register the folder PATH as dataset NAME. The files are linked, not copied; the labels are kept from sessions."""
+    pushed = push_dataset(
+        open_home(),
+        name,
+        path,
+        copy=copy,
+        metric=metric,
+        lower_is_better=lower_is_better or METRICS[metric].lower_is_better,
+        every=None if every is None else parse_duration(every, "--every"),
+    )
+    click.echo(describe(pushed))
+
+
+def describe(found: Dataset) -> str:
+    """What a dataset holds, in a line."""
+    record = found.record()
+    classes = ", ".join(f"{k} {v}" for k, v in record["train"].items()) or "no class folders"
+    scorer = "its own scorer" if found.evaluation.exists() else f"the built-in scorer {found.metric()}"
+    scored = found.labels.exists() or found.evaluation.exists()
+    labels = f"hidden labels, {scorer}" if scored else "no labels: it cannot be scored"
+    train, test = record["train_files"], record["test_files"]
+    return f"Dataset {found.name}: {train} training files ({classes}), {test} test files, {labels}"
+
+
+@click.command(
+    epilog="""\b
+Example:
+  nsml dataset demo
+"""
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, other pictures.")
+@click.option("--name", default=DEMO, show_default=True, help="The name to register it under.")
+def demo(seed: int, name: str) -> None:
+    """Draw the made-up fundus photographs FUNDUS_DEMO and register them. They prove nothing about patients."""
+    from ..demo import draw_dataset
+
+    home = open_home()
+    if any(d.name == name for d in list_datasets(home)):
+        click.echo(f"Dataset {name} is there already")
+        return
+    began = shown = time.monotonic()
+    terminal = sys.stderr.isatty()
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if done < total and now - shown < (0.2 if terminal else 5):
+            return
+        shown = now
+        rate = done / max(now - began, 1e-6)
+        text = f"drawing {name}: {done} of {total}, {rate:.0f}/s, {(total - done) / rate:.0f} s left"
+        click.echo(f"\r\x1b[K{text}" if terminal else text, nl=not terminal or done == total, err=True)
+
+    drawn = Path(tempfile.mkdtemp(prefix=".tmp-drawn-", dir=home.path))
+    try:
+        draw_dataset(drawn, seed=seed, progress=show)
+        pushed = push_dataset(home, name, drawn, copy=True, origin=f"drawn by 'nsml dataset demo', seed {seed}")
+    finally:
+        shutil.rmtree(drawn, ignore_errors=True)
+    click.echo(describe(pushed))

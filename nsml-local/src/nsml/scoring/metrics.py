@@ -1,0 +1,158 @@
+"""The built-in scorers, by name, from a label file and a prediction file to a score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import NsmlError, PredictionsRefused
+from .fundus import CLASSES, fundus_score, table
+from .predictions import Kind, match, read_classes, read_lines
+
+
+@dataclass(frozen=True)
+class Result:
+    """A score, and what a person may want to read beside it."""
+
+    score: float
+    details: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a built-in scorer takes predictions, which way is better, and what it does, in a line of help.
+
+    `compute(labels, predictions)` gets both in the same order: ints for CLASS, floats for NUMBER, floats or rows of floats for
+    PROBABILITIES (whose labels are ints).
+    """
+
+    kind: Kind
+    lower_is_better: bool
+    help: str
+    compute: Callable[[list[Any], list[Any]], Result]
+
+
+def _fundus(labels: list[int], predictions: list[int]) -> Result:
+    result = fundus_score(labels, predictions)
+    warning = ""
+    if absent := [row.name for row in result.classes if not row.images]:
+        verb, they = ("is", "it is") if len(absent) == 1 else ("are", "they are")
+        warning = f"{', '.join(absent)} {verb} absent from the test set; {they} left out of the means"
+    return Result(result.score, table(result), warning)
+
+
+def _accuracy(labels: list[int], predictions: list[int]) -> Result:
+    from sklearn.metrics import accuracy_score
+
+    return Result(float(accuracy_score(labels, predictions)))
+
+
+def _macro_f1(labels: list[int], predictions: list[int]) -> Result:
+    from sklearn.metrics import f1_score
+
+    return Result(float(f1_score(labels, predictions, average="macro", zero_division=0)))
+
+
+def _auroc(labels: list[int], predictions: list[Any]) -> Result:
+    from sklearn.metrics import roc_auc_score
+
+    present = sorted(set(labels))
+    if len(present) < 2:
+        raise NsmlError("the test set holds a single class, so there is no AUROC")
+    if not isinstance(predictions[0], list):
+        return Result(float(roc_auc_score([label == max(present) for label in labels], predictions)))
+    # One class against the others, by hand over the classes present: a class absent from the test set has no curve.
+    values = [roc_auc_score([label == c for label in labels], [row[c] for row in predictions]) for c in present]
+    return Result(float(sum(values) / len(values)))
+
+
+def _log_loss(labels: list[int], predictions: list[Any]) -> Result:
+    from sklearn.metrics import log_loss
+
+    rows = predictions if isinstance(predictions[0], list) else [[1 - p, p] for p in predictions]
+    totals = [sum(row) or 1.0 for row in rows]
+    scaled = [[p / total for p in row] for row, total in zip(rows, totals, strict=True)]
+    return Result(float(log_loss(labels, scaled, labels=list(range(len(scaled[0]))))))
+
+
+def _rmse(labels: list[float], predictions: list[float]) -> Result:
+    from sklearn.metrics import root_mean_squared_error
+
+    return Result(float(root_mean_squared_error(labels, predictions)))
+
+
+METRICS = {
+    "fundus": Metric(Kind.CLASS, False, "accuracy, sensitivity and specificity in one number, as in 2019", _fundus),
+    "accuracy": Metric(Kind.CLASS, False, "share of right classes", _accuracy),
+    "f1": Metric(Kind.CLASS, False, "F1 of each class, averaged", _macro_f1),
+    "auroc": Metric(
+        Kind.PROBABILITIES, False, "area under the ROC curve, of each class against the others, averaged", _auroc
+    ),
+    "logloss": Metric(Kind.PROBABILITIES, True, "logarithmic loss", _log_loss),
+    "rmse": Metric(Kind.NUMBER, True, "root of the mean squared error", _rmse),
+}
+
+
+def class_count(metric: str, labels: Path) -> int:
+    """Number of classes that a prediction may name, given the label file; 0 where predictions are numbers."""
+    if METRICS[metric].kind is Kind.NUMBER:
+        return 0
+    least = len(CLASSES) if metric == "fundus" else 2
+    return max(least, max(read_classes(labels, "the label file").values()) + 1)
+
+
+def score_files(metric: str, prediction: Path, labels: Path) -> Result:
+    """Score a prediction file against a label file by `FOLDER,FILE`.
+
+    Raises:
+        NsmlError: the label file is not one.
+        PredictionsRefused: an image without a prediction, a prediction for no image, or one that is not of the metric's kind.
+    """
+    kind = METRICS[metric].kind
+    truth: dict[str, Any] = (
+        _numbers(labels, "the label file") if kind is Kind.NUMBER else read_classes(labels, "the label file")
+    )
+    try:
+        predicted = _read_predictions(prediction, kind)
+    except NsmlError as error:
+        raise PredictionsRefused(str(error)) from None
+    match(truth, predicted)
+    if kind is Kind.CLASS:
+        highest = class_count(metric, labels) - 1
+        for name, value in predicted.items():
+            if value > highest:
+                raise PredictionsRefused(f"the prediction for {name} is {value}, outside 0 .. {highest}")
+    order = sorted(truth)
+    return METRICS[metric].compute([truth[name] for name in order], [predicted[name] for name in order])
+
+
+def _read_predictions(path: Path, kind: Kind) -> dict[str, Any]:
+    what = "the prediction file"
+    if kind is Kind.CLASS:
+        return dict(read_classes(path, what))
+    if kind is Kind.NUMBER:
+        return dict(_numbers(path, what))
+    found: dict[str, Any] = {}
+    for name, text in read_lines(path, what).items():
+        values = [_number(part, name, path, what) for part in text.split()]
+        found[name] = values[0] if len(values) == 1 else values
+    return found
+
+
+def _numbers(path: Path, what: str) -> dict[str, float]:
+    return {name: _number(value, name, path, what) for name, value in read_lines(path, what).items()}
+
+
+def _number(text: str, name: str, path: Path, what: str) -> float:
+    from math import isfinite
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        raise NsmlError(f"{what} {path}: {text[:20]!r}, of {name}, is no number")
+    return value
