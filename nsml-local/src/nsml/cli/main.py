@@ -33,6 +33,7 @@ _COMMANDS = {
     "pull": "nsml.cli.pull",
     "download": "nsml.cli.pull",
     "rm": "nsml.cli.rm",
+    "env": "nsml.cli.env",
     "login": "nsml.cli.user",
     "logout": "nsml.cli.user",
     "whoami": "nsml.cli.user",

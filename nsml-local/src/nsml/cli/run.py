@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from ..engine.entry import missing_reserved
+from ..engine.environment import CURRENT, LAYER
 from ..engine.launch import start_session
+from ..engine.requirements import missing_debian, missing_packages, read_needs
 from ..errors import NsmlError, RunFailed
 from ..store.datasets import find_dataset
 from ..store.home import open_home
@@ -37,6 +39,13 @@ Examples:
     "-i", "--interactive", is_flag=True, help="Follow the output; Ctrl-C stops the session; remove it at the end."
 )
 @limit_options()
+@click.option(
+    "--env",
+    type=click.Choice([LAYER, CURRENT]),
+    default=LAYER,
+    show_default=True,
+    help="layer: install what setup.py and requirements.txt ask for and this Python lacks. current: this Python as it is.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say what is copied.")
 def run(
     file: str | None,
@@ -49,6 +58,7 @@ def run(
     cpus: int | None,
     memory: str | None,
     shm_size: str | None,
+    env: str,
     verbose: bool,
 ) -> None:
     """Copy this folder and start its entry file (main.py, or FILE) as a session in the background.
@@ -68,7 +78,9 @@ def run(
         arguments=split_arguments(arguments),
         memo=memo,
         limits=limits_from(home, gpus, cpus, memory),
+        env=env,
     )
+    _tell_needs(session, env)
     if verbose:
         click.echo(f"{taken.files} files, {size(taken.size)}", err=True)
     for name, reason in taken.left_out[:10]:
@@ -80,6 +92,21 @@ def run(
     click.echo(f"Session {session.name} is started")
     if interactive:
         _stay(session)
+
+
+def _tell_needs(session: Session, env: str) -> None:
+    """Say what will be installed, and what nobody installs."""
+    needs = read_needs(session.code)
+    if needs.image:
+        click.echo(
+            f"image {needs.image}: no container is used here, the program runs in a Python of this machine", err=True
+        )
+    if env == LAYER and (missing := missing_packages(needs)):
+        click.echo(f"to be installed first: {', '.join(missing)}; 'nsml logs -f {session.name}' shows it", err=True)
+    if debian := missing_debian(needs):
+        click.echo(
+            f"warning: nsml_package.txt names what is missing; sudo apt-get install {' '.join(debian)}", err=True
+        )
 
 
 def split_arguments(text: str) -> list[str]:

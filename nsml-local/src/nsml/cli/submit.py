@@ -68,6 +68,8 @@ class _Progress:
         if "error" in step:
             return
         match step:
+            case {"step": "environment", "says": line}:
+                self._line(line)
             case {"step": "start"}:
                 self._line("starting the program")
             case {"step": "infer", "load_seconds": seconds}:

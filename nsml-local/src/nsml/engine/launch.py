@@ -17,6 +17,8 @@ from ..store.home import Home
 from ..store.launches import write_launch
 from ..store.sessions import ENDED, Session, create_session
 from .entry import check_entry, paused_arguments
+from .environment import LAYER
+from .requirements import read_needs
 from .resources import Limits
 from .snapshot import Snapshot, copy_code, take_snapshot
 
@@ -32,15 +34,27 @@ def start_session(
     arguments: list[str],
     memo: str = "",
     limits: Limits = _NO_LIMITS,
+    env: str = LAYER,
 ) -> tuple[Session, Snapshot]:
     """Copy `source`, and leave a supervisor behind that runs `entry` on the copy.
+
+    `env` is LAYER, to install what the project needs besides, or CURRENT.
 
     Raises:
         NsmlError: no such entry file, a bad `.nsmlignore`.
         RunFailed: the copy cannot be made.
     """
     check_entry(source, entry)
-    record = {"kind": "run", "entry": entry, "arguments": arguments, "python": sys.executable, "source": str(source)}
+    if env == LAYER:
+        read_needs(source)
+    record = {
+        "kind": "run",
+        "entry": entry,
+        "arguments": arguments,
+        "python": sys.executable,
+        "source": str(source),
+        "env": env,
+    }
     session = create_session(home, home.user(), dataset.name, record)
     taken = Snapshot()
 
@@ -131,6 +145,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
     )
 
     def prepare() -> None:
+        copy_code(parent.code, session.code)
         copy_code(parent.code, session.work)
         session.write_memo(f"answers with {parent.name}, checkpoint {kept.name}")
         write_launch(

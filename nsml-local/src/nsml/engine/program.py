@@ -15,10 +15,12 @@ from ..store.files import read_json
 from ..store.launches import FILE, VARIABLE
 
 
-def start_program(folder: Path, work: Path, **environment: str) -> subprocess.Popen[bytes]:
+def start_program(
+    folder: Path, work: Path, python: str = sys.executable, **environment: str
+) -> subprocess.Popen[bytes]:
     """Start what `folder/launch.json` says in `work`, as the leader of a process group of its own.
 
-    What it prints is appended to `folder/log.txt` unbuffered. `environment` is added to this process's.
+    What it prints is appended to `folder/log.txt` unbuffered. `python` is the interpreter; `environment` is added to this process's.
     """
     launch: dict[str, Any] = read_json(folder / FILE)
     inherited = {name: value for name, value in os.environ.items() if name != "NSML_DATASET"}
@@ -32,7 +34,7 @@ def start_program(folder: Path, work: Path, **environment: str) -> subprocess.Po
     }
     with open(folder / "log.txt", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
         return subprocess.Popen(
-            [sys.executable, "-u", launch["entry"], *map(str, launch["arguments"])],
+            [python, "-u", launch["entry"], *map(str, launch["arguments"])],
             cwd=work,
             env=inherited | own | environment,
             stdin=subprocess.DEVNULL,

@@ -14,11 +14,14 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from ..errors import NsmlError
 from ..store.files import read_json
+from ..store.home import Home
 from ..store.launches import FILE
 from ..store.names import SessionName
 from ..store.processes import identity, memory_of_group
 from ..store.sessions import Session
+from .environment import session_interpreter
 from .program import end_program, how_it_ended, kill_group, start_program
 from .resources import Limits
 
@@ -56,7 +59,8 @@ def supervise(folder: Path) -> None:
         launch = read_json(folder / FILE)
         limits = Limits.from_dict(launch.get("limits") or {})
         limits.restrict_processors()
-        program = start_program(folder, session.work, **limits.environment())
+        python = session_interpreter(Home(Path(launch["home"])), session, lambda line: _append(session.log, line))
+        program = start_program(folder, session.work, python, **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)
         reason = _wait(program, limits.memory)
         code = program.returncode
@@ -68,7 +72,7 @@ def supervise(folder: Path) -> None:
             end_program(program)
         code = program.returncode if program is not None else -signal.SIGTERM
         status = "Stopped"
-    except OSError as failure:
+    except (OSError, NsmlError) as failure:
         code, status, reason = 1, "Failed", f"the program could not be started: {failure}"
     ended = time.time()
     verb = "stopped" if status == "Stopped" else "ended"

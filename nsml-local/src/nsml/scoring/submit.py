@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.entry import check_entry, missing_reserved, paused_arguments
+from ..engine.environment import session_interpreter
 from ..engine.program import end_program, how_it_ended, kill_group, start_program
 from ..engine.snapshot import copy_code
 from ..errors import NsmlError, PredictionsRefused, RunFailed
@@ -150,9 +151,10 @@ def _predict(
         batch_size=batch_size,
         loader=str(loader) if loader else None,
     )
+    python = session_interpreter(home, session, lambda line: on_step({"step": "environment", "says": line}))
     on_step({"step": "start"})
     log = folder / "log.txt"
-    program = start_program(folder, folder / "work")
+    program = start_program(folder, folder / "work", python)
     try:
         last = _follow(program, StepReader(folder), limit, on_step)
     finally:

@@ -1,0 +1,35 @@
+"""`nsml env`: the environments that sessions were given."""
+
+from __future__ import annotations
+
+import click
+
+from ..engine.environment import list_environments, prune_environments
+from ..store.home import open_home
+from .arguments import json_option
+from .display import ago, print_json, print_table, size
+
+
+@click.group()
+def env() -> None:
+    """Environments that were built for sessions."""
+
+
+@env.command()
+@json_option()
+def ls(as_json: bool) -> None:
+    """List the environments, with what was installed in each."""
+    found = list_environments(open_home())
+    if as_json:
+        print_json([{"name": f.name, "packages": p, "size": s, "used_at": at} for f, p, s, at in found])
+        return
+    print_table(
+        ("Name", "Last Use", "Size", "Packages"), [(f.name, ago(at), size(s), ", ".join(p)) for f, p, s, at in found]
+    )
+
+
+@env.command()
+def prune() -> None:
+    """Remove all environments; they are built again when a session needs them."""
+    count, freed = prune_environments(open_home())
+    click.echo(f"{count} environments removed, {size(freed)} freed")

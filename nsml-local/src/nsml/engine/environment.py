@@ -1,0 +1,156 @@
+"""The Python environment of a session: the current one, or a thin layer over it with what a project needs besides.
+
+A layer is a virtual environment whose path goes on into the current environment's packages, so pip installs only what is missing or of
+another version. It is kept in `environments/` under a name made from what was asked for and what it lies on, shared by sessions, and
+built once even where two start together. (uv would install again what a layer inherits, since it looks at one environment only.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from importlib.metadata import distributions
+from pathlib import Path
+
+from ..errors import RunFailed
+from ..store.files import make_private, read_json, size_of, visible, write_json
+from ..store.home import Home
+from ..store.processes import identity, is_alive
+from ..store.sessions import Session
+from .requirements import Needs, missing_packages, read_needs
+
+CURRENT, LAYER = "current", "layer"
+_FILES = ("setup.py", "requirements.txt")
+_READY = "ready.json"
+_TIME = 3600
+
+
+def session_interpreter(home: Home, session: Session, say: Callable[[str], None]) -> str:
+    """The Python to start a session's program with, see `interpreter_for`; the current one where the session was started so."""
+    if session.record().get("env") == CURRENT or not any((session.code / name).exists() for name in _FILES):
+        return sys.executable
+    return interpreter_for(home, read_needs(session.code), say)
+
+
+def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str:
+    """The Python to start a program with; a layer is built where the running interpreter lacks something.
+
+    Args:
+        say: is told, in lines, that something is installed.
+
+    Raises:
+        RunFailed: pip failed; the message ends in its last lines. No half environment is left behind.
+    """
+    missing = missing_packages(needs)
+    if not missing:
+        return sys.executable
+    folder = make_private(home.path / "environments") / _name(missing, needs.options)
+    python = folder / "bin" / "python"
+    if not (folder / _READY).exists():
+        say(f"installing {', '.join(missing)}")
+        _build_once(folder, missing, needs.options)
+        say("installed")
+    os.utime(folder / _READY)
+    return str(python)
+
+
+def _name(missing: list[str], options: tuple[str, ...]) -> str:
+    below = sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions())
+    text = json.dumps([sorted(missing), options, sys.version, sys.prefix, below])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _build_once(folder: Path, missing: list[str], options: tuple[str, ...]) -> None:
+    """Build, or wait for whoever is building; a builder that died is cleared away."""
+    lock = folder.with_name(f".lock-{folder.name}")
+    until = time.monotonic() + _TIME
+    while not (folder / _READY).exists():
+        try:
+            lock.mkdir()
+        except FileExistsError:
+            if time.monotonic() > until:
+                raise RunFailed(f"{lock} is held for an hour; remove that folder") from None
+            if not _is_held(lock):
+                shutil.rmtree(lock, ignore_errors=True)
+            time.sleep(0.2)
+            continue
+        try:
+            write_json(lock / "owner.json", identity())
+            if not (folder / _READY).exists():
+                _build(folder, missing, options)
+        finally:
+            shutil.rmtree(lock, ignore_errors=True)
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        return is_alive(read_json(lock / "owner.json"))
+    except FileNotFoundError:
+        return time.time() - lock.stat().st_mtime < 10 if lock.exists() else True
+    except Exception:
+        return False
+
+
+def _build(folder: Path, missing: list[str], options: tuple[str, ...]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        # Built under its own name, since a virtual environment cannot be moved; the mark inside says when it is whole.
+        _run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "the virtual environment")
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        packages = folder / "lib" / version / "site-packages"
+        below = [p for p in dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))) if p]
+        # site.addsitedir, unlike a plain path, also reads the .pth files of editable installations.
+        lines = [f"import site; site.addsitedir({path!r})" for path in below]
+        (packages / "nsml_below.pth").write_text("\n".join(lines) + "\n")
+        options_file = folder / "requirements.txt"
+        options_file.write_text("\n".join([*options, *missing]) + "\n")
+        python = str(folder / "bin" / "python")
+        pip = [sys.executable, "-m", "pip", "--python", python, "install", "--disable-pip-version-check", "--no-input"]
+        _run([*pip, "--progress-bar", "off", "-r", str(options_file)], f"{', '.join(missing)}")
+        write_json(folder / _READY, {"packages": missing, "options": list(options), "python": sys.executable})
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _run(command: list[str], what: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIME, env=environment, check=False)
+    except subprocess.TimeoutExpired:
+        raise RunFailed(f"{what} could not be installed within {_TIME} seconds") from None
+    if done.returncode:
+        last = " / ".join(line.strip() for line in (done.stdout + done.stderr).strip().splitlines()[-4:])
+        raise RunFailed(
+            f"{what} could not be installed: {last}; correct setup.py or requirements.txt, or run with --env current"
+        )
+
+
+def list_environments(home: Home) -> list[tuple[Path, list[str], int, float]]:
+    """Folder, packages, bytes and time of last use of each whole environment."""
+    found = []
+    for entry in visible(home.path / "environments"):
+        folder = Path(entry.path)
+        try:
+            packages = [str(p) for p in read_json(folder / _READY).get("packages", [])]
+        except (FileNotFoundError, RunFailed):
+            continue
+        found.append((folder, packages, size_of(folder), (folder / _READY).stat().st_mtime))
+    return found
+
+
+def prune_environments(home: Home) -> tuple[int, int]:
+    """Remove all environments; number and bytes. They are built again when a session needs them."""
+    count = freed = 0
+    for entry in visible(home.path / "environments"):
+        freed += size_of(Path(entry.path))
+        shutil.rmtree(entry.path, ignore_errors=True)
+        count += 1
+    return count, freed

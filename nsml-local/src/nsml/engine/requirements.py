@@ -1,0 +1,120 @@
+"""What a project says that it needs: setup.py, requirements.txt and nsml_package.txt, read without running any of them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import NsmlError
+
+_IMAGE = re.compile(r"^\s*#\s*nsml\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Distributions that bring the same modules; a program that names one is content with the other.
+_SAME = {
+    "opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
+    "opencv-contrib-python": ("opencv-contrib-python-headless",),
+    "tensorflow-gpu": ("tensorflow", "tensorflow-cpu"),
+    "tensorflow": ("tensorflow-cpu",),
+    "sklearn": ("scikit-learn",),
+}
+# Part of Python itself, or of every environment, but named by old setup.py files.
+_NOTHING = frozenset({"argparse", "nsml", "nsml-local", "pathlib", "typing", "setuptools", "pip", "wheel"})
+
+
+@dataclass(frozen=True)
+class Needs:
+    """`packages` are pip requirements in the order of setup.py, then requirements.txt; `debian` package names; `image` the
+    docker image that is named, which is not used here; `options` are lines of requirements.txt that are pip's own."""
+
+    packages: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    debian: tuple[str, ...] = ()
+    image: str | None = None
+
+
+def read_needs(folder: Path) -> Needs:
+    """What the files in `folder` ask for. NsmlError where setup.py is not Python or a file cannot be read."""
+    setup, requirements, debian = (_text(folder / n) for n in ("setup.py", "requirements.txt", "nsml_package.txt"))
+    packages = _from_setup(folder / "setup.py", setup)
+    lines = [line.split(" #")[0].strip() for line in requirements.replace("\\\n", " ").splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    image = _IMAGE.search(setup) or _IMAGE.search(requirements)
+    return Needs(
+        packages=tuple(packages + [line for line in lines if not line.startswith("-")]),
+        options=tuple(line for line in lines if line.startswith("-")),
+        debian=tuple(w for line in debian.splitlines() if (w := line.split("#")[0].strip())),
+        image=image[1] if image else None,
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig", errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise NsmlError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _from_setup(path: Path, text: str) -> list[str]:
+    """The strings of `install_requires`: a list in the call, or a name that was given one."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise NsmlError(f"{path}{line} is not Python 3: {getattr(error, 'msg', error)}; correct it") from None
+    lists: dict[str, ast.expr] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            lists[node.targets[0].id] = node.value
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "install_requires":
+            value = lists.get(node.value.id, node.value) if isinstance(node.value, ast.Name) else node.value
+            if isinstance(value, ast.List | ast.Tuple):
+                return [e.value.strip() for e in value.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+    return []
+
+
+def missing_packages(needs: Needs) -> list[str]:
+    """The requirements that the running interpreter does not meet."""
+    return [requirement for requirement in needs.packages if not _is_met(requirement)]
+
+
+def _is_met(requirement: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    try:
+        wanted = Requirement(requirement)
+    except InvalidRequirement:
+        return False  # a path or an address: pip decides
+    if wanted.url or (wanted.marker and not wanted.marker.evaluate()):
+        return not wanted.url
+    name = canonicalize_name(wanted.name)
+    if name in _NOTHING:
+        return True
+    for candidate in (name, *_SAME.get(name, ())):
+        try:
+            if wanted.specifier.contains(version(candidate), prereleases=True):
+                return True
+        except PackageNotFoundError:
+            continue
+    return False
+
+
+def missing_debian(needs: Needs) -> list[str]:
+    """The Debian packages that are not installed; none where this is no Debian."""
+    if not needs.debian or shutil.which("dpkg-query") is None:
+        return []
+    names = [name for name in needs.debian if _NAME.fullmatch(name)]
+    told = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${Status}\n", *names], capture_output=True, text=True, check=False
+    )
+    installed = {line.split()[0] for line in told.stdout.splitlines() if line.endswith("install ok installed")}
+    return [name for name in needs.debian if name not in installed]

@@ -1,0 +1,173 @@
+"""What a project needs, and the layer that a session is given for it."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, start_and_wait
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nsml.engine.requirements import Needs, missing_packages, read_needs
+from nsml.errors import NsmlError
+
+
+def _wheel(folder: Path, version: str = "1.0", name: str = "tinylens") -> None:
+    """A package without network: one module with a VERSION."""
+    folder.mkdir(exist_ok=True)
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", f"VERSION = '{version}'\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def needy(project: Path, tmp_path: Path) -> Path:
+    """A project that needs `tinylens`, from a folder of wheels."""
+    _wheel(tmp_path / "wheels")
+    (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path / 'wheels'}\ntinylens>=1\n")
+    (project / "show.py").write_text("import click, tinylens; print('has', tinylens.VERSION)")
+    return project
+
+
+def test_what_is_missing_is_installed_over_the_current_environment(nsml: Nsml, dataset: str, needy: Path) -> None:
+    told = nsml("run", "-d", dataset, "-e", "show.py").err
+    assert "to be installed first: tinylens>=1" in told
+    assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/1").out
+
+
+def test_a_layer_is_built_once_and_shared(nsml: Nsml, dataset: str, needy: Path) -> None:
+    start_and_wait(nsml, "-e", "show.py")
+    assert "installing" not in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
+    assert len(nsml("env", "ls").out.splitlines()) == 2
+
+
+def test_two_sessions_that_start_together_build_it_once(nsml: Nsml, dataset: str, needy: Path) -> None:
+    for _ in range(2):
+        nsml("run", "-d", dataset, "-e", "show.py")
+    assert all("has 1.0" in nsml("logs", "-f", f"FUNDUS/{n}").out for n in (1, 2))
+    assert len(nsml("env", "ls").out.splitlines()) == 2
+
+
+def test_a_submit_gets_the_layer_too(nsml: Nsml, dataset: str, needy: Path) -> None:
+    (needy / "main.py").write_text("import tinylens\n" + (needy / "main.py").read_text())
+    assert nsml("submit", start_and_wait(nsml), "best").out.startswith("Score: 100.010001\n")
+
+
+def test_another_version_than_the_current_one_wins_in_the_layer(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    _wheel(tmp_path / "wheels", version="99.0", name="pathspec")
+    (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path / 'wheels'}\npathspec==99.0\n")
+    (project / "show.py").write_text("import pathspec; print('has', pathspec.VERSION)")
+    assert "has 99.0" in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
+
+
+def test_env_current_installs_nothing(nsml: Nsml, dataset: str, needy: Path) -> None:
+    log = nsml("logs", start_and_wait(nsml, "-e", "show.py", "--env", "current")).out
+    assert "ModuleNotFoundError: No module named 'tinylens'" in log and "installing" not in log
+
+
+def test_an_installation_that_fails_ends_the_session_with_pips_last_lines(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path}\nno-such-lens==3\n")
+    log = nsml("logs", start_and_wait(nsml)).out
+    assert (
+        "no-such-lens==3 could not be installed" in log and "No matching distribution" in log and "--env current" in log
+    )
+    assert "Failed" in nsml("ps", "-a").out
+
+
+def test_a_failed_installation_leaves_no_half_environment(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path, home: Path
+) -> None:
+    (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path}\nno-such-lens==3\n")
+    start_and_wait(nsml)
+    assert list((home / "environments").iterdir()) == []
+
+
+def test_prune_removes_the_environments(nsml: Nsml, dataset: str, needy: Path) -> None:
+    start_and_wait(nsml, "-e", "show.py")
+    assert nsml("env", "prune").out.startswith("1 environments removed")
+    assert "has 1.0" in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
+
+
+def test_an_image_is_shown_and_said_not_to_be_used(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "setup.py").write_text(
+        "# nsml: nsml/ml:cuda9.0\nfrom distutils.core import setup\nprint('not run')\nsetup(name='x')\n"
+    )
+    assert "image nsml/ml:cuda9.0: no container is used here" in nsml("run", "-d", dataset).err
+
+
+def test_missing_debian_packages_are_named_with_the_line_that_installs_them(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    import shutil
+
+    if shutil.which("dpkg-query") is None:
+        pytest.skip("this is no Debian")
+    (project / "nsml_package.txt").write_text("bash\nno-such-package-of-debian\n# a comment\n")
+    assert "sudo apt-get install no-such-package-of-debian\n" in nsml("run", "-d", dataset).err
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "#nsml: tf:2\nfrom setuptools import setup\nsetup(install_requires=['a>=1', 'b'])",
+        "# nsml: tf:2\nimport distutils.core\nneeds = ['a>=1', 'b']\ndistutils.core.setup(install_requires=needs)",
+        "from x import y\n\n#nsml:tf:2\nsetup(name='n', install_requires=('a>=1', 'b',))",
+    ],
+)
+def test_setup_py_is_read_without_running_it(tmp_path: Path, code: str) -> None:
+    (tmp_path / "setup.py").write_text(code)
+    assert read_needs(tmp_path) == Needs(packages=("a>=1", "b"), image="tf:2")
+
+
+def test_setup_py_comes_before_requirements_txt(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text("setup(install_requires=['a'])")
+    (tmp_path / "requirements.txt").write_text("# only\nb==1 # why\n\n-i https://example.invalid\nc \\\n >=2\n")
+    needs = read_needs(tmp_path)
+    assert needs.packages == ("a", "b==1", "c   >=2") and needs.options == ("-i https://example.invalid",)
+
+
+def test_a_setup_py_that_is_not_python_names_its_line(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "setup.py").write_text("import x\nprint 'python 2'\n")
+    refused = nsml("run", "-d", dataset)
+    assert (
+        refused.status == 2 and "setup.py, line 2 is not Python 3" in refused.err and len(refused.err.splitlines()) == 1
+    )
+
+
+@given(st.text())
+def test_any_text_as_setup_py_is_read_or_refused_in_one_line(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    folder = tmp_path_factory.mktemp("setup")
+    (folder / "setup.py").write_text(text, encoding="utf-8", errors="surrogatepass")
+    try:
+        read_needs(folder)
+    except NsmlError as error:
+        assert "setup.py" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "missing"),
+    [
+        ("click", False),
+        ("Click>=1", False),
+        ("click>=900", True),
+        ("no-such-lens", True),
+        ("opencv-python", False),
+        ("sklearn", False),
+        ("argparse", False),
+        ("no-such-lens; python_version < '3'", False),
+        ("./folder", True),
+    ],
+)
+def test_what_the_current_environment_meets_is_not_installed(requirement: str, missing: bool) -> None:
+    assert bool(missing_packages(Needs(packages=(requirement,)))) == missing
