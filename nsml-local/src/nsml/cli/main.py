@@ -33,6 +33,8 @@ _COMMANDS = {
     "pull": "nsml.cli.pull",
     "download": "nsml.cli.pull",
     "rm": "nsml.cli.rm",
+    "check": "nsml.cli.check",
+    "doctor": "nsml.cli.doctor",
     "env": "nsml.cli.env",
     "login": "nsml.cli.user",
     "logout": "nsml.cli.user",

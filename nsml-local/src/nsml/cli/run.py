@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..engine.entry import missing_reserved
+from ..engine.check import check_project
 from ..engine.environment import CURRENT, LAYER
 from ..engine.launch import start_session
 from ..engine.requirements import missing_debian, missing_packages, read_needs
@@ -82,13 +82,13 @@ def run(
     )
     _tell_needs(session, env)
     if verbose:
-        click.echo(f"{taken.files} files, {size(taken.size)}", err=True)
+        click.echo(f"{len(taken.files)} files, {size(taken.size)}", err=True)
     for name, reason in taken.left_out[:10]:
         click.echo(f"left out: {name} ({reason})", err=True)
     if len(taken.left_out) > 10:
         click.echo(f"left out: {len(taken.left_out) - 10} more", err=True)
-    if warning := missing_reserved(session.code, started):
-        click.echo(f"warning: {warning}", err=True)
+    for finding in check_project(Path.cwd(), started):
+        click.echo(f"warning: {finding}", err=True)
     click.echo(f"Session {session.name} is started")
     if interactive:
         _stay(session)

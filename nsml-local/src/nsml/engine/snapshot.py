@@ -17,58 +17,64 @@ _KEYS = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"})
 
 @dataclass
 class Snapshot:
-    """What was copied: number of files, bytes, and the files left out for a reason that the user should hear."""
+    """What travels: relative paths, bytes, and what is left out for a reason that the user should hear."""
 
-    files: int = 0
+    files: list[str] = field(default_factory=list)
     size: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
 
-def take_snapshot(source: Path, target: Path, limit: int | None = None) -> Snapshot:
-    """Copy `source` into the new folder `target`, without what `.nsmlignore` names, version control, environments and secrets.
-
-    Args:
-        limit: bytes in all; a RunFailed where the folder holds more.
+def list_snapshot(source: Path) -> Snapshot:
+    """What of `source` travels: all but what `.nsmlignore` names, version control, environments and secrets.
 
     Raises:
         NsmlError: a line of `.nsmlignore` is not gitignore syntax.
-        RunFailed: over `limit`, or a file cannot be read or written.
     """
     import pathspec
 
     spec = pathspec.GitIgnoreSpec.from_lines(_ignore_lines(source))
-    taken = Snapshot()
+    found = Snapshot()
     root = source.resolve()
-    target.mkdir(mode=0o700, parents=True)
     for folder, folders, files in os.walk(root):
         inside = os.path.relpath(folder, root)
         prefix = "" if inside == "." else f"{inside}/"
         folders[:] = sorted(f for f in folders if f not in _NEVER and not spec.match_file(f"{prefix}{f}/"))
-        linked = [f for f in folders if os.path.islink(os.path.join(folder, f))]
-        for name in linked:
+        for name in [f for f in folders if os.path.islink(os.path.join(folder, f))]:
             folders.remove(name)
-            taken.left_out.append((f"{prefix}{name}", "a link to a folder"))
+            found.left_out.append((f"{prefix}{name}", "a link to a folder"))
         for name in sorted(files):
             if spec.match_file(f"{prefix}{name}") or name.endswith(".pyc"):
                 continue
             path = Path(folder, name)
             if reason := _reason_to_leave_out(path, root):
-                taken.left_out.append((f"{prefix}{name}", reason))
+                found.left_out.append((f"{prefix}{name}", reason))
                 continue
-            try:
-                taken.size += path.stat().st_size
-                taken.files += 1
-                if limit is not None and taken.size > limit:
-                    raise RunFailed(
-                        f"{source} holds more than {limit // 1024**2} MB; name what need not travel in {IGNORE_FILE}"
-                    )
-                copy = target / inside / name
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, copy)
-            except OSError as error:
-                raise RunFailed(
-                    f"{path} cannot be copied: {error.strerror}; mend it or name it in {IGNORE_FILE}"
-                ) from None
+            found.files.append(f"{prefix}{name}")
+            found.size += path.stat().st_size
+    return found
+
+
+def take_snapshot(source: Path, target: Path, limit: int | None = None) -> Snapshot:
+    """Copy what travels of `source` into the new folder `target`.
+
+    Args:
+        limit: bytes in all; a RunFailed where more travels.
+
+    Raises:
+        NsmlError: a line of `.nsmlignore` is not gitignore syntax.
+        RunFailed: over `limit`, or a file cannot be read or written.
+    """
+    taken = list_snapshot(source)
+    if limit is not None and taken.size > limit:
+        raise RunFailed(f"{source} holds more than {limit // 1024**2} MB; name what need not travel in {IGNORE_FILE}")
+    target.mkdir(mode=0o700, parents=True)
+    for name in taken.files:
+        try:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, target / name)
+        except OSError as error:
+            mend = f"mend it or name it in {IGNORE_FILE}"
+            raise RunFailed(f"{source / name} cannot be copied: {error.strerror}; {mend}") from None
     return taken
 
 

@@ -1,0 +1,117 @@
+"""`nsml doctor`: is this machine, and what is stored, in order?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from ..engine.resources import list_gpus
+from ..errors import Damaged, RunFailed
+from ..store.checkpoints import list_checkpoints
+from ..store.datasets import list_datasets
+from ..store.files import TEMPORARY
+from ..store.home import Home, open_home
+from ..store.sessions import list_sessions
+from .display import size
+
+# What is told of one thing, and how to mend it; None where it is in order.
+Line = tuple[str, str | None]
+_LITTLE = 2 * 10**9
+
+
+@click.command(
+    epilog="""\b
+Example:
+  nsml doctor
+"""
+)
+def doctor() -> None:
+    """Look at Python, packages, disk, GPUs, datasets and sessions: each line is ok, or says how to mend it."""
+    home = open_home()
+    bad = 0
+    for lines in (_python(), _disk(home), _gpus(), _datasets(home), _sessions(home), _leftovers(home)):
+        for text, mend in lines:
+            bad += mend is not None
+            click.echo(f"ok    {text}" if mend is None else f"mend  {text}: {mend}")
+    if bad:
+        raise RunFailed(f"{bad} {'line asks' if bad == 1 else 'lines ask'} to be mended")
+
+
+def _python() -> Iterator[Line]:
+    yield f"Python {sys.version.split()[0]} ({sys.executable})", None
+    for name, why in (("numpy", "the feed of photographs"), ("opencv-python-headless", "the feed of photographs")):
+        try:
+            yield f"{name} {version(name)}", None
+        except PackageNotFoundError:
+            other = "opencv-python" if name.startswith("opencv") else name
+            try:
+                yield f"{other} {version(other)}", None
+            except PackageNotFoundError:
+                yield f"{name} is missing, which {why} needs", "pip install 'nsml-local[images]'"
+
+
+def _disk(home: Home) -> Iterator[Line]:
+    free = shutil.disk_usage(home.path).free
+    yield f"{home.path}, {size(free)} free", "free some space, or set NSML_HOME" if free < _LITTLE else None
+    if not os.access(home.path, os.W_OK):
+        yield f"{home.path} cannot be written", "set NSML_HOME to a folder of yours"
+    if home.path.stat().st_mode & 0o077:
+        yield f"{home.path} can be read by others", f"chmod 700 {home.path}"
+
+
+def _gpus() -> Iterator[Line]:
+    gpus = list_gpus()
+    yield f"{len(gpus)} GPUs" if gpus else "no NVIDIA GPU; sessions run on the processor", None
+
+
+def _datasets(home: Home) -> Iterator[Line]:
+    for found in list_datasets(home):
+        try:
+            record = found.record()
+        except Damaged as error:
+            yield f"dataset {found.name}", f"{error}; 'nsml dataset rm {found.name}', then push it again"
+            continue
+        broken = sum(
+            not os.path.exists(os.path.join(root, name))
+            for side in (found.training, found.submission)
+            for root, _, names in os.walk(side)
+            for name in names
+        )
+        text = f"dataset {found.name}, {record.get('train_files')} training and {record.get('test_files')} test files"
+        mend = f"{broken} files are gone from {record.get('source')}; push it again" if broken else None
+        yield text, mend
+
+
+def _sessions(home: Home) -> Iterator[Line]:
+    count = 0
+    for session in list_sessions(home):
+        count += 1
+        try:
+            session.record()
+            if session.status() == "Lost":
+                yield f"session {session.name} is lost", f"nsml resume {session.name}, or nsml rm {session.name}"
+        except Damaged as error:
+            yield f"session {session.name}", str(error)
+        for kept in list_checkpoints(session.checkpoints):
+            if isinstance(kept, Damaged):
+                yield f"session {session.name}", str(kept)
+    yield f"{count} sessions", None
+
+
+def _leftovers(home: Home) -> Iterator[Line]:
+    """Temporary files of writers that died; those of living ones carry their process number."""
+    left = []
+    for root, folders, names in os.walk(home.path):
+        for name in [*folders, *names]:
+            if name.startswith(TEMPORARY):
+                owner = name.removeprefix(TEMPORARY).partition("-")[0]
+                if not (owner.isdecimal() and os.path.exists(f"/proc/{owner}")):
+                    left.append(os.path.join(root, name))
+        folders[:] = [f for f in folders if not f.startswith(TEMPORARY) and f not in ("work", "code", "environments")]
+    if left:
+        yield f"{len(left)} leftovers of writers that died", f"rm -r {left[0]}{' and so on' if len(left) > 1 else ''}"

@@ -1,0 +1,158 @@
+"""`nsml check`, which `nsml run` calls too, and `nsml doctor`."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, wait_until
+
+from nsml.store.home import open_home
+from nsml.store.names import SessionName
+from nsml.store.sessions import find_session
+
+
+def test_a_project_in_the_usual_shape_is_ok(nsml: Nsml, dataset: str) -> None:
+    checked = nsml("check", "-d", dataset)
+    assert checked.status == 0 and "ok: nothing in main.py" in checked.out and "ok: dataset FUNDUS" in checked.out
+
+
+CASES = {
+    "no bind": ("nsml.bind(save=save, load=load, infer=infer)", "pass", "nsml.bind is never called", 0),
+    "no paused": ("nsml.paused(scope=locals())", "pass", "nsml.paused is never called", 0),
+    "paused first": (
+        'model = {"epoch": -1}\nbind_model(model)\nif args.pause or args.mode == "test":\n    nsml.paused(scope=locals())\n',
+        'model = {"epoch": -1}\nif args.pause:\n    nsml.paused(scope=locals())\nbind_model(model)\n',
+        "nsml.paused is called before nsml.bind (line 32)",
+        31,
+    ),
+    "no --mode": ('parser.add_argument("--mode", default="train")\n', "args_mode = ''\n", "does not take --mode", 0),
+    "--mode of the wrong type": (
+        '"--mode", default="train"',
+        '"--mode", type=int, default=0',
+        "--mode has the type int",
+        24,
+    ),
+    "--pause without a value": (
+        '"--pause", type=int, default=0',
+        '"--pause", action="store_true"',
+        "--pause takes no value",
+        25,
+    ),
+    "not Python 3": ('print("epoch", epoch)', "print 'epoch'", "is not Python 3", 36),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_would_fail_at_submit_is_named_with_file_and_line(nsml: Nsml, project: Path, case: str) -> None:
+    old, new, message, line = CASES[case]
+    program = (project / "main.py").read_text()
+    assert old in program
+    (project / "main.py").write_text(program.replace(old, new))
+    checked = nsml("check")
+    place = f"error: main.py, line {line}: " if line else "error: main.py: "
+    (told,) = [text for text in checked.out.splitlines() if text.startswith("error: ")]
+    assert checked.status == 1 and told.startswith(place) and message in told
+
+
+WARNINGS = {
+    "--pause without a type": ('"--pause", type=int, default=0', '"--pause", default=0', "--pause has no type=int", 25),
+    "--iteration of int": (
+        '"--iteration", default="0"',
+        '"--iteration", type=int, default=0',
+        "named 'best' cannot",
+        26,
+    ),
+    "test data first": (
+        'model = {"epoch": -1}\n',
+        'model = {"epoch": -1}\nos.listdir(os.path.join(nsml.DATASET_PATH, "test", "test_data"))\n',
+        "the test data are named before nsml.paused",
+        30,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WARNINGS)
+def test_what_may_fail_is_a_warning(nsml: Nsml, project: Path, case: str) -> None:
+    old, new, message, line = WARNINGS[case]
+    program = (project / "main.py").read_text()
+    assert old in program
+    (project / "main.py").write_text(program.replace(old, new))
+    checked = nsml("check")
+    (told,) = [text for text in checked.out.splitlines() if text.startswith("warning: ")]
+    assert checked.status == 0 and told.startswith(f"warning: main.py, line {line}: ") and message in told
+
+
+def test_a_module_that_nsmlignore_leaves_out_is_named_where_it_is_imported(nsml: Nsml, project: Path) -> None:
+    (project / "helper.py").write_text("")
+    (project / "lib").mkdir()
+    (project / "lib" / "__init__.py").write_text("")
+    (project / "main.py").write_text("import helper\nfrom lib import x\n" + (project / "main.py").read_text())
+    (project / ".nsmlignore").write_text("helper.py\nlib/\n")
+    told = nsml("check").out
+    assert "error: main.py, line 1: imports helper, but .nsmlignore leaves helper.py out" in told
+    assert "error: main.py, line 2: imports lib, but .nsmlignore leaves lib/__init__.py out" in told
+
+
+def test_a_large_file_is_named(nsml: Nsml, project: Path) -> None:
+    with open(project / "large.bin", "wb") as file:
+        file.truncate(600 * 1024 * 1024)
+    assert "warning: large.bin: is larger than 500 MB and does not travel" in nsml("check").out
+
+
+def test_a_helper_in_another_file_may_call_bind(nsml: Nsml, project: Path) -> None:
+    (project / "hooks.py").write_text(
+        "import nsml\nclass Trainer:\n    def setup(self):\n        nsml.bind(save=print)\n"
+    )
+    (project / "main.py").write_text(
+        "import argparse, nsml\nfrom hooks import Trainer\n"
+        "parser = argparse.ArgumentParser()\nparser.add_argument('--mode')\nparser.add_argument('--pause', type=int)\n"
+        "args = parser.parse_args()\ntrainer = Trainer()\ntrainer.setup()\nif args.pause:\n    nsml.paused(scope=locals())\n"
+    )
+    checked = nsml("check")
+    assert checked.status == 0 and "ok: nothing" in checked.out
+
+
+def test_run_prints_the_findings_as_warnings_and_starts(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "bare.py").write_text("print('hello')\n")
+    started = nsml("run", "-d", dataset, "-e", "bare.py")
+    assert started.status == 0 and "warning: bare.py: nsml.bind is never called" in started.err
+
+
+def test_findings_are_json_for_programs(nsml: Nsml, project: Path) -> None:
+    (project / "main.py").write_text("import nsml\n")
+    (finding,) = json.loads(nsml("check", "-j").out)
+    assert finding["file"] == "main.py" and finding["certain"] is True
+
+
+def test_a_machine_in_order_is_ok(nsml: Nsml, trained: str) -> None:
+    looked = nsml("doctor")
+    assert looked.status == 0 and all(line.startswith("ok ") for line in looked.out.splitlines())
+
+
+def test_doctor_says_how_to_mend_a_lost_session(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "sleep.py").write_text("import time; time.sleep(60)")
+    nsml("run", "-d", dataset, "-e", "sleep.py")
+    session = find_session(open_home(), SessionName("tester", dataset, 1))
+    wait_until(lambda: session.status() == "Running")
+    state = session.state()
+    os.kill(state["process"]["pid"], signal.SIGKILL)
+    os.killpg(state["program"], signal.SIGKILL)
+    looked = nsml("doctor")
+    assert looked.status == 1 and "session tester/FUNDUS/1 is lost: nsml resume tester/FUNDUS/1" in looked.out
+
+
+def test_doctor_names_photographs_whose_source_is_gone(nsml: Nsml, dataset: str, home: Path) -> None:
+    photograph = next((home / "datasets" / dataset / "training").rglob("*.jpg"))
+    photograph.unlink()
+    photograph.symlink_to("/nonexistent.jpg")
+    assert "1 files are gone" in nsml("doctor").out
+
+
+def test_doctor_names_a_damaged_checkpoint_and_leftovers(nsml: Nsml, trained: str, home: Path) -> None:
+    folder = home / "sessions" / trained / "checkpoints"
+    (next(folder.glob("best@*")) / "checkpoint.json").write_text("{")
+    (folder / ".tmp-999999999-abc").mkdir()
+    told = nsml("doctor").out
+    assert "is damaged" in told and "1 leftovers of writers that died" in told
