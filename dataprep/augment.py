@@ -1,0 +1,89 @@
+"""Random rotation, zoom, shifts and flips as one affine warp an image.
+
+At full strength: a rotation of up to 45 degrees either way, a zoom of 1/1.2 to 1.2 (uniform in its logarithm), shifts of
+up to a tenth of width and height, and either flip with probability 1/2. All are scaled by the strength, the flips'
+probability too. With both flips a photograph may be turned upside down, as lesions have no direction of their own;
+larger rotations would only add rarer positions of disc and fovea, which all cameras keep near the horizontal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+ROTATION = 45.0  # degrees
+ZOOM = 1.2
+SHIFT = 0.1  # of the side
+
+_DRAWS = 6
+
+
+def affine_parameters(
+    seed: int, epoch: int, indices: Sequence[int] | np.ndarray, strength: float, size: int | tuple[int, int]
+) -> np.ndarray:
+    """The maps of the images `indices` in `epoch`: float64 (n, 2, 3), each from output to input pixels.
+
+    A map A gives the source (x, y) = A[:, :2] @ (x', y') + A[:, 2] of the output's pixel (x', y'), pixel centres at whole
+    numbers: what cv2.WARP_INVERSE_MAP takes. strength is 0 (identity) to 1; size is the side in pixels, or height and
+    width. A map depends on seed, epoch and its own index only, so on no batch, order or number of threads.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"augmentation strength {strength}: give 0 to 1")
+    height, width = (size, size) if isinstance(size, int) else size
+    draws = _uniform(seed, epoch, np.asarray(indices))
+    angle, zoom, shift_x, shift_y = (strength * (2 * draws[:4] - 1)) * [[np.radians(ROTATION)], [np.log(ZOOM)], [SHIFT], [SHIFT]]
+    flip_x, flip_y = np.where(draws[4:] < strength / 2, -1.0, 1.0)
+    cosine, sine = np.cos(angle) * np.exp(-zoom), np.sin(angle) * np.exp(-zoom)
+    linear = np.stack([np.stack([flip_x * cosine, -flip_x * sine], -1), np.stack([flip_y * sine, flip_y * cosine], -1)], -2)
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    shift = np.stack([shift_x * width, shift_y * height], axis=-1)
+    offset = centre + shift - linear @ centre
+    return np.concatenate([linear, offset[..., None]], axis=-1)
+
+
+def augment(
+    images: np.ndarray, seed: int, epoch: int, indices: Sequence[int] | np.ndarray, strength: float
+) -> np.ndarray:
+    """Warps uint8 (n, height, width, 3) into float32 of the same shape in 0..255, bilinearly; strength 0 changes nothing.
+
+    indices (n,): which images of the training set these are, for the draws. What a warp brings in from beyond an image
+    has the colour of that image's corners (the median of the four), which is the surround that its preparation left.
+    """
+    maps = affine_parameters(seed, epoch, indices, strength, images.shape[1:3])
+    result = images.astype(np.float32)
+    if strength == 0:
+        return result
+    size = images.shape[2], images.shape[1]
+    surrounds = np.median(images[:, [0, 0, -1, -1], [0, -1, 0, -1]], axis=1)
+    for warped, image, matrix, surround in zip(result, images, maps, surrounds, strict=True):
+        cv2.warpAffine(
+            image.astype(np.float32),
+            matrix,
+            size,
+            dst=warped,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=surround.tolist(),
+        )
+    return result
+
+
+def _uniform(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
+    """Uniform numbers in [0, 1), float64 (_DRAWS, n), from a hash of seed, epoch, index and draw.
+
+    SplitMix64's mixing (Steele, Lea and Flood, OOPSLA 2014), chained: a generator an image would take longer than its warp.
+    """
+    state = np.array(seed % 2**64, np.uint64)
+    with np.errstate(over="ignore"):
+        for part in (np.array(epoch % 2**64, np.uint64), indices.astype(np.uint64)[None], np.arange(_DRAWS, dtype=np.uint64)[:, None]):
+            state = _mix(state + _mix(part))
+    return np.asarray((state >> np.uint64(11)) * 2.0**-53)
+
+
+def _mix(value: np.ndarray) -> np.ndarray:
+    value = value + np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(value ^ (value >> np.uint64(31)))

@@ -1,0 +1,218 @@
+"""One photograph -> one small square image: find the retina, crop, shrink, subtract the local average, mask the rim.
+
+Files and arrays go through the same code, so training and inference cannot drift apart. A JPEG file is decoded at the
+smallest sufficient scale (1/2, 1/4 or 1/8), and a full-size array is averaged down by the same factor.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from dataprep.header import PhotographError, read_header
+from dataprep.local_average import halve, subtract_local_average
+from dataprep.retina import Retina, find_retina
+
+__all__ = ["PhotographError", "Preparation", "prepare_array", "prepare_blank", "prepare_file"]
+
+_REDUCED = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+# How many times finer than the prepared image a photograph is decoded at least: without it, the last small shrinking
+# doubles the difference from a full decode.
+_SPARE = 1.25
+# The share of the prepared image's side that is masked along the retina's rim, where light and sharpness fall off.
+_RIM = 0.02
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a photograph is prepared.
+
+    size: side of the prepared image in pixels, 8 to 4096. crop: cut to the square around the retina, else the whole
+    photograph. local_average: gain * (image - local average) + offset, sigma a thirtieth of the retina's side; gain 0.5 to
+    32, offset 0 to 255. mask: the rim and what is outside the retina become the offset (black without local_average).
+    """
+
+    size: int = 128
+    crop: bool = True
+    local_average: bool = True
+    mask: bool = True
+    gain: float = 4.0
+    offset: float = 128.0
+
+    def __post_init__(self) -> None:
+        if not 8 <= self.size <= 4096:
+            raise ValueError(f"size {self.size}: give the prepared image's side, 8 to 4096 pixels")
+        if not 0.5 <= self.gain <= 32:
+            raise ValueError(f"gain {self.gain}: give 0.5 to 32")
+        if not 0 <= self.offset <= 255:
+            raise ValueError(f"offset {self.offset}: give 0 to 255")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> Preparation:
+        """The inverse of `to_dict`; ValueError where a setting is unknown, as the result would not be what was meant."""
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            raise ValueError(f"unknown preparation settings {', '.join(unknown)}; known are {', '.join(known)}")
+        return cls(**settings)
+
+
+def prepare_file(path: str | os.PathLike[str], preparation: Preparation) -> np.ndarray:
+    """The photograph in a file, prepared: uint8 BGR (size, size, 3). EXIF orientation is applied, as by cv2.imread.
+
+    PhotographError where the file cannot be read, is truncated, or is no photograph.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise PhotographError(f"{path}: {error.strerror or error}") from error
+    try:
+        width, height, kind = read_header(content)
+        encoded = np.frombuffer(content, np.uint8)
+        # Only JPEG is scaled by its decoder; OpenCV shrinks the others by sampling.
+        if kind == "JPEG":
+            return _prepare(lambda factor: _decode_jpeg(encoded, factor, width, height), (height, width), preparation)
+        return prepare_array(_decode(encoded, cv2.IMREAD_COLOR), preparation)
+    except PhotographError as error:
+        raise PhotographError(f"{path}: {error}") from error
+
+
+def prepare_array(image: np.ndarray, preparation: Preparation) -> np.ndarray:
+    """A decoded photograph, prepared: uint8 BGR (size, size, 3).
+
+    image: uint8 of any size, BGR (height, width, 3), BGRA (height, width, 4) or grey (height, width) or (height, width, 1).
+    PhotographError for anything else.
+    """
+    image = _bgr(image)
+    return _prepare(lambda factor: _shrink(image, factor), image.shape, preparation)
+
+
+def prepare_blank(preparation: Preparation) -> np.ndarray:
+    """What stands in for an unreadable photograph: uint8 (size, size, 3) of the masked pixels' value."""
+    return np.full((preparation.size, preparation.size, 3), _background(preparation), np.uint8)
+
+
+def _background(preparation: Preparation) -> int:
+    return round(preparation.offset) if preparation.local_average else 0
+
+
+def _bgr(image: np.ndarray) -> np.ndarray:
+    if not isinstance(image, np.ndarray):
+        raise PhotographError(f"an image must be a NumPy array, not {type(image).__name__}")
+    if image.dtype != np.uint8:
+        raise PhotographError(f"an image must be uint8, not {image.dtype}")
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or image.size == 0:
+        raise PhotographError(f"an image must be (height, width, 3), not {image.shape}")
+    if image.shape[2] == 1:
+        return np.repeat(image, 3, axis=2)
+    # OpenCV takes neither reversed nor transposed views.
+    return np.ascontiguousarray(image[..., :3])
+
+
+def _decode_jpeg(encoded: np.ndarray, factor: int, width: int, height: int) -> np.ndarray:
+    image = _decode(encoded, _REDUCED[factor])
+    # A decoder rounds up and averaging rounds down; without its last row and column it has the array's grid. EXIF may
+    # have exchanged the sides.
+    sides = (height, width) if (image.shape[0] > image.shape[1]) == (height > width) else (width, height)
+    return image[: max(1, sides[0] // factor), : max(1, sides[1] // factor)]
+
+
+def _decode(encoded: np.ndarray, flags: int) -> np.ndarray:
+    try:
+        image = cv2.imdecode(encoded, flags)
+    except cv2.error as error:
+        raise PhotographError(f"cannot be decoded: {error.err or 'OpenCV gives no reason'}") from error
+    if image is None:
+        raise PhotographError("cannot be decoded")
+    return np.asarray(image)
+
+
+def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
+    return halve(image, factor.bit_length() - 1)
+
+
+def _prepare(read: Callable[[int], np.ndarray], shape: tuple[int, ...], preparation: Preparation) -> np.ndarray:
+    """`read(factor)` gives the photograph, whose full height and width are the first of `shape`, at 1/factor of its size."""
+    size = preparation.size
+    factor = _factor(min(shape[:2]), size)
+    image = read(factor)
+    if not preparation.crop and not preparation.mask:
+        return _finish(image, None, preparation)
+    retina = find_retina(image)
+    # Only now is the retina's size known; it may be so small in the photograph that a finer scale is needed.
+    finer = _factor(retina.side * factor, size) if preparation.crop else factor
+    if finer < factor:
+        image = read(finer)
+        retina = Retina(retina.outline * (factor / finer), retina.found)
+    return _finish(image, retina, preparation)
+
+
+def _factor(side: float, size: int) -> int:
+    """The largest of 1, 2, 4 and 8 by which `side` pixels can be divided and still be `size`, and a little more."""
+    return max(factor for factor in _REDUCED if factor == 1 or side / factor >= _SPARE * size)
+
+
+def _finish(image: np.ndarray, retina: Retina | None, preparation: Preparation) -> np.ndarray:
+    height, width = image.shape[:2]
+    size = preparation.size
+    left, top, right, bottom = retina.box if retina and preparation.crop else (0.0, 0.0, float(width), float(height))
+    side = max(1, round(max(right - left, bottom - top)))
+    # Averaged by halves down to less than twice the size, where linear interpolation skips no pixel and is several times
+    # faster than INTER_AREA; so that no half is lost, the square's side is a multiple.
+    halvings = max(0, int(np.log2(side / size)))
+    side += -side % 2**halvings
+    x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
+    square = halve(_window(image, x, y, side), halvings)
+    square = cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR)
+    scale = size / side
+
+    inside = None
+    if retina and preparation.mask:
+        inside = _inside(retina, (x, y), scale, size)
+    if preparation.local_average:
+        sigma = (retina.side if retina else max(height, width)) * scale / 30
+        square = subtract_local_average(square, sigma, preparation.gain, preparation.offset, inside)
+    if inside is not None:
+        # Many times faster than an assignment through a Boolean array.
+        return np.asarray(cv2.copyTo(square, inside, prepare_blank(preparation)))
+    return square
+
+
+def _window(image: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
+    """The square of `side` pixels at x, y; black where it reaches beyond the image."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
+    window = image[top:bottom, left:right]
+    if window.shape[:2] == (side, side):
+        return window
+    borders = top - y, y + side - bottom, left - x, x + side - right
+    return np.asarray(cv2.copyMakeBorder(window, *borders, cv2.BORDER_CONSTANT))
+
+
+def _inside(retina: Retina, origin: tuple[int, int], scale: float, size: int) -> np.ndarray:
+    """uint8 (size, size): 255 within the retina less its rim, 0 elsewhere."""
+    # OpenCV's polygons go through pixel centres, and in sixteenths of a pixel with shift=4.
+    points = np.round(((retina.outline - origin) * scale - 0.5) * 16).astype(np.int32)
+    inside = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(inside, points, 255, shift=4)
+    if retina.found:
+        # A line drawn along the outline takes the rim away on its inner half.
+        cv2.polylines(inside, [points], True, 0, thickness=2 * max(1, round(_RIM * size)) + 1, shift=4)
+    return inside

@@ -1,0 +1,144 @@
+"""Training and validation: stratified by class, and grouped by patient so that nobody is on both sides."""
+
+from __future__ import annotations
+
+import warnings as python_warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataprep.catalog import CLASSES, Sample
+
+
+class SplitError(ValueError):
+    """The samples cannot be split as asked; the message is one line with the mend."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into the samples, sorted int64 arrays that together hold each sample once, and what to tell the user."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    warnings: tuple[str, ...] = ()
+
+
+def split_samples(samples: Sequence[Sample], fraction: float = 0.2, seed: int = 0) -> Split:
+    """Puts about `fraction` (between 0 and 1, exclusive) of each class's photographs into validation.
+
+    Patients are drawn in a random order, and one goes to validation where that brings the numbers of photographs by
+    class nearer to the fraction: a class is off by at most about one patient. A class with two patients or more is on
+    both sides wherever the patients allow it, and one with a single patient is in training, with a warning.
+    """
+    if not 0 < fraction < 1:
+        raise SplitError(f"fraction {fraction}: give the share of validation, between 0 and 1")
+    labels, patients, counts = _count(samples)
+    if len(counts) < 2:
+        raise SplitError("all photographs are of one patient, who cannot be on both sides; add other patients")
+    order = np.random.default_rng(seed).permutation(len(counts))
+    total = counts.sum(axis=0)
+    target = fraction * total
+    weight = 1 / np.maximum(total, 1) ** 2.0
+    chosen = np.zeros(len(counts), bool)
+    reached = np.zeros(counts.shape[1])
+    for patient in order:
+        nearer = reached + counts[patient]
+        if weight @ (nearer - target) ** 2 < weight @ (reached - target) ** 2:
+            chosen[patient] = True
+            reached = nearer
+    # Training first: nothing can be learned of a class that is not in it.
+    _give(chosen, order, counts, to_validation=True)
+    _give(chosen, order, counts, to_validation=False)
+    return _split(samples, labels, chosen[patients])
+
+
+def split_folds(samples: Sequence[Sample], folds: int = 5, fold: int = 0, seed: int = 0) -> Split:
+    """Fold `fold` (from 0) of `folds`: the same seed gives folds whose validation sides hold each sample once.
+
+    scikit-learn's StratifiedGroupKFold. SplitError where a class would be missing from training.
+    """
+    if folds < 2:
+        raise SplitError(f"folds {folds}: give 2 or more")
+    if not 0 <= fold < folds:
+        raise SplitError(f"fold {fold}: give 0 to {folds - 1}, as there are {folds} folds")
+    labels, patients, counts = _count(samples)
+    if len(counts) < folds:
+        raise SplitError(f"{folds} folds need as many patients, and there are {len(counts)}; give fewer folds")
+    # A second's import that a user of split_samples need not wait for.
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    validation = np.zeros(len(samples), bool)
+    with python_warnings.catch_warnings():
+        # It warns of classes smaller than the number of folds; ours name the class and the reason.
+        python_warnings.simplefilter("ignore", UserWarning)
+        try:
+            parts = list(splitter.split(labels, labels, patients))
+        except ValueError as error:
+            raise SplitError(f"{folds} folds are too many for {len(samples)} photographs; give fewer folds") from error
+    validation[parts[fold][1]] = True
+    return _split(samples, labels, validation)
+
+
+def split_table(samples: Sequence[Sample], split: Split, classes: Sequence[str] = CLASSES) -> str:
+    """A table for people: the images and the patients of both sides by class, without a final line break."""
+    rows: list[tuple[str, ...]] = [("class", "train images", "patients", "validation images", "patients")]
+    for label, name in [*enumerate(classes), (-1, "all")]:
+        row = [name]
+        for side in (split.train, split.validation):
+            members = [samples[index] for index in side if label in (-1, samples[index].label)]
+            row += [str(len(members)), str(len({sample.patient for sample in members}))]
+        rows.append(tuple(row))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    )
+
+
+def _count(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels (n,), patient numbers (n,), and photographs by patient and class (patients, classes)."""
+    if not samples:
+        raise SplitError("there are no photographs to split")
+    labels = np.array([sample.label for sample in samples])
+    patients = np.unique([sample.patient for sample in samples], return_inverse=True)[1]
+    counts = np.zeros((patients.max() + 1, labels.max() + 1), int)
+    np.add.at(counts, (patients, labels), 1)
+    return labels, patients, counts
+
+
+def _give(chosen: np.ndarray, order: np.ndarray, counts: np.ndarray, *, to_validation: bool) -> None:
+    """Moves the smallest fitting patient of each class that a side lacks to that side, where the other keeps the class.
+
+    Towards training a patient may move even if validation then loses a class; the other way round it may not.
+    """
+    has = counts > 0
+    for label in np.flatnonzero(has.any(axis=0)):
+        if has[chosen == to_validation, label].any():
+            continue
+        candidates = [patient for patient in order if has[patient, label]]
+        if to_validation:
+            others = [has[(~chosen) & (np.arange(len(chosen)) != patient)].any(axis=0) for patient in candidates]
+            candidates = [
+                patient for patient, rest in zip(candidates, others, strict=True) if rest[has[patient]].all()
+            ]
+        if candidates:
+            chosen[min(candidates, key=lambda patient: counts[patient].sum())] = to_validation
+
+
+def _split(samples: Sequence[Sample], labels: np.ndarray, validation: np.ndarray) -> Split:
+    warnings = []
+    for label in np.unique(labels):
+        members = labels == label
+        name = CLASSES[label] if label < len(CLASSES) else f"class {label}"
+        patients = len({sample.patient for sample in samples if sample.label == label})
+        of_them = f"its {members.sum()} photographs are of {patients} patient{'s' * (patients > 1)}"
+        if not (members & ~validation).any():
+            raise SplitError(
+                f"{name} would be missing from training: {of_them}, all in this validation side; "
+                "add photographs of other patients, or choose another fold or seed"
+            )
+        if not (members & validation).any():
+            warnings.append(f"{name} is missing from validation, and no figure there counts it: {of_them}")
+    return Split(np.flatnonzero(~validation), np.flatnonzero(validation), tuple(warnings))

@@ -1,0 +1,107 @@
+"""Batches for Keras."""
+
+import numpy as np
+import pytest
+
+from dataprep.augment import augment
+from dataprep.batches import evaluation_batches, training_batches
+
+N = 23
+LABELS = np.arange(N) % 4
+# The first pixel tells which image it is.
+IMAGES = np.random.default_rng(0).integers(0, 256, (N, 8, 8, 3)).astype(np.uint8)
+IMAGES[:, 0, 0, 0] = np.arange(N)
+
+
+def batches(epochs: range, strength: float = 0.0, seed: int = 3, **more) -> list[tuple[np.ndarray, ...]]:
+    dataset = training_batches(IMAGES, LABELS, 4, batch_size=5, epochs=epochs, strength=strength, seed=seed, **more)
+    return [tuple(part.numpy() for part in batch) for batch in dataset]
+
+
+def same(some, others) -> bool:
+    return all((a == b).all() for x, y in zip(some, others, strict=True) for a, b in zip(x, y, strict=True))
+
+
+def test_an_epoch_holds_each_image_once_with_its_label_and_weight() -> None:
+    weights = np.linspace(0.5, 2, N)
+    epochs = batches(range(3), sample_weights=weights)
+    assert [len(batch[0]) for batch in epochs] == [5, 5, 5, 5, 3] * 3
+    orders = []
+    for epoch in range(3):
+        images, one_hot, weight = (np.concatenate(part) for part in zip(*epochs[5 * epoch : 5 * epoch + 5], strict=True))
+        assert images.dtype == one_hot.dtype == weight.dtype == np.float32
+        order = images[:, 0, 0, 0].astype(int)
+        orders.append(order.tolist())
+        assert sorted(order) == list(range(N))
+        assert (images == IMAGES[order]).all()
+        assert (one_hot == np.eye(4)[LABELS[order]]).all()
+        assert weight == pytest.approx(weights[order])
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_weights_are_one_unless_given() -> None:
+    assert all((batch[2] == 1).all() for batch in batches(range(1)))
+
+
+def test_the_same_seed_gives_the_same_batches_with_any_number_of_workers() -> None:
+    first = batches(range(2), strength=1.0)
+    assert same(first, batches(range(2), strength=1.0))
+    assert same(first, batches(range(2), strength=1.0, workers=5))
+    assert not same(first, batches(range(2), strength=1.0, seed=4))
+
+
+def test_going_on_from_an_epoch_gives_what_it_would_have_been() -> None:
+    assert same(batches(range(2, 4), strength=1.0), batches(range(4), strength=1.0)[10:])
+
+
+def test_augmentation_is_that_of_the_image_and_the_epoch() -> None:
+    plain, augmented = batches(range(4, 6)), batches(range(4, 6), strength=0.7)
+    for number, (before, after) in enumerate(zip(plain, augmented, strict=True)):
+        order = before[0][:, 0, 0, 0].astype(int)
+        assert (after[0] == augment(IMAGES[order], 3, 4 + number // 5, order, 0.7)).all()
+        assert after[0].min() >= 0 and after[0].max() <= 255
+
+
+def test_evaluation_is_in_order_and_unaugmented() -> None:
+    dataset = evaluation_batches(IMAGES, LABELS, 4, batch_size=10)
+    parts = [(images.numpy(), one_hot.numpy()) for images, one_hot in dataset]
+    assert [len(images) for images, _ in parts] == [10, 10, 3]
+    assert (np.concatenate([images for images, _ in parts]) == IMAGES).all()
+    assert (np.concatenate([one_hot for _, one_hot in parts]) == np.eye(4)[LABELS]).all()
+
+
+def test_memory_mapped_images_are_read_as_they_are(tmp_path) -> None:
+    np.save(tmp_path / "images.npy", IMAGES)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    dataset = training_batches(mapped, LABELS, 4, batch_size=5, epochs=range(1), strength=0.0, seed=3)
+    assert same([tuple(part.numpy() for part in batch) for batch in dataset], batches(range(1)))
+
+
+def test_the_shapes_are_known_and_the_autotuner_is_off() -> None:
+    dataset = training_batches(IMAGES, LABELS, 4, batch_size=5, epochs=range(2), strength=1.0, seed=0)
+    assert [tuple(spec.shape) for spec in dataset.element_spec] == [(None, 8, 8, 3), (None, 4), (None,)]
+    assert int(dataset.cardinality()) == 10
+    assert dataset.options().autotune.enabled is False
+    assert dataset.options().deterministic is True
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "message"),
+    [
+        (LABELS[:-1], {}, "labels has shape"),
+        (LABELS + 1, {}, "go from 1 to 4, and there are 4 classes"),
+        (LABELS, {"batch_size": 0}, "batch_size 0"),
+        (LABELS, {"sample_weights": np.ones(3)}, "sample_weights has shape"),
+        (LABELS, {"strength": 2.0}, "strength 2.0"),
+        (LABELS, {"workers": 0}, "workers 0"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(labels, more, message) -> None:
+    arguments = {"batch_size": 5, "epochs": range(1), "strength": 0.5, "seed": 0} | more
+    with pytest.raises(ValueError, match=message):
+        training_batches(IMAGES, labels, 4, **arguments)
+
+
+def test_no_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="no images"):
+        evaluation_batches(IMAGES[:0], LABELS[:0], 4, batch_size=5)
