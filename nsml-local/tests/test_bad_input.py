@@ -59,7 +59,7 @@ def test_an_open_quotation_in_the_arguments_is_refused(nsml: Nsml, dataset: str)
     ("make", "part"),
     [
         (lambda p: None, "no folder"),
-        (lambda p: p.mkdir(), "no folder train/"),
+        (lambda p: p.mkdir(), "no file below"),
         (lambda p: (p / "train" / "train_data").mkdir(parents=True), "no file below"),
     ],
 )

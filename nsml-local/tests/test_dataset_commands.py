@@ -97,3 +97,13 @@ def test_rename_to_a_name_that_is_taken_changes_nothing(nsml: Nsml, trained: str
 def test_an_interval_that_is_no_time_is_refused(nsml: Nsml, tmp_path: Path, every: str) -> None:
     refused = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d")), "--every", every)
     assert refused.status == 2 and "--every" in refused.err
+
+
+def test_a_dataset_without_sides_is_shown_whole(nsml: Nsml, tmp_path: Path, project: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "diabetes.csv").write_text("1,2\n")
+    assert "no folder train/" in nsml("dataset", "push", "diabetes", str(tmp_path / "d")).out
+    (project / "read.py").write_text(
+        "import os; print(open(os.path.join(os.environ['NSML_DATASET_PATH'], 'diabetes.csv')).read())"
+    )
+    assert "1,2" in nsml("run", "read.py", "-i", "-d", "diabetes").out

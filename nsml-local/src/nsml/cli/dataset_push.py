@@ -66,7 +66,8 @@ def describe(found: Dataset) -> str:
     scored = found.labels.exists() or found.evaluation.exists()
     labels = f"hidden labels, {scorer}" if scored else "no labels: it cannot be scored"
     train, test = record["train_files"], record["test_files"]
-    return f"Dataset {found.name}: {train} training files ({classes}), {test} test files, {labels}"
+    note = "" if (found.training / "train").is_dir() else "; it has no folder train/, so sessions see all its files"
+    return f"Dataset {found.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
 
 
 @click.command(

@@ -119,10 +119,14 @@ def push_dataset(
     _check_layout(source)
     make_private(home.datasets)
     with folder_beside(home.datasets) as beside:
-        _fill(source / "train", beside / "training" / "train", copy)
+        if (source / "train").is_dir():
+            _fill(source / "train", beside / "training" / "train", copy)
+        else:
+            # Datasets of 2017 had no sides: a session saw all there was.
+            _fill(source, beside / "training", copy, leave_out=("test", "evaluation"))
         (beside / "submission").mkdir()
         if (source / "test").is_dir():
-            _fill(source / "test", beside / "submission" / "test", copy, leave_out=LABELS)
+            _fill(source / "test", beside / "submission" / "test", copy, leave_out=(LABELS,))
         make_private(beside / "hidden" / "test")
         if (source / "test" / LABELS).is_file():
             shutil.copyfile(source / "test" / LABELS, beside / "hidden" / "test" / LABELS)
@@ -148,25 +152,26 @@ def push_dataset(
 def _check_layout(source: Path) -> None:
     if not source.is_dir():
         raise NsmlError(f"PATH: there is no folder {source}; name the folder that holds train/ and test/")
-    if not (source / "train").is_dir():
+    if not any(files for _, _, files in os.walk(source)):
         raise NsmlError(
-            f"PATH: {source} has no folder train/; a dataset holds train/train_data/<CLASS>/ and test/test_data/"
+            f"PATH: there is no file below {source}; a dataset holds train/train_data/<CLASS>/ and test/test_data/"
         )
-    if not any(files for _, _, files in os.walk(source / "train")):
+    if (source / "train").is_dir() and not any(files for _, _, files in os.walk(source / "train")):
         raise NsmlError(f"PATH: there is no file below {source / 'train'}; put the training data there")
     labels = source / "test" / LABELS
     if labels.exists() and not (source / "test" / "test_data").is_dir():
         raise NsmlError(f"PATH: {source / 'test'} has labels but no folder test_data/; put the test photographs there")
 
 
-def _fill(source: Path, target: Path, copy: bool, leave_out: str | None = None) -> None:
+def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = ()) -> None:
     """Make the folders of `source` at `target` and link or copy the files, but for `leave_out` at the top."""
     for root, folders, files in os.walk(source, followlinks=True):
-        folders.sort()
+        at_top = Path(root) == source
+        folders[:] = sorted(f for f in folders if not (at_top and f in leave_out))
         inside = target / Path(root).relative_to(source)
         inside.mkdir(parents=True, exist_ok=True)
         for name in files:
-            if Path(root) == source and name == leave_out:
+            if at_top and name in leave_out:
                 continue
             if copy:
                 shutil.copyfile(os.path.join(root, name), inside / name)
