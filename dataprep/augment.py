@@ -33,10 +33,17 @@ def affine_parameters(
         raise ValueError(f"augmentation strength {strength}: give 0 to 1")
     height, width = (size, size) if isinstance(size, int) else size
     draws = _uniform(seed, epoch, np.asarray(indices))
-    angle, zoom, shift_x, shift_y = (strength * (2 * draws[:4] - 1)) * [[np.radians(ROTATION)], [np.log(ZOOM)], [SHIFT], [SHIFT]]
+    angle, zoom, shift_x, shift_y = (strength * (2 * draws[:4] - 1)) * [
+        [np.radians(ROTATION)],
+        [np.log(ZOOM)],
+        [SHIFT],
+        [SHIFT],
+    ]
     flip_x, flip_y = np.where(draws[4:] < strength / 2, -1.0, 1.0)
     cosine, sine = np.cos(angle) * np.exp(-zoom), np.sin(angle) * np.exp(-zoom)
-    linear = np.stack([np.stack([flip_x * cosine, -flip_x * sine], -1), np.stack([flip_y * sine, flip_y * cosine], -1)], -2)
+    linear = np.stack(
+        [np.stack([flip_x * cosine, -flip_x * sine], -1), np.stack([flip_y * sine, flip_y * cosine], -1)], -2
+    )
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     shift = np.stack([shift_x * width, shift_y * height], axis=-1)
     offset = centre + shift - linear @ centre
@@ -77,7 +84,11 @@ def _uniform(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
     """
     state = np.array(seed % 2**64, np.uint64)
     with np.errstate(over="ignore"):
-        for part in (np.array(epoch % 2**64, np.uint64), indices.astype(np.uint64)[None], np.arange(_DRAWS, dtype=np.uint64)[:, None]):
+        for part in (
+            np.array(epoch % 2**64, np.uint64),
+            indices.astype(np.uint64)[None],
+            np.arange(_DRAWS, dtype=np.uint64)[:, None],
+        ):
             state = _mix(state + _mix(part))
     return np.asarray((state >> np.uint64(11)) * 2.0**-53)
 

@@ -121,7 +121,12 @@ def _prepare_all(
                     stream.write(image.data)
                     checksums.append(zlib.crc32(image.data))
                     unreadable += [error] if error else []
-        facts = {"preparation": preparation.to_dict(), "images": len(paths), "unreadable": unreadable, "checksums": checksums}
+        facts = {
+            "preparation": preparation.to_dict(),
+            "images": len(paths),
+            "unreadable": unreadable,
+            "checksums": checksums,
+        }
         with _replacing(file.with_suffix(".json")) as stream:
             stream.write(json.dumps(facts).encode())
         return _read(file, shape)[0], unreadable

@@ -100,7 +100,9 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
             "patient of its own, so two pictures of one person may be on both sides of a split"
         )
     if contradicting:
-        warnings.append(f"{contradicting} of {total} names have another class's code than their folder: the folder counts")
+        warnings.append(
+            f"{contradicting} of {total} names have another class's code than their folder: the folder counts"
+        )
     if unreadable:
         path, reason = unreadable[0]
         warnings.append(
@@ -147,5 +149,7 @@ def _refuse_unusable(
     elif (root / "train" / "train_data").is_dir():
         found = f"no class folders here, but in {root / 'train' / 'train_data'}: give that folder"
     else:
-        found = f"no photographs in class folders; expected {root / classes[0]}/*.jpg and so on for {', '.join(classes)}"
+        found = (
+            f"no photographs in class folders; expected {root / classes[0]}/*.jpg and so on for {', '.join(classes)}"
+        )
     raise CatalogError("; ".join([f"{root}: {found}", *(w for w in warnings if "left out with" in w)]))

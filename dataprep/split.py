@@ -92,7 +92,9 @@ def split_table(samples: Sequence[Sample], split: Split, classes: Sequence[str] 
         rows.append(tuple(row))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
         for row in rows
     )
 
@@ -120,9 +122,7 @@ def _give(chosen: np.ndarray, order: np.ndarray, counts: np.ndarray, *, to_valid
         candidates = [patient for patient in order if has[patient, label]]
         if to_validation:
             others = [has[(~chosen) & (np.arange(len(chosen)) != patient)].any(axis=0) for patient in candidates]
-            candidates = [
-                patient for patient, rest in zip(candidates, others, strict=True) if rest[has[patient]].all()
-            ]
+            candidates = [patient for patient, rest in zip(candidates, others, strict=True) if rest[has[patient]].all()]
         if candidates:
             chosen[min(candidates, key=lambda patient: counts[patient].sum())] = to_validation
 

@@ -79,7 +79,12 @@ def test_rotation_zoom_shift_and_flips_are_spread_over_their_documented_ranges(s
     flip = strength / 2
     assert mirrored.mean() == pytest.approx(2 * flip * (1 - flip), abs=0.03)
     assert turned.mean() == pytest.approx(flip, abs=0.03)
-    for values, limit in [(angle, ROTATION), (np.log(zoom), np.log(ZOOM)), (shift[:, 0], SHIFT * size), (shift[:, 1], SHIFT * size)]:
+    for values, limit in [
+        (angle, ROTATION),
+        (np.log(zoom), np.log(ZOOM)),
+        (shift[:, 0], SHIFT * size),
+        (shift[:, 1], SHIFT * size),
+    ]:
         limit *= strength
         assert stats.kstest(values, stats.uniform(-limit, 2 * limit).cdf).pvalue > 1e-4
 

@@ -28,7 +28,9 @@ def test_an_epoch_holds_each_image_once_with_its_label_and_weight() -> None:
     assert [len(batch[0]) for batch in epochs] == [5, 5, 5, 5, 3] * 3
     orders = []
     for epoch in range(3):
-        images, one_hot, weight = (np.concatenate(part) for part in zip(*epochs[5 * epoch : 5 * epoch + 5], strict=True))
+        images, one_hot, weight = (
+            np.concatenate(part) for part in zip(*epochs[5 * epoch : 5 * epoch + 5], strict=True)
+        )
         assert images.dtype == one_hot.dtype == weight.dtype == np.float32
         order = images[:, 0, 0, 0].astype(int)
         orders.append(order.tolist())

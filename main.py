@@ -1,0 +1,171 @@
+"""Train the winning recipe of the fundus datathon, and predict with what it learned.
+
+nsml run -d DATASET -a "--epoch 60"    in a session; nsml submit SESSION best predicts the test photographs
+python main.py --epoch 3               by hand, on the dataset named by NSML_DATASET, else the made-up FUNDUS_DEMO
+python main.py --mode test             predicts the test photographs with the newest checkpoint, and prints the score
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.terminal import Parser, Progress, between, one_line
+
+if TYPE_CHECKING:
+    from model.settings import Settings
+    from model.training import Data
+
+CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
+NO_DATASET = "set NSML_DATASET to a dataset of 'nsml dataset ls', or draw the made-up one with 'nsml dataset demo'"
+
+
+class UsageError(Exception):
+    """Wrong use; one line with the mend."""
+
+    exit_status = 2
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line, checked before anything heavy is imported."""
+    parser = Parser(
+        prog="main.py",
+        usage="python main.py [--epoch N] [--batch_size N] ...",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+    add = parser.add
+    add("--epoch", between(int, 1, 10_000), 32, "epochs: three quarters with strong augmentation, the rest gentle")
+    add("--batch_size", between(int, 1, 1024), 16, "photographs in a training step")
+    add("--num_classes", between(int, 2, len(CLASSES)), len(CLASSES), f"the first N classes of {', '.join(CLASSES)}")
+    add("--learning_rate", between(float, 1e-7, 1), 0.003, "in the first phase; the second has a tenth")
+    add("--image_size", between(int, 32, 1024), 96, "side in pixels that photographs are prepared to")
+    add("--width", between(int, 1, 256), 16, "channels of the network's first block")
+    add("--folds", between(int, 0, 100), 0, "validate on one of N folds; 0: on a fifth of the patients")
+    add("--fold", between(int, 0, 99), 0, "which of the folds, counted from 0")
+    add("--seed", between(int, 0, 2**31 - 1), 0, "of the split, the first weights and the augmentation")
+    add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best' and the end of a phase")
+    add("--pause", between(int, 0, 1), 0, "reserved: 1 where a checkpoint is to be loaded")
+    add("--iteration", str, "0", "reserved: the name of that checkpoint")
+    parser.add_argument("--mode", choices=("train", "test", "infer"), default="train", help="reserved (default: train)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure, as NSML_DEBUG=1 does")
+    args = parser.parse_args(arguments)
+    if args.folds == 1:
+        parser.error("argument --folds: 1 fold leaves nothing to train on; give 0, or 2 or more")
+    if args.fold >= max(args.folds, 1):
+        parser.error(f"argument --fold: fold {args.fold} needs --folds {args.fold + 1} or more")
+    return args
+
+
+def run(args: argparse.Namespace) -> None:
+    """Bind the hooks; then predict where that is asked for, else train."""
+    import nsml
+
+    if not nsml.DATASET_PATH:
+        raise UsageError(f"there is no dataset; {NO_DATASET}")
+    photographs = Path(nsml.DATASET_PATH) / "train" / "train_data"
+    if args.mode == "train" and not photographs.is_dir():
+        raise UsageError(f"{photographs} is missing; {NO_DATASET}")
+
+    from model.start import start_tensorflow
+
+    start_tensorflow(args.seed)
+
+    from dataprep.photograph import Preparation
+    from model import inference, weights
+    from model.network import Network, new_network
+    from model.recipe import winning_recipe
+    from model.settings import Settings
+    from model.training import train
+
+    network: Network | None = None
+
+    def save(folder: str) -> None:
+        assert network is not None
+        weights.save(folder, network)
+
+    def load(folder: str) -> None:
+        nonlocal network
+        network = weights.load(folder)
+
+    def infer(data: Any) -> list[int]:
+        assert network is not None
+        return inference.infer(data, network.predict, network.settings.preparation)
+
+    nsml.bind(save=save, load=load, infer=infer)
+    if args.pause or args.mode != "train":
+        nsml.paused(scope=locals())
+
+    recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
+    settings = Settings(
+        Preparation(args.image_size), CLASSES[: args.num_classes], args.width, depth=5, dropout=recipe.dropout,
+        l2=recipe.l2, seed=args.seed, fold=args.fold, folds=args.folds,
+    )  # fmt: skip
+    if network is None:
+        network = new_network(settings)
+    for difference in network.settings.differences(settings):
+        print(f"warning: {difference}", flush=True)
+    print(f"session {nsml.SESSION_NAME}", flush=True)
+    data = read_data(photographs, network.settings, cache_folder())
+    train(network, recipe, data, report=nsml.report, save=nsml.save, save_every=args.save_every)
+
+
+def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
+    """The photographs below `folder`, split by patient into training and validation, and prepared."""
+    import numpy as np
+
+    from dataprep.cache import prepared_images
+    from dataprep.catalog import CatalogError, read_catalog
+    from dataprep.split import SplitError, split_folds, split_samples, split_table
+    from model.training import Data, Rows
+
+    try:
+        catalog = read_catalog(folder, settings.classes)
+        if settings.folds:
+            split = split_folds(catalog.samples, settings.folds, settings.fold, settings.seed)
+        else:
+            split = split_samples(catalog.samples, seed=settings.seed)
+    except (CatalogError, SplitError) as error:
+        raise UsageError(str(error)) from None
+    for warning in (*catalog.warnings, *split.warnings):
+        print(f"warning: {warning}", flush=True)
+    print(split_table(catalog.samples, split, settings.classes), flush=True)
+    images = prepared_images(
+        [sample.path for sample in catalog.samples], settings.preparation, cache, Progress("preparing photographs")
+    )
+    labels = np.array([sample.label for sample in catalog.samples])
+    training, validation = split.train, split.validation
+    return Data(Rows(images, training), labels[training], Rows(images, validation), labels[validation])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0 done, 1 failed, 2 wrong use."""
+    args = parse(arguments)
+    try:
+        run(args)
+    except KeyboardInterrupt:
+        print("main.py: stopped", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if args.debug or os.environ.get("NSML_DEBUG") == "1":
+            raise
+        print(f"main.py: {one_line(error)}", file=sys.stderr)
+        return int(getattr(error, "exit_status", 1))
+    return 0
+
+
+def cache_folder() -> Path:
+    """Where prepared photographs are kept: a folder that outlives the session where the platform has one, else beside the code."""
+    import nsml
+
+    outlives = getattr(nsml, "NSML_NFS_OUTPUT", "")
+    return Path(outlives) / "prepared" if outlives else Path(__file__).parent / ".cache" / "prepared"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

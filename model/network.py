@@ -1,0 +1,42 @@
+"""A network in training: the model, the optimiser that trains it, and what is known about both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import keras
+
+from .inference import Predict, predictor
+from .radam import RAdam
+from .settings import Settings
+from .vgg import build_vgg
+
+
+@dataclass
+class Network:
+    """What a checkpoint holds. `predict` gives the probabilities, float32 (n, classes), of prepared images, see `predictor`."""
+
+    model: keras.Model
+    optimizer: RAdam
+    settings: Settings
+    predict: Predict = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.predict = predictor(self.model)
+
+
+def new_network(settings: Settings) -> Network:
+    """An untrained network, the same for the same settings. ValueError where one is out of range."""
+    model = build_vgg(
+        settings.preparation.size,
+        len(settings.classes),
+        settings.width,
+        settings.depth,
+        settings.dropout,
+        seed=settings.seed,
+    )
+    optimizer = RAdam(l2=settings.l2)
+    optimizer.build(model.trainable_variables)
+    # Shifts and scales are no weights of connections: a penalty on them would only work against the normalisation.
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return Network(model, optimizer, settings)

@@ -1,0 +1,83 @@
+"""The network: a narrow VGG with batch normalisation and global average pooling."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers
+
+_WIDEST = 8  # VGG stops doubling its channels after three doublings (64, 128, 256, 512, 512)
+
+
+def build_vgg(
+    image_size: int = 128,
+    classes: int = 4,
+    width: int = 16,
+    depth: int = 5,
+    dropout: float = 0.5,
+    batch_norm: bool = True,
+    seed: int = 0,
+) -> keras.Model:
+    """Build a variant of VGG's configuration A (Simonyan and Zisserman, ICLR 2015, table 1).
+
+    Blocks of 3x3 convolutions, each block ended by a 2x2 maximum: one convolution in the first two blocks, two in the others, so that
+    the full resolution, which costs most, is passed once. In place of the paper's three dense layers, global average pooling and
+    dropout: a few hundred photographs cannot fill 100 million weights. Weights before a ReLU start as He et al. (ICCV 2015) say.
+
+    Args:
+        image_size: height and width of the input in pixels, at least 2**depth.
+        classes: number of classes, at least 2.
+        width: channels of the first block; doubled from block to block, up to 8 times `width`. The paper's is 64.
+        depth: number of blocks, 1 to 6.
+        dropout: share of the pooled features dropped while training, in 0 <= dropout < 1.
+        batch_norm: normalise before each ReLU (Ioffe and Szegedy, ICML 2015).
+        seed: the same seed gives the same initial weights and the same dropout.
+
+    Returns:
+        A model from float32 (n, image_size, image_size, 3), BGR in 0..255 (scaled inside), to float32 probabilities (n, classes), which
+        stay float32 under mixed precision.
+
+    Raises:
+        ValueError: an argument out of range; the message names it.
+    """
+    _check(image_size, classes, width, depth, dropout)
+    seeds = iter(np.random.SeedSequence(seed).generate_state(2 * depth + 2) >> 1)  # Keras takes 31 bits
+    inputs = keras.Input((image_size, image_size, 3), name="photograph")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+    for block in range(1, depth + 1):
+        channels = width * min(2 ** (block - 1), _WIDEST)
+        for number in range(1, 2 if block <= 2 else 3):
+            x = layers.Conv2D(
+                channels,
+                3,
+                padding="same",
+                use_bias=not batch_norm,
+                kernel_initializer=keras.initializers.HeNormal(int(next(seeds))),
+                name=f"block{block}_conv{number}",
+            )(x)
+            if batch_norm:
+                # Keras' momentum of 0.99 averages over 100 steps, in which the weights of a short training change too much:
+                # validation then jumps up and down by half.
+                x = layers.BatchNormalization(momentum=0.8, name=f"block{block}_norm{number}")(x)
+            x = layers.ReLU(name=f"block{block}_relu{number}")(x)
+        x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    x = layers.Dropout(dropout, seed=int(next(seeds)), name="dropout")(x)
+    x = layers.Dense(classes, kernel_initializer=keras.initializers.GlorotUniform(int(next(seeds))), name="scores")(x)
+    outputs = layers.Softmax(dtype="float32", name="probabilities")(x)
+    return keras.Model(inputs, outputs, name="vgg")
+
+
+def _check(image_size: int, classes: int, width: int, depth: int, dropout: float) -> None:
+    if not 1 <= depth <= 6:
+        raise ValueError(f"depth is {depth}; give a number of blocks from 1 to 6")
+    if image_size < 2**depth:
+        raise ValueError(
+            f"image_size is {image_size}; {depth} blocks halve it {depth} times, so give at least {2**depth}"
+        )
+    if classes < 2:
+        raise ValueError(f"classes is {classes}; give at least 2")
+    if width < 1:
+        raise ValueError(f"width is {width}; give at least 1 channel")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout is {dropout}; give a share in 0 <= dropout < 1")

@@ -1,0 +1,139 @@
+"""A network in training on disk: weights, the state that training needs to go on, and settings. HDF5 and JSON, nothing that runs code.
+
+model.weights.h5    the weights, as Keras' `load_weights` reads them
+training.h5         the optimiser's variables and the state of the random generators (dropout), one dataset each
+settings.json       `Settings`, with the size and SHA-256 of the other two; written last
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from .network import Network, new_network
+from .settings import Settings
+
+WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", "settings.json"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read; one line that names the file and the mend."""
+
+
+def save(folder: str | os.PathLike[str], network: Network) -> None:
+    """Write a network below `folder`, each file under a temporary name first; settings.json vouches for the others, so it is last."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    # A model that was not compiled: Keras would put the optimiser in, a second time.
+    bare = keras.Model(network.model.inputs, network.model.outputs)
+    with _replacing(folder / WEIGHTS) as path:
+        bare.save_weights(path)
+    with _replacing(folder / STATE) as path, h5py.File(path, "w") as file:
+        for name, variable in _state(network).items():
+            file[name] = variable.numpy()
+    files = {name: _describe(folder / name) for name in (WEIGHTS, STATE)}
+    with _replacing(folder / SETTINGS) as path:
+        path.write_text(json.dumps({**network.settings.to_dict(), "files": files}, indent=1) + "\n", encoding="utf-8")
+
+
+def load(folder: str | os.PathLike[str]) -> Network:
+    """Read a network back, exactly as it was saved.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, or of another network. Everything is checked before a network is returned, and none
+            that exists is touched.
+    """
+    folder = Path(folder)
+    settings = _read_settings(folder)
+    try:
+        network = new_network(settings)
+    except ValueError as error:
+        raise _damaged(folder / SETTINGS, error) from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # with which Keras leaves weights out
+            network.model.load_weights(folder / WEIGHTS)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
+        raise _damaged(folder / WEIGHTS, error) from None
+    try:
+        _read_state(folder / STATE, _state(network))
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(folder / STATE, error) from None
+    return network
+
+
+def _state(network: Network) -> dict[str, Any]:
+    """What training needs beyond the weights, by its name in the file."""
+    weights = {id(variable) for variable in network.model.weights}
+    random = [variable for variable in network.model.variables if id(variable) not in weights]
+    return {f"optimizer/{number}": variable for number, variable in enumerate(network.optimizer.variables)} | {
+        f"random/{number}": variable for number, variable in enumerate(random)
+    }
+
+
+def _read_state(path: Path, variables: dict[str, Any]) -> None:
+    with h5py.File(path) as file:
+        if found := {f"{group}/{name}" for group in file for name in file[group]} ^ variables.keys():
+            raise ValueError(f"it differs in {min(found)}")
+        values = {name: np.asarray(file[name][()]) for name in variables}
+    for name, variable in variables.items():
+        if values[name].shape != tuple(variable.shape) or values[name].dtype.name != variable.dtype:
+            raise ValueError(f"{name} is {values[name].dtype} {values[name].shape}")
+    for name, variable in variables.items():
+        variable.assign(values[name])
+
+
+def _read_settings(folder: Path) -> Settings:
+    path = folder / SETTINGS
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        files = found.pop("files", None) if isinstance(found, dict) else None
+        settings = Settings.from_dict(found)
+        if not isinstance(files, dict) or files.keys() != {WEIGHTS, STATE}:
+            raise ValueError("it does not say which files belong to it")
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{folder} holds no {SETTINGS}; name the folder of a checkpoint of this program"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from None
+    for name, description in files.items():
+        try:
+            same = _describe(folder / name) == description
+        except OSError as error:
+            raise _damaged(folder / name, error) from None
+        if not same:
+            raise _damaged(folder / name, "it is not what was saved")
+    return settings
+
+
+def _damaged(path: Path, why: object) -> CheckpointError:
+    return CheckpointError(f"{path} cannot be read ({' '.join(str(why).split())[:200]}); take another checkpoint")
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        return {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place once it is whole and on the disk."""
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,19 @@
+#nsml: tensorflow/tensorflow:2.21.0
+"""What a session needs. The platform reads this file: the image above, and `install_requires`."""
+
+from setuptools import setup
+
+setup(
+    name="fundus-recipe",
+    version="0.1.0",
+    packages=[],
+    python_requires=">=3.11",
+    install_requires=[
+        "tensorflow>=2.20,<2.22",
+        "keras>=3.13.1,<4",  # older ones can be made to run code by a model file
+        "numpy>=2.0,<3",
+        "opencv-python-headless>=4.10,<6",  # opencv-python loads libGL, which a machine without a display need not have
+        "scikit-learn>=1.5,<2",
+        "h5py>=3.11,<4",
+    ],
+)

@@ -1,0 +1,199 @@
+"""The entry file as a user starts it: arguments, errors in one line, and a training from end to end."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = ROOT / "nsml-local" / "src"
+CODES = {"NORMAL": "NOR", "AMD": "AMD", "RVO": "RVO", "DMR": "DMR"}
+COLOURS = [(30, 60, 120), (30, 200, 220), (20, 20, 90), (120, 60, 200)]
+
+Start = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def start(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Start main.py, or `nsml` where the first word is that, and wait for its end."""
+    work = tmp_path_factory.mktemp("work")
+
+    def run(*words: str, dataset: str | None = None) -> subprocess.CompletedProcess[str]:
+        program = [str(ROOT / "main.py")]
+        if words[:1] == ("nsml",):
+            program, words = ["-c", "from nsml.cli.main import main; main()"], words[1:]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NSML_")}
+        environment = {**kept, "NSML_HOME": str(home), "NSML_USER": "team", "PYTHONPATH": str(LIBRARY)}
+        if dataset is not None:
+            environment["NSML_DATASET"] = dataset
+        return subprocess.run(
+            [sys.executable, *program, *words], env=environment, cwd=work, capture_output=True, text=True, timeout=300
+        )  # fmt: skip
+
+    return run
+
+
+def draw(folder: Path, label: int, count: int) -> None:
+    """Round photographs whose blots have the colour of their class."""
+    rng = np.random.default_rng(label)
+    folder.mkdir(parents=True)
+    for number in range(count):
+        image = np.zeros((96, 120, 3), np.uint8)
+        cv2.circle(image, (60, 48), 44, (60, 90, 170), -1)
+        for x, y in rng.integers(30, 66, (6, 2)):
+            cv2.circle(image, (int(x) + 12, int(y)), 6, COLOURS[label], -1)
+        name = f"Wide_{list(CODES.values())[label]}_{label * 100 + number // 2}_{'RL'[number % 2]}.jpg"
+        cv2.imwrite(str(folder / name), image)
+
+
+@pytest.fixture(scope="module")
+def dataset(start: Start, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A registered dataset of 64 training and 16 test photographs."""
+    root = tmp_path_factory.mktemp("dataset")
+    lines = []
+    for label, name in enumerate(CODES):
+        draw(root / "train" / "train_data" / name, label, 16)
+        draw(root / "drawn", label, 4)
+        (root / "test" / "test_data").mkdir(parents=True, exist_ok=True)
+        for number, path in enumerate(sorted((root / "drawn").iterdir())):
+            target = f"{(label * 7 + number * 3) % 31:02d}_{label}.jpg"
+            path.rename(root / "test" / "test_data" / target)
+            lines.append(f"test_data,{target},{label}\n")
+        (root / "drawn").rmdir()
+    (root / "test" / "test_label").write_text("".join(sorted(lines)), encoding="utf-8")
+    pushed = start("nsml", "dataset", "push", "SMALL", str(root))
+    assert pushed.returncode == 0, pushed.stderr
+    return "SMALL"
+
+
+def only_line(ended: subprocess.CompletedProcess[str], status: int) -> str:
+    """The one line on stderr of a program that ended with that status and printed nothing else."""
+    assert ended.returncode == status, ended.stderr
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 1, ended.stderr
+    return lines[0]
+
+
+def test_help_explains_every_argument(start: Start) -> None:
+    ended = start("--help")
+    assert ended.returncode == 0
+    text = " ".join(ended.stdout.split())
+    names = re.findall(r"add\(\"(--\w+)\"|add_argument\(\"(--\w+)\"", (ROOT / "main.py").read_text(encoding="utf-8"))
+    assert len(names) >= 14
+    for name in ("".join(pair) for pair in names):
+        explanation = re.search(rf"{name} [N{{].*?(?= --|$)|{name} \w.*?(?= --|$)", text)
+        assert explanation, name
+        assert len(explanation[0].split()) > 3, name
+    assert "(default: 0.00" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--epoch", "0"],
+        ["--epoch", "3.5"],
+        ["--batch_size", "-1"],
+        ["--num_classes", "5"],
+        ["--learning_rate", "nan"],
+        ["--learning_rate", "much"],
+        ["--image_size", "16"],
+        ["--width", "0"],
+        ["--seed", "-1"],
+        ["--save_every", "0"],
+        ["--folds", "1"],
+        ["--fold", "2"],
+        ["--fold", "5", "--folds", "5"],
+        ["--mode", "practise"],
+        ["--pause", "2"],
+    ],
+    ids=" ".join,
+)
+def test_an_argument_out_of_range_is_named_in_one_line(start: Start, words: list[str]) -> None:
+    line = only_line(start(*words), 2)
+    assert line.startswith(f"main.py: argument {words[0]}: ")
+
+
+def test_an_unknown_argument_is_named_in_one_line(start: Start) -> None:
+    assert "--epochs" in only_line(start("--epochs", "3"), 2)
+
+
+@pytest.mark.parametrize("mode", ["train", "test"])
+def test_without_a_dataset_it_says_how_to_get_one(start: Start, mode: str) -> None:
+    line = only_line(start("--mode", mode), 2)
+    assert "NSML_DATASET" in line
+    assert "nsml dataset demo" in line
+
+
+def test_an_unknown_dataset_is_named_with_the_nearest(start: Start, dataset: str) -> None:
+    line = only_line(start(dataset="SMAL"), 2)
+    assert "SMAL" in line
+    assert dataset in line
+
+
+def test_a_dataset_of_a_single_class_is_refused(start: Start, tmp_path: Path) -> None:
+    draw(tmp_path / "train" / "train_data" / "AMD", 1, 4)
+    assert start("nsml", "dataset", "push", "ONE", str(tmp_path)).returncode == 0
+    assert "only AMD" in only_line(start(dataset="ONE"), 2)
+
+
+def test_a_dataset_without_the_folder_of_photographs_is_refused(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "table.csv").write_text("a,b\n", encoding="utf-8")
+    assert start("nsml", "dataset", "push", "TABLE", str(tmp_path)).returncode == 0
+    assert "train_data is missing" in only_line(start(dataset="TABLE"), 2)
+
+
+SMALL = ["--image_size", "32", "--width", "4", "--batch_size", "8", "--learning_rate", "0.02", "--save_every", "2"]
+
+
+@pytest.mark.slow
+def test_it_trains_goes_on_and_predicts_the_test_photographs(start: Start, dataset: str) -> None:
+    trained = start(*SMALL, "--epoch", "12", dataset=dataset)
+    assert trained.returncode == 0, trained.stderr
+    lines = trained.stdout.splitlines()
+    assert sum(line.startswith("epoch ") for line in lines) == 12
+    assert any(line.startswith("class") and "patients" in line for line in lines)
+
+    tested = start("--mode", "test", "--iteration", "best", dataset=dataset)
+    assert tested.returncode == 0, tested.stderr
+    found = re.search(r"accuracy\s+([0-9.]+)", tested.stdout)
+    assert found, tested.stdout
+    assert float(found[1]) > 0.6
+
+    resumed = start(*SMALL, "--epoch", "13", "--width", "8", "--pause", "1", "--iteration", "12", dataset=dataset)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "not 8; 4 it stays" in resumed.stdout
+    assert [line.split()[1] for line in resumed.stdout.splitlines() if line.startswith("epoch")] == ["13/13"]
+
+
+@pytest.mark.slow
+def test_a_failed_run_is_one_line_and_a_traceback_only_where_asked_for(start: Start, dataset: str, home: Path) -> None:
+    wrong = [*SMALL, "--learning_rate", "1", "--epoch", "1", "--pause", "1", "--iteration", "missing"]
+    ended = start(*wrong, dataset=dataset)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert "missing" in ended.stderr.splitlines()[-1]
+    assert "Traceback" in start(*wrong, "--debug", dataset=dataset).stderr
+
+
+def test_setup_names_an_image_and_a_range_for_every_package() -> None:
+    text = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert re.match(r"# ?nsml: \S+\n", text)
+    needs = re.findall(r'^ {8}"([\w-]+)>=([\d.]+),<[\d.]+",', text, flags=re.MULTILINE)
+    assert len(needs) == text.count(">=") - text.count("python_requires")
+    lowest = {name: tuple(int(part) for part in version.split(".")) for name, version in needs}
+    assert {"tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-learn", "h5py"} == lowest.keys()
+    assert lowest["keras"] >= (3, 13, 1)  # before it, a model file could run code

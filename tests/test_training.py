@@ -1,0 +1,129 @@
+"""Training on a few small images, and the numbers that are reported of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, multilabel_confusion_matrix, recall_score
+from sklearn.utils.class_weight import compute_class_weight
+
+from model.recipe import Recipe
+from model.score import score
+from model.training import Rows, TrainingError, class_weights, train
+from tests import small_network
+
+
+class Record:
+    """What a training reports and saves."""
+
+    def __init__(self) -> None:
+        self.reports: list[dict[str, Any]] = []
+        self.saved: list[Any] = []
+
+    def report(self, **values: Any) -> None:
+        self.reports.append(values)
+
+    def save(self, name: Any) -> None:
+        self.saved.append(name)
+
+
+def run(recipe: Recipe, save_every: int = 2, images: int = 48, **changed: object) -> Record:
+    record = Record()
+    train(
+        small_network.network(**changed), recipe, small_network.data(images),
+        report=record.report, save=record.save, save_every=save_every,
+    )  # fmt: skip
+    return record
+
+
+def test_it_learns_what_can_be_learned(capsys: pytest.CaptureFixture[str]) -> None:
+    record = run(small_network.recipe(9, 3, learning_rate=0.03), images=96)
+    last = record.reports[-1]
+    assert last["val__accuracy"] > 0.9
+    assert last["val__loss"] < record.reports[0]["val__loss"]
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 12
+    assert lines[0].startswith("epoch  1/12 strong  loss ")
+    assert lines[-1].startswith("epoch 12/12 gentle  loss ")
+    assert lines[-1].endswith("0:00 left")
+
+
+def test_each_epoch_is_reported_and_checkpoints_are_kept_when_due() -> None:
+    record = run(small_network.recipe(3, 2), save_every=2)
+    assert [values["step"] for values in record.reports] == [1, 2, 3, 4, 5]
+    for values in record.reports:
+        assert values["summary"] is True
+        assert {"train__loss", "train__accuracy", "val__loss", "val__accuracy", "val__score"} < values.keys()
+        assert all(np.isfinite(value) for value in values.values())
+    assert [name for name in record.saved if name != "best"] == [2, 3, 4, 5]
+    scores = [values["val__score"] for values in record.reports]
+    rises = [value > max(scores[:number], default=-1) for number, value in enumerate(scores)]
+    assert record.saved.count("best") == sum(rises)
+    assert record.saved[0] == "best"
+
+
+def test_a_best_score_of_an_earlier_run_has_to_be_beaten() -> None:
+    record = run(small_network.recipe(1, 1), epoch=1, best_score=101.0)
+    assert [values["step"] for values in record.reports] == [2]
+    assert record.saved == [2]
+
+
+def test_a_loss_that_is_no_number_stops_with_one_line_and_saves_nothing() -> None:
+    record = Record()
+    with pytest.raises(
+        TrainingError, match=r"^the loss is (nan|inf) in epoch 1; give a smaller --learning_rate than 1e\+20$"
+    ):
+        train(
+            small_network.network(), small_network.recipe(2, 1, 1e20), small_network.data(),
+            report=record.report, save=record.save,
+        )  # fmt: skip
+    assert not record.saved
+    assert not record.reports
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
+def test_class_weights_are_those_of_scikit_learn(labels: list[int]) -> None:
+    found = class_weights(np.array(labels))
+    present = np.unique(labels)
+    np.testing.assert_allclose(found[present], compute_class_weight("balanced", classes=present, y=labels), rtol=1e-6)
+    assert found[np.array(labels)].mean() == pytest.approx(1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
+def test_the_score_is_made_of_the_figures_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    labels, predictions = np.array(pairs).T
+    present = np.unique(labels)
+    found = score(labels, predictions)
+    assert found.accuracy == pytest.approx(accuracy_score(labels, predictions))
+    assert found.sensitivity == pytest.approx(recall_score(labels, predictions, labels=present, average="macro"))
+    tables = multilabel_confusion_matrix(labels, predictions, labels=present)
+    defined = [t[0, 0] / (t[0, 0] + t[0, 1]) for t in tables if t[0].sum()]
+    assert found.specificity == pytest.approx(np.mean(defined) if defined else 0.0)
+    assert found.value == pytest.approx(
+        round(found.accuracy, 4) * 100 + round(found.sensitivity, 4) / 100 + round(found.specificity, 4) / 1e6,
+        abs=1e-10,
+    )
+
+
+def test_the_score_of_a_known_example() -> None:
+    # accuracy 3/4; sensitivity (1/2 + 1 + 1)/3, specificity (1 + 2/3 + 1)/3, the fourth class being absent
+    assert score(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])).value == 75.0083338889
+
+
+@pytest.mark.parametrize(("labels", "predictions"), [([], []), ([1], [1, 2])])
+def test_the_score_of_nothing_is_refused(labels: list[int], predictions: list[int]) -> None:
+    with pytest.raises(ValueError, match="give one of each an image"):
+        score(np.array(labels), np.array(predictions))
+
+
+def test_rows_are_those_of_the_array() -> None:
+    images = np.arange(5 * 2 * 2 * 3).reshape(5, 2, 2, 3)
+    rows = Rows(images, np.array([4, 0, 2]))
+    assert len(rows) == 3
+    assert rows.shape == (3, 2, 2, 3)
+    np.testing.assert_array_equal(rows[1:], images[[0, 2]])
+    np.testing.assert_array_equal(rows[np.array([2, 0])], images[[2, 4]])

@@ -1,0 +1,191 @@
+"""Saving, loading, going on exactly, and damaged checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import weights
+from model.network import Network
+from model.settings import Settings
+from model.start import start_tensorflow
+from model.training import train
+from model.vgg import build_vgg
+from model.weights import CheckpointError
+from tests import small_network
+
+# Keras 3.15 on NumPy 2, when it writes or reads HDF5.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t accept:DeprecationWarning")
+
+RECIPE = small_network.recipe(3, 1)
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a training in the middle."""
+
+
+def train_until(network: Network, folder: Path | None = None, last: int = 0) -> None:
+    """Train, and where a folder is given save epoch `last` there and stop."""
+
+    def save(name: object) -> None:
+        if folder is not None and name == last:
+            weights.save(folder, network)
+            raise Stopped
+
+    train(network, RECIPE, small_network.data(), report=lambda **values: None, save=save, save_every=1)
+
+
+def everything(network: Network) -> list[np.ndarray]:
+    return [variable.numpy() for variable in [*network.model.variables, *network.optimizer.variables]]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> Network:
+    start_tensorflow(0)
+    network = small_network.network()
+    train_until(network)
+    return network
+
+
+@pytest.mark.parametrize("last", [2, 3], ids=["within a phase", "between phases"])
+def test_going_on_gives_the_same_network_bit_for_bit(uninterrupted: Network, tmp_path: Path, last: int) -> None:
+    with pytest.raises(Stopped):
+        train_until(small_network.network(), tmp_path, last)
+    network = weights.load(tmp_path)
+    assert network.settings.epoch == last
+    train_until(network)
+    assert network.settings == uninterrupted.settings
+    for found, wanted in zip(everything(network), everything(uninterrupted), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    weights.save(
+        tmp_path / "checkpoint", small_network.network(epoch=7, phase="strong", best_score=71.25, best_epoch=6)
+    )
+    return tmp_path / "checkpoint"
+
+
+def test_a_checkpoint_holds_weights_and_json_only(saved: Path) -> None:
+    assert sorted(path.name for path in saved.iterdir()) == ["model.weights.h5", "settings.json", "training.h5"]
+    found = json.loads((saved / "settings.json").read_text(encoding="utf-8"))
+    assert found["classes"] == list(small_network.CLASSES)
+    assert found["preparation"]["size"] == small_network.SIZE
+    assert (found["epoch"], found["phase"], found["best_score"], found["seed"]) == (7, "strong", 71.25, 3)
+
+
+def test_the_settings_come_back(saved: Path) -> None:
+    assert weights.load(saved).settings == small_network.settings(
+        epoch=7, phase="strong", best_score=71.25, best_epoch=6
+    )
+
+
+def test_keras_reads_the_weights_by_itself(saved: Path) -> None:
+    model = build_vgg(small_network.SIZE, width=4, depth=2, seed=99)
+    model.load_weights(saved / "model.weights.h5")
+    for found, wanted in zip(model.get_weights(), small_network.network().model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_saving_again_replaces_and_leaves_nothing_behind(saved: Path) -> None:
+    weights.save(saved, small_network.network(seed=5))
+    assert len(list(saved.iterdir())) == 3
+    assert weights.load(saved).settings.seed == 5
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("harm", [cut, flip, empty, Path.unlink])
+@pytest.mark.parametrize("name", ["model.weights.h5", "training.h5"])
+def test_a_damaged_file_is_named_in_one_line(saved: Path, name: str, harm: Callable[[Path], None]) -> None:
+    harm(saved / name)
+    with pytest.raises(CheckpointError, match=rf"{name} cannot be read \(.*\); take another checkpoint$") as raised:
+        weights.load(saved)
+    assert "\n" not in str(raised.value)
+
+
+def rewrite(saved: Path, **changed: object) -> None:
+    path = saved / "settings.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**found, **changed}), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"width": "wide"}, "width is 'wide'"),
+        ({"width": 0}, "width is 0"),
+        ({"epoch": -1}, "epoch is -1"),
+        ({"dropout": float("nan")}, "dropout is nan"),
+        ({"surprise": 1}, "surprise is unknown"),
+        ({"preparation": {"magic": 1}}, "magic"),
+        ({"preparation": {"size": "big"}}, "preparation"),
+        ({"classes": ["NORMAL"]}, r"classes is \['NORMAL'\]"),
+        ({"files": {}}, "which files"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(saved: Path, changed: dict[str, object], told: str) -> None:
+    rewrite(saved, **changed)
+    with pytest.raises(
+        CheckpointError, match=rf"settings.json cannot be read \(.*{told}.*\); take another checkpoint$"
+    ):
+        weights.load(saved)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])
+def test_settings_that_are_no_json_object_are_refused(saved: Path, text: str) -> None:
+    (saved / "settings.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(CheckpointError, match=r"settings\.json cannot be read"):
+        weights.load(saved)
+
+
+def test_weights_of_another_width_are_refused(saved: Path) -> None:
+    rewrite(saved, width=5)
+    with pytest.raises(CheckpointError, match=r"model\.weights\.h5 cannot be read"):
+        weights.load(saved)
+
+
+def test_a_folder_without_a_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=rf"^{tmp_path} holds no settings.json; name the folder"):
+        weights.load(tmp_path)
+
+
+def test_a_failed_write_leaves_the_checkpoint_before_it(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        weights.save(saved, small_network.network(seed=5))
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+
+
+def test_what_a_going_on_training_cannot_change_is_told() -> None:
+    mine = small_network.settings(width=8, folds=5)
+    assert mine.differences(mine) == []
+    told = mine.differences(Settings(mine.preparation, mine.classes[:2], 4, 2, 0.3, seed=3))
+    assert told == [
+        "the checkpoint was trained with --num_classes 4, not 2; 4 it stays",
+        "the checkpoint was trained with --width 8, not 4; 8 it stays",
+        "the checkpoint was trained with --folds 5, not 0; 5 it stays",
+    ]
