@@ -1,0 +1,83 @@
+"""FUNDUS_DEMO: a made-up fundus dataset for a first run, drawn from a seed without any file from outside.
+
+It looks like a fundus competition and has to be learned from its lesions, but it is made up: it proves nothing about patients.
+NumPy and OpenCV are imported only when something is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import NsmlError
+
+if TYPE_CHECKING:
+    from .photograph import Photograph
+
+__all__ = ["CLASSES", "NAME", "draw_dataset", "draw_photograph"]
+
+NAME = "FUNDUS_DEMO"
+CLASSES: tuple[str, ...] = ("NORMAL", "AMD", "RVO", "DMR")
+
+
+def draw_dataset(
+    folder: Path | str,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+    *,
+    train: int = 600,
+    test: int = 200,
+    masks: Path | str | None = None,
+) -> None:
+    """Draws the whole dataset into `folder`, which must be absent or empty; it appears only when it is complete.
+
+    folder:      gets train/train_data/<CLASS>/Wide_<code>_<patient>_<R|L>.jpg, test/test_data/<anonymous>.jpg and test/test_label
+                 (a line `test_data,<file>,<label>` a photograph, sorted by path; labels index `CLASSES`)
+    seed:        the same seed draws the same bytes, whatever the number of workers
+    progress:    called as progress(done, total) after each photograph, from the thread that called `draw_dataset`
+    workers:     threads; None takes one for each processor
+    train, test: photographs on each side, in the class proportions of the 2019 competition; no patient is on both sides
+    masks:       a second folder, absent or empty, for the drawn lesions as PNG (255 on a lesion, 0 elsewhere) under the same paths;
+                 it tells the hidden labels, so keep it away from what a session may read
+
+    Raises NsmlError for a folder that is in use, a bad count, or missing packages.
+    """
+    _require_packages()
+    from .dataset import draw
+
+    draw(Path(folder), seed, progress, workers, train, test, None if masks is None else Path(masks))
+
+
+def draw_photograph(class_name: str, seed: int = 0, patient: int = 0, eye: str = "R") -> Photograph:
+    """Draws one photograph and where its lesions are.
+
+    The eye itself depends on (seed, patient, eye) only, so the same arguments with another class give the same eye with other
+    lesions; both eyes of a patient share their disposition.
+
+    class_name: one of `CLASSES`
+    seed, patient: integers from 0
+    eye: "R" (the optic disc is to the right of the fovea) or "L"
+
+    Returns a named tuple: image, uint8 BGR (512, 640, 3); lesions, uint8 (512, 640), 255 on a lesion; quality, the JPEG quality
+    (percent) that the dataset stores it with. Raises NsmlError for a wrong argument or missing packages.
+    """
+    if class_name not in CLASSES:
+        raise NsmlError(f"class {class_name!r} is unknown: choose one of {', '.join(CLASSES)}")
+    if eye not in ("R", "L"):
+        raise NsmlError(f"eye {eye!r} is unknown: choose R or L")
+    if seed < 0 or patient < 0:
+        raise NsmlError(f"seed {seed} and patient {patient} must be 0 or more")
+    _require_packages()
+    from .photograph import draw
+
+    return draw(class_name, seed, patient, eye)
+
+
+def _require_packages() -> None:
+    try:
+        import cv2  # noqa: F401
+        import numpy  # noqa: F401
+    except ImportError as error:
+        raise NsmlError(f"drawing {NAME} needs NumPy and OpenCV ({error}): pip install 'nsml-local[images]'") from error
