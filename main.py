@@ -110,8 +110,8 @@ def run(args: argparse.Namespace) -> None:
         network = new_network(settings)
     for difference in network.settings.differences(settings):
         print(f"warning: {difference}", flush=True)
-    print(f"session {nsml.SESSION_NAME}", flush=True)
     data = read_data(photographs, network.settings, cache_folder())
+    print(f"session {nsml.SESSION_NAME}", flush=True)
     train(network, recipe, data, report=nsml.report, save=nsml.save, save_every=args.save_every)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -19,7 +20,10 @@ Sides = tuple[tuple[Images, list[int]], tuple[Images, list[int]]]
 
 
 def read(samples: list[tuple[Path, int]]) -> tuple[Images, list[int]]:
-    return [np.asarray(cv2.imread(str(path)), np.uint8) for path, _ in samples], [label for _, label in samples]
+    """Photographs at half their size, which is faster and leaves colours and shapes as they are, and their labels."""
+    return [np.asarray(cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2), np.uint8) for path, _ in samples], [
+        label for _, label in samples
+    ]
 
 
 def accuracy(sides: Sides, measure: Callable[[NDArray[np.uint8]], list[float]]) -> float:
@@ -35,7 +39,7 @@ def colours(image: NDArray[np.uint8]) -> list[float]:
 
 
 def colours_of_the_retina(image: NDArray[np.uint8]) -> list[float]:
-    retina = image[cv2.erode((image.max(axis=2) > 25).astype(np.uint8), np.ones((9, 9))) > 0]
+    retina = image[cv2.erode((image.max(axis=2) > 25).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0]
     return [*retina.mean(axis=0), *retina.std(axis=0)]
 
 
@@ -43,10 +47,11 @@ def shape(image: NDArray[np.uint8]) -> list[float]:
     retina = image.max(axis=2) > 25
     rows, columns = np.flatnonzero(retina.any(axis=1)), np.flatnonzero(retina.any(axis=0))
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-    border = [image[:16].mean(), image[-16:].mean(), image[:, :16].mean(), image[:, -16:].mean()]
+    border = [image[:8].mean(), image[-8:].mean(), image[:, :8].mean(), image[:, -8:].mean()]
     return [retina.mean(), height, width, width / height, *border]
 
 
+@pytest.mark.slow
 def test_neither_colours_nor_size_nor_border_tell_the_class_in_the_default_dataset(tmp_path: Path) -> None:
     draw_dataset(tmp_path / "set")
     train = [(path, CLASSES.index(path.parent.name)) for path in sorted((tmp_path / "set").glob("train/*/*/*.jpg"))]

@@ -103,6 +103,6 @@ def test_ctrl_c_stops_an_interactive_session(nsml: Nsml, dataset: str, project: 
         (session,) = list_sessions(open_home())
         program = session.state()["program"]
         started.send_signal(signal.SIGINT)
-        started.wait(20)
+        started.wait(60)
     assert list_sessions(open_home()) == []
     wait_until(lambda: not Path(f"/proc/{program}").exists())

@@ -175,7 +175,7 @@ def test_a_program_without_the_reserved_arguments_is_warned_at_run_and_refused_a
     program = (project / "main.py").read_text()
     program = program.replace('parser.add_argument("--mode", default="train")\n', "args_mode = 'train'\n")
     (project / "main.py").write_text(program.replace("args.mode", "args_mode"))
-    assert "warning: main.py does not take --mode" in nsml("run", "-d", dataset).err
+    assert "warning: main.py: does not take --mode" in nsml("run", "-d", dataset).err
     nsml("logs", "-f", "FUNDUS/1")
     refused = nsml("submit", "FUNDUS/1", "best")
     assert refused.status == 2 and "main.py does not take --mode, which submit needs" in refused.err

@@ -6,11 +6,13 @@ writes how it ended.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -32,8 +34,35 @@ class _Stop(Exception):
     pass
 
 
-def _stop(signum: int, frame: FrameType | None) -> None:
-    raise _Stop
+class _StopSignal:
+    """Raises _Stop where the supervisor is told to end the session, but not between starting a program and knowing it."""
+
+    def __init__(self) -> None:
+        self._requested = False
+        self._armed = True
+        signal.signal(signal.SIGTERM, self._receive)
+        signal.signal(signal.SIGINT, self._receive)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _receive(self, signum: int, frame: FrameType | None) -> None:
+        self._requested = True
+        if self._armed:
+            self._armed = False
+            raise _Stop
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """What comes in meanwhile is raised at the end."""
+        self._armed = False
+        yield
+        self._armed = True
+        if self._requested:
+            self._armed = False
+            raise _Stop
+
+    def ignore(self) -> None:
+        """Nothing more can be stopped."""
+        self._armed = False
 
 
 def _append(log: Path, line: str) -> None:
@@ -49,25 +78,24 @@ def supervise(folder: Path) -> None:
     session = Session(SessionName(folder.parts[-3], folder.parts[-2], int(folder.parts[-1])), folder)
     process = identity()
     began = time.time()
-    session.write_state("Starting", process=process)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stop = _StopSignal()
     program = None
     reason = ""
     try:
+        session.write_state("Starting", process=process)
         launch = read_json(folder / FILE)
         limits = Limits.from_dict(launch.get("limits") or {})
         limits.restrict_processors()
         python = session_interpreter(Home(Path(launch["home"])), session, lambda line: _append(session.log, line))
-        program = start_program(folder, session.work, python, **limits.environment())
+        with stop.held():
+            program = start_program(folder, session.work, python, **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)
         reason = _wait(program, limits.memory)
+        stop.ignore()
         code = program.returncode
         status = "Exited" if code == 0 and not reason else "Failed"
         kill_group(program)
     except _Stop:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if program is not None:
             end_program(program)
         code = program.returncode if program is not None else -signal.SIGTERM
