@@ -5,12 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from .entry import missing_reserved
 from .snapshot import IGNORE_FILE, list_snapshot
 
 _MUCH = 200 * 1024 * 1024
+
+
+@cache
+def _walk(node: ast.AST) -> tuple[ast.AST, ...]:
+    """`ast.walk`, done once for each node that is asked for."""
+    return tuple(ast.walk(node))
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ def check_project(folder: Path, entry: str = "main.py") -> list[Finding]:
                 trees[name] = tree
     if entry in trees:
         found += _calls(trees, entry)
-        found += _arguments(folder, entry, trees[entry])
+        found += _arguments(folder, entry, trees)
         found += _early_test_data(entry, trees[entry])
     found += _left_out_modules(folder, trees, set(travelling.files))
     for name, reason in travelling.left_out:
@@ -71,7 +78,7 @@ def _is_call(node: ast.AST, name: str) -> bool:
 
 
 def _called_names(node: ast.AST) -> Iterator[tuple[str, int]]:
-    for inner in ast.walk(node):
+    for inner in _walk(node):
         if isinstance(inner, ast.Call):
             function = inner.func
             name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
@@ -82,13 +89,11 @@ def _binders(trees: dict[str, ast.Module]) -> set[str]:
     """Names of functions and methods that call `nsml.bind`, or call one that does."""
     functions: dict[str, list[ast.AST]] = {}
     for tree in trees.values():
-        for node in ast.walk(tree):
+        for node in _walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 functions.setdefault(node.name, []).append(node)
     binders = {
-        n
-        for n, nodes in functions.items()
-        if any(_is_call(inner, "bind") for node in nodes for inner in ast.walk(node))
+        n for n, nodes in functions.items() if any(_is_call(inner, "bind") for node in nodes for inner in _walk(node))
     }
     while True:
         more = {
@@ -104,7 +109,7 @@ def _binders(trees: dict[str, ast.Module]) -> set[str]:
 def _scopes(tree: ast.Module) -> Iterator[list[ast.stmt]]:
     """The module's own statements, and each function's."""
     yield [s for s in tree.body if not isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.body
 
@@ -124,7 +129,7 @@ def _reachable(trees: dict[str, ast.Module], entry: str) -> set[str]:
 
 def _imports(tree: ast.Module, file: str) -> Iterator[tuple[str, int]]:
     """The modules that a file imports, as paths without an ending from the project's folder, and the line."""
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name.replace(".", "/"), node.lineno
@@ -144,14 +149,14 @@ def _calls(trees: dict[str, ast.Module], entry: str) -> list[Finding]:
         ("bind", "call nsml.bind(save=..., load=..., infer=...)"),
         ("paused", "call nsml.paused(scope=locals()) after nsml.bind"),
     ):
-        callers = {file for file, tree in trees.items() if any(_is_call(node, name) for node in ast.walk(tree))}
+        callers = {file for file, tree in trees.items() if any(_is_call(node, name) for node in _walk(tree))}
         if not callers & reached:
             # Where another file calls it, the program may import that in a way that cannot be seen from here.
             return [Finding(entry, 0, f"nsml.{name} is never called; {mend}", certain=not callers)]
     binders = _binders(trees)
     found = []
     for statements in _scopes(trees[entry]):
-        nodes = [node for statement in statements for node in ast.walk(statement)]
+        nodes = [node for statement in statements for node in _walk(statement)]
         paused = min((n.lineno for n in nodes if _is_call(n, "paused") and isinstance(n, ast.Call)), default=None)
         bound = min(
             (n.lineno for n in nodes if isinstance(n, ast.Call) and (_is_call(n, "bind") or _name_of(n) in binders)),
@@ -168,11 +173,11 @@ def _name_of(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
-def _arguments(folder: Path, entry: str, tree: ast.Module) -> list[Finding]:
+def _arguments(folder: Path, entry: str, trees: dict[str, ast.Module]) -> list[Finding]:
     found = []
-    if text := missing_reserved(folder, entry):
+    if text := missing_reserved(folder, entry, trees):
         found.append(Finding(entry, 0, text.removeprefix(f"{entry} ")))
-    for node in ast.walk(tree):
+    for node in _walk(trees[entry]):
         if not (isinstance(node, ast.Call) and _name_of(node) == "add_argument" and node.args):
             continue
         first = node.args[0]
@@ -202,14 +207,14 @@ def _arguments(folder: Path, entry: str, tree: ast.Module) -> list[Finding]:
 def _early_test_data(entry: str, tree: ast.Module) -> list[Finding]:
     """Statements that name DATASET_PATH and the test data in front of `paused`, where no test data may be touched."""
     for statements in _scopes(tree):
-        lines = [n.lineno for s in statements for n in ast.walk(s) if isinstance(n, ast.Call) and _is_call(n, "paused")]
+        lines = [n.lineno for s in statements for n in _walk(s) if isinstance(n, ast.Call) and _is_call(n, "paused")]
         if not lines:
             continue
         for statement in statements:
-            for node in ast.walk(statement):
+            for node in _walk(statement):
                 if not isinstance(node, ast.Call | ast.BinOp | ast.JoinedStr) or node.lineno >= min(lines):
                     continue
-                inner = list(ast.walk(node))
+                inner = list(_walk(node))
                 names = {n.id for n in inner if isinstance(n, ast.Name)} | {
                     n.attr for n in inner if isinstance(n, ast.Attribute)
                 }

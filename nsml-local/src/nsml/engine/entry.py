@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import NsmlError
@@ -22,15 +23,16 @@ def check_entry(folder: Path, entry: str) -> None:
         raise NsmlError(f"there is no {entry} in {folder}{there}; name the entry file with -e FILE")
 
 
-def reserved_arguments(folder: Path) -> dict[str, bool]:
-    """Which of --mode, --pause and --iteration the Python files in `folder` mention as an argument.
+def reserved_arguments(folder: Path, files: Iterable[str] | None = None) -> dict[str, bool]:
+    """Which of --mode, --pause and --iteration the Python files in `folder` (only `files`, where given) mention as an argument.
 
     `argparse`, `click`, `absl` and `tf.app.flags` all name an argument in a string, with or without dashes; a file that is found
     to name one by chance costs nothing worse than argparse's own message.
     """
+    paths = sorted(folder.rglob("*.py")) if files is None else [folder / name for name in files if name.endswith(".py")]
     text = "\n".join(
         path.read_text(encoding="utf-8", errors="replace")
-        for path in sorted(folder.rglob("*.py"))
+        for path in paths
         if path.is_file() and path.stat().st_size <= _LARGEST
     )
     return {name: bool(re.search(rf"""["'](?:--)?{name}["'=]""", text)) for name in RESERVED} | {
@@ -38,9 +40,9 @@ def reserved_arguments(folder: Path) -> dict[str, bool]:
     }
 
 
-def missing_reserved(folder: Path, entry: str) -> str | None:
+def missing_reserved(folder: Path, entry: str, files: Iterable[str] | None = None) -> str | None:
     """One line that says which reserved arguments a program that parses its arguments lacks, else None."""
-    found = reserved_arguments(folder)
+    found = reserved_arguments(folder, files)
     missing = [f"--{name}" for name in ("mode", "pause") if not found[name]]
     if not missing or not found["parser"]:
         return None
