@@ -1,8 +1,8 @@
 """Train the winning recipe of the fundus datathon, and predict with what it learned.
 
-nsml run -d DATASET -a "--epoch 60"    in a session; nsml submit SESSION best predicts the test photographs
-python main.py --epoch 3               by hand, on the dataset named by NSML_DATASET, else the made-up FUNDUS_DEMO
-python main.py --mode test             predicts the test photographs with the newest checkpoint, and prints the score
+nsml run -d DATASET -a "--epoch 60"   trains in a session; nsml submit SESSION best scores it
+python main.py --epoch 3              trains by hand, on NSML_DATASET, else on the made-up FUNDUS_DEMO
+python main.py --mode test            predicts the test photographs with the newest checkpoint
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def run(args: argparse.Namespace) -> None:
     for difference in network.settings.differences(settings):
         print(f"warning: {difference}", flush=True)
     data = read_data(photographs, network.settings, cache_folder())
-    print(f"session {nsml.SESSION_NAME}", flush=True)
+    weight_count = network.model.count_params()
+    print(f"session {nsml.SESSION_NAME}: {recipe.epochs} epochs, {weight_count:,} weights to learn", flush=True)
     train(network, recipe, data, report=nsml.report, save=nsml.save, save_every=args.save_every)
 
 

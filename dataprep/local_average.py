@@ -29,8 +29,8 @@ def subtract_local_average(
     over the pixels that count, so a black surround leaves no bright halo along the rim. What the result is where `inside`
     is 0 is undefined. Returns uint8 (height, width, 3).
 
-    The blur is done on a halved image, and in 16 bits up to there: at 512 pixels about 30 times faster than
-    cv2.GaussianBlur at full sigma, and nearer to a true Gaussian, whose result here is within 0.3 grey levels on average.
+    The blur is done on a halved image, and in 16 bits up to there: that is faster than cv2.GaussianBlur at full sigma, and
+    nearer to a true Gaussian, whose result here is within 0.3 grey levels on average.
     """
     height, width = image.shape[:2]
     halvings = max(0, int(np.log2(max(sigma, 1.0) / _LEAST_SIGMA)))

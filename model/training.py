@@ -158,12 +158,13 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         result = score(labels, probabilities.argmax(axis=1))
         of_truth = probabilities[np.arange(len(labels)), labels]
         values = {
-            "train__loss": float(logs["loss"]),
-            "train__accuracy": float(logs["accuracy"]),
+            # The most telling first: a narrow terminal shows no more.
+            "val__score": result.value,
+            "val__accuracy": result.accuracy,
             # Without smoothing and weights, so that phases and recipes compare.
             "val__loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
-            "val__accuracy": result.accuracy,
-            "val__score": result.value,
+            "train__loss": float(logs["loss"]),
+            "train__accuracy": float(logs["accuracy"]),
         }
         settings = self.network.settings
         settings.epoch, settings.phase = epoch + 1, self.phase.name
