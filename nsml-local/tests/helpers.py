@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -113,3 +114,15 @@ def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
     while not true():
         assert time.monotonic() < until, "it did not happen in time"
         time.sleep(0.05)
+
+
+def start_for_ctrl_c(command: Sequence[str], folder: Path, output: Path) -> subprocess.Popen[bytes]:
+    """Start a command that SIGINT interrupts, also where the tests themselves run in the background, where it is ignored."""
+    with open(output, "wb") as out:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=out,
+            stderr=out,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )

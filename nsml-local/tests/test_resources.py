@@ -2,12 +2,11 @@
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, start_and_wait, wait_until
+from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,12 +96,11 @@ def test_an_interactive_session_that_fails_ends_with_status_1(nsml: Nsml, datase
 def test_ctrl_c_stops_an_interactive_session(nsml: Nsml, dataset: str, project: Path, tmp_path: Path) -> None:
     (project / "sleep.py").write_text("import time; print('on', flush=True); time.sleep(60)")
     command = [sys.executable, "-m", "nsml", "run", "sleep.py", "-i", "-d", dataset]
-    with open(tmp_path / "out", "wb") as out:
-        started = subprocess.Popen(command, cwd=project, stdout=out, stderr=out)
-        wait_until(lambda: "on" in (tmp_path / "out").read_text().split())
-        (session,) = list_sessions(open_home())
-        program = session.state()["program"]
-        started.send_signal(signal.SIGINT)
-        started.wait(60)
+    started = start_for_ctrl_c(command, project, tmp_path / "out")
+    wait_until(lambda: "on" in (tmp_path / "out").read_text().split())
+    (session,) = list_sessions(open_home())
+    program = session.state()["program"]
+    started.send_signal(signal.SIGINT)
+    started.wait(60)
     assert list_sessions(open_home()) == []
     wait_until(lambda: not Path(f"/proc/{program}").exists())

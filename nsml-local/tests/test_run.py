@@ -1,10 +1,13 @@
 """`nsml run`, `ps`, `logs`, `stop` and `model ls`."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, start_and_wait, wait_until
+from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until
 
 from nsml.store.home import open_home
 from nsml.store.sessions import list_sessions
@@ -143,9 +146,6 @@ def test_logs_of_bytes_that_are_no_text_are_passed_on(nsml: Nsml, dataset: str, 
 
 
 def test_output_that_nobody_reads_to_the_end_is_no_error(nsml: Nsml, trained: str, project: Path) -> None:
-    import subprocess
-    import sys
-
     piped = f"{sys.executable} -m nsml logs {trained} | head -n 1"
     ended = subprocess.run(["bash", "-o", "pipefail", "-c", piped], capture_output=True, text=True, cwd=project)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "epoch 0\n", "")
@@ -156,3 +156,17 @@ def test_login_names_the_user_of_new_sessions(nsml: Nsml, dataset: str, monkeypa
     nsml("login", "team146")
     assert nsml("whoami").out == "team146\n"
     assert nsml("run", "-d", dataset).out == "Session team146/FUNDUS/1 is started\n"
+
+
+def test_ctrl_c_leaves_a_followed_session_running_and_says_so(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    (project / "sleep.py").write_text("import time; print('on', flush=True); time.sleep(60)")
+    nsml("run", "-d", dataset, "-e", "sleep.py")
+    following = start_for_ctrl_c([sys.executable, "-m", "nsml", "logs", "-f", "FUNDUS/1"], project, tmp_path / "out")
+    wait_until(lambda: "on" in (tmp_path / "out").read_text().split())
+    following.send_signal(signal.SIGINT)
+    assert following.wait(60) == 130
+    assert "session tester/FUNDUS/1 goes on" in (tmp_path / "out").read_text()
+    assert "Running" in nsml("ps").out
+    nsml("stop", "-f", "FUNDUS/1")

@@ -30,7 +30,12 @@ def logs(session: str, following: bool) -> None:
     """Print what a session printed."""
     found = session_named(open_home(), session)
     if following:
-        follow(found)
+        try:
+            follow(found)
+        except KeyboardInterrupt:
+            if found.status() not in ENDED:
+                click.echo(f"\nsession {found.name} goes on; 'nsml stop {found.name}' ends it", err=True)
+            raise
     elif found.log.exists():
         with open(found.log, "rb") as log:
             _pour(log)

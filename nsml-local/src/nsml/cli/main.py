@@ -93,7 +93,7 @@ def main() -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        print("nsml: stopped", file=sys.stderr)
+        print("nsml: interrupted", file=sys.stderr)
         sys.exit(130)
     except click.ClickException as error:
         _fail(_one_line(error), error.exit_code)

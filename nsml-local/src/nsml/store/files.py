@@ -103,3 +103,20 @@ def size_of(path: Path) -> int:
     if not path.is_dir():
         return path.lstat().st_size
     return sum((Path(root) / name).lstat().st_size for root, _, names in os.walk(path) for name in names)
+
+
+# Marks the number of a folder that was removed, so that it is never given again.
+REMOVED = ".removed-"
+
+
+def claim_numbered_folder(parent: Path) -> Path:
+    """Make the folder of the next number in `parent`. The number is claimed by making it, so no two processes get the same."""
+    names = (entry.name.removeprefix(REMOVED) for entry in os.scandir(make_private(parent)))
+    number = max((int(name) for name in names if name.isdecimal()), default=0)
+    while True:
+        number += 1
+        try:
+            os.mkdir(parent / str(number), 0o700)
+        except FileExistsError:
+            continue
+        return parent / str(number)

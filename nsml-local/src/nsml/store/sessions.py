@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError, RunFailed
-from .files import make_private, read_json, visible, write_json, write_text
+from .files import REMOVED, claim_numbered_folder, read_json, visible, write_json, write_text
 from .home import Home
 from .names import SessionName, nearest, parse_session_name
 from .processes import is_alive
@@ -30,8 +30,6 @@ from .processes import is_alive
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
 # A supervisor writes its state within this many seconds of the session's creation, or it never will.
 _GRACE = 30.0
-# Marks the number of a session that was removed, so that it is never given again.
-_REMOVED = ".removed-"
 
 
 @dataclass(frozen=True)
@@ -118,18 +116,8 @@ class Session:
 
 def create_session(home: Home, user: str, dataset: str, record: dict[str, Any]) -> Session:
     """A new session with the next number of this user and dataset; the number is claimed by making its folder."""
-    parent = make_private(home.sessions / user / dataset)
-    number = max(
-        (int(name) for e in os.scandir(parent) if (name := e.name.removeprefix(_REMOVED)).isdecimal()), default=0
-    )
-    while True:
-        number += 1
-        try:
-            os.mkdir(parent / str(number), 0o700)
-        except FileExistsError:
-            continue
-        break
-    session = Session(SessionName(user, dataset, number), parent / str(number))
+    folder = claim_numbered_folder(home.sessions / user / dataset)
+    session = Session(SessionName(user, dataset, int(folder.name)), folder)
     try:
         write_json(session.folder / "session.json", {"created_at": time.time(), **record})
         session.checkpoints.mkdir(mode=0o700)
@@ -193,7 +181,7 @@ def remove_session(session: Session) -> None:
         status = "Lost"
     if status not in ENDED:
         raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
-    hidden = session.folder.with_name(f"{_REMOVED}{session.name.number}")
+    hidden = session.folder.with_name(f"{REMOVED}{session.name.number}")
     os.rename(session.folder, hidden)
     for entry in os.scandir(hidden):
         if entry.is_dir(follow_symlinks=False):

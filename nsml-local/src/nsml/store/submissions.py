@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged
-from .files import make_private, read_json, visible, write_json
+from .files import claim_numbered_folder, read_json, visible, write_json
 from .home import Home
 
 
@@ -27,15 +26,7 @@ class Rank:
 
 def open_submission(home: Home, dataset: str) -> Path:
     """A new folder for a submission, its number claimed by making it."""
-    parent = make_private(home.submissions / dataset)
-    number = max((int(e.name) for e in visible(parent) if e.name.isdecimal()), default=0)
-    while True:
-        number += 1
-        try:
-            os.mkdir(parent / str(number), 0o700)
-        except FileExistsError:
-            continue
-        return parent / str(number)
+    return claim_numbered_folder(home.submissions / dataset)
 
 
 def record_score(folder: Path, *, user: str, session: str, checkpoint: str, score: float) -> None:
