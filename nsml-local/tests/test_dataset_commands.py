@@ -107,3 +107,11 @@ def test_a_dataset_without_sides_is_shown_whole(nsml: Nsml, tmp_path: Path, proj
         "import os; print(open(os.path.join(os.environ['NSML_DATASET_PATH'], 'diabetes.csv')).read())"
     )
     assert "1,2" in nsml("run", "read.py", "-i", "-d", "diabetes").out
+
+
+def test_test_data_may_be_one_file(nsml: Nsml, tmp_path: Path) -> None:
+    for side in ("train", "test"):
+        (tmp_path / "d" / side).mkdir(parents=True)
+        (tmp_path / "d" / side / f"{side}_data").write_text("a,b\n1,2\n")
+        (tmp_path / "d" / side / f"{side}_label").write_text("1\n")
+    assert "1 test files, hidden labels" in nsml("dataset", "push", "D", str(tmp_path / "d")).out

@@ -63,6 +63,12 @@ def test_labels_are_passed_to_a_scorer_that_asks_for_their_path(nsml: Nsml, tmp_
     assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
 
 
+def test_a_scorer_that_only_speaks_of_a_label_path_is_not_given_one(nsml: Nsml, tmp_path: Path) -> None:
+    speaks = "# test_label_path = 'data/x/test/test_label'\n# parser.add_argument('--test_label_path')\ntest_label_path = 1\n"
+    _push(nsml, tmp_path, evaluation=speaks + EVALUATION)
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
+
+
 def test_a_scorer_finds_the_labels_through_dataset_path_too(nsml: Nsml, tmp_path: Path) -> None:
     code = EVALUATION.replace('"data/FUNDUS/test/test_label"', "nsml.DATASET_PATH + '/test/test_label'")
     _push(nsml, tmp_path, evaluation="import nsml\n" + code)

@@ -21,6 +21,8 @@ from .program import REFUSED
 _LIMIT = 3600
 # An integer or decimal number, also as Python prints very small and very large ones, and what is none.
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)\b")
+# Older scripts speak of it in comments and names, and end with an error where it is given.
+_TAKES_LABELS = re.compile(r"""^[^#\n]*["']--test_label_path["']""", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _score_with(dataset: Dataset, predictions: Path) -> Score:
         # Scripts that name /data/ from the root are started by a program that leads them here instead.
         launcher = ["-m", "nsml.scoring.rooted", str(Path(folder) / "data")] if "/data/" in text else []
         command = [sys.executable, *launcher, str(script), "--prediction", str(predictions)]
-        if "test_label_path" in text:
+        if _TAKES_LABELS.search(text):
             command += ["--test_label_path", str(data / "test" / "test_label")]
         environment = _environment() | {"NSML_DATASET_PATH": str(data), "NSML_DATASET_NAME": dataset.name}
         try:

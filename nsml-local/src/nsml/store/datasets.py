@@ -158,9 +158,9 @@ def _check_layout(source: Path) -> None:
         )
     if (source / "train").is_dir() and not any(files for _, _, files in os.walk(source / "train")):
         raise NsmlError(f"PATH: there is no file below {source / 'train'}; put the training data there")
-    labels = source / "test" / LABELS
-    if labels.exists() and not (source / "test" / "test_data").is_dir():
-        raise NsmlError(f"PATH: {source / 'test'} has labels but no folder test_data/; put the test photographs there")
+    # A folder of photographs, or one file where the data are a table.
+    if (source / "test" / LABELS).exists() and not (source / "test" / "test_data").exists():
+        raise NsmlError(f"PATH: {source / 'test'} has labels but no test_data; put the test data there")
 
 
 def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = ()) -> None:
