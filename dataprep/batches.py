@@ -52,18 +52,6 @@ def training_batches(
     return _dataset(make, len(epochs) * count, [images.shape[1:], (classes,), ()], workers)
 
 
-def evaluation_batches(images: np.ndarray, labels: np.ndarray, classes: int, *, batch_size: int) -> tf.data.Dataset:
-    """All images in order and unaugmented: float32 images (b, h, w, 3) in 0..255, one-hot float32 (b, classes)."""
-    labels, one_hot = _one_hot(images, labels, classes)
-    _check(batch_size=batch_size)
-
-    def make(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        part = slice(int(number) * batch_size, (int(number) + 1) * batch_size)
-        return images[part].astype(np.float32), one_hot[part]
-
-    return _dataset(make, -(-len(labels) // batch_size), [images.shape[1:], (classes,)], workers=1)
-
-
 def _one_hot(images: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     labels = np.asarray(labels)
     if labels.shape != (len(images),):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dataprep.augment import augment
-from dataprep.batches import evaluation_batches, training_batches
+from dataprep.batches import training_batches
 
 N = 23
 LABELS = np.arange(N) % 4
@@ -64,14 +64,6 @@ def test_augmentation_is_that_of_the_image_and_the_epoch() -> None:
         assert after[0].min() >= 0 and after[0].max() <= 255
 
 
-def test_evaluation_is_in_order_and_unaugmented() -> None:
-    dataset = evaluation_batches(IMAGES, LABELS, 4, batch_size=10)
-    parts = [(images.numpy(), one_hot.numpy()) for images, one_hot in dataset]
-    assert [len(images) for images, _ in parts] == [10, 10, 3]
-    assert (np.concatenate([images for images, _ in parts]) == IMAGES).all()
-    assert (np.concatenate([one_hot for _, one_hot in parts]) == np.eye(4)[LABELS]).all()
-
-
 def test_memory_mapped_images_are_read_as_they_are(tmp_path) -> None:
     np.save(tmp_path / "images.npy", IMAGES)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
@@ -106,4 +98,4 @@ def test_arguments_that_do_not_fit_are_refused(labels, more, message) -> None:
 
 def test_no_images_are_refused() -> None:
     with pytest.raises(ValueError, match="no images"):
-        evaluation_batches(IMAGES[:0], LABELS[:0], 4, batch_size=5)
+        training_batches(IMAGES[:0], LABELS[:0], 4, batch_size=5, epochs=range(1), strength=0, seed=0)
