@@ -7,8 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 
 Draw = Callable[..., np.ndarray]
+
+# A busy machine is no failure, so no example has a deadline.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ def images(n: int, height: int = 40, width: int = 40, seed: int = 0) -> np.ndarr
     return np.random.default_rng(seed).integers(0, 256, (n, height, width, 3)).astype(np.uint8)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     height=st.integers(2, 90),
     width=st.integers(2, 90),

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 from helpers import PROGRAM, Ended, Nsml, make_dataset, run_command, start_and_wait
+from hypothesis import settings
+
+# A busy machine is no failure, so no example has a deadline.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
