@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,14 @@ def test_stop_takes_a_pattern_and_leaves_ended_sessions_alone(nsml: Nsml, traine
     wait_until(lambda: nsml("ps").out.count("Running") == 2)
     assert nsml("stop", "-f", "FUNDUS/*").out.count("is stopped") == 2
     assert nsml("ps", "-a").out.count("Stopped") == 2
+
+
+def test_a_resume_that_fails_loses_nothing_that_the_session_wrote(
+    nsml: Nsml, trained: str, project: Path, home: Path
+) -> None:
+    written = home / "sessions" / trained / "work" / "written.txt"
+    written.write_text("kept")
+    full = f"trap '' XFSZ; ulimit -f 0; exec {sys.executable} -m nsml resume {trained}"
+    ended = subprocess.run(["bash", "-c", full], cwd=project, capture_output=True, text=True)
+    assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1
+    assert written.read_text() == "kept"

@@ -33,12 +33,12 @@ def check(dataset: str | None, entry: str, as_json: bool) -> None:
     """Read this folder, run nothing, and say what would fail at submit, with file and line."""
     folder = Path.cwd()
     check_entry(folder, entry)
-    found = check_project(folder, entry)
+    travelling = list_snapshot(folder)
+    found = check_project(folder, entry, travelling)
     certain = [f for f in found if f.certain]
     if as_json:
         print_json([vars(f) for f in found])
     else:
-        travelling = list_snapshot(folder)
         click.echo(f"{len(travelling.files)} files travel, {size(travelling.size)}")
         needs = read_needs(folder)
         if missing := missing_packages(needs):
@@ -59,7 +59,7 @@ def _check_dataset(name: str) -> None:
     found = find_dataset(open_home(), name)
     if not (found.submission / "test").is_dir():
         click.echo(f"warning: dataset {name} has no test set, so nothing can be submitted")
-    elif not found.labels.exists() and not found.evaluation.exists():
+    elif not found.can_be_scored:
         click.echo(f"warning: dataset {name} has no labels, so only 'nsml submit -t' works")
     else:
         click.echo(f"ok: dataset {name} can be submitted to")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 
+from ..demo import NAME, draw_dataset
 from ..scoring.metrics import METRICS
 from ..store.datasets import Dataset, list_datasets, push_dataset
 from ..store.home import open_home
 from .display import parse_duration
 
-DEMO = "FUNDUS_DEMO"
 _METRICS = "; ".join(f"{name}: {metric.help}" for name, metric in METRICS.items())
 
 
@@ -63,8 +63,7 @@ def describe(found: Dataset) -> str:
     record = found.record()
     classes = ", ".join(f"{k} {v}" for k, v in record["train"].items()) or "no class folders"
     scorer = "its own scorer" if found.evaluation.exists() else f"the built-in scorer {found.metric()}"
-    scored = found.labels.exists() or found.evaluation.exists()
-    labels = f"hidden labels, {scorer}" if scored else "no labels: it cannot be scored"
+    labels = f"hidden labels, {scorer}" if found.can_be_scored else "no labels: it cannot be scored"
     train, test = record["train_files"], record["test_files"]
     note = "" if (found.training / "train").is_dir() else "; it has no folder train/, so sessions see all its files"
     return f"Dataset {found.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
@@ -77,11 +76,9 @@ Example:
 """
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, other pictures.")
-@click.option("--name", default=DEMO, show_default=True, help="The name to register it under.")
+@click.option("--name", default=NAME, show_default=True, help="The name to register it under.")
 def demo(seed: int, name: str) -> None:
     """Draw the made-up fundus photographs FUNDUS_DEMO and register them. They prove nothing about patients."""
-    from ..demo import draw_dataset
-
     home = open_home()
     if any(d.name == name for d in list_datasets(home)):
         click.echo(f"Dataset {name} is there already")

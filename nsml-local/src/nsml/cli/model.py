@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import NsmlError
-from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, remove_checkpoint
+from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, remove_checkpoint, whole_checkpoint
 from ..store.copies import copy_out
 from ..store.home import open_home
 from ..store.names import encode_checkpoint
@@ -96,8 +96,7 @@ Example:
 def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
     """Copy a checkpoint's files out, to USER_DATASET_NUMBER/CHECKPOINT/model/ below the folder PATH."""
     found = session_named(open_home(), session)
-    kept = find_checkpoint(found.checkpoints, checkpoint, str(found.name))
-    kept.verify()
+    kept = whole_checkpoint(found.checkpoints, checkpoint, str(found.name))
     folder = (
         checkpoint
         if checkpoint not in (".", "..") and not set(checkpoint) & set("/\\\0:")

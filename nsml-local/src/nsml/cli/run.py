@@ -87,7 +87,7 @@ def run(
         click.echo(f"left out: {name} ({reason})", err=True)
     if len(taken.left_out) > 10:
         click.echo(f"left out: {len(taken.left_out) - 10} more", err=True)
-    for finding in check_project(Path.cwd(), started):
+    for finding in check_project(Path.cwd(), started, taken):
         click.echo(f"warning: {finding}", err=True)
     click.echo(f"Session {session.name} is started")
     if interactive:

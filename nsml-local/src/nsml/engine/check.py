@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from .entry import missing_reserved
-from .snapshot import IGNORE_FILE, list_snapshot
+from .snapshot import IGNORE_FILE, Snapshot
 
 _MUCH = 200 * 1024 * 1024
 
@@ -33,9 +33,8 @@ class Finding:
         return f"{self.file}, line {self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
 
 
-def check_project(folder: Path, entry: str = "main.py") -> list[Finding]:
-    """What is found in a competitor's folder, the certain things first. NsmlError where `.nsmlignore` is not gitignore syntax."""
-    travelling = list_snapshot(folder)
+def check_project(folder: Path, entry: str, travelling: Snapshot) -> list[Finding]:
+    """What is found in a competitor's folder, of which `travelling` travels; the certain things first."""
     found: list[Finding] = []
     trees: dict[str, ast.Module] = {}
     for name in travelling.files:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ..errors import NsmlError, RunFailed
-from ..store.checkpoints import find_checkpoint
+from ..store.checkpoints import whole_checkpoint
 from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home
 from ..store.launches import write_launch
@@ -86,9 +84,8 @@ def fork_session(
     Raises:
         NsmlError: no such checkpoint, a session without code.
     """
-    record = _record_with_code(parent)
-    kept = find_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
-    kept.verify()
+    record = parent.record_with_code()
+    kept = whole_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
     dataset = find_dataset(home, parent.name.dataset)
     own = list(record["arguments"]) if arguments is None else arguments
     session = create_session(
@@ -114,11 +111,10 @@ def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS) ->
     Raises:
         NsmlError: it has not ended, has no checkpoint, or its code was not kept.
     """
-    record = _record_with_code(session)
+    record = session.record_with_code()
     if (status := session.status()) not in ENDED:
         raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
-    kept = find_checkpoint(session.checkpoints, None, str(session.name))
-    kept.verify()
+    kept = whole_checkpoint(session.checkpoints, None, str(session.name))
     dataset = find_dataset(home, session.name.dataset)
 
     def prepare() -> None:
@@ -133,9 +129,8 @@ def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS) ->
 
 def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits = _NO_LIMITS) -> Session:
     """A new session with the code of `parent` that loads one of its checkpoints and answers inputs until it is stopped."""
-    record = _record_with_code(parent)
-    kept = find_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
-    kept.verify()
+    record = parent.record_with_code()
+    kept = whole_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
     dataset = find_dataset(home, parent.name.dataset)
     session = create_session(
         home,
@@ -163,15 +158,6 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
 
     _start(session, prepare)
     return session
-
-
-def _record_with_code(session: Session) -> dict[str, Any]:
-    record = session.record()
-    if not session.code.is_dir():
-        raise NsmlError(
-            f"the code of session {session.name} was not kept; start it with 'nsml run -d {session.name.dataset}'"
-        )
-    return record
 
 
 def _write_going_on(
@@ -213,7 +199,6 @@ def _start(session: Session, prepare: Callable[[], None]) -> None:
                 start_new_session=True,
             )
     except Exception as error:
-        shutil.rmtree(session.work, ignore_errors=True)
         session.write_state("Failed", error=str(error))
         if isinstance(error, OSError):
             raise RunFailed(f"session {session.name} cannot be started: {error.strerror or error}") from error

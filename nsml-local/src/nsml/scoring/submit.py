@@ -18,7 +18,7 @@ from ..engine.environment import session_interpreter
 from ..engine.program import end_program, how_it_ended, kill_group, start_program
 from ..engine.snapshot import copy_code
 from ..errors import NsmlError, PredictionsRefused, RunFailed
-from ..store.checkpoints import Checkpoint, find_checkpoint
+from ..store.checkpoints import Checkpoint, whole_checkpoint
 from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home
 from ..store.launches import write_launch
@@ -63,17 +63,14 @@ def submit(
         RunFailed: a step failed; the message names it.
     """
     dataset = find_dataset(home, session.name.dataset)
-    kept = find_checkpoint(session.checkpoints, checkpoint, str(session.name))
-    kept.verify()
-    record = session.record()
-    if not session.code.is_dir():
-        raise NsmlError(f"the code of session {session.name} was not kept; start it with 'nsml run -d {dataset.name}'")
+    kept = whole_checkpoint(session.checkpoints, checkpoint, str(session.name))
+    record = session.record_with_code()
     check_entry(session.code, record["entry"])
     if lacking := missing_reserved(session.code, record["entry"]):
         raise NsmlError(lacking)
     if not (dataset.submission / "test").is_dir():
         raise NsmlError(f"dataset {dataset.name} has no test set; push it again with test/test_data/")
-    if not dry_run and not dataset.labels.exists() and not dataset.evaluation.exists():
+    if not dry_run and not dataset.can_be_scored:
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label, so nothing can be scored; use 'nsml submit -t'"
         )

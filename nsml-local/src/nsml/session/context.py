@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..demo import NAME as DEMO
 from ..errors import NsmlError
 from ..store.datasets import Dataset, find_dataset
 from ..store.files import make_private
@@ -18,8 +19,6 @@ from ..store.launches import read_launch
 from ..store.names import SessionName
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
-
-DEMO = "FUNDUS_DEMO"
 
 
 def reserved_argument(name: str) -> str | None:
@@ -38,14 +37,13 @@ class Context:
 
     `mode` is "train", "test" or "infer"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and `checkpoint`
     what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `kind` and
-    `classes` say what `infer` may answer with, and `loader` the organiser's `data_loader.py` where the dataset brings one; elsewhere they
-    are None.
+    `classes` say what `infer` may answer with, and `loader` is the organiser's `data_loader.py` where the dataset brings one.
     """
 
     def __init__(self) -> None:
         facts = read_launch()
         self.on_nsml = facts is not None
-        self.started_at = self.saved_at = time.time()
+        self.saved_at = time.time()
         self.checkpoint: str | None = None
         self.source: str | None = None
         self.submission: Path | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError
-from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, store
+from ..store.checkpoints import Checkpoint, list_checkpoints, store, whole_checkpoint
 from ..store.names import parse_session_name
 from ..store.sessions import Session, find_session, list_sessions
 from .context import current
@@ -140,8 +140,7 @@ def load(
 
 def load_from(owner: Session, name: str | None, load_fn: Hook | None = None) -> Checkpoint:
     """Check the files of a checkpoint and hand them to a load hook."""
-    found = find_checkpoint(owner.checkpoints, name, str(owner.name))
-    found.verify()
+    found = whole_checkpoint(owner.checkpoints, name, str(owner.name))
     hook = load_fn or _bound.get("load")
     if hook is None:
         raise NsmlError("nsml.load: no load function is bound; call nsml.bind(save=..., load=..., infer=...) first")

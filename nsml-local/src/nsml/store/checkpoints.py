@@ -174,6 +174,13 @@ def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
     raise NsmlError(f"session {session} has no checkpoint {name!r}; it has {shown}")
 
 
+def whole_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
+    """`find_checkpoint`, with every file compared to what was saved; Damaged where one differs."""
+    found = find_checkpoint(folder, name, session)
+    found.verify()
+    return found
+
+
 def remove_checkpoint(checkpoint: Checkpoint) -> None:
     """Remove a checkpoint, out of sight in one step."""
     _discard(checkpoint.folder)

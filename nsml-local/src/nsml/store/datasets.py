@@ -55,6 +55,11 @@ class Dataset:
     def loader(self) -> Path:
         return self.folder / "feed" / "data_loader.py"
 
+    @property
+    def can_be_scored(self) -> bool:
+        """Whether there are labels, or a scorer that knows without."""
+        return self.labels.exists() or self.evaluation.exists()
+
     def metric(self) -> str:
         """Name of the built-in scorer."""
         return str(self.record().get("metric", "fundus"))

@@ -69,6 +69,14 @@ class Session:
             raise Damaged(f"{self.folder / 'session.json'} is damaged; move it away to go on without it")
         return record
 
+    def record_with_code(self) -> dict[str, Any]:
+        """`record`, of a session that can be started again; NsmlError where its code was not kept."""
+        record = self.record()
+        if not self.code.is_dir():
+            mend = f"start it with 'nsml run -d {self.name.dataset}'"
+            raise NsmlError(f"the code of session {self.name} was not kept; {mend}")
+        return record
+
     def state(self) -> dict[str, Any]:
         """state.json, with a `status` that is true now: a session whose process is gone without a word is Lost."""
         try:
