@@ -7,10 +7,8 @@ from pathlib import Path
 
 import click
 
-from ..engine.check import check_project
 from ..engine.environment import CURRENT, LAYER
 from ..engine.launch import start_session
-from ..engine.requirements import missing_debian, missing_packages, read_needs
 from ..errors import NsmlError, RunFailed
 from ..store.datasets import find_dataset
 from ..store.home import open_home
@@ -87,6 +85,8 @@ def run(
         click.echo(f"left out: {name} ({reason})", err=True)
     if len(taken.left_out) > 10:
         click.echo(f"left out: {len(taken.left_out) - 10} more", err=True)
+    from ..engine.check import check_project
+
     for finding in check_project(Path.cwd(), started, taken):
         click.echo(f"warning: {finding}", err=True)
     click.echo(f"Session {session.name} is started")
@@ -96,6 +96,8 @@ def run(
 
 def _tell_needs(session: Session, env: str) -> None:
     """Say what will be installed, and what nobody installs."""
+    from ..engine.requirements import missing_debian, missing_packages, read_needs
+
     needs = read_needs(session.code)
     if needs.image:
         click.echo(

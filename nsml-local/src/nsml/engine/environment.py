@@ -16,7 +16,6 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable
-from importlib.metadata import distributions
 from pathlib import Path
 
 from ..errors import RunFailed
@@ -62,6 +61,8 @@ def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str
 
 
 def _name(missing: list[str], options: tuple[str, ...]) -> str:
+    from importlib.metadata import distributions
+
     below = sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions())
     text = json.dumps([sorted(missing), options, sys.version, sys.prefix, below])
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,9 +13,10 @@ from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home
 from ..store.launches import write_launch
 from ..store.sessions import ENDED, Session, create_session
+from .background import leave_supervisor
 from .entry import check_entry, paused_arguments
 from .environment import LAYER
-from .requirements import read_needs
+from .requirements import missing_packages, read_needs
 from .resources import Limits
 from .snapshot import Snapshot, copy_code, take_snapshot
 
@@ -43,8 +43,7 @@ def start_session(
         RunFailed: the copy cannot be made.
     """
     check_entry(source, entry)
-    if env == LAYER:
-        read_needs(source)
+    as_it_is = env != LAYER or not missing_packages(read_needs(source))
     record = {
         "kind": "run",
         "entry": entry,
@@ -64,7 +63,14 @@ def start_session(
         if memo:
             session.write_memo(memo)
         write_launch(
-            session.folder, home, session, dataset.training, entry=entry, arguments=arguments, limits=limits.to_dict()
+            session.folder,
+            home,
+            session,
+            dataset.training,
+            entry=entry,
+            arguments=arguments,
+            limits=limits.to_dict(),
+            python=sys.executable if as_it_is else None,
         )
 
     _start(session, prepare)
@@ -189,15 +195,7 @@ def _start(session: Session, prepare: Callable[[], None]) -> None:
     try:
         prepare()
         session.forget_state()
-        with open(session.folder / "supervisor.log", "ab") as trouble:
-            subprocess.Popen(
-                [sys.executable, "-m", "nsml.engine.supervisor", str(session.folder)],
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=trouble,
-                stderr=trouble,
-                start_new_session=True,
-            )
+        leave_supervisor(session.folder)
     except Exception as error:
         session.write_state("Failed", error=str(error))
         if isinstance(error, OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,20 +31,18 @@ def list_snapshot(source: Path) -> Snapshot:
     Raises:
         NsmlError: a line of `.nsmlignore` is not gitignore syntax.
     """
-    import pathspec
-
-    spec = pathspec.GitIgnoreSpec.from_lines(_ignore_lines(source))
+    is_ignored = _matcher(_ignore_lines(source))
     found = Snapshot()
     root = source.resolve()
     for folder, folders, files in os.walk(root):
         inside = os.path.relpath(folder, root)
         prefix = "" if inside == "." else f"{inside}/"
-        folders[:] = sorted(f for f in folders if f not in _NEVER and not spec.match_file(f"{prefix}{f}/"))
+        folders[:] = sorted(f for f in folders if f not in _NEVER and not is_ignored(f"{prefix}{f}/"))
         for name in [f for f in folders if os.path.islink(os.path.join(folder, f))]:
             folders.remove(name)
             found.left_out.append((f"{prefix}{name}", "a link to a folder"))
         for name in sorted(files):
-            if spec.match_file(f"{prefix}{name}") or name.endswith(".pyc"):
+            if is_ignored(f"{prefix}{name}") or name.endswith(".pyc"):
                 continue
             path = Path(folder, name)
             if reason := _reason_to_leave_out(path, root):
@@ -76,6 +75,14 @@ def take_snapshot(source: Path, target: Path, limit: int | None = None) -> Snaps
             mend = f"mend it or name it in {IGNORE_FILE}"
             raise RunFailed(f"{source / name} cannot be copied: {error.strerror}; {mend}") from None
     return taken
+
+
+def _matcher(lines: list[str]) -> Callable[[str], bool]:
+    if not lines:
+        return lambda name: False
+    import pathspec
+
+    return pathspec.GitIgnoreSpec.from_lines(lines).match_file
 
 
 def _ignore_lines(source: Path) -> list[str]:

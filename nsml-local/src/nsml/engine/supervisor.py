@@ -86,7 +86,8 @@ def supervise(folder: Path) -> None:
         launch = read_json(folder / FILE)
         limits = Limits.from_dict(launch.get("limits") or {})
         limits.restrict_processors()
-        python = session_interpreter(Home(Path(launch["home"])), session, lambda line: _append(session.log, line))
+        home = Home(Path(launch["home"]))
+        python = launch.get("python") or session_interpreter(home, session, lambda line: _append(session.log, line))
         with stop.held():
             program = start_program(folder, session.work, python, **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ TEMPORARY = ".tmp-"
 
 def temporary_name(folder: Path) -> Path:
     """A name in `folder` that nobody else uses and that every reader skips."""
-    return folder / f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(6)}"
+    return folder / f"{TEMPORARY}{os.getpid()}-{os.urandom(6).hex()}"
 
 
 def make_private(folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import sys
@@ -57,6 +56,8 @@ class Home:
             stored = None
         if isinstance(stored, str):
             return check_name(stored, f"user in {self.path / 'user.json'}")
+        import getpass
+
         try:
             system = getpass.getuser()
         except (OSError, KeyError, ImportError):

@@ -31,7 +31,8 @@ def write_launch(
         entry, arguments: what is started, with the reserved arguments.
         mode: "train", "test" (a submit) or "infer".
         more: for a session that goes on from a checkpoint `source` (a session's name) and `checkpoint`; for a submit `checkpoint`,
-            `submission` (its folder), `classes` and `loader`; for the supervisor `limits`.
+            `submission` (its folder), `classes` and `loader`; for the supervisor `limits`, and `python` where nothing need be
+            installed.
     """
     write_json(
         folder / FILE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterable
@@ -63,6 +62,8 @@ def encode_checkpoint(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean X?` where a known name is near, else the list of the known ones, else the empty string."""
+    import difflib
+
     known = sorted(known)
     lowered = [k.lower() for k in known]
     close = [k for k in lowered if k.startswith(name.lower())] or difflib.get_close_matches(name.lower(), lowered, n=1)

@@ -1,0 +1,56 @@
+"""Leaving a session's supervisor behind, which goes on when the terminal is closed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+
+def leave_supervisor(folder: Path) -> None:
+    """Start the supervisor of the session in `folder` in a process of its own, outside this process's group and terminal.
+
+    What it has to complain of goes to `supervisor.log`. It is forked where that is safe, since a new interpreter that imports the same
+    modules again would make every session start a tenth of a second later.
+    """
+    if hasattr(os, "fork") and threading.active_count() == 1:
+        _fork(folder)
+        return
+    with open(folder / "supervisor.log", "ab") as trouble:
+        subprocess.Popen(
+            [sys.executable, "-m", "nsml.engine.supervisor", str(folder)],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=trouble,
+            stderr=trouble,
+            start_new_session=True,
+        )
+
+
+def _fork(folder: Path) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    trouble = os.open(folder / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    if os.fork():
+        os.close(trouble)
+        return
+    status = 1
+    try:
+        os.setsid()
+        os.chdir("/")
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for target, source in ((0, nothing), (1, trouble), (2, trouble)):
+            os.dup2(source, target)
+        os.closerange(3, 256)
+        from .supervisor import supervise
+
+        supervise(folder)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        # Never back into the command that was forked, nor through what it registered for its end.
+        os._exit(status)
