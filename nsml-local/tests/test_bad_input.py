@@ -85,13 +85,13 @@ def test_a_dataset_without_labels_is_not_scored(nsml: Nsml, tmp_path: Path) -> N
     _is_one_clear_line(nsml("submit", name, "best"), 2, "no test/test_label", "submit -t")
 
 
-def test_a_test_set_without_photographs_is_said_at_the_step(nsml: Nsml, tmp_path: Path) -> None:
+def test_an_empty_test_set_is_said_at_the_step(nsml: Nsml, tmp_path: Path) -> None:
     source = make_dataset(tmp_path / "d")
     for photograph in (source / "test" / "test_data").iterdir():
         photograph.unlink()
     nsml("dataset", "push", "BARE", str(source))
     failed = nsml("submit", start_and_wait(nsml, dataset="BARE"), "best")
-    assert failed.status == 1 and "there is no photograph below" in failed.err.splitlines()[-1]
+    assert failed.status == 1 and "there is no file below" in failed.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("arguments", [["sumbit"], ["run"], ["ps", "-n", "0"], ["ps", "--what"], ["submit", "x"]])

@@ -13,7 +13,7 @@ from sklearn import metrics as reference
 
 from nsml.errors import PredictionsRefused
 from nsml.scoring.metrics import METRICS, score_files
-from nsml.scoring.predictions import Kind, check_predictions
+from nsml.scoring.predictions import Kind, Wanted, check_predictions
 from nsml.store.home import open_home
 from nsml.store.submissions import open_submission, record_score
 
@@ -62,7 +62,7 @@ def test_an_image_without_a_prediction_is_refused_by_every_scorer(tmp_path: Path
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_numbers_are_written_so_that_they_are_read_back_exactly(values: list[float]) -> None:
-    assert [float(line) for line in check_predictions(values, len(values), Kind.NUMBER, 0)] == values
+    assert [float(line) for line in check_predictions(values, Wanted(Kind.NUMBER, 0), len(values))] == values
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_numbers_are_written_so_that_they_are_read_back_exactly(values: list[flo
 )
 def test_what_a_scorer_cannot_take_is_refused(kind: Kind, value: object) -> None:
     with pytest.raises(PredictionsRefused, match="image 1"):
-        check_predictions([0.5, value], 2, kind, 2)
+        check_predictions([0.5, value], Wanted(kind, 2), 2)
 
 
 def test_a_dataset_is_scored_by_the_metric_it_was_pushed_with(nsml: Nsml, tmp_path: Path, project: Path) -> None:

@@ -8,7 +8,6 @@ import numpy
 import pytest
 from helpers import write_photograph
 
-from nsml.errors import NsmlError
 from nsml.scoring.photographs import Photographs, photographs_below
 
 
@@ -63,8 +62,3 @@ def test_it_counts_each_photograph_once(paths: list[Path]) -> None:
 def test_a_grey_file_has_three_channels_all_the_same(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "grey.png"), numpy.full((8, 8), 7, "uint8"))
     assert Photographs(photographs_below(tmp_path))[0].shape == (8, 8, 3)
-
-
-def test_a_folder_without_photographs_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(NsmlError, match="no photograph below"):
-        photographs_below(tmp_path)

@@ -2,8 +2,8 @@
 
 DATASET_PATH      folder of the dataset as this process may see it: `train/` while training, `test/` (without labels) at submit.
                   Outside a session it is the dataset named by the environment variable NSML_DATASET, else the made-up
-                  FUNDUS_DEMO where that is registered, else the empty string.
-DATASET_NAME      its name, else the empty string
+                  FUNDUS_DEMO where that is registered, else the empty string. After `nsml run -d A,B` it is a list, a folder a dataset.
+DATASET_NAME      its name (the first one's, where there are several), else the empty string
 HAS_DATASET       whether the platform, or NSML_DATASET, named a dataset (IS_DATASET is the older name). The fallback to
                   FUNDUS_DEMO does not count, so that a program that has data of its own still turns to them.
 IS_ON_NSML        True in a process that `nsml run` or `nsml submit` started
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    DATASET_PATH: str
+    DATASET_PATH: str  # as it nearly always is
     DATASET_NAME: str
     HAS_DATASET: bool
     IS_DATASET: bool

@@ -12,6 +12,7 @@ import click
 
 from ..demo import NAME, draw_dataset
 from ..scoring.metrics import METRICS
+from ..scoring.photographs import photographs_below
 from ..store.datasets import Dataset, list_datasets, push_dataset
 from ..store.home import open_home
 from .display import parse_duration
@@ -66,6 +67,8 @@ def describe(found: Dataset) -> str:
     labels = f"hidden labels, {scorer}" if found.can_be_scored else "no labels: it cannot be scored"
     train, test = record["train_files"], record["test_files"]
     note = "" if (found.training / "train").is_dir() else "; it has no folder train/, so sessions see all its files"
+    if test and not found.loader.exists() and not photographs_below(found.submission / "test"):
+        note += "; infer gets the path of test/test_data, since it holds no photographs"
     return f"Dataset {found.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
 
 

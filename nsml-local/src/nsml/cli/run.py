@@ -27,7 +27,8 @@ Examples:
 """
 )
 @click.argument("file", required=False, metavar="[FILE]")
-@click.option("-d", "--dataset", required=True, shell_complete=complete_datasets, help="The dataset to train on.")
+@click.option("-d", "--dataset", required=True, shell_complete=complete_datasets, metavar="NAME[,NAME...]",
+              help="The dataset to train on; of several, it is scored on the first.")  # fmt: skip
 @click.option("-e", "--entry", metavar="FILE", help="The Python file to start.  [default: main.py]")
 @click.option(
     "-a", "--args", "arguments", default="", metavar="TEXT", help='Its arguments, as one text: -a "--epoch 5".'
@@ -70,7 +71,7 @@ def run(
     started = file or entry or "main.py"
     session, taken = start_session(
         home,
-        find_dataset(home, dataset),
+        [find_dataset(home, name) for name in dict.fromkeys(dataset.split(","))],
         Path.cwd(),
         entry=started,
         arguments=split_arguments(arguments),

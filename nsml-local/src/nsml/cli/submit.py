@@ -37,7 +37,7 @@ def submit(session: str, checkpoint: str, dry_run: bool, limit: float, batch_siz
     """Predict the hidden test set with a checkpoint, score it, put it on the leaderboard."""
     home = open_home()
     found = session_named(home, session)
-    progress = _Progress()
+    progress = _Progress(limit)
     try:
         outcome = submit_checkpoint(
             home, found, checkpoint, dry_run=dry_run, limit=limit, batch_size=batch_size, on_step=progress.show
@@ -58,7 +58,8 @@ def submit(session: str, checkpoint: str, dry_run: bool, limit: float, batch_siz
 class _Progress:
     """A line that renews itself on a terminal, a line every ten seconds elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
         self._terminal = sys.stderr.isatty()
         self._open = False
         self._began = self._shown = time.monotonic()
@@ -74,6 +75,7 @@ class _Progress:
                 self._line("starting the program")
             case {"step": "infer", "load_seconds": seconds}:
                 self._line(f"load nsml model takes {seconds:.2f} seconds")
+                self._line(f".Infer test set. The inference should be completed within {self._limit:.0f} seconds.")
                 self._began = time.monotonic()
             case {"step": "infer", "done": done, "total": total}:
                 self._photographs(done, total)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
@@ -25,7 +25,7 @@ _NO_LIMITS = Limits()
 
 def start_session(
     home: Home,
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     source: Path,
     *,
     entry: str,
@@ -36,7 +36,8 @@ def start_session(
 ) -> tuple[Session, Snapshot]:
     """Copy `source`, and leave a supervisor behind that runs `entry` on the copy.
 
-    `env` is LAYER, to install what the project needs besides, or CURRENT.
+    It sees all `datasets`, and is named after and scored on the first. `env` is LAYER, to install what the project needs besides,
+    or CURRENT.
 
     Raises:
         NsmlError: no such entry file, a bad `.nsmlignore`.
@@ -52,7 +53,9 @@ def start_session(
         "source": str(source),
         "env": env,
     }
-    session = create_session(home, home.user(), dataset.name, record)
+    if len(datasets) > 1:
+        record["other_datasets"] = [dataset.name for dataset in datasets[1:]]
+    session = create_session(home, home.user(), datasets[0].name, record)
     taken = Snapshot()
 
     def prepare() -> None:
@@ -66,7 +69,7 @@ def start_session(
             session.folder,
             home,
             session,
-            dataset.training,
+            [dataset.training for dataset in datasets],
             entry=entry,
             arguments=arguments,
             limits=limits.to_dict(),
@@ -75,6 +78,11 @@ def start_session(
 
     _start(session, prepare)
     return session, taken
+
+
+def datasets_of(home: Home, session: Session) -> list[Dataset]:
+    """The datasets that a session trains on; NsmlError where one is gone."""
+    return [find_dataset(home, name) for name in session.datasets()]
 
 
 def fork_session(
@@ -92,12 +100,12 @@ def fork_session(
     """
     record = parent.record_with_code()
     kept = whole_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
-    dataset = find_dataset(home, parent.name.dataset)
+    datasets = datasets_of(home, parent)
     own = list(record["arguments"]) if arguments is None else arguments
     session = create_session(
         home,
         home.user(),
-        dataset.name,
+        datasets[0].name,
         {**record, "kind": "run", "arguments": own, "of": str(parent.name), "created_at": time.time()},
     )
 
@@ -105,7 +113,7 @@ def fork_session(
         copy_code(parent.code, session.code)
         copy_code(parent.code, session.work)
         session.write_memo(f"fork of {parent.name}, checkpoint {kept.name}")
-        _write_going_on(home, session, dataset, record["entry"], own, parent, kept.name, limits)
+        _write_going_on(home, session, datasets, record["entry"], own, parent, kept.name, limits)
 
     _start(session, prepare)
     return session
@@ -121,13 +129,13 @@ def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS) ->
     if (status := session.status()) not in ENDED:
         raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
     kept = whole_checkpoint(session.checkpoints, None, str(session.name))
-    dataset = find_dataset(home, session.name.dataset)
+    datasets = datasets_of(home, session)
 
     def prepare() -> None:
         if not session.work.is_dir():
             copy_code(session.code, session.work)
         arguments = list(record["arguments"])
-        _write_going_on(home, session, dataset, record["entry"], arguments, session, kept.name, limits)
+        _write_going_on(home, session, datasets, record["entry"], arguments, session, kept.name, limits)
 
     _start(session, prepare)
     return kept.name
@@ -137,11 +145,11 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
     """A new session with the code of `parent` that loads one of its checkpoints and answers inputs until it is stopped."""
     record = parent.record_with_code()
     kept = whole_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
-    dataset = find_dataset(home, parent.name.dataset)
+    datasets = datasets_of(home, parent)
     session = create_session(
         home,
         home.user(),
-        dataset.name,
+        datasets[0].name,
         {**record, "kind": "infer", "of": str(parent.name), "created_at": time.time()},
     )
 
@@ -153,7 +161,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
             session.folder,
             home,
             session,
-            dataset.submission,
+            [dataset.submission for dataset in datasets],
             entry=record["entry"],
             arguments=paused_arguments(parent.code, kept.name, mode="infer"),
             mode="infer",
@@ -169,7 +177,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
 def _write_going_on(
     home: Home,
     session: Session,
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     entry: str,
     arguments: list[str],
     source: Session,
@@ -181,7 +189,7 @@ def _write_going_on(
         session.folder,
         home,
         session,
-        dataset.training,
+        [dataset.training for dataset in datasets],
         entry=entry,
         arguments=[*arguments, *paused_arguments(session.code, checkpoint)],
         source=str(source.name),

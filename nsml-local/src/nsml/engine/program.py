@@ -29,7 +29,7 @@ def start_program(
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8:backslashreplace",
         # Read by the oldest programs in place of the constants.
-        "NSML_DATASET_PATH": launch["dataset_path"],
+        "NSML_DATASET_PATH": launch["dataset_paths"][0],
         "NSML_DATASET_NAME": launch["dataset"],
     }
     with open(folder / "log.txt", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:

@@ -9,21 +9,26 @@ from typing import Any
 
 from ..errors import NsmlError
 from .photographs import Photographs, photographs_below
-from .predictions import Kind, check_predictions, image_ids, write_predictions
+from .predictions import Wanted, check_predictions, image_ids, write_predictions
 
 Infer = Callable[..., Any]
 
 
-def feed_photographs(
-    infer: Infer, dataset_path: Path, output: Path, kind: Kind, classes: int, on_progress: Callable[[int, int], None]
+def feed_test_data(
+    infer: Infer, dataset_path: Path, output: Path, wanted: Wanted, on_progress: Callable[[int, int], None]
 ) -> int:
-    """Feed the photographs below `dataset_path/test`, check the predictions, write them to `output`, return their number.
+    """Feed the test data below `dataset_path/test`, check the predictions, write them to `output`, return their number.
 
-    `kind` and `classes` say what a prediction is, see `check_predictions`. `on_progress(done, total)` is called at most twice a
-    second, and for the last photograph.
+    Photographs are fed as a sequence of arrays, see `Photographs`. Data of any other kind are for the program to read: `infer` gets
+    the path of `test_data` there, a file or a folder, and answers in the order of the labels. `on_progress(done, total)` is called for
+    photographs, at most twice a second, and for the last one.
     """
     root = dataset_path / "test"
     paths = photographs_below(root)
+    if not paths:
+        predictions = check_predictions(infer(str(_test_data(root))), wanted, None)
+        write_predictions(output, predictions)
+        return len(predictions)
     last = 0.0
 
     def on_read(done: int) -> None:
@@ -32,9 +37,16 @@ def feed_photographs(
             last = time.monotonic()
             on_progress(done, len(paths))
 
-    predictions = check_predictions(infer(Photographs(paths, on_read)), len(paths), kind, classes)
-    write_predictions(output, image_ids(paths, root), predictions)
+    predictions = check_predictions(infer(Photographs(paths, on_read)), wanted, len(paths))
+    write_predictions(output, predictions, image_ids(paths, root))
     return len(paths)
+
+
+def _test_data(root: Path) -> Path:
+    found = root / "test_data" if (root / "test_data").exists() else root
+    if not found.is_file() and not any(path.is_file() for path in found.rglob("*")):
+        raise NsmlError(f"there is no file below {root}; push the dataset again with test/test_data")
+    return found
 
 
 def describe(error: BaseException) -> str:

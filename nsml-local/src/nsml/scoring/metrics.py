@@ -104,8 +104,11 @@ def class_count(metric: str, labels: Path) -> int:
     return max(least, max(read_classes(labels, "the label file").values()) + 1)
 
 
-def score_files(metric: str, prediction: Path, labels: Path) -> Result:
-    """Score a prediction file against a label file by `FOLDER,FILE`.
+def score_files(metric: str, prediction: Path, labels: Path, classes: int = 0) -> Result:
+    """Score a prediction file against a label file, by `FOLDER,FILE` or by the order of their lines, see `match`.
+
+    Args:
+        classes: how many classes there are at least, whatever the label file names.
 
     Raises:
         NsmlError: the label file is not one.
@@ -119,14 +122,13 @@ def score_files(metric: str, prediction: Path, labels: Path) -> Result:
         predicted = _read_predictions(prediction, kind)
     except NsmlError as error:
         raise PredictionsRefused(str(error)) from None
-    match(truth, predicted)
+    pairs = match(truth, predicted)
     if kind is Kind.CLASS:
-        highest = class_count(metric, labels) - 1
+        highest = max(class_count(metric, labels), classes) - 1
         for name, value in predicted.items():
             if value > highest:
                 raise PredictionsRefused(f"the prediction for {name} is {value}, outside 0 .. {highest}")
-    order = sorted(truth)
-    return METRICS[metric].compute([truth[name] for name in order], [predicted[name] for name in order])
+    return METRICS[metric].compute([label for label, _ in pairs], [prediction for _, prediction in pairs])
 
 
 def _read_predictions(path: Path, kind: Kind) -> dict[str, Any]:

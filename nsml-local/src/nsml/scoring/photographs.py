@@ -13,11 +13,8 @@ ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 
 
 def photographs_below(folder: Path) -> list[Path]:
-    """The photographs below `folder`, sorted by path. NsmlError where there is none."""
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
-    if not found:
-        raise NsmlError(f"there is no photograph below {folder}; push the dataset again with test/test_data/*.jpg")
-    return found
+    """The photographs below `folder`, sorted by path."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
 
 
 class Photographs(Sequence[Any]):

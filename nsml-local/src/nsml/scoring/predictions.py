@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from ..errors import NsmlError, PredictionsRefused
 from ..store.files import write_text
 
 FILE = "predictions.csv"
+# In front of a line's number, where a file holds nothing but labels or predictions.
+BARE = "line "
 
 
 class Kind(Enum):
@@ -22,29 +25,66 @@ class Kind(Enum):
     PROBABILITIES = "probabilities"  # a float of the positive class, or one float a class
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What `infer` is to answer with: the kind of each answer, the number of classes (0 for numbers), and, where the labels tell, how
+    many answers there must be."""
+
+    kind: Kind
+    classes: int
+    count: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"kind": self.kind.value, "classes": self.classes, "count": self.count}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Wanted:
+        """Read back what `to_dict` gave."""
+        return cls(Kind(found["kind"]), found["classes"], found["count"])
+
+
 _HINTS = {
-    Kind.CLASS: "infer must return one integer class an image, in the order of data",
-    Kind.NUMBER: "infer must return one number an image, in the order of data",
-    Kind.PROBABILITIES: "infer must return a probability, or one a class, for each image, in the order of data",
+    Kind.CLASS: "infer must return one integer class an {item}, in the order of {order}",
+    Kind.NUMBER: "infer must return one number an {item}, in the order of {order}",
+    Kind.PROBABILITIES: "infer must return a probability, or one a class, for each {item}, in the order of {order}",
 }
 
 
-def check_predictions(returned: Any, count: int, kind: Kind, classes: int) -> list[str]:
+@dataclass(frozen=True)
+class _Words:
+    """How a refusal names what was fed."""
+
+    item: str
+    items: str
+    order: str
+
+    def hint(self, kind: Kind) -> str:
+        return _HINTS[kind].format(item=self.item, order=self.order)
+
+
+_IMAGES = _Words("image", "images", "data")
+_ITEMS = _Words("item of the test data", "items of the test data", "the test data")
+
+
+def check_predictions(returned: Any, wanted: Wanted, images: int | None) -> list[str]:
     """The predictions as they are written to the file.
 
     Args:
         returned: what `infer` returned: a list, tuple, iterator or array, of Python or NumPy (TensorFlow, PyTorch) numbers, one an
             image; for probabilities also one row an image.
-        count: number of images.
-        classes: a class must be in 0 .. classes - 1, a row of probabilities has so many.
+        wanted: a class must be in 0 .. `wanted.classes` - 1, a row of probabilities has so many.
+        images: how many were fed; None where the test data are no images, and there must be `wanted.count` predictions, or any
+            number but 0 where nobody knows.
 
     Raises:
         PredictionsRefused: one line that says what is wrong with the first bad one.
     """
-    hint = _HINTS[kind]
+    words = _ITEMS if images is None else _IMAGES
+    hint = words.hint(wanted.kind)
     shape = getattr(returned, "shape", None)
-    if kind is not Kind.PROBABILITIES and shape is not None and len(shape) == 2 and shape[1] > 1:
-        mend = " (numpy.argmax(scores, axis=1))" if kind is Kind.CLASS else ""
+    if wanted.kind is not Kind.PROBABILITIES and shape is not None and len(shape) == 2 and shape[1] > 1:
+        mend = " (numpy.argmax(scores, axis=1))" if wanted.kind is Kind.CLASS else ""
         raise PredictionsRefused(
             f"infer returned an array of shape {tuple(shape)}, scores by class it seems; {hint}{mend}"
         )
@@ -55,30 +95,32 @@ def check_predictions(returned: Any, count: int, kind: Kind, classes: int) -> li
         raise PredictionsRefused(
             f"infer returned nothing but NaN; the weights of this checkpoint may have diverged; {hint}"
         )
-    lines = [_check(item, position, kind, classes) for position, item in enumerate(found)]
-    if len(lines) != count:
-        raise PredictionsRefused(f"infer returned {len(lines)} predictions for {count} images; {hint}")
+    lines = [_check(item, f"{words.item} {position}", wanted, hint) for position, item in enumerate(found)]
+    count = wanted.count if images is None else images
+    if len(lines) != count if count is not None else not lines:
+        asked = f"{count} {words.items}" if count else words.order
+        raise PredictionsRefused(f"infer returned {len(lines)} predictions for {asked}; {hint}")
     return lines
 
 
-def _check(item: Any, position: int, kind: Kind, classes: int) -> str:
-    hint = _HINTS[kind]
+def _check(item: Any, place: str, wanted: Wanted, hint: str) -> str:
+    kind, classes = wanted.kind, wanted.classes
     if kind is Kind.PROBABILITIES and isinstance(item, list):
         if len(item) != classes or not all(_is_number(p) and 0 <= p <= 1 for p in item):
             raise PredictionsRefused(
-                f"infer returned {str(item)[:60]} for image {position}, not {classes} numbers of 0 to 1; {hint}"
+                f"infer returned {str(item)[:60]} for {place}, not {classes} numbers of 0 to 1; {hint}"
             )
         return " ".join(repr(float(p)) for p in item)
     if kind is Kind.CLASS:
         if isinstance(item, bool) or not isinstance(item, int):
-            raise PredictionsRefused(f"infer returned {_name(item)} for image {position}; {hint}")
+            raise PredictionsRefused(f"infer returned {_name(item)} for {place}; {hint}")
         if not 0 <= item < classes:
-            raise PredictionsRefused(f"infer returned {item} for image {position}, outside 0 .. {classes - 1}; {hint}")
+            raise PredictionsRefused(f"infer returned {item} for {place}, outside 0 .. {classes - 1}; {hint}")
         return str(item)
     if not _is_number(item):
-        raise PredictionsRefused(f"infer returned {_name(item)} for image {position}; {hint}")
+        raise PredictionsRefused(f"infer returned {_name(item)} for {place}; {hint}")
     if kind is Kind.PROBABILITIES and not 0 <= item <= 1:
-        raise PredictionsRefused(f"infer returned {item} for image {position}, outside 0 .. 1; {hint}")
+        raise PredictionsRefused(f"infer returned {item} for {place}, outside 0 .. 1; {hint}")
     return repr(float(item))
 
 
@@ -120,18 +162,25 @@ def image_ids(paths: Sequence[Path], root: Path) -> list[str]:
     return [f"{path.relative_to(root).parent.name},{path.name}" for path in paths]
 
 
-def write_predictions(path: Path, ids: Iterable[str], predictions: Iterable[str]) -> None:
-    """Write the file, all or nothing."""
-    write_text(path, "".join(f"{name},{value}\n" for name, value in zip(ids, predictions, strict=True)))
+def write_predictions(path: Path, predictions: Iterable[str], ids: Iterable[str] | None = None) -> None:
+    """Write the file, all or nothing: `ID,PREDICTION` lines, or, where there are no ids, the predictions alone, in order."""
+    lines = predictions if ids is None else (f"{n},{value}" for n, value in zip(ids, predictions, strict=True))
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def read_lines(path: Path, what: str) -> dict[str, str]:
-    """The last field by the ones before it, of a label or prediction file. NsmlError names the first line that is none."""
+    """The last field by the ones before it, of a label or prediction file. NsmlError names the first line that is none.
+
+    A file without a comma has one label or prediction a line; their keys are their numbers after BARE.
+    """
     found: dict[str, str] = {}
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise NsmlError(f"{what} {path} cannot be read: {error}") from None
+    if not any("," in line for line in lines):
+        values = [line.strip() for line in lines if line.strip()]
+        lines = [f"{BARE}{number},{value}" for number, value in enumerate(values, 1)]
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -155,8 +204,14 @@ def read_classes(path: Path, what: str) -> dict[str, int]:
     return {name: int(value) for name, value in lines.items()}
 
 
-def match(truth: dict[str, Any], predicted: dict[str, Any]) -> None:
-    """PredictionsRefused where an image has no prediction, or a prediction belongs to no image."""
+def match(truth: dict[str, Any], predicted: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Pairs of a label and its prediction: by their ids, or by their order where one of the files holds none.
+
+    Raises:
+        PredictionsRefused: an image has no prediction, or a prediction belongs to no image.
+    """
+    if len(truth) == len(predicted) and any(next(iter(found)).startswith(BARE) for found in (truth, predicted)):
+        return list(zip(truth.values(), predicted.values(), strict=True))
     missing, unknown = sorted(truth.keys() - predicted.keys()), sorted(predicted.keys() - truth.keys())
     if missing or unknown:
         raise PredictionsRefused(
@@ -164,3 +219,4 @@ def match(truth: dict[str, Any], predicted: dict[str, Any]) -> None:
             f"{f' ({missing[0]} is the first)' if missing else ''}, {len(unknown)} belong to no image"
             f"{f' ({unknown[0]} is the first)' if unknown else ''}"
         )
+    return [(truth[name], predicted[name]) for name in sorted(truth)]

@@ -24,9 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--metric", choices=METRICS, required=True)
     parser.add_argument("--prediction", type=Path, required=True, help="FOLDER,FILE,PREDICTION lines")
     parser.add_argument("--test_label_path", type=Path, required=True, help="FOLDER,FILE,LABEL lines")
+    parser.add_argument("--classes", type=int, default=0, help="how many classes there are at least")
     asked = parser.parse_args(arguments)
     try:
-        result = score_files(asked.metric, asked.prediction, asked.test_label_path)
+        result = score_files(asked.metric, asked.prediction, asked.test_label_path, asked.classes)
     except NsmlError as error:
         print(error, file=sys.stderr)
         return REFUSED if isinstance(error, PredictionsRefused) else 1

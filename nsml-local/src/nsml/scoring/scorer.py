@@ -15,7 +15,7 @@ from ..errors import NsmlError, PredictionsRefused, RunFailed
 from ..store.datasets import Dataset
 from ..store.launches import VARIABLE
 from .metrics import METRICS, class_count
-from .predictions import Kind
+from .predictions import Kind, Wanted, read_lines
 from .program import REFUSED
 
 _LIMIT = 3600
@@ -34,12 +34,16 @@ class Score:
     warnings: tuple[str, ...]
 
 
-def prediction_kind(dataset: Dataset) -> tuple[Kind, int]:
-    """What the dataset's built-in scorer takes for one image, and the number of classes."""
+def wanted_answers(dataset: Dataset) -> Wanted:
+    """What the dataset's built-in scorer takes."""
     metric = dataset.metric()
-    if dataset.labels.exists():
-        return METRICS[metric].kind, class_count(metric, dataset.labels)
-    return METRICS[metric].kind, 4 if metric == "fundus" else max(2, len(dataset.record()["train"]))
+    kind = METRICS[metric].kind
+    # The test set need not hold an image of every class.
+    classes = 0 if kind is Kind.NUMBER else max(4 if metric == "fundus" else 2, len(dataset.record()["train"]))
+    if not dataset.labels.exists():
+        return Wanted(kind, classes)
+    count = len(read_lines(dataset.labels, "the label file"))
+    return Wanted(kind, max(classes, class_count(metric, dataset.labels)), count)
 
 
 def score(dataset: Dataset, predictions: Path) -> Score:
@@ -56,8 +60,9 @@ def score(dataset: Dataset, predictions: Path) -> Score:
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label; push it again with labels, or use 'nsml submit -t'"
         )
+    classes = ["--classes", str(wanted_answers(dataset).classes)]
     files = ["--prediction", str(predictions), "--test_label_path", str(dataset.labels)]
-    command = [sys.executable, "-m", "nsml.scoring.program", "--metric", dataset.metric(), *files]
+    command = [sys.executable, "-m", "nsml.scoring.program", "--metric", dataset.metric(), *files, *classes]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=_LIMIT, env=_environment(), cwd="/", check=False
     )

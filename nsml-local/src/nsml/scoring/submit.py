@@ -8,25 +8,26 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..engine.entry import check_entry, missing_reserved, paused_arguments
 from ..engine.environment import session_interpreter
+from ..engine.launch import datasets_of
 from ..engine.program import end_program, how_it_ended, kill_group, start_program
 from ..engine.snapshot import copy_code
 from ..errors import NsmlError, PredictionsRefused, RunFailed
 from ..store.checkpoints import Checkpoint, whole_checkpoint
-from ..store.datasets import Dataset, find_dataset
+from ..store.datasets import Dataset
 from ..store.home import Home
 from ..store.launches import write_launch
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
 from ..store.submissions import last_submission, open_submission, record_score
-from .predictions import FILE, Kind, read_lines
-from .scorer import prediction_kind, score
+from .predictions import FILE, read_lines
+from .scorer import score, wanted_answers
 from .steps import StepReader
 
 
@@ -62,7 +63,8 @@ def submit(
         NsmlError: no such dataset or checkpoint, a session without code, a program without the reserved arguments.
         RunFailed: a step failed; the message names it.
     """
-    dataset = find_dataset(home, session.name.dataset)
+    datasets = datasets_of(home, session)
+    dataset = datasets[0]
     kept = whole_checkpoint(session.checkpoints, checkpoint, str(session.name))
     record = session.record_with_code()
     check_entry(session.code, record["entry"])
@@ -80,7 +82,7 @@ def submit(
     folder = test_session.folder if test_session else open_submission(home, dataset.name)
     code = None
     try:
-        code = _predict(home, dataset, session, kept, record["entry"], folder, limit, batch_size, on_step)
+        code = _predict(home, datasets, session, kept, record["entry"], folder, limit, batch_size, on_step)
         predictions = folder / FILE
         if dataset.labels.exists():
             _check_against_labels(predictions, dataset)
@@ -120,7 +122,7 @@ def _open_test_session(home: Home, session: Session, record: dict[str, Any], kep
 
 def _predict(
     home: Home,
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     session: Session,
     kept: Checkpoint,
     entry: str,
@@ -130,21 +132,21 @@ def _predict(
     on_step: Callable[[dict[str, Any]], None],
 ) -> int:
     """Start the program again, follow its steps to the end, and return its exit status, which is 0."""
+    dataset = datasets[0]
     copy_code(session.code, folder / "work")
     loader = dataset.loader if dataset.loader.exists() else None
-    kind, classes = (Kind.CLASS, 0) if loader else prediction_kind(dataset)
     write_launch(
         folder,
         home,
         session,
-        dataset.submission,
+        [each.submission for each in datasets],
         entry=entry,
         arguments=paused_arguments(session.code, kept.name, mode="test"),
         mode="test",
         checkpoint=kept.name,
         submission=str(folder),
-        kind=kind.value,
-        classes=classes,
+        wanted=None if loader else wanted_answers(dataset).to_dict(),
+        limit=limit,
         batch_size=batch_size,
         loader=str(loader) if loader else None,
     )

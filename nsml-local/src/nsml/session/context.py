@@ -32,12 +32,23 @@ def reserved_argument(name: str) -> str | None:
     return found
 
 
+class DatasetPaths(list[str]):
+    """DATASET_PATH of a session on several datasets: a list, which stands for its first folder where a single path is wanted."""
+
+    def __fspath__(self) -> str:
+        return self[0]
+
+
+DatasetPath = str | DatasetPaths
+
+
 class Context:
     """What the constants and the library calls of this process go by.
 
     `mode` is "train", "test" or "infer"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and `checkpoint`
-    what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `kind` and
-    `classes` say what `infer` may answer with, and `loader` is the organiser's `data_loader.py` where the dataset brings one.
+    what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `limit` the
+    seconds that predicting may take, `loader` the organiser's `data_loader.py` where the dataset brings one, and `wanted` what `infer`
+    is to answer with (see `Wanted`) where it does not.
     """
 
     def __init__(self) -> None:
@@ -47,7 +58,8 @@ class Context:
         self.checkpoint: str | None = None
         self.source: str | None = None
         self.submission: Path | None = None
-        self.kind, self.classes = "class", 0
+        self.wanted: dict[str, Any] | None = None
+        self.limit = 0.0
         self.batch_size: int | None = None
         self.loader: Path | None = None
         self._session: Session | None = None
@@ -59,7 +71,7 @@ class Context:
             self.dataset: str = registered.name if registered else ""
             self.has_dataset = bool(registered and os.environ.get("NSML_DATASET"))
             side = registered and (registered.submission if self.mode == "test" else registered.training)
-            self.dataset_path: str = str(side or "")
+            self.dataset_path: DatasetPath = str(side or "")
             if path := os.environ.get("NSML_DATASET_PATH"):
                 # What the oldest programs read; an organiser's scorer is shown its folder with the labels by it.
                 self.dataset, self.dataset_path, self.has_dataset = os.environ.get("NSML_DATASET_NAME", ""), path, True
@@ -68,14 +80,16 @@ class Context:
         self.user = facts["user"]
         self.dataset = facts["dataset"]
         self.has_dataset = True
-        self.dataset_path = facts["dataset_path"]
+        paths = DatasetPaths(facts["dataset_paths"])
+        self.dataset_path = paths if len(paths) > 1 else paths[0]
         self._session = Session(SessionName(self.user, self.dataset, facts["number"]), Path(facts["session"]))
         self.mode = facts["mode"]
         self.checkpoint = facts.get("checkpoint")
         self.source = facts.get("source")
         if self.mode == "test":
             self.submission = Path(facts["submission"])
-            self.kind, self.classes = facts["kind"], facts["classes"]
+            self.wanted = facts["wanted"]
+            self.limit = facts["limit"]
             self.batch_size = facts["batch_size"]
             self.loader = Path(facts["loader"]) if facts["loader"] else None
 

@@ -17,8 +17,6 @@ from ..store.sessions import find_session
 from .context import Context, current, reserved_argument
 from .hooks import Hook, bound, load_from, newest_session_with
 
-_LIMIT = 3600
-
 
 def paused(scope: dict[str, Any] | None = None) -> None:
     """Load the checkpoint that this process was started with, if it was; call it after `bind` and before touching any test data.
@@ -75,9 +73,9 @@ def _need(name: str) -> Hook:
 
 
 def _predict_for_submit(context: Context) -> NoReturn:
-    from ..scoring.feed import describe, feed_photographs
+    from ..scoring.feed import describe, feed_test_data
     from ..scoring.loader import feed_with_loader
-    from ..scoring.predictions import FILE, Kind
+    from ..scoring.predictions import FILE, Wanted
     from ..scoring.steps import StepWriter
 
     assert context.submission is not None and context.session is not None
@@ -93,17 +91,17 @@ def _predict_for_submit(context: Context) -> NoReturn:
         print(f"load nsml model takes {time.time() - began:.2f} seconds", flush=True)
         step = "infer"
         steps.write(step, load_seconds=round(time.time() - began, 2))
-        print(f".Infer test set. The inference should be completed within {_LIMIT} seconds.", flush=True)
+        print(f".Infer test set. The inference should be completed within {context.limit:.0f} seconds.", flush=True)
         began = time.time()
         if context.loader is not None:
             feed_with_loader(infer, context.loader, Path(context.dataset_path), output, context.batch_size)
         else:
-            feed_photographs(
+            assert context.wanted is not None
+            feed_test_data(
                 infer,
                 Path(context.dataset_path),
                 output,
-                Kind(context.kind),
-                context.classes,
+                Wanted.from_dict(context.wanted),
                 lambda done, total: steps.write("infer", done=done, total=total),
             )
         print(f".Infer test set takes {time.time() - began:.2f} seconds", flush=True)
@@ -120,9 +118,9 @@ def _predict_for_submit(context: Context) -> NoReturn:
 
 
 def _predict_in_the_foreground(context: Context) -> NoReturn:
-    from ..scoring.feed import feed_photographs
+    from ..scoring.feed import feed_test_data
     from ..scoring.predictions import FILE
-    from ..scoring.scorer import prediction_kind, print_result
+    from ..scoring.scorer import print_result, wanted_answers
     from ..store.datasets import find_dataset
 
     if not context.dataset:
@@ -148,7 +146,7 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
 
     with tempfile.TemporaryDirectory(prefix="nsml-") as folder:
         output = Path(folder) / FILE
-        count = feed_photographs(infer, Path(context.dataset_path), output, *prediction_kind(dataset), show)
-        print(f"{count} photographs predicted in {time.monotonic() - began:.1f} seconds", flush=True)
+        count = feed_test_data(infer, Path(context.dataset_path), output, wanted_answers(dataset), show)
+        print(f"{count} predictions made in {time.monotonic() - began:.1f} seconds", flush=True)
         print_result(dataset, output)
     sys.exit(0)

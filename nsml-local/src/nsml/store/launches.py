@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def write_launch(
     folder: Path,
     home: Home,
     session: Session,
-    dataset_path: Path,
+    dataset_paths: Sequence[Path],
     *,
     entry: str,
     arguments: list[str],
@@ -28,10 +29,11 @@ def write_launch(
     """Write the facts of a launch into `folder`.
 
     Args:
+        dataset_paths: the folder that the process may see of each of its datasets.
         entry, arguments: what is started, with the reserved arguments.
         mode: "train", "test" (a submit) or "infer".
         more: for a session that goes on from a checkpoint `source` (a session's name) and `checkpoint`; for a submit `checkpoint`,
-            `submission` (its folder), `classes` and `loader`; for the supervisor `limits`, and `python` where nothing need be
+            `submission` (its folder), `wanted`, `limit` and `loader`; for the supervisor `limits`, and `python` where nothing need be
             installed.
     """
     write_json(
@@ -42,7 +44,7 @@ def write_launch(
             "dataset": session.name.dataset,
             "number": session.name.number,
             "session": str(session.folder),
-            "dataset_path": str(dataset_path),
+            "dataset_paths": [str(path) for path in dataset_paths],
             "entry": entry,
             "arguments": arguments,
             "mode": mode,

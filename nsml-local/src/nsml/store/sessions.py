@@ -56,7 +56,8 @@ class Session:
         return self.folder / "checkpoints"
 
     def record(self) -> dict[str, Any]:
-        """session.json: `entry`, `arguments` (list), `created_at` (seconds since the epoch), `kind`. Damaged where it cannot be read."""
+        """session.json: `entry`, `arguments` (list), `created_at` (seconds since the epoch), `kind`,
+        `other_datasets` where there are several. Damaged where it cannot be read."""
         try:
             record = read_json(self.folder / "session.json")
         except FileNotFoundError:
@@ -68,6 +69,10 @@ class Session:
         ):
             raise Damaged(f"{self.folder / 'session.json'} is damaged; move it away to go on without it")
         return record
+
+    def datasets(self) -> list[str]:
+        """Names of the datasets that it trains on; the first is the one in its own name, on which it is scored."""
+        return [self.name.dataset, *map(str, self.record().get("other_datasets") or [])]
 
     def record_with_code(self) -> dict[str, Any]:
         """`record`, of a session that can be started again; NsmlError where its code was not kept."""
