@@ -1,5 +1,7 @@
 """What a project needs, and the layer that a session is given for it."""
 
+import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -12,13 +14,13 @@ from nsml.engine.requirements import Needs, missing_packages, read_needs
 from nsml.errors import NsmlError
 
 
-def _wheel(folder: Path, version: str = "1.0", name: str = "tinylens") -> None:
+def _wheel(folder: Path, version: str = "1.0", name: str = "tinylens", needs: str = "") -> None:
     """A package without network: one module with a VERSION."""
     folder.mkdir(exist_ok=True)
     info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{name}.py", f"VERSION = '{version}'\n")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}")
         wheel.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
@@ -38,6 +40,39 @@ def test_what_is_missing_is_installed_over_the_current_environment(nsml: Nsml, d
     told = nsml("run", "-d", dataset, "-e", "show.py").err
     assert "to be installed first: tinylens>=1" in told
     assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/1").out
+
+
+@pytest.fixture
+def uv() -> dict[str, str]:
+    """A PATH on which uv is."""
+    beside = Path(sys.executable).parent
+    assert (beside / "uv").exists(), "uv is a tool of development; make setup"
+    return {"PATH": f"{beside}:{os.environ['PATH']}"}
+
+
+def test_uv_installs_where_it_is_present(nsml: Nsml, dataset: str, needy: Path, uv: dict[str, str]) -> None:
+    nsml("run", "-d", dataset, "-e", "show.py", **uv)
+    log = nsml("logs", "-f", "FUNDUS/1").out
+    assert "installing tinylens>=1 with uv\n" in log and "\nhas 1.0\n" in log
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_what_a_missing_package_needs_and_the_current_environment_has_is_not_installed_again(
+    nsml: Nsml, dataset: str, needy: Path, tmp_path: Path, home: Path, uv: dict[str, str], installer: str
+) -> None:
+    _wheel(tmp_path / "wheels", needs="Requires-Dist: click>=8\n")
+    start_and_wait(nsml, "-e", "show.py") if installer == "pip" else nsml("run", "-d", dataset, "-e", "show.py", **uv)
+    assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/1").out
+    (packages,) = (home / "environments").glob("*/lib/*/site-packages")
+    assert {path.name.split("-")[0] for path in packages.glob("*.dist-info")} == {"tinylens"}
+
+
+def test_where_uv_fails_pip_has_the_last_word(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path, uv: dict[str, str]
+) -> None:
+    (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path}\nno-such-lens==3\n")
+    nsml("run", "-d", dataset, **uv)
+    assert "No matching distribution" in nsml("logs", "-f", "FUNDUS/1").out
 
 
 def test_a_layer_is_built_once_and_shared(nsml: Nsml, dataset: str, needy: Path) -> None:

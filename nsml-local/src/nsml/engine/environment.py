@@ -1,8 +1,8 @@
 """The Python environment of a session: the current one, or a thin layer over it with what a project needs besides.
 
-A layer is a virtual environment whose path goes on into the current environment's packages, so pip installs only what is missing or of
-another version. It is kept in `environments/` under a name made from what was asked for and what it lies on, shared by sessions, and
-built once even where two start together. (uv would install again what a layer inherits, since it looks at one environment only.)
+A layer is a virtual environment whose path goes on into the current environment's packages, so that only what is missing or of
+another version is installed. It is kept in `environments/` under a name made from what was asked for and what it lies on, shared by
+sessions, and built once even where two start together.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import time
@@ -23,12 +22,12 @@ from ..store.files import make_private, read_json, size_of, visible, write_json
 from ..store.home import Home
 from ..store.processes import identity, is_alive
 from ..store.sessions import Session
+from .installer import TIME, install, installer_name, run
 from .requirements import Needs, missing_packages, read_needs
 
 CURRENT, LAYER = "current", "layer"
 _FILES = ("setup.py", "requirements.txt")
 _READY = "ready.json"
-_TIME = 3600
 
 
 def session_interpreter(home: Home, session: Session, say: Callable[[str], None]) -> str:
@@ -53,7 +52,7 @@ def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str
     folder = make_private(home.path / "environments") / _name(missing, needs.options)
     python = folder / "bin" / "python"
     if not (folder / _READY).exists():
-        say(f"installing {', '.join(missing)}")
+        say(f"installing {', '.join(missing)} with {installer_name()}")
         _build_once(folder, missing, needs.options)
         say("installed")
     os.utime(folder / _READY)
@@ -71,7 +70,7 @@ def _name(missing: list[str], options: tuple[str, ...]) -> str:
 def _build_once(folder: Path, missing: list[str], options: tuple[str, ...]) -> None:
     """Build, or wait for whoever is building; a builder that died is cleared away."""
     lock = folder.with_name(f".lock-{folder.name}")
-    until = time.monotonic() + _TIME
+    until = time.monotonic() + TIME
     while not (folder / _READY).exists():
         try:
             lock.mkdir()
@@ -103,35 +102,18 @@ def _build(folder: Path, missing: list[str], options: tuple[str, ...]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         # Built under its own name, since a virtual environment cannot be moved; the mark inside says when it is whole.
-        _run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "the virtual environment")
+        run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "the virtual environment")
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         packages = folder / "lib" / version / "site-packages"
         below = [p for p in dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))) if p]
         # site.addsitedir, unlike a plain path, also reads the .pth files of editable installations.
         lines = [f"import site; site.addsitedir({path!r})" for path in below]
         (packages / "nsml_below.pth").write_text("\n".join(lines) + "\n")
-        options_file = folder / "requirements.txt"
-        options_file.write_text("\n".join([*options, *missing]) + "\n")
-        python = str(folder / "bin" / "python")
-        pip = [sys.executable, "-m", "pip", "--python", python, "install", "--disable-pip-version-check", "--no-input"]
-        _run([*pip, "--progress-bar", "off", "-r", str(options_file)], f"{', '.join(missing)}")
+        install(folder, missing, options)
         write_json(folder / _READY, {"packages": missing, "options": list(options), "python": sys.executable})
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _run(command: list[str], what: str) -> None:
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIME, env=environment, check=False)
-    except subprocess.TimeoutExpired:
-        raise RunFailed(f"{what} could not be installed within {_TIME} seconds") from None
-    if done.returncode:
-        last = " / ".join(line.strip() for line in (done.stdout + done.stderr).strip().splitlines()[-4:])
-        raise RunFailed(
-            f"{what} could not be installed: {last}; correct setup.py or requirements.txt, or run with --env current"
-        )
 
 
 def list_environments(home: Home) -> list[tuple[Path, list[str], int, float]]:

@@ -35,6 +35,14 @@ class Metric:
     compute: Callable[[list[Any], list[Any]], Result]
 
 
+def _sklearn() -> Any:
+    try:
+        import sklearn.metrics
+    except ImportError:
+        raise NsmlError("scikit-learn is needed for this scorer; pip install 'nsml-local[scorers]'") from None
+    return sklearn.metrics
+
+
 def _fundus(labels: list[int], predictions: list[int]) -> Result:
     result = fundus_score(labels, predictions)
     warning = ""
@@ -45,20 +53,15 @@ def _fundus(labels: list[int], predictions: list[int]) -> Result:
 
 
 def _accuracy(labels: list[int], predictions: list[int]) -> Result:
-    from sklearn.metrics import accuracy_score
-
-    return Result(float(accuracy_score(labels, predictions)))
+    return Result(float(_sklearn().accuracy_score(labels, predictions)))
 
 
 def _macro_f1(labels: list[int], predictions: list[int]) -> Result:
-    from sklearn.metrics import f1_score
-
-    return Result(float(f1_score(labels, predictions, average="macro", zero_division=0)))
+    return Result(float(_sklearn().f1_score(labels, predictions, average="macro", zero_division=0)))
 
 
 def _auroc(labels: list[int], predictions: list[Any]) -> Result:
-    from sklearn.metrics import roc_auc_score
-
+    roc_auc_score = _sklearn().roc_auc_score
     present = sorted(set(labels))
     if len(present) < 2:
         raise NsmlError("the test set holds a single class, so there is no AUROC")
@@ -70,18 +73,14 @@ def _auroc(labels: list[int], predictions: list[Any]) -> Result:
 
 
 def _log_loss(labels: list[int], predictions: list[Any]) -> Result:
-    from sklearn.metrics import log_loss
-
     rows = predictions if isinstance(predictions[0], list) else [[1 - p, p] for p in predictions]
     totals = [sum(row) or 1.0 for row in rows]
     scaled = [[p / total for p in row] for row, total in zip(rows, totals, strict=True)]
-    return Result(float(log_loss(labels, scaled, labels=list(range(len(scaled[0]))))))
+    return Result(float(_sklearn().log_loss(labels, scaled, labels=list(range(len(scaled[0]))))))
 
 
 def _rmse(labels: list[float], predictions: list[float]) -> Result:
-    from sklearn.metrics import root_mean_squared_error
-
-    return Result(float(root_mean_squared_error(labels, predictions)))
+    return Result(float(_sklearn().root_mean_squared_error(labels, predictions)))
 
 
 METRICS = {
