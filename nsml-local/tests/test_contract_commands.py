@@ -2,8 +2,9 @@
 
 import click
 import pytest
+from helpers import Nsml
 
-from nsml.cli.main import nsml
+from nsml.cli.main import nsml as commands
 
 TABLE = {
     "run": "-d -e -a -g -c --memory --shm-size -m -i",
@@ -40,7 +41,7 @@ TABLE = {
 
 
 def _find(path: str) -> click.Command:
-    command: click.Command = nsml
+    command: click.Command = commands
     for name in path.split():
         assert isinstance(command, click.Group)
         found = command.get_command(click.Context(command), name)
@@ -61,3 +62,22 @@ LISTS = ["ps", "model ls", "dataset ls", "dataset search", "dataset board", "sta
 @pytest.mark.parametrize("path", LISTS)
 def test_a_command_that_shows_a_list_shows_it_as_json_too(path: str) -> None:
     assert "-j" in {name for parameter in _find(path).params for name in parameter.opts}
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("nsml sub", "submit"),
+        ("nsml submit FUN", "FUNDUS/1"),
+        ("nsml submit tester/F", "tester/FUNDUS/1"),
+        ("nsml submit tester/FUNDUS/1 b", "best"),
+        ("nsml run -d F", "FUNDUS"),
+        ("nsml dataset bo", "board"),
+    ],
+)
+def test_a_shell_completes_commands_sessions_checkpoints_and_datasets(
+    nsml: Nsml, trained: str, words: str, wanted: str
+) -> None:
+    parts = words.split()
+    asked = nsml(_NSML_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(parts) - 1))
+    assert [line.split(",")[-1] for line in asked.out.splitlines()] == [wanted]

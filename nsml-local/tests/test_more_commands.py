@@ -24,6 +24,15 @@ def test_diff_shows_arguments_results_and_files(nsml: Nsml, dataset: str, projec
     assert found["arguments"]["--epoch"] == ["2", "3"] and found["metrics"]["train/loss"] == [0.5, pytest.approx(1 / 3)]
 
 
+def test_diff_shows_what_each_session_was_given_and_asked_for(nsml: Nsml, dataset: str, project: Path) -> None:
+    one = start_and_wait(nsml)
+    (project / "requirements.txt").write_text("click>=8\n")
+    two = start_and_wait(nsml, "-c", "1", "--env", "current")
+    environment = json.loads(nsml("diff", "-j", one, two).out)["environment"]
+    assert environment["packages"] == [None, "click>=8"] and environment["cpus"] == [None, 1]
+    assert environment["--env"] == ["layer", "current"]
+
+
 def test_sessions_of_the_same_code_have_no_files_that_differ(nsml: Nsml, trained: str) -> None:
     assert "Files: the same" in nsml("diff", trained, trained).out
 

@@ -43,7 +43,7 @@ def test_a_session_that_grows_past_its_memory_is_ended_and_says_so(nsml: Nsml, d
     )
     name = start_and_wait(nsml, "-e", "grow.py", "--memory", "200M")
     assert "more than --memory 0.20 GB" in nsml("logs", name).out
-    assert "Failed" in nsml("ps", "-a").out
+    assert "Failed (memory)" in nsml("ps", "-a").out
 
 
 def test_a_session_uses_no_more_processors_than_it_was_given(nsml: Nsml, dataset: str, project: Path) -> None:

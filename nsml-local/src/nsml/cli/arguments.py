@@ -17,7 +17,10 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def _sessions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    return [str(s.name) for s in list_sessions(open_home()) if str(s.name).startswith(incomplete)]
+    home = open_home()
+    names = [s.name for s in list_sessions(home)]
+    own = [f"{name.dataset}/{name.number}" for name in names if name.user == home.user()]
+    return [name for name in (*own, *map(str, names)) if name.startswith(incomplete)]
 
 
 def complete_datasets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..engine.requirements import read_needs
+from ..errors import Damaged, NsmlError
+from ..store.files import read_json
 from ..store.home import open_home
+from ..store.launches import FILE
 from ..store.metrics import last_summary
 from ..store.sessions import Session
 from .arguments import json_option, session_named
 from .display import plain, print_json, print_table
 
-_ENVIRONMENT = ("setup.py", "requirements.txt", "nsml_package.txt")
 _LARGEST = 1 << 20
 
 
@@ -32,16 +36,15 @@ def diff(first: str, second: str, as_json: bool) -> None:
     home = open_home()
     one, other = session_named(home, first), session_named(home, second)
     arguments = _pairs(_arguments(one), _arguments(other))
+    environment = _pairs(_environment(one), _environment(other))
     metrics = _pairs(last_summary(one.folder), last_summary(other.folder))
     files = _files(one, other)
     if as_json:
-        print_json({"arguments": arguments, "metrics": metrics, "files": files})
+        print_json({"arguments": arguments, "environment": environment, "metrics": metrics, "files": files})
         return
-    for title, pairs in (("Arguments", arguments), ("Results", metrics)):
+    for title, pairs in (("Arguments", arguments), ("Environment", environment), ("Results", metrics)):
         print_table((title, str(one.name), str(other.name)), [(k, _text(a), _text(b)) for k, (a, b) in pairs.items()])
         click.echo()
-    environment = [name for name in files if name in _ENVIRONMENT]
-    click.echo(f"Environment: {', '.join(environment) + ' differ' if environment else 'the same'}")
     click.echo(f"Files: {len(files)} differ" if files else "Files: the same")
     for lines in files.values():
         for line in lines:
@@ -74,6 +77,24 @@ def _arguments(session: Session) -> dict[str, Any]:
             found[word if word.startswith("-") else f"[{position}]"] = word
         position += 1
     return found
+
+
+def _environment(session: Session) -> dict[str, Any]:
+    """The interpreter, what the project's files ask for, and what the session was limited to."""
+    record = session.record()
+    found: dict[str, Any] = {"python": record.get("python"), "--env": record.get("env")}
+    try:
+        needs = read_needs(session.code)
+        found |= {
+            "image": needs.image,
+            "packages": ", ".join(needs.packages),
+            "Debian packages": ", ".join(needs.debian),
+        }
+    except NsmlError as error:
+        found["packages"] = str(error)
+    with contextlib.suppress(FileNotFoundError, Damaged):
+        found |= read_json(session.folder / FILE).get("limits") or {}
+    return {name: value for name, value in found.items() if value not in (None, "")}
 
 
 def _files(one: Session, other: Session) -> dict[str, list[str]]:

@@ -68,6 +68,8 @@ def _row(session: Session) -> dict[str, Any]:
         "arguments": shlex.join(map(str, record["arguments"])),
         "status": str(state.get("status")),
         "exit_status": state.get("exit_status"),
+        "cause": state.get("cause"),
+        "reason": state.get("reason"),
         "memo": session.memo(),
         "folder": session.folder,
     }
@@ -75,5 +77,6 @@ def _row(session: Session) -> dict[str, Any]:
 
 def _status(row: dict[str, Any]) -> str:
     if row["status"] == "Failed" and row["exit_status"] is not None:
-        return f"Failed ({row['exit_status']})"
+        status = int(row["exit_status"])
+        return f"Failed ({row['cause'] or (f'signal {-status}' if status < 0 else status)})"
     return str(row["status"])

@@ -80,7 +80,7 @@ def supervise(folder: Path) -> None:
     began = time.time()
     stop = _StopSignal()
     program = None
-    reason = ""
+    reason, over_memory = "", False
     try:
         session.write_state("Starting", process=process)
         launch = read_json(folder / FILE)
@@ -92,6 +92,7 @@ def supervise(folder: Path) -> None:
             program = start_program(folder, session.work, python, **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)
         reason = _wait(program, limits.memory)
+        over_memory = bool(reason)
         stop.ignore()
         code = program.returncode
         status = "Exited" if code == 0 and not reason else "Failed"
@@ -106,7 +107,7 @@ def supervise(folder: Path) -> None:
     ended = time.time()
     verb = "stopped" if status == "Stopped" else "ended"
     last = f"Session {session.name} {verb} with {how_it_ended(code)} after {ended - began:.1f} seconds"
-    facts = {"reason": reason} if reason else {}
+    facts = {"cause": "memory", "reason": reason} if over_memory else {"reason": reason} if reason else {}
     try:
         _append(session.log, f"{reason}\n{last}" if reason else last)
     finally:
