@@ -1,7 +1,8 @@
-"""`nsml logs`: what a session printed."""
+"""`nsml logs`: what a session printed, its end at once, however long it is."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import IO
@@ -11,8 +12,10 @@ import click
 from ..store.home import open_home
 from ..store.sessions import ENDED, Session
 from .arguments import session_argument, session_named
+from .display import size
 
 _PIECE = 1 << 20
+_LINES = 1000
 
 
 @click.command(
@@ -20,24 +23,30 @@ _PIECE = 1 << 20
 Examples:
   nsml logs FUNDUS_DEMO/1
   nsml logs -f team146/FUNDUS_DEMO/1
+  nsml logs --all FUNDUS_DEMO/1 | grep epoch
 """
 )
 @session_argument()
 @click.option(
     "-f", "--follow", "following", is_flag=True, help="Go on until the session ends (Ctrl-C leaves it running)."
 )
-def logs(session: str, following: bool) -> None:
-    """Print what a session printed."""
+@click.option("-n", "--lines", type=click.IntRange(min=1), default=_LINES, show_default=True, metavar="N",
+              help="Only the last N lines.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="From the first line on.")
+def logs(session: str, following: bool, lines: int, everything: bool) -> None:
+    """Print what a session printed: the last 1,000 lines, or all of it."""
     found = session_named(open_home(), session)
+    last = None if everything else lines
     if following:
         try:
-            follow(found)
+            follow(found, last)
         except KeyboardInterrupt:
             if found.status() not in ENDED:
                 click.echo(f"\nsession {found.name} goes on; 'nsml stop {found.name}' ends it", err=True)
             raise
     elif found.log.exists():
         with open(found.log, "rb") as log:
+            _begin(log, last)
             _pour(log)
     if not found.log.exists():
         if found.record().get("kind") == "foreground":
@@ -49,19 +58,51 @@ def logs(session: str, following: bool) -> None:
         click.echo(f"session {found.name} is lost: its supervisor is gone without a word; {mend}", err=True)
 
 
-def follow(session: Session) -> None:
-    """Print the log, and what is added to it, until the session has ended."""
+def follow(session: Session, last: int | None = None) -> None:
+    """Print the log, from its `last` lines on where that is given, and what is added to it, until the session has ended."""
     while not session.log.exists() and session.status() not in ENDED:
         time.sleep(0.05)
     if not session.log.exists():
         return
     with open(session.log, "rb") as log:
+        _begin(log, last)
         while True:
             # Asked before the last look, so that nothing written between the two is missed.
             ended = session.status() in ENDED
             if not _pour(log) and ended:
                 return
             time.sleep(0.1)
+
+
+def _begin(log: IO[bytes], last: int | None) -> None:
+    """Go to where the `last` lines begin, and say what is left out."""
+    if last is None:
+        return
+    start = _start_of_last_lines(log, last)
+    log.seek(start)
+    if start:
+        click.echo(f"the last {last:,} lines; {size(start)} before them are shown by --all", err=True)
+
+
+def _start_of_last_lines(log: IO[bytes], last: int) -> int:
+    """Where the last lines begin, found from the end backwards."""
+    end = position = log.seek(0, os.SEEK_END)
+    left = last
+    while position > 0:
+        start = max(0, position - _PIECE)
+        log.seek(start)
+        piece = log.read(position - start)
+        # The newline that ends the last line begins no line of its own.
+        until = len(piece) - 1 if position == end else len(piece)
+        count = piece.count(b"\n", 0, until)
+        if count < left:
+            left -= count
+            position = start
+            continue
+        for _ in range(left):
+            until = piece.rfind(b"\n", 0, until)
+        return start + until + 1
+    return 0
 
 
 def _pour(log: IO[bytes]) -> bool:
