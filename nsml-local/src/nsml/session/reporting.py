@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from ..store.metrics import MetricsWriter
@@ -42,21 +43,27 @@ def report(
             values = positional | values
     plain: dict[str, Any] = {}
     not_finite: dict[str, str] = {}
+    # Programs report in every step, so the usual case, a plain number, is dealt with here.
     for key, value in values.items():
-        name = str(key).replace("__", "/")
-        plain[name] = _plain(name, value)
-        if isinstance(plain[name], float) and not math.isfinite(plain[name]):
-            not_finite[name] = str(plain[name])
-            plain[name] = None
-    record: dict[str, Any] = {"step": _plain("step", step), "time": round(time.time(), 3), "values": plain}
-    if isinstance(record["step"], float) and not math.isfinite(record["step"]):
+        name = _name_of(key)
+        kind = type(value)
+        if kind is not float and kind is not int:
+            value = _plain(name, value)
+        if type(value) is float and not isfinite(value):
+            not_finite[name] = str(value)
+            value = None
+        plain[name] = value
+    if type(step) is not int:
+        step = _plain("step", step)
+    record: dict[str, Any] = {"step": step, "time": round(time.time(), 3), "values": plain}
+    if isinstance(step, float) and not isfinite(step):
         raise TypeError("nsml.report: step must be a finite number, a string or None")
     if not_finite:
         record["not_finite"] = not_finite
     if summary:
         record["summary"] = True
         latest_summary.clear()
-        latest_summary.update({} if record["step"] is None else {"step": record["step"]}, **plain | not_finite)
+        latest_summary.update({} if step is None else {"step": step}, **plain | not_finite)
     context = current()
     if context.submission is not None or context.mode == "test":
         return  # a submit shows the trained session, whose record is closed
@@ -70,6 +77,11 @@ def report(
         if not _warned:
             print(f"nsml.report: values are not kept: {error.strerror}; training goes on", file=sys.stderr)
             _warned = True
+
+
+@lru_cache(4096)
+def _name_of(key: Any) -> str:
+    return str(key).replace("__", "/")
 
 
 def _show_scope(scope: dict[str, Any]) -> None:
@@ -97,10 +109,10 @@ def _plain(key: str, value: Any) -> Any:
         return value
     if isinstance(value, list | tuple):
         items = [_plain(key, item) for item in value]
-        return [None if isinstance(i, float) and not math.isfinite(i) else i for i in items]
+        return [None if isinstance(i, float) and not isfinite(i) else i for i in items]
     if isinstance(value, dict) and all(isinstance(k, str) for k in value):
         inner = {k: _plain(key, v) for k, v in value.items()}
-        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in inner.items()}
+        return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in inner.items()}
     if not hasattr(value, "item") and callable(getattr(value, "numpy", None)):
         value = value.numpy()  # TensorFlow and Keras
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 FILE = "metrics.jsonl"
 _TAIL = 64 * 1024
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 class MetricsWriter:
@@ -20,7 +21,7 @@ class MetricsWriter:
 
     def append(self, line: dict[str, Any]) -> None:
         """Write one record. OSError where the disk is full."""
-        os.write(self._descriptor, (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        os.write(self._descriptor, (_encode(line) + "\n").encode())
 
 
 def _records(lines: list[bytes]) -> Iterator[dict[str, Any]]:
