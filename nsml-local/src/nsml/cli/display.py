@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -71,6 +70,8 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: S
     table = [[plain(str(cell)) for cell in row] for row in (headings, *rows)]
     widths = [max(_width(row[i]) for row in table) for i in range(len(headings))]
     if os.isatty(1):
+        import shutil
+
         room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
         while sum(widths) > room and max(widths) > _NARROWEST:
             widths[widths.index(max(widths))] -= 1

@@ -33,6 +33,8 @@ def ps(everything: bool, count: int | None, dataset: str | None, search: str | N
     home = open_home()
     rows, broken = [], []
     for session in list_sessions(home, dataset=dataset):
+        if not everything and session.has_long_ended():
+            continue
         try:
             row = _row(session)
         except Damaged as error:

@@ -7,9 +7,7 @@ again adds a generation and only then removes the older one.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
-from .files import flush_to_disk, folder_beside, read_json, visible, write_json
+from .files import flush_to_disk, folder_beside, read_json, remove_tree, visible, write_json
 from .names import encode_checkpoint
 
 _MODEL = "model"
@@ -98,7 +96,7 @@ def _discard(folder: Path) -> None:
         os.rename(folder, hidden)
     except OSError:
         hidden = folder
-    shutil.rmtree(hidden, ignore_errors=True)
+    remove_tree(hidden)
 
 
 def _generations(folder: Path, encoded: str) -> dict[int, Path]:
@@ -127,6 +125,8 @@ def _manifest_of(model: Path) -> list[dict[str, Any]]:
 
 
 def _sha256(path: Path) -> str:
+    import hashlib
+
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
-from .files import folder_beside, make_private, read_json, visible, write_json
+from .files import folder_beside, make_private, read_json, remove_tree, visible, write_json
 from .home import Home
 from .names import check_name, nearest
 
@@ -120,6 +119,8 @@ def push_dataset(
         raise NsmlError(
             f"there is a dataset {name} already; take another name, or remove it with 'nsml dataset rm {name}'"
         )
+    import shutil
+
     source = source.absolute()
     _check_layout(source)
     make_private(home.datasets)
@@ -170,6 +171,8 @@ def _check_layout(source: Path) -> None:
 
 def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = ()) -> None:
     """Make the folders of `source` at `target` and link or copy the files, but for `leave_out` at the top."""
+    import shutil
+
     for root, folders, files in os.walk(source, followlinks=True):
         at_top = Path(root) == source
         folders[:] = sorted(f for f in folders if not (at_top and f in leave_out))
@@ -213,7 +216,7 @@ def remove_dataset(dataset: Dataset) -> None:
     """Forget a dataset: out of sight in one step, then its links are removed. The organiser's files, sessions and scores stay."""
     hidden = dataset.folder.with_name(f".tmp-removed-{dataset.name}-{os.getpid()}")
     os.rename(dataset.folder, hidden)
-    shutil.rmtree(hidden, ignore_errors=True)
+    remove_tree(hidden)
 
 
 def rename_dataset(home: Home, name: str, new: str) -> None:

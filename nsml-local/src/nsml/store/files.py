@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,7 +93,15 @@ def folder_beside(folder: Path) -> Iterator[Path]:
     try:
         yield beside
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        remove_tree(beside)
+
+
+def remove_tree(folder: Path | str) -> None:
+    """Remove a folder with all that is in it, as far as that can be done."""
+    # Imported here, with the compression modules that come with it, since commands that only look would pay for them.
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def size_of(path: Path) -> int:

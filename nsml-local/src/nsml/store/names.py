@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,6 +55,8 @@ def encode_checkpoint(name: str) -> str:
     if not encoded:
         return "%"
     if len(encoded) > 200:
+        import hashlib
+
         return f"{encoded[:120]}%%{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
     return encoded
 

@@ -2,6 +2,7 @@
 
 session.json      what was asked for (written once, by whoever starts the session)
 state.json        how it goes (written by the supervisor, or by the program itself in the foreground)
+ended             empty, there once state.json says how the session ended, so that lists need not open it
 started.txt       when a supervisor was last started (written by whoever starts it)
 memo.txt          the memo (written by the command line)
 log.txt           what the program printed
@@ -15,14 +16,13 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError, RunFailed
-from .files import REMOVED, claim_numbered_folder, read_json, visible, write_json, write_text
+from .files import REMOVED, claim_numbered_folder, read_json, remove_tree, visible, write_json, write_text
 from .home import Home
 from .names import SessionName, nearest, parse_session_name
 from .processes import is_alive
@@ -106,12 +106,19 @@ class Session:
         """Starting, Running, Exited, Failed, Stopped or Lost."""
         return str(self.state().get("status"))
 
+    def has_long_ended(self) -> bool:
+        """Whether it ended and said so; in a microsecond, where `status` opens files. False proves nothing."""
+        return os.path.exists(self.folder / "ended")
+
     def write_state(self, status: str, **facts: Any) -> None:
         """Replace state.json."""
         write_json(self.folder / "state.json", {"status": status, **facts})
+        if status in ENDED:
+            (self.folder / "ended").touch(0o600)
 
     def forget_state(self) -> None:
         """Remove state.json of an earlier run: the session is Starting until its supervisor says otherwise."""
+        (self.folder / "ended").unlink(missing_ok=True)
         write_text(self.folder / "started.txt", f"{time.time()}\n")
         (self.folder / "state.json").unlink(missing_ok=True)
 
@@ -198,6 +205,6 @@ def remove_session(session: Session) -> None:
     os.rename(session.folder, hidden)
     for entry in os.scandir(hidden):
         if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
+            remove_tree(entry.path)
         else:
             os.unlink(entry.path)
