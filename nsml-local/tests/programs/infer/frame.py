@@ -1,0 +1,41 @@
+"""A DataFrame comes, and goes back with a column more."""
+
+import argparse
+import json
+import os
+
+import pandas as pd
+
+import nsml
+
+
+def bind_model(model):
+    def save(dir_name, **kwargs):
+        os.makedirs(dir_name, exist_ok=True)
+        with open(os.path.join(dir_name, "model.json"), "w") as file:
+            json.dump(model, file)
+
+    def load(dir_name, **kwargs):
+        with open(os.path.join(dir_name, "model.json")) as file:
+            model.update(json.load(file))
+
+    def infer(data):
+        return data.assign(answer=(data["number"] > model["line"]).astype(int))
+
+    nsml.bind(save=save, load=load, infer=infer)
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--mode", type=str, default="train")
+parser.add_argument("--pause", type=int, default=0)
+parser.add_argument("--iteration", type=str, default="0")
+config = parser.parse_args()
+model = {}
+bind_model(model)
+if config.pause:
+    nsml.paused(scope=locals())
+if config.mode == "train":
+    model["line"] = float(
+        pd.read_csv(os.path.join(nsml.DATASET_PATH, "train", "train_data", "rows.csv"))["number"].mean()
+    )
+    nsml.save("last")

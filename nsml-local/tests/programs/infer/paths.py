@@ -1,0 +1,40 @@
+"""Paths of files come as a list; an array of NumPy integers goes back."""
+
+import argparse
+import json
+import os
+
+import numpy as np
+
+import nsml
+
+
+def bind_model(model):
+    def save(dir_name, **kwargs):
+        os.makedirs(dir_name, exist_ok=True)
+        with open(os.path.join(dir_name, "model.json"), "w") as file:
+            json.dump(model, file)
+
+    def load(dir_name, **kwargs):
+        with open(os.path.join(dir_name, "model.json")) as file:
+            model.update(json.load(file))
+
+    def infer(data):
+        means = [np.loadtxt(path).mean() for path in data]
+        return np.array([mean > model["line"] for mean in means], dtype=np.int64)
+
+    nsml.bind(save=save, load=load, infer=infer)
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--mode", type=str, default="train")
+parser.add_argument("--pause", type=int, default=0)
+parser.add_argument("--iteration", type=str, default="0")
+config = parser.parse_args()
+model = {}
+bind_model(model)
+if config.pause:
+    nsml.paused(scope=locals())
+if config.mode == "train":
+    model["line"] = 5.0
+    nsml.save("last")
