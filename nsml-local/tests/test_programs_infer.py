@@ -116,6 +116,12 @@ def test_the_dataset_path_that_infer_is_handed_is_the_constant_of_the_program(
     assert "the same folder as DATASET_PATH: True" in printed(nsml, "WHOLE/2")
 
 
+def test_infer_may_spread_its_work_over_processes(nsml: Nsml, project: Path, tmp_path: Path) -> None:
+    push(tmp_path)
+    put(project, "infer/workers.py")
+    assert scored(nsml("submit", train(nsml), "last")) == "Score: 1"
+
+
 def test_a_folder_and_a_table_come_in_and_a_list_of_texts_goes_back(nsml: Nsml, project: Path, tmp_path: Path) -> None:
     files = {
         "train/train_data/none.txt": "",
