@@ -95,13 +95,6 @@ def test_a_model_taken_over_from_another_session_is_submitted_as_ones_own(nsml: 
     assert scored(nsml("submit", train(nsml), "saved")) == "Score: 1"
 
 
-def test_a_program_that_leaves_after_it_took_over_a_model_has_not_failed(nsml: Nsml, project: Path) -> None:
-    put(project, "hooks/member.py")
-    train(nsml)
-    put(project, "hooks/borrowed.py")
-    assert "training" not in printed(nsml, train(nsml)) and "Failed" not in nsml("ps", "-a").out
-
-
 def test_a_program_that_saves_with_nothing_bound_runs_to_its_end(nsml: Nsml, project: Path) -> None:
     put(project, "hooks/nothing_bound.py")
     assert _checkpoints(nsml, train(nsml)) == ["0", "1", "2"]

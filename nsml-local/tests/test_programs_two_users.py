@@ -37,12 +37,6 @@ def test_both_users_stand_on_the_board(nsml: Nsml) -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_a_session_without_a_user_in_its_name_is_ones_own(nsml: Nsml) -> None:
-    assert printed(nsml, "NUMBERS/1") == ["7.0 tester/NUMBERS/1"]
-    assert nsml("logs", "NUMBERS/1", NSML_USER="other").out.startswith("5.0 ")
-
-
-@pytest.mark.usefixtures("two")
 def test_a_fork_of_another_users_session_gets_a_number_of_ones_own(nsml: Nsml) -> None:
     assert nsml("fork", "tester/NUMBERS/1", NSML_USER="other").out == "Session other/NUMBERS/2 is started\n"
     assert "exit status 0" in nsml("logs", "-f", "other/NUMBERS/2").out
