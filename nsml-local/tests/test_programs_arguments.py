@@ -23,6 +23,16 @@ def test_a_program_without_iteration_goes_on_in_a_fork(nsml: Nsml, project: Path
     assert printed(nsml, "NUMBERS/2")[-1] == "epoch 3 of 'no title'"
 
 
+def test_a_program_that_only_names_an_iteration_is_not_given_one(nsml: Nsml, project: Path) -> None:
+    put(project, "arguments/iteration_elsewhere.py")
+    assert scored(nsml("submit", train(nsml), "end")) == "Score: 1"
+
+
+def test_the_arguments_of_another_entry_file_are_not_given_to_this_one(nsml: Nsml, project: Path) -> None:
+    put(project, "arguments/two_entry_files")
+    assert scored(nsml("submit", train(nsml), "end")) == "Score: 1"
+
+
 def test_a_parser_in_another_module_is_given_the_reserved_arguments(nsml: Nsml, project: Path) -> None:
     put(project, "arguments/parser_elsewhere")
     nsml("submit", "-t", train(nsml), "1_0")
@@ -58,6 +68,11 @@ def test_a_pause_without_a_type_is_given_as_one_in_a_fork(nsml: Nsml, project: P
     nsml("logs", "-f", "NUMBERS/2")
     shown = printed(nsml, "NUMBERS/2")
     assert "paused, since --pause is '1'" in shown and "loaded epoch 1" in shown
+
+
+def test_a_program_with_parse_known_args_is_given_the_reserved_arguments_at_submit(nsml: Nsml, project: Path) -> None:
+    put(project, "arguments/parse_known_args.py")
+    assert scored(nsml("submit", train(nsml), "final")) == "Score: 1"
 
 
 def test_a_program_with_parse_known_args_gets_what_it_does_not_know(nsml: Nsml, project: Path) -> None:

@@ -12,6 +12,12 @@ def _submit_with(nsml: Nsml, project: Path, folder: Path, organiser: str) -> str
     return scored(nsml("submit", train(nsml), "final"))
 
 
+def test_a_loader_and_a_scorer_may_import_a_module_of_the_competitor(nsml: Nsml, project: Path, tmp_path: Path) -> None:
+    push(tmp_path, "own_module")
+    put(project, "infer/own_module")
+    assert scored(nsml("submit", train(nsml), "last")) == "Score: 1"
+
+
 def test_a_loader_may_import_a_module_of_the_competitor(nsml: Nsml, project: Path, tmp_path: Path) -> None:
     push(tmp_path, "own_module")
     put(project, "infer/own_module")
@@ -32,6 +38,10 @@ def test_a_loader_may_import_what_lies_beside_it_and_a_scorer_the_loader(
     push(tmp_path, "siblings")
     put(project, "infer/own_files")
     assert scored(nsml("submit", train(nsml), "last")) == "Score: 0.75"
+
+
+def test_a_scorer_is_told_that_it_runs_on_the_platform(nsml: Nsml, project: Path, tmp_path: Path) -> None:
+    assert _submit_with(nsml, project, tmp_path, "on_platform") == "Score: 1"
 
 
 def test_a_measure_of_the_competitors_own_is_reported_in_training(nsml: Nsml, project: Path, tmp_path: Path) -> None:
@@ -61,3 +71,7 @@ def test_a_dataset_without_labels_is_scored_by_a_scorer_that_keeps_them_beside_i
     push(tmp_path, "keyed", {path: text for path, text in NUMBERS.items() if not path.endswith("label")})
     put(project, "hooks/joined.py")
     assert scored(nsml("submit", train(nsml), "final")) == "Score: 1"
+
+
+def test_a_path_of_the_labels_that_is_joined_from_the_root_is_found(nsml: Nsml, project: Path, tmp_path: Path) -> None:
+    assert _submit_with(nsml, project, tmp_path, "joined_root") == "Score: 1"
