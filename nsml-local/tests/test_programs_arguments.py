@@ -128,3 +128,8 @@ SUBMITTED = """
 def test_check_finds_nothing_certain_against_a_program_that_is_submitted(project: Path, program: str) -> None:
     put(project, program)
     assert [str(f) for f in check_project(project, "main.py", list_snapshot(project)) if f.certain] == []
+
+
+def test_a_submit_is_started_with_the_arguments_of_its_session(nsml: Nsml, project: Path) -> None:
+    put(project, "arguments/shapes_the_model.py")
+    assert scored(nsml("submit", train(nsml, "-a", "--layers 3"), "end")) == "Score: 1"

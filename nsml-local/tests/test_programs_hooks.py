@@ -131,3 +131,16 @@ def test_a_program_that_writes_one_file_at_the_path_is_loaded_back(nsml: Nsml, p
 
 def test_a_program_that_puts_a_file_name_behind_the_path_is_loaded_back(nsml: Nsml, project: Path) -> None:
     assert _submit_final(nsml, project, "joined") == "Score: 1"
+
+
+def test_files_whose_names_begin_with_the_path_are_kept_and_loaded_back(nsml: Nsml, project: Path) -> None:
+    put(project, "hooks/prefix.py")
+    assert scored(nsml("submit", train(nsml), "two files")) == "Score: 1"
+
+
+def test_files_whose_names_begin_with_the_path_are_counted_and_pulled(nsml: Nsml, project: Path) -> None:
+    put(project, "hooks/prefix.py")
+    name = train(nsml)
+    assert "wrote no file" not in nsml("logs", name).out
+    pulled = nsml("model", "pull", name, "two files", ".").out
+    assert pulled.startswith("2 files") and (project / "tester_NUMBERS_1/two files/model.data").read_text() == "5.0"

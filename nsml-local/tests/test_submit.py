@@ -256,3 +256,20 @@ def test_a_damaged_submission_is_one_warning_and_hides_no_other(nsml: Nsml, trai
     (home / "submissions" / "FUNDUS" / "1" / "submission.json").write_text("{")
     board = nsml("dataset", "board", "FUNDUS")
     assert board.status == 0 and "is damaged" in board.err and "100.010001" in board.out
+
+
+def test_verbose_shows_what_the_program_prints(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (
+        (project / "main.py")
+        .read_text()
+        .replace("        return [int", "        print('서울', len(data))\n        return [int")
+    )
+    (project / "main.py").write_text(program)
+    name = start_and_wait(nsml)
+    assert "\n서울 4\n" in nsml("submit", "-v", name, "best").err and "서울" not in nsml("submit", name, "best").err
+
+
+def test_another_entry_file_can_be_submitted(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    (project / "predict.py").write_text(program.replace("% 4", "* 0"))
+    assert nsml("submit", "-e", "predict.py", start_and_wait(nsml), "best").out.startswith("Score: 25.")

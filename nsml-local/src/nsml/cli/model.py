@@ -108,4 +108,6 @@ def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
     if path.exists() and not path.is_dir():
         raise NsmlError(f"PATH: {path} is a file; name a folder")
     count = copy_out(kept.model, target, force=force)
+    for file in kept.beside:
+        count += copy_out(file, target.with_name(file.name), force=force)
     click.echo(f"{count} files are in {target}")

@@ -33,14 +33,34 @@ Examples:
     metavar="N",
     help="Batch size for the organiser's loader.",
 )
-def submit(session: str, checkpoint: str, dry_run: bool, limit: float, batch_size: int | None) -> None:
+@click.option(
+    "-e", "--entry", metavar="FILE", help="Another entry file than the one that the session was started with."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show what the program prints.")
+def submit(
+    session: str,
+    checkpoint: str,
+    dry_run: bool,
+    limit: float,
+    batch_size: int | None,
+    entry: str | None,
+    verbose: bool,
+) -> None:
     """Predict the hidden test set with a checkpoint, score it, put it on the leaderboard."""
     home = open_home()
     found = session_named(home, session)
-    progress = _Progress(limit)
+    progress = _Progress(limit, starts_only=verbose)
     try:
         outcome = submit_checkpoint(
-            home, found, checkpoint, dry_run=dry_run, limit=limit, batch_size=batch_size, on_step=progress.show
+            home,
+            found,
+            checkpoint,
+            dry_run=dry_run,
+            limit=limit,
+            batch_size=batch_size,
+            entry=entry,
+            on_step=progress.show,
+            on_output=_pour if verbose else None,
         )
     finally:
         progress.end_line()
@@ -55,11 +75,18 @@ def submit(session: str, checkpoint: str, dry_run: bool, limit: float, batch_siz
     click.echo("Done")
 
 
+def _pour(output: bytes) -> None:
+    if output:
+        sys.stderr.buffer.write(output)
+        sys.stderr.flush()
+
+
 class _Progress:
     """A line that renews itself on a terminal, a line every ten seconds elsewhere."""
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, starts_only: bool) -> None:
         self._limit = limit
+        self._starts_only = starts_only
         self._terminal = sys.stderr.isatty()
         self._open = False
         self._began = self._shown = time.monotonic()
@@ -68,6 +95,8 @@ class _Progress:
         """Show one step of a submit."""
         if "error" in step:
             return
+        if self._starts_only and step["step"] not in ("environment", "start"):
+            return  # the program's own output says the rest
         match step:
             case {"step": "environment", "says": line}:
                 self._line(line)

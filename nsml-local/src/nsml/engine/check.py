@@ -5,19 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from .entry import missing_reserved
+from .imports import imported_modules, reachable_files, walk
 from .snapshot import IGNORE_FILE, Snapshot
 
 _MUCH = 200 * 1024 * 1024
-
-
-@cache
-def _walk(node: ast.AST) -> tuple[ast.AST, ...]:
-    """`ast.walk`, done once for each node that is asked for."""
-    return tuple(ast.walk(node))
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ def _is_call(node: ast.AST, name: str) -> bool:
 
 
 def _called_names(node: ast.AST) -> Iterator[tuple[str, int]]:
-    for inner in _walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Call):
             function = inner.func
             name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
@@ -88,11 +82,11 @@ def _binders(trees: dict[str, ast.Module]) -> set[str]:
     """Names of functions and methods that call `nsml.bind`, or call one that does."""
     functions: dict[str, list[ast.AST]] = {}
     for tree in trees.values():
-        for node in _walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 functions.setdefault(node.name, []).append(node)
     binders = {
-        n for n, nodes in functions.items() if any(_is_call(inner, "bind") for node in nodes for inner in _walk(node))
+        n for n, nodes in functions.items() if any(_is_call(inner, "bind") for node in nodes for inner in walk(node))
     }
     while True:
         more = {
@@ -108,54 +102,25 @@ def _binders(trees: dict[str, ast.Module]) -> set[str]:
 def _scopes(tree: ast.Module) -> Iterator[list[ast.stmt]]:
     """The module's own statements, and each function's."""
     yield [s for s in tree.body if not isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
-    for node in _walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.body
 
 
-def _reachable(trees: dict[str, ast.Module], entry: str) -> set[str]:
-    """The entry file and the files of the project that it imports, directly or through others."""
-    found, waiting = set(), [entry]
-    while waiting:
-        name = waiting.pop()
-        if name in found or name not in trees:
-            continue
-        found.add(name)
-        for module, _ in _imports(trees[name], name):
-            waiting += [f"{module}.py", f"{module}/__init__.py"]
-    return found
-
-
-def _imports(tree: ast.Module, file: str) -> Iterator[tuple[str, int]]:
-    """The modules that a file imports, as paths without an ending from the project's folder, and the line."""
-    for node in _walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name.replace(".", "/"), node.lineno
-        elif isinstance(node, ast.ImportFrom):
-            parts = Path(file).parts[: -node.level] if node.level else ()
-            base = "/".join([*parts, *(node.module or "").split(".")]).strip("/")
-            if base:
-                yield base, node.lineno
-            # `from package import module` may name a file.
-            for alias in node.names:
-                yield f"{base}/{alias.name}".strip("/"), node.lineno
-
-
 def _calls(trees: dict[str, ast.Module], entry: str) -> list[Finding]:
-    reached = _reachable(trees, entry)
+    reached = {name for name, _ in reachable_files(entry, trees.get)}
     for name, mend in (
         ("bind", "call nsml.bind(save=..., load=..., infer=...)"),
         ("paused", "call nsml.paused(scope=locals()) after nsml.bind"),
     ):
-        callers = {file for file, tree in trees.items() if any(_is_call(node, name) for node in _walk(tree))}
+        callers = {file for file, tree in trees.items() if any(_is_call(node, name) for node in walk(tree))}
         if not callers & reached:
             # Where another file calls it, the program may import that in a way that cannot be seen from here.
             return [Finding(entry, 0, f"nsml.{name} is never called; {mend}", certain=not callers)]
     binders = _binders(trees)
     found = []
     for statements in _scopes(trees[entry]):
-        nodes = [node for statement in statements for node in _walk(statement)]
+        nodes = [node for statement in statements for node in walk(statement)]
         paused = min((n.lineno for n in nodes if _is_call(n, "paused") and isinstance(n, ast.Call)), default=None)
         bound = min(
             (n.lineno for n in nodes if isinstance(n, ast.Call) and (_is_call(n, "bind") or _name_of(n) in binders)),
@@ -174,9 +139,9 @@ def _name_of(call: ast.Call) -> str:
 
 def _arguments(folder: Path, entry: str, trees: dict[str, ast.Module]) -> list[Finding]:
     found = []
-    if text := missing_reserved(folder, entry, trees):
+    if text := missing_reserved(folder, entry):
         found.append(Finding(entry, 0, text.removeprefix(f"{entry} ")))
-    for node in _walk(trees[entry]):
+    for node in walk(trees[entry]):
         if not (isinstance(node, ast.Call) and _name_of(node) == "add_argument" and node.args):
             continue
         first = node.args[0]
@@ -206,14 +171,14 @@ def _arguments(folder: Path, entry: str, trees: dict[str, ast.Module]) -> list[F
 def _early_test_data(entry: str, tree: ast.Module) -> list[Finding]:
     """Statements that name DATASET_PATH and the test data in front of `paused`, where no test data may be touched."""
     for statements in _scopes(tree):
-        lines = [n.lineno for s in statements for n in _walk(s) if isinstance(n, ast.Call) and _is_call(n, "paused")]
+        lines = [n.lineno for s in statements for n in walk(s) if isinstance(n, ast.Call) and _is_call(n, "paused")]
         if not lines:
             continue
         for statement in statements:
-            for node in _walk(statement):
+            for node in walk(statement):
                 if not isinstance(node, ast.Call | ast.BinOp | ast.JoinedStr) or node.lineno >= min(lines):
                     continue
-                inner = list(_walk(node))
+                inner = list(walk(node))
                 names = {n.id for n in inner if isinstance(n, ast.Name)} | {
                     n.attr for n in inner if isinstance(n, ast.Attribute)
                 }
@@ -227,7 +192,7 @@ def _early_test_data(entry: str, tree: ast.Module) -> list[Finding]:
 def _left_out_modules(folder: Path, trees: dict[str, ast.Module], travelling: set[str]) -> list[Finding]:
     found = {}
     for file, tree in trees.items():
-        for module, line in _imports(tree, file):
+        for module, line in imported_modules(tree, file):
             for candidate in (f"{module}.py", f"{module}/__init__.py"):
                 if (folder / candidate).is_file() and candidate not in travelling:
                     name = module.replace("/", ".")

@@ -146,6 +146,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
     record = parent.record_with_code()
     kept = whole_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
     datasets = datasets_of(home, parent)
+    own = list(record["arguments"])
     session = create_session(
         home,
         home.user(),
@@ -163,7 +164,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
             session,
             [dataset.submission for dataset in datasets],
             entry=record["entry"],
-            arguments=paused_arguments(parent.code, kept.name, mode="infer"),
+            arguments=[*own, *paused_arguments(parent.code, record["entry"], kept.name, mode="infer")],
             mode="infer",
             source=str(parent.name),
             checkpoint=kept.name,
@@ -191,7 +192,7 @@ def _write_going_on(
         session,
         [dataset.training for dataset in datasets],
         entry=entry,
-        arguments=[*arguments, *paused_arguments(session.code, checkpoint)],
+        arguments=[*arguments, *paused_arguments(session.code, entry, checkpoint)],
         source=str(source.name),
         checkpoint=checkpoint,
         limits=limits.to_dict(),

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,7 +79,15 @@ class _Watched:
             raise
         length = f" of {len(answer)}" if hasattr(answer, "__len__") else ""
         self.returned = f"a {type(answer).__name__}{length}"
-        return answer
+        return self._watch(answer) if isinstance(answer, Generator) else answer
+
+    def _watch(self, answers: Generator[Any, Any, Any]) -> Iterator[Any]:
+        """What a generator yields; it is infer that raises where it does."""
+        try:
+            yield from answers
+        except Exception as error:
+            self.raised = error
+            raise
 
 
 def _import(loader: Path) -> ModuleType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import os
 import re
@@ -11,6 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..engine.imports import imported_modules
 from ..errors import NsmlError, PredictionsRefused, RunFailed
 from ..store.datasets import Dataset
 from ..store.launches import VARIABLE
@@ -23,6 +25,9 @@ _LIMIT = 3600
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)\b")
 # Older scripts speak of it in comments and names, and end with an error where it is given.
 _TAKES_LABELS = re.compile(r"""^[^#\n]*["']--test_label_path["']""", re.MULTILINE)
+
+
+_NAMES_ROOT = re.compile(r"""["']/data\b""")
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,11 @@ def wanted_answers(dataset: Dataset) -> Wanted:
     return Wanted(kind, max(classes, class_count(metric, dataset.labels)), count)
 
 
-def score(dataset: Dataset, predictions: Path) -> Score:
+def score(dataset: Dataset, predictions: Path, modules: Path) -> Score:
     """Score a prediction file against the dataset's hidden labels.
+
+    Args:
+        modules: the competitor's folder, for an organiser's script that imports something of it.
 
     Raises:
         NsmlError: the dataset has no labels.
@@ -55,7 +63,7 @@ def score(dataset: Dataset, predictions: Path) -> Score:
         RunFailed: the scorer failed, which is not the competitor's fault.
     """
     if dataset.evaluation.exists():
-        return _score_with(dataset, predictions)
+        return _score_with(dataset, predictions, modules)
     if not dataset.labels.exists():
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label; push it again with labels, or use 'nsml submit -t'"
@@ -80,14 +88,21 @@ def _environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k != VARIABLE}
 
 
-def _score_with(dataset: Dataset, predictions: Path) -> Score:
+def _score_with(dataset: Dataset, predictions: Path, modules: Path) -> Score:
     """The organiser's script, in a folder where the labels lie as on the platform: `data/<DATASET>/test/test_label`."""
     script = dataset.evaluation
     with tempfile.TemporaryDirectory(prefix="nsml-score-") as folder:
         data = _lay_out(dataset, Path(folder))
         text = script.read_text(encoding="utf-8", errors="replace")
-        # Scripts that name /data/ from the root are started by a program that leads them here instead.
-        launcher = ["-m", "nsml.scoring.rooted", str(Path(folder) / "data")] if "/data/" in text else []
+        launcher = []
+        its_own = _takes_modules_from(modules, script, text)
+        if its_own or _NAMES_ROOT.search(text):
+            launcher = [
+                "-m",
+                "nsml.scoring.organiser_script",
+                str(Path(folder) / "data"),
+                str(modules) if its_own else "",
+            ]
         command = [sys.executable, *launcher, str(script), "--prediction", str(predictions)]
         if _TAKES_LABELS.search(text):
             command += ["--test_label_path", str(data / "test" / "test_label")]
@@ -117,6 +132,17 @@ def _score_with(dataset: Dataset, predictions: Path) -> Score:
     return Score(value, ended.stdout.strip(), tuple(warnings))
 
 
+def _takes_modules_from(modules: Path, script: Path, text: str) -> bool:
+    """Whether a script imports something that lies in the competitor's folder and neither beside the script nor in Python."""
+    try:
+        imported = {module.partition("/")[0] for module, _ in imported_modules(ast.parse(text), script.name)}
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    theirs = {path.stem for path in modules.glob("*") if path.suffix == ".py" or path.is_dir()}
+    own = {path.stem for path in script.parent.iterdir()}
+    return bool((imported & theirs) - own - sys.stdlib_module_names)
+
+
 def _lay_out(dataset: Dataset, folder: Path) -> Path:
     """`data/<DATASET>` below `folder`, with the labels, and the data as links."""
     data = folder / "data" / dataset.name
@@ -128,9 +154,9 @@ def _lay_out(dataset: Dataset, folder: Path) -> Path:
     return data
 
 
-def print_result(dataset: Dataset, predictions: Path) -> None:
-    """Score a prediction file and print the scorer's table and the score."""
-    result = score(dataset, predictions)
+def print_result(dataset: Dataset, predictions: Path, modules: Path) -> None:
+    """Score a prediction file, see `score`, and print the scorer's table and the score."""
+    result = score(dataset, predictions, modules)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if result.details:

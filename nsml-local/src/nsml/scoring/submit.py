@@ -49,7 +49,9 @@ def submit(
     dry_run: bool,
     limit: float,
     batch_size: int | None = None,
+    entry: str | None = None,
     on_step: Callable[[dict[str, Any]], None],
+    on_output: Callable[[bytes], None] | None = None,
 ) -> Outcome:
     """Predict the hidden test set with a checkpoint and score it.
 
@@ -57,7 +59,9 @@ def submit(
         dry_run: predict and check, do not score; the log is kept as a session.
         limit: seconds for loading and predicting.
         batch_size: handed on to an organiser's `feed_infer` that takes one.
+        entry: another entry file of the session's code than the one it was started with.
         on_step: is called with what the process reports, see `StepWriter`.
+        on_output: is called with what the program prints.
 
     Raises:
         NsmlError: no such dataset or checkpoint, a session without code, a program without the reserved arguments.
@@ -67,6 +71,7 @@ def submit(
     dataset = datasets[0]
     kept = whole_checkpoint(session.checkpoints, checkpoint, str(session.name))
     record = session.record_with_code()
+    record["entry"] = entry or record["entry"]
     check_entry(session.code, record["entry"])
     if lacking := missing_reserved(session.code, record["entry"]):
         raise NsmlError(lacking)
@@ -82,7 +87,7 @@ def submit(
     folder = test_session.folder if test_session else open_submission(home, dataset.name)
     code = None
     try:
-        code = _predict(home, datasets, session, kept, record["entry"], folder, limit, batch_size, on_step)
+        code = _predict(home, datasets, session, kept, record, folder, limit, batch_size, on_step, on_output)
         predictions = folder / FILE
         if dataset.labels.exists():
             _check_against_labels(predictions, dataset)
@@ -90,7 +95,7 @@ def submit(
         if test_session is not None:
             return Outcome(None, (), first, str(test_session.name))
         on_step({"step": "score"})
-        result = _score(dataset, predictions)
+        result = _score(dataset, predictions, folder / "work")
         record_score(folder, user=home.user(), session=str(session.name), checkpoint=kept.name, score=result.value)
         return Outcome(result.value, result.warnings, first, None)
     finally:
@@ -125,14 +130,15 @@ def _predict(
     datasets: Sequence[Dataset],
     session: Session,
     kept: Checkpoint,
-    entry: str,
+    record: dict[str, Any],
     folder: Path,
     limit: float,
     batch_size: int | None,
     on_step: Callable[[dict[str, Any]], None],
+    on_output: Callable[[bytes], None] | None,
 ) -> int:
     """Start the program again, follow its steps to the end, and return its exit status, which is 0."""
-    dataset = datasets[0]
+    dataset, entry = datasets[0], record["entry"]
     copy_code(session.code, folder / "work")
     loader = dataset.loader if dataset.loader.exists() else None
     write_launch(
@@ -141,7 +147,7 @@ def _predict(
         session,
         [each.submission for each in datasets],
         entry=entry,
-        arguments=paused_arguments(session.code, kept.name, mode="test"),
+        arguments=[*record["arguments"], *paused_arguments(session.code, entry, kept.name, mode="test")],
         mode="test",
         checkpoint=kept.name,
         submission=str(folder),
@@ -155,7 +161,8 @@ def _predict(
     log = folder / "log.txt"
     program = start_program(folder, folder / "work", python)
     try:
-        last = _follow(program, StepReader(folder), limit, on_step)
+        with open(log, "rb") as output:
+            last = _follow(program, StepReader(folder), limit, on_step, lambda: on_output and on_output(output.read()))
     finally:
         if program.poll() is None:
             end_program(program)
@@ -174,7 +181,11 @@ def _predict(
 
 
 def _follow(
-    program: subprocess.Popen[bytes], steps: StepReader, limit: float, on_step: Callable[[dict[str, Any]], None]
+    program: subprocess.Popen[bytes],
+    steps: StepReader,
+    limit: float,
+    on_step: Callable[[dict[str, Any]], None],
+    look_at_output: Callable[[], None],
 ) -> dict[str, Any]:
     """The last step that the process reported."""
     last: dict[str, Any] = {}
@@ -182,6 +193,7 @@ def _follow(
     ended = False
     while not ended:
         ended = program.poll() is not None
+        look_at_output()
         for step in steps.new():
             last = step
             on_step(step)
@@ -223,9 +235,9 @@ def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
         )
 
 
-def _score(dataset: Dataset, predictions: Path) -> Any:
+def _score(dataset: Dataset, predictions: Path, modules: Path) -> Any:
     try:
-        return score(dataset, predictions)
+        return score(dataset, predictions, modules)
     except PredictionsRefused as error:
         raise PredictionsRefused(f"submit failed at predictions: {error}") from None
     except RunFailed as error:

@@ -73,7 +73,8 @@ class Context:
             side = registered and (registered.submission if self.mode == "test" else registered.training)
             self.dataset_path: DatasetPath = str(side or "")
             if path := os.environ.get("NSML_DATASET_PATH"):
-                # What the oldest programs read; an organiser's scorer is shown its folder with the labels by it.
+                # Only the platform sets it: an organiser's scorer is shown its folder with the labels by it.
+                self.on_nsml = True
                 self.dataset, self.dataset_path, self.has_dataset = os.environ.get("NSML_DATASET_NAME", ""), path, True
             return
         self.home = Home(Path(facts["home"]))

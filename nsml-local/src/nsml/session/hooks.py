@@ -167,12 +167,12 @@ def newest_session_with(name: str | None) -> Session:
     return best[1]
 
 
-def infer(data: Any, **kwargs: Any) -> Any:
+def infer(*data: Any, **kwargs: Any) -> Any:
     """Call the bound `infer` and return what it returns."""
     hook = _bound.get("infer")
     if hook is None:
         raise NsmlError("nsml.infer: no infer function is bound; call nsml.bind(save=..., load=..., infer=...) first")
-    return hook(data, **kwargs)
+    return hook(*data, **kwargs)
 
 
 def bound(name: str) -> Hook | None:

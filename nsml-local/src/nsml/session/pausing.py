@@ -148,5 +148,5 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
         output = Path(folder) / FILE
         count = feed_test_data(infer, Path(context.dataset_path), output, wanted_answers(dataset), show)
         print(f"{count} predictions made in {time.monotonic() - began:.1f} seconds", flush=True)
-        print_result(dataset, output)
+        print_result(dataset, output, Path.cwd())
     sys.exit(0)

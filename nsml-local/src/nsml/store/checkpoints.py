@@ -50,10 +50,17 @@ class Checkpoint:
     def size(self) -> int:
         return sum(int(file["size"]) for file in self.manifest["files"])
 
+    @property
+    def beside(self) -> list[Path]:
+        """Files that a save hook wrote by using its path as the beginning of their names: `model.npy`, `model.index`."""
+        return [
+            self.folder / os.path.basename(file["path"]) for file in self.manifest["files"] if _is_beside(file["path"])
+        ]
+
     def verify(self) -> None:
         """Compare every file with the size and SHA-256 recorded when it was saved; Damaged names the first that differs."""
         for file in self.manifest["files"]:
-            path = self.folder / _MODEL / file["path"] if file["path"] else self.model
+            path = Path(os.path.normpath(self.model / file["path"]))
             try:
                 same = path.stat().st_size == file["size"] and _sha256(path) == file["sha256"]
             except OSError:
@@ -71,7 +78,7 @@ def store(
     encoded = encode_checkpoint(name)
     with folder_beside(folder) as beside:
         write(beside / _MODEL)
-        files = _manifest_of(beside / _MODEL)
+        files = _manifest_of(beside)
         manifest = {
             "name": name,
             "saved_at": time.time(),
@@ -108,17 +115,20 @@ def _generations(folder: Path, encoded: str) -> dict[int, Path]:
     return found
 
 
-def _manifest_of(model: Path) -> list[dict[str, Any]]:
-    """Size and SHA-256 of each file, flushed to disk on the way. A single file has the path ''."""
-    if model.is_file():
-        names = [""]
-    else:
-        names = sorted(
-            str((Path(root) / name).relative_to(model)) for root, _, files in os.walk(model) for name in files
-        )
+def _is_beside(path: str) -> bool:
+    return path.startswith("../")
+
+
+def _manifest_of(folder: Path) -> list[dict[str, Any]]:
+    """Size and SHA-256 of each file that the hook wrote, flushed to disk on the way.
+
+    Paths are relative to `model`: that of a single file is '', those of files beside it begin with '../'.
+    """
+    model = folder / _MODEL
+    paths = sorted(Path(root) / name for root, _, files in os.walk(folder) for name in files)
     files = []
-    for name in names:
-        path = model / name if name else model
+    for path in paths:
+        name = "" if path == model else os.path.relpath(path, model)
         flush_to_disk(path)
         files.append({"path": name, "size": path.stat().st_size, "sha256": _sha256(path)})
     return files

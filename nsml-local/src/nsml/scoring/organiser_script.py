@@ -1,0 +1,47 @@
+"""Runs an organiser's script as it was run on the platform's machines.
+
+    python -m nsml.scoring.organiser_script DATA MODULES SCRIPT ARGUMENTS...
+
+Files named from the root, below /data, are looked for below the folder DATA. What the script imports and nothing else provides is looked
+for in the folder MODULES, the competitor's, unless that is empty.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_ROOT = "/data"
+
+
+def _led(function: Callable[..., Any], folder: str) -> Callable[..., Any]:
+    def call(path: Any = ".", *arguments: Any, **keywords: Any) -> Any:
+        name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+        if isinstance(name, str) and (name == _ROOT or name.startswith(f"{_ROOT}/")):
+            path = f"{folder}{name.removeprefix(_ROOT)}"
+        return function(path, *arguments, **keywords)
+
+    return call
+
+
+def main(folder: str, modules: str, script: str, arguments: list[str]) -> None:
+    """Run `script` as the main program."""
+    builtins.open = io.open = _led(open, folder)
+    for name in ("stat", "listdir", "scandir", "open", "walk"):
+        setattr(os, name, _led(getattr(os, name), folder))
+    sys.argv = [script, *arguments]
+    sys.path[0] = str(Path(script).parent)
+    if modules:
+        # Last, so that a file of the competitor never stands in for a package that reads the labels.
+        sys.path.append(modules)
+    runpy.run_path(script, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
