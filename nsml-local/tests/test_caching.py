@@ -53,3 +53,14 @@ def test_save_folder_keeps_a_folder_that_load_gets(project: Path, python: Nsml) 
         "import nsml\nnsml.bind(load=lambda d: print(open(d + '/a').read()))\nnsml.save_folder('x', 'kept')\nnsml.load('x')"
     )
     assert python("p.py").out == "A\n"
+
+
+def test_a_function_may_take_the_output_path_behind_its_own_arguments(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "main.py").write_text(
+        "import nsml\n"
+        "def loader(data_path, size, output_path):\n"
+        "    open(output_path[0], 'w').write(f'{size} of {data_path}')\n"
+        "nsml.cache(loader, data_path='here', size=(2, 2), output_path=['./a.txt'])\n"
+        "print(open('./a.txt').read())\n"
+    )
+    assert nsml("logs", start_and_wait(nsml)).out.startswith("(2, 2) of here\n")

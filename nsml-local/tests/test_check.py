@@ -156,3 +156,8 @@ def test_doctor_names_a_damaged_checkpoint_and_leftovers(nsml: Nsml, trained: st
     (folder / ".tmp-999999999-abc").mkdir()
     told = nsml("doctor").out
     assert "is damaged" in told and "1 leftovers of writers that died" in told
+
+
+def test_a_module_that_nothing_provides_is_a_warning(nsml: Nsml, project: Path) -> None:
+    (project / "main.py").write_text("import torchvision_of_old\n" + (project / "main.py").read_text())
+    assert "warning: main.py, line 1: imports torchvision_of_old, which is not installed" in nsml("check").out

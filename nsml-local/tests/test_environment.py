@@ -206,3 +206,23 @@ def test_any_text_as_setup_py_is_read_or_refused_in_one_line(
 )
 def test_what_the_current_environment_meets_is_not_installed(requirement: str, missing: bool) -> None:
     assert bool(missing_packages(Needs(packages=(requirement,)))) == missing
+
+
+def test_a_version_that_cannot_be_had_gives_way_to_one_that_can_and_every_session_says_so(
+    nsml: Nsml, dataset: str, needy: Path
+) -> None:
+    lines = (needy / "requirements.txt").read_text().replace("tinylens>=1", "tinylens==0.1\npathspec==0.0.1")
+    (needy / "requirements.txt").write_text(lines)
+    for _ in range(2):
+        log = nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
+        assert (
+            "\nhas 1.0\n" in log and "warning: tinylens is installed in the version that fits, tinylens==0.1 was" in log
+        )
+        assert " is used, pathspec==0.0.1 was asked for" in log
+
+
+def test_a_program_that_a_session_starts_as_python_finds_the_same_packages(
+    nsml: Nsml, dataset: str, needy: Path
+) -> None:
+    (needy / "outer.py").write_text("import os, sys; sys.exit(os.system('python show.py'))")
+    assert "\nhas 1.0\n" in nsml("logs", start_and_wait(nsml, "-e", "outer.py")).out

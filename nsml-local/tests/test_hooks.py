@@ -162,3 +162,12 @@ def test_mode_test_outside_a_session_opens_no_session(python: Nsml, nsml: Nsml, 
 def test_mode_test_without_any_checkpoint_says_where_to_look(python: Nsml, dataset: str) -> None:
     shown = python("main.py", "--mode", "test", NSML_DATASET=dataset)
     assert shown.status == 1 and "no session of tester on FUNDUS has a checkpoint" in shown.err.splitlines()[-1]
+
+
+def test_a_load_hook_that_reads_a_file_gets_the_one_that_was_saved(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    assert 'open(os.path.join(dir_path, "model.json")) as' in program
+    (project / "main.py").write_text(
+        program.replace('open(os.path.join(dir_path, "model.json")) as', "open(dir_path) as")
+    )
+    assert nsml("submit", start_and_wait(nsml), "best").out.startswith("Score: 100.010001\n")

@@ -244,3 +244,50 @@ def test_an_error_in_infer_is_not_blamed_on_the_organiser(nsml: Nsml, tmp_path: 
         and "main.py, line" in failed.err
         and "organiser" not in failed.err
     )
+
+
+def test_the_error_that_a_scorer_caught_is_told_with_its_line(nsml: Nsml, tmp_path: Path) -> None:
+    evaluation = "def score():\n    return 'a'.item()\ntry:\n    score()\nexcept Exception:\n    print(999999)\n"
+    _push(nsml, tmp_path, evaluation=evaluation)
+    submitted = nsml("submit", start_and_wait(nsml), "best")
+    assert "Score: 999999" in submitted.out
+    assert "it caught AttributeError: 'str' object has no attribute 'item' (line 4)" in submitted.err
+
+
+def test_a_scorer_that_names_another_dataset_is_given_this_one_and_that_is_said(nsml: Nsml, tmp_path: Path) -> None:
+    _push(nsml, tmp_path, evaluation=EVALUATION.replace("data/FUNDUS", "data/KHD2019_FUNDUS"))
+    submitted = nsml("submit", start_and_wait(nsml), "best")
+    assert "Score: 1" in submitted.out and "names the dataset KHD2019_FUNDUS, and was given FUNDUS" in submitted.err
+
+
+def test_what_a_failing_scorer_said_is_kept_and_its_line_named(nsml: Nsml, tmp_path: Path, home: Path) -> None:
+    _push(nsml, tmp_path, evaluation="print('before')\n\n{}['x']\n")
+    assert "KeyError: 'x' (line 3)" in nsml("submit", start_and_wait(nsml), "best").err
+    assert (home / "submissions" / "FUNDUS" / "1" / "scorer.txt").read_text().startswith("before\nTraceback")
+
+
+def test_labels_may_be_a_folder_that_the_organisers_scorer_reads(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "labels")
+    (source / "test" / "test_label").unlink()
+    (source / "test" / "test_label").mkdir()
+    (source / "test" / "test_label" / "all.txt").write_text("7")
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "evaluation.py").write_text("print(open('data/LABELS/test/test_label/all.txt').read())\n")
+    assert "hidden labels, its own scorer" in nsml("dataset", "push", "LABELS", str(source)).out
+    assert "Score: 7" in nsml("submit", start_and_wait(nsml, dataset="LABELS"), "best").out
+
+
+def test_a_dry_run_of_predictions_that_are_no_text_says_so(nsml: Nsml, tmp_path: Path) -> None:
+    loader = "def feed_infer(output_file, infer_func):\n    open(output_file, 'wb').write(b'PK\\0\\xff' * 10)\n"
+    _push(nsml, tmp_path, loader=loader)
+    assert nsml("submit", "-t", start_and_wait(nsml), "best").out.startswith("(a binary file of 40 bytes)\n")
+
+
+def test_a_path_without_a_dot_leads_to_a_dataset_of_a_home_with_one(
+    nsml: Nsml, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NSML_HOME", str(tmp_path / ".local" / "nsml"))
+    nsml("dataset", "push", "FUNDUS", str(make_dataset(tmp_path / "plain")))
+    (project / "show.py").write_text("import nsml, os; print(nsml.DATASET_PATH, os.listdir(nsml.DATASET_PATH))")
+    path, names = nsml("logs", start_and_wait(nsml, "-e", "show.py")).out.splitlines()[0].split(" ", 1)
+    assert "." not in path and path.endswith("/FUNDUS") and names == "['train']"

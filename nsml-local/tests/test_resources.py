@@ -56,6 +56,15 @@ def test_no_gpu_is_visible_where_none_was_asked_for(nsml: Nsml, dataset: str, pr
     assert nsml("logs", start_and_wait(nsml, "-e", "gpus.py", "-g", "0")).out.startswith("'' 0\n")
 
 
+def test_a_machine_without_a_gpu_runs_what_asks_for_one_and_says_so(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    (project / "gpus.py").write_text("import nsml; print(nsml.GPU_NUM)")
+    started = nsml("run", "-d", dataset, "-e", "gpus.py", "-g", "1", PATH=_with_gpus(tmp_path / "bin", 0))
+    assert started.status == 0 and "warning: -g 1: this machine has no GPU" in started.err
+    assert nsml("logs", "-f", "FUNDUS/1").out.startswith("0\n")
+
+
 def _with_gpus(folder: Path, count: int) -> str:
     """A PATH on which nvidia-smi lists so many GPUs."""
     folder.mkdir()

@@ -170,3 +170,16 @@ def test_ctrl_c_leaves_a_followed_session_running_and_says_so(
     assert "session tester/FUNDUS/1 goes on" in (tmp_path / "out").read_text()
     assert "Running" in nsml("ps").out
     nsml("stop", "-f", "FUNDUS/1")
+
+
+def test_a_program_may_run_without_a_dataset(nsml: Nsml, project: Path) -> None:
+    (project / "main.py").write_text("import nsml; print(nsml.HAS_DATASET, [nsml.DATASET_PATH, nsml.DATASET_NAME])")
+    assert nsml("run", "-i").out.startswith("Session tester/none/1 is started\nFalse ['', '']\n")
+
+
+def test_a_session_without_a_dataset_is_not_submitted(nsml: Nsml, project: Path) -> None:
+    nsml("run", "-i", "-e", "main.py")
+    nsml("run")
+    nsml("logs", "-f", "none/2")
+    refused = nsml("submit", "none/2", "best")
+    assert refused.status == 2 and "ran without a dataset" in refused.err

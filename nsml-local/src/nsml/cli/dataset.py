@@ -9,7 +9,7 @@ from ..store.datasets import Dataset, find_dataset, list_datasets, remove_datase
 from ..store.home import open_home
 from ..store.submissions import leaderboard, submissions_of
 from .arguments import complete_datasets, json_option
-from .dataset_push import demo, describe, push
+from .dataset_push import class_counts, demo, describe, push
 from .display import ago, duration, print_json, print_table, size
 
 
@@ -59,7 +59,7 @@ def _list(text: str, as_json: bool) -> None:
                 "hidden" if d.labels.exists() else "none",
                 size(r["size"]),
                 ago(r["created_at"]),
-                ", ".join(f"{k} {v}" for k, v in r["train"].items()),
+                class_counts(r["train"]),
             )
             for d, r in rows
         ],

@@ -59,12 +59,21 @@ def push(name: str, path: Path, copy: bool, metric: str, lower_is_better: bool, 
     click.echo(describe(pushed))
 
 
+def class_counts(train: dict[str, int]) -> str:
+    """ "AMD 60, NORMAL 200", of at most eight."""
+    shown = [f"{name} {count}" for name, count in train.items()]
+    return ", ".join(shown if len(shown) <= 8 else [*shown[:6], f"and {len(shown) - 6} folders more"])
+
+
 def describe(found: Dataset) -> str:
     """What a dataset holds, in a line."""
     record = found.record()
-    classes = ", ".join(f"{k} {v}" for k, v in record["train"].items()) or "no class folders"
+    classes = class_counts(record["train"]) or "no class folders"
     scorer = "its own scorer" if found.evaluation.exists() else f"the built-in scorer {found.metric()}"
-    labels = f"hidden labels, {scorer}" if found.can_be_scored else "no labels: it cannot be scored"
+    labels = f"hidden labels, {scorer}" if found.labels.exists() else f"no labels, {scorer}"
+    if not found.can_be_scored:
+        lacking = "a folder of labels, but no evaluation.py" if found.labels.exists() else "no labels"
+        labels = f"{lacking}: it cannot be scored"
     train, test = record["train_files"], record["test_files"]
     note = "" if (found.training / "train").is_dir() else "; it has no folder train/, so sessions see all its files"
     if test and not found.loader.exists() and not photographs_below(found.submission / "test"):

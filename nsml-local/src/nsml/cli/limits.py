@@ -36,8 +36,11 @@ def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[.
 
 def limits_from(home: Home, gpus: int | None, cpus: int | None, memory: str | None) -> Limits:
     """The limits that the options ask for; NsmlError where there are too few free GPUs, or a size is none."""
+    taken = None if gpus is None else take_gpus(home, gpus)
+    if gpus and not taken:
+        click.echo(f"warning: -g {gpus}: this machine has no GPU; the session runs on its processors", err=True)
     return Limits(
-        gpus=None if gpus is None else take_gpus(home, gpus),
+        gpus=taken,
         cpus=cpus,
         memory=None if memory is None else parse_memory(memory),
     )

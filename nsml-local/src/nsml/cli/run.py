@@ -27,8 +27,8 @@ Examples:
 """
 )
 @click.argument("file", required=False, metavar="[FILE]")
-@click.option("-d", "--dataset", required=True, shell_complete=complete_datasets, metavar="NAME[,NAME...]",
-              help="The dataset to train on; of several, it is scored on the first.")  # fmt: skip
+@click.option("-d", "--dataset", default="", shell_complete=complete_datasets, metavar="NAME[,NAME...]",
+              help="The dataset to train on; of several, it is scored on the first. Without it a program runs on none.")  # fmt: skip
 @click.option("-e", "--entry", metavar="FILE", help="The Python file to start.  [default: main.py]")
 @click.option(
     "-a", "--args", "arguments", default="", metavar="TEXT", help='Its arguments, as one text: -a "--epoch 5".'
@@ -71,7 +71,7 @@ def run(
     started = file or entry or "main.py"
     session, taken = start_session(
         home,
-        [find_dataset(home, name) for name in dict.fromkeys(dataset.split(","))],
+        [find_dataset(home, name) for name in dict.fromkeys(dataset.split(",")) if name],
         Path.cwd(),
         entry=started,
         arguments=split_arguments(arguments),
@@ -97,6 +97,7 @@ def run(
 
 def _tell_needs(session: Session, env: str) -> None:
     """Say what will be installed, and what nobody installs."""
+    from ..engine.installer import brief
     from ..engine.requirements import missing_debian, missing_packages, read_needs
 
     needs = read_needs(session.code)
@@ -105,7 +106,7 @@ def _tell_needs(session: Session, env: str) -> None:
             f"image {needs.image}: no container is used here, the program runs in a Python of this machine", err=True
         )
     if env == LAYER and (missing := missing_packages(needs)):
-        click.echo(f"to be installed first: {', '.join(missing)}; 'nsml logs -f {session.name}' shows it", err=True)
+        click.echo(f"to be installed first: {brief(missing)}; 'nsml logs -f {session.name}' shows it", err=True)
     if debian := missing_debian(needs):
         click.echo(
             f"warning: nsml_package.txt names what is missing; sudo apt-get install {' '.join(debian)}", err=True

@@ -11,6 +11,7 @@ import click
 from ..scoring.submit import submit as submit_checkpoint
 from ..store.home import open_home
 from .arguments import complete_checkpoints, session_argument, session_named
+from .display import plain
 
 
 @click.command(
@@ -68,7 +69,7 @@ def submit(
         click.echo(f"warning: {warning}", err=True)
     if outcome.score is None:
         for line in outcome.first:
-            click.echo(line)
+            click.echo(plain(line))
         click.echo(f"Dry run, not scored; 'nsml logs {outcome.session}' shows what it printed")
     else:
         click.echo(f"Score: {outcome.score:.10f}".rstrip("0").rstrip("."))

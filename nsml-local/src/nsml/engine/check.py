@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from .entry import missing_reserved
 from .imports import imported_modules, reachable_files, walk
+from .requirements import missing_packages, read_needs
 from .snapshot import IGNORE_FILE, Snapshot
 
 _MUCH = 200 * 1024 * 1024
@@ -41,6 +45,7 @@ def check_project(folder: Path, entry: str, travelling: Snapshot) -> list[Findin
         found += _arguments(folder, entry, trees)
         found += _early_test_data(entry, trees[entry])
     found += _left_out_modules(folder, trees, set(travelling.files))
+    found += _unknown_modules(folder, trees, entry)
     for name, reason in travelling.left_out:
         if reason.startswith("larger"):
             found.append(Finding(name, 0, f"is {reason} and does not travel; keep data in the dataset", certain=False))
@@ -187,6 +192,40 @@ def _early_test_data(entry: str, tree: ast.Module) -> list[Finding]:
                     text = "the test data are named before nsml.paused; touch them only in infer"
                     return [Finding(entry, node.lineno, text, certain=False)]
     return []
+
+
+def _unknown_modules(folder: Path, trees: dict[str, ast.Module], entry: str) -> list[Finding]:
+    """What the program imports at its start and neither the project nor this Python has, where nothing is to be installed."""
+    if missing_packages(read_needs(folder)):
+        return []
+    found = {}
+    for file, tree in reachable_files(entry, trees.get):
+        plain = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+        for module, line in imported_modules(plain, file):
+            name = module.partition("/")[0]
+            beside = (
+                folder / name,
+                folder / f"{name}.py",
+                folder / file / ".." / name,
+                folder / file / ".." / f"{name}.py",
+            )
+            if (
+                name in found
+                or name in sys.stdlib_module_names
+                or any(os.path.exists(os.path.normpath(p)) for p in beside)
+            ):
+                continue
+            if not _is_installed(name):
+                text = f"imports {name}, which is not installed; name its package in requirements.txt"
+                found[name] = Finding(file, line, text, certain=False)
+    return list(found.values())
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _left_out_modules(folder: Path, trees: dict[str, ast.Module], travelling: set[str]) -> list[Finding]:

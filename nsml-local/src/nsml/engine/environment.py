@@ -22,7 +22,7 @@ from ..store.files import make_private, read_json, size_of, visible, write_json
 from ..store.home import Home
 from ..store.processes import identity, is_alive
 from ..store.sessions import Session
-from .installer import TIME, install, installer_name, run
+from .installer import TIME, brief, install, installer_name, run
 from .requirements import Needs, missing_packages, read_needs
 
 CURRENT, LAYER = "current", "layer"
@@ -52,9 +52,11 @@ def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str
     folder = make_private(home.path / "environments") / _name(missing, needs.options)
     python = folder / "bin" / "python"
     if not (folder / _READY).exists():
-        say(f"installing {', '.join(missing)} with {installer_name()}")
-        _build_once(folder, missing, needs.options)
+        say(f"installing {brief(missing)} with {installer_name()}")
+        _build_once(folder, missing, needs.options, say)
         say("installed")
+    for line in read_json(folder / _READY).get("instead", []):
+        say(f"warning: {line}")
     os.utime(folder / _READY)
     return str(python)
 
@@ -67,7 +69,7 @@ def _name(missing: list[str], options: tuple[str, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _build_once(folder: Path, missing: list[str], options: tuple[str, ...]) -> None:
+def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say: Callable[[str], None]) -> None:
     """Build, or wait for whoever is building; a builder that died is cleared away."""
     lock = folder.with_name(f".lock-{folder.name}")
     until = time.monotonic() + TIME
@@ -84,7 +86,7 @@ def _build_once(folder: Path, missing: list[str], options: tuple[str, ...]) -> N
         try:
             write_json(lock / "owner.json", identity())
             if not (folder / _READY).exists():
-                _build(folder, missing, options)
+                _build(folder, missing, options, say)
         finally:
             shutil.rmtree(lock, ignore_errors=True)
 
@@ -98,7 +100,7 @@ def _is_held(lock: Path) -> bool:
         return False
 
 
-def _build(folder: Path, missing: list[str], options: tuple[str, ...]) -> None:
+def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Callable[[str], None]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         # Built under its own name, since a virtual environment cannot be moved; the mark inside says when it is whole.
@@ -109,8 +111,9 @@ def _build(folder: Path, missing: list[str], options: tuple[str, ...]) -> None:
         # site.addsitedir, unlike a plain path, also reads the .pth files of editable installations.
         lines = [f"import site; site.addsitedir({path!r})" for path in below]
         (packages / "nsml_below.pth").write_text("\n".join(lines) + "\n")
-        install(folder, missing, options)
-        write_json(folder / _READY, {"packages": missing, "options": list(options), "python": sys.executable})
+        instead = install(folder, missing, options, say)
+        facts = {"packages": missing, "options": list(options), "python": sys.executable, "instead": instead}
+        write_json(folder / _READY, facts)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -7,10 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import RunFailed
+from .requirements import loosened
 
 TIME = 3600
 # A line of `uv pip install --dry-run` for a package that it would add.
@@ -22,16 +23,38 @@ def installer_name() -> str:
     return "uv" if shutil.which("uv") else "pip"
 
 
-def install(layer: Path, packages: Sequence[str], options: Sequence[str]) -> None:
+def install(layer: Path, packages: Sequence[str], options: Sequence[str], say: Callable[[str], None]) -> list[str]:
     """Install into the environment `layer` what of `packages` and all they need the running environment lacks.
+
+    Versions of years ago often exist for no Python of today. Where the packages cannot be installed as they are asked for, they are tried
+    once more, each in the version that is here or that fits; the lines that are returned say so.
 
     Args:
         packages: pip requirements.
         options: lines of a requirements file that are pip's own, such as `--find-links FOLDER`.
+        say: is told, in lines, why the packages could not be installed as asked for.
 
     Raises:
-        RunFailed: neither could; the message ends in pip's last lines.
+        RunFailed: they could be installed in no way; the message ends in the last lines of the first try.
     """
+    try:
+        _install_as_asked(layer, packages, options)
+        return []
+    except RunFailed as error:
+        others = [loosened(package) for package in packages]
+        lines = [line for _, line in others if line]
+        if not lines:
+            raise
+        say(f"{error}; trying other versions")
+        try:
+            if asked := [package for package, _ in others if package is not None]:
+                _install_as_asked(layer, asked, options)
+        except RunFailed:
+            raise error from None
+        return lines
+
+
+def _install_as_asked(layer: Path, packages: Sequence[str], options: Sequence[str]) -> None:
     uv = shutil.which("uv")
     # pip knows mirrors and constraints of its own that uv does not, so where uv fails the word is pip's.
     if uv is not None and _install_with_uv(uv, layer, packages, options):
@@ -39,7 +62,13 @@ def install(layer: Path, packages: Sequence[str], options: Sequence[str]) -> Non
     asked = _write(layer, packages, options)
     pip = [sys.executable, "-m", "pip", "--python", str(layer / "bin" / "python"), "install"]
     quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-    run([*pip, *quiet, "-r", str(asked)], ", ".join(packages))
+    run([*pip, *quiet, "-r", str(asked)], brief(packages))
+
+
+def brief(packages: Sequence[str]) -> str:
+    """The packages, at most four by name."""
+    shown = [*packages] if len(packages) <= 4 else [*packages[:3], f"{len(packages) - 3} more"]
+    return ", ".join(shown)
 
 
 def _install_with_uv(uv: str, layer: Path, packages: Sequence[str], options: Sequence[str]) -> bool:
@@ -80,7 +109,8 @@ def run(command: Sequence[str], what: str) -> None:
     except subprocess.TimeoutExpired:
         raise RunFailed(f"{what} could not be installed within {TIME} seconds") from None
     if done.returncode:
-        last = " / ".join(line.strip() for line in (done.stdout + done.stderr).strip().splitlines()[-4:])
+        said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        last = " / ".join([line for line in said if not line.startswith(("WARNING", "[notice]"))][-4:])
         raise RunFailed(
             f"{what} could not be installed: {last}; correct setup.py or requirements.txt, or run with --env current"
         )

@@ -12,7 +12,7 @@ from ..store.checkpoints import whole_checkpoint
 from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home
 from ..store.launches import write_launch
-from ..store.sessions import ENDED, Session, create_session
+from ..store.sessions import ENDED, NO_DATASET, Session, create_session
 from .background import leave_supervisor
 from .entry import check_entry, paused_arguments
 from .environment import LAYER
@@ -36,8 +36,8 @@ def start_session(
 ) -> tuple[Session, Snapshot]:
     """Copy `source`, and leave a supervisor behind that runs `entry` on the copy.
 
-    It sees all `datasets`, and is named after and scored on the first. `env` is LAYER, to install what the project needs besides,
-    or CURRENT.
+    It sees all `datasets`, and is named after and scored on the first; there may be none. `env` is LAYER, to install what the
+    project needs besides, or CURRENT.
 
     Raises:
         NsmlError: no such entry file, a bad `.nsmlignore`.
@@ -55,7 +55,7 @@ def start_session(
     }
     if len(datasets) > 1:
         record["other_datasets"] = [dataset.name for dataset in datasets[1:]]
-    session = create_session(home, home.user(), datasets[0].name, record)
+    session = create_session(home, home.user(), datasets[0].name if datasets else NO_DATASET, record)
     taken = Snapshot()
 
     def prepare() -> None:
@@ -69,7 +69,7 @@ def start_session(
             session.folder,
             home,
             session,
-            [dataset.training for dataset in datasets],
+            [dataset.shown("training") for dataset in datasets],
             entry=entry,
             arguments=arguments,
             limits=limits.to_dict(),
@@ -105,7 +105,7 @@ def fork_session(
     session = create_session(
         home,
         home.user(),
-        datasets[0].name,
+        parent.name.dataset,
         {**record, "kind": "run", "arguments": own, "of": str(parent.name), "created_at": time.time()},
     )
 
@@ -150,7 +150,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
     session = create_session(
         home,
         home.user(),
-        datasets[0].name,
+        parent.name.dataset,
         {**record, "kind": "infer", "of": str(parent.name), "created_at": time.time()},
     )
 
@@ -162,7 +162,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
             session.folder,
             home,
             session,
-            [dataset.submission for dataset in datasets],
+            [dataset.shown("submission") for dataset in datasets],
             entry=record["entry"],
             arguments=[*own, *paused_arguments(parent.code, record["entry"], kept.name, mode="infer")],
             mode="infer",
@@ -190,7 +190,7 @@ def _write_going_on(
         session.folder,
         home,
         session,
-        [dataset.training for dataset in datasets],
+        [dataset.shown("training") for dataset in datasets],
         entry=entry,
         arguments=[*arguments, *paused_arguments(session.code, entry, checkpoint)],
         source=str(source.name),

@@ -29,9 +29,14 @@ def start_program(
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8:backslashreplace",
         # Read by the oldest programs in place of the constants.
-        "NSML_DATASET_PATH": launch["dataset_paths"][0],
-        "NSML_DATASET_NAME": launch["dataset"],
+        "NSML_DATASET_PATH": (launch["dataset_paths"] or [""])[0],
+        "NSML_DATASET_NAME": launch["dataset"] if launch["dataset_paths"] else "",
     }
+    # What the program starts as `python` is to find the same packages.
+    beside = Path(python).parent
+    own["PATH"] = os.pathsep.join([str(beside), inherited.get("PATH") or os.defpath])
+    if (beside.parent / "pyvenv.cfg").exists():
+        own["VIRTUAL_ENV"] = str(beside.parent)
     with open(folder / "log.txt", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
         return subprocess.Popen(
             [python, "-u", launch["entry"], *map(str, launch["arguments"])],

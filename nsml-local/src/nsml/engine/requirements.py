@@ -21,6 +21,8 @@ _SAME = {
     "tensorflow": ("tensorflow-cpu",),
     "sklearn": ("scikit-learn",),
 }
+# What pip can install in their place.
+_RENAMED = {"tensorflow-gpu": "tensorflow", "sklearn": "scikit-learn"}
 # Part of Python itself, or of every environment, but named by old setup.py files.
 _NOTHING = frozenset({"argparse", "nsml", "nsml-local", "pathlib", "typing", "setuptools", "pip", "wheel"})
 
@@ -44,7 +46,7 @@ def read_needs(folder: Path) -> Needs:
     lines = [line for line in lines if line and not line.startswith("#")]
     image = _IMAGE.search(setup) or _IMAGE.search(requirements)
     return Needs(
-        packages=tuple(packages + [line for line in lines if not line.startswith("-")]),
+        packages=tuple(dict.fromkeys(packages + [line for line in lines if not line.startswith("-")])),
         options=tuple(line for line in lines if line.startswith("-")),
         debian=tuple(w for line in debian.splitlines() if (w := line.split("#")[0].strip())),
         image=image[1] if image else None,
@@ -106,6 +108,34 @@ def _is_met(requirement: str) -> bool:
         except PackageNotFoundError:
             continue
     return False
+
+
+def loosened(requirement: str) -> tuple[str | None, str]:
+    """What to ask for where a requirement cannot be met as it stands, and a line on it.
+
+    A package that is here in another version is not asked for (None), any other without its version. What is no plain name and version
+    is left as it is, without a line.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import canonicalize_name
+
+    try:
+        wanted = Requirement(requirement)
+    except InvalidRequirement:
+        return requirement, ""
+    name = canonicalize_name(wanted.name)
+    if wanted.url or (not wanted.specifier and name not in _RENAMED):
+        return requirement, ""
+    for candidate in (name, *_SAME.get(name, ())):
+        try:
+            return None, f"{candidate} {version(candidate)} is used, {requirement} was asked for"
+        except PackageNotFoundError:
+            continue
+    wanted.specifier, wanted.name = SpecifierSet(), _RENAMED.get(name, wanted.name)
+    return str(wanted), f"{wanted.name} is installed in the version that fits, {requirement} was asked for"
 
 
 def missing_debian(needs: Needs) -> list[str]:

@@ -68,10 +68,10 @@ def parse_memory(text: str) -> int:
 
 
 def take_gpus(home: Home, count: int) -> tuple[int, ...]:
-    """Numbers of `count` GPUs that no running session has taken. NsmlError where there are too few."""
-    if count == 0:
-        return ()
+    """Numbers of `count` GPUs that no running session has taken, none on a machine without any. NsmlError where too few are free."""
     there = list_gpus()
+    if count == 0 or not there:
+        return ()
     taken = {gpu for gpu in _taken(home)}
     free = [gpu for gpu in there if gpu not in taken]
     if len(free) < count:

@@ -1,13 +1,15 @@
 """Runs an organiser's script as it was run on the platform's machines.
 
-    python -m nsml.scoring.organiser_script DATA MODULES SCRIPT ARGUMENTS...
+    python -m nsml.scoring.organiser_script [--trace] DATA MODULES SCRIPT ARGUMENTS...
 
 Files named from the root, below /data, are looked for below the folder DATA. What the script imports and nothing else provides is looked
-for in the folder MODULES, the competitor's, unless that is empty.
+for in the folder MODULES, the competitor's, unless that is empty. With --trace, the last exception that passed through a line of the
+script is told on stderr at its end, caught or not: `caught NAME: MESSAGE (line N)`.
 """
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import io
 import os
@@ -15,6 +17,7 @@ import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 _ROOT = "/data"
@@ -28,6 +31,22 @@ def _led(function: Callable[..., Any], folder: str) -> Callable[..., Any]:
         return function(path, *arguments, **keywords)
 
     return call
+
+
+def _tell_last_exception(script: str) -> None:
+    last: list[str] = []
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename != script:
+            return None
+        if event == "exception" and not issubclass(argument[0], StopIteration | GeneratorExit | SystemExit):
+            last[:] = [
+                f"caught {argument[0].__name__}: {' '.join(str(argument[1]).split())[:300]} (line {frame.f_lineno})"
+            ]
+        return trace
+
+    sys.settrace(trace)
+    atexit.register(lambda: print(*last, file=sys.stderr))
 
 
 def main(folder: str, modules: str, script: str, arguments: list[str]) -> None:
@@ -44,4 +63,7 @@ def main(folder: str, modules: str, script: str, arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--trace":
+        del sys.argv[1]
+        _tell_last_exception(sys.argv[3])
     main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -68,6 +68,8 @@ def submit(
         RunFailed: a step failed; the message names it.
     """
     datasets = datasets_of(home, session)
+    if not datasets:
+        raise NsmlError(f"session {session.name} ran without a dataset, so nothing can be predicted; run it with -d")
     dataset = datasets[0]
     kept = whole_checkpoint(session.checkpoints, checkpoint, str(session.name))
     record = session.record_with_code()
@@ -89,9 +91,9 @@ def submit(
     try:
         code = _predict(home, datasets, session, kept, record, folder, limit, batch_size, on_step, on_output)
         predictions = folder / FILE
-        if dataset.labels.exists():
+        if dataset.has_label_file:
             _check_against_labels(predictions, dataset)
-        first = tuple(predictions.read_text(encoding="utf-8", errors="replace").splitlines()[:10])
+        first = _first_lines(predictions)
         if test_session is not None:
             return Outcome(None, (), first, str(test_session.name))
         on_step({"step": "score"})
@@ -103,6 +105,20 @@ def submit(
             status = "Exited" if code == 0 else "Failed"
             test_session.write_state(status, process=identity(), ended_at=time.time(), exit_status=code)
         shutil.rmtree(folder / "work", ignore_errors=True)
+
+
+def _first_lines(predictions: Path) -> tuple[str, ...]:
+    """The first ten lines; of a file that is no text, a line that says so."""
+    with open(predictions, "rb") as file:
+        content = file.read(64 * 1024)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        # A letter may be cut in two at the end of what was read.
+        text = "" if error.start < len(content) - 4 else content[: error.start].decode()
+    if content and (not text or "\0" in text):
+        return (f"(a binary file of {predictions.stat().st_size} bytes)",)
+    return tuple(line[:300] for line in text.splitlines()[:10])
 
 
 def _check_interval(home: Home, dataset: Dataset) -> None:
@@ -145,7 +161,7 @@ def _predict(
         folder,
         home,
         session,
-        [each.submission for each in datasets],
+        [each.shown("submission") for each in datasets],
         entry=entry,
         arguments=[*record["arguments"], *paused_arguments(session.code, entry, kept.name, mode="test")],
         mode="test",

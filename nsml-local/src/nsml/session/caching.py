@@ -48,7 +48,15 @@ def cache(
 def _call(function: Callable[..., Any], paths: list[str], data: Any, kwargs: dict[str, Any]) -> Any:
     from inspect import Parameter, signature
 
-    parameters = signature(function).parameters.values()
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return function(paths, data, **kwargs)
+    named = {p.name for p in parameters if p.kind is not Parameter.POSITIONAL_ONLY}
+    if "output_path" in named:
+        # By name, wherever it stands: `def loader(data_path, img_size, output_path)` is the usual shape.
+        given = {"data": data} if "data" in named and "data" not in kwargs else {}
+        return function(output_path=paths, **given, **kwargs)
     positional = [p for p in parameters if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
     takes_data = len([p for p in positional if p.name not in kwargs]) > 1 or any(
         p.kind is Parameter.VAR_POSITIONAL for p in parameters

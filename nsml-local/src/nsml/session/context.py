@@ -18,7 +18,7 @@ from ..store.home import Home, open_home
 from ..store.launches import read_launch
 from ..store.names import SessionName
 from ..store.processes import identity
-from ..store.sessions import Session, create_session
+from ..store.sessions import NO_DATASET, Session, create_session
 
 
 def reserved_argument(name: str) -> str | None:
@@ -70,7 +70,7 @@ class Context:
             registered = self._dataset_in_the_foreground()
             self.dataset: str = registered.name if registered else ""
             self.has_dataset = bool(registered and os.environ.get("NSML_DATASET"))
-            side = registered and (registered.submission if self.mode == "test" else registered.training)
+            side = registered and registered.shown("submission" if self.mode == "test" else "training")
             self.dataset_path: DatasetPath = str(side or "")
             if path := os.environ.get("NSML_DATASET_PATH"):
                 # Only the platform sets it: an organiser's scorer is shown its folder with the labels by it.
@@ -79,11 +79,11 @@ class Context:
             return
         self.home = Home(Path(facts["home"]))
         self.user = facts["user"]
-        self.dataset = facts["dataset"]
-        self.has_dataset = True
         paths = DatasetPaths(facts["dataset_paths"])
-        self.dataset_path = paths if len(paths) > 1 else paths[0]
-        self._session = Session(SessionName(self.user, self.dataset, facts["number"]), Path(facts["session"]))
+        self.has_dataset = bool(paths)
+        self.dataset = facts["dataset"] if paths else ""
+        self.dataset_path = paths if len(paths) > 1 else paths[0] if paths else ""
+        self._session = Session(SessionName(self.user, facts["dataset"], facts["number"]), Path(facts["session"]))
         self.mode = facts["mode"]
         self.checkpoint = facts.get("checkpoint")
         self.source = facts.get("source")
@@ -113,7 +113,7 @@ class Context:
             from ..engine.foreground import describe_program, keep_code
 
             self._session = create_session(
-                self.home, self.user, self.dataset or "none", {"kind": "foreground", **describe_program()}
+                self.home, self.user, self.dataset or NO_DATASET, {"kind": "foreground", **describe_program()}
             )
             _watch_the_end(self._session)
             keep_code(self._session)

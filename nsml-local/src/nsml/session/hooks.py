@@ -144,8 +144,22 @@ def load_from(owner: Session, name: str | None, load_fn: Hook | None = None) -> 
     hook = load_fn or _bound.get("load")
     if hook is None:
         raise NsmlError("nsml.load: no load function is bound; call nsml.bind(save=..., load=..., infer=...) first")
-    hook(str(found.model), **_extra)
+    _read_with(hook, found)
     return found
+
+
+def _read_with(hook: Hook, found: Checkpoint) -> None:
+    """Call a load hook with the folder that was saved; where it fails and that holds one file, with the file, as the platform did."""
+    try:
+        hook(str(found.model), **_extra)
+    except Exception as error:
+        files = [entry for entry in os.scandir(found.model)] if found.model.is_dir() else []
+        if len(files) != 1 or not files[0].is_file():
+            raise
+        try:
+            hook(files[0].path, **_extra)
+        except Exception:
+            raise error from None
 
 
 def newest_session_with(name: str | None) -> Session:

@@ -23,6 +23,7 @@ from ..errors import Damaged, NsmlError
 from .files import folder_beside, make_private, read_json, remove_tree, visible, write_json
 from .home import Home
 from .names import check_name, nearest
+from .plain_paths import plain_path
 
 LABELS = "test_label"
 
@@ -42,6 +43,10 @@ class Dataset:
     def submission(self) -> Path:
         return self.folder / "submission"
 
+    def shown(self, side: str) -> Path:
+        """What DATASET_PATH is, of the side "training" or "submission"."""
+        return plain_path(self.folder / side, self.name)
+
     @property
     def labels(self) -> Path:
         return self.folder / "hidden" / "test" / LABELS
@@ -55,9 +60,14 @@ class Dataset:
         return self.folder / "feed" / "data_loader.py"
 
     @property
+    def has_label_file(self) -> bool:
+        """Whether the labels are a file, which the built-in scorers read; an organiser's own may read a folder."""
+        return self.labels.is_file()
+
+    @property
     def can_be_scored(self) -> bool:
         """Whether there are labels, or a scorer that knows without."""
-        return self.labels.exists() or self.evaluation.exists()
+        return self.has_label_file or self.evaluation.exists()
 
     def metric(self) -> str:
         """Name of the built-in scorer."""
@@ -113,7 +123,11 @@ def push_dataset(
     Raises:
         NsmlError: the layout is wrong, or the name is taken.
     """
+    from .sessions import NO_DATASET
+
     check_name(name, "NAME")
+    if name == NO_DATASET:
+        raise NsmlError(f"NAME: {name} stands for no dataset; take another name")
     target = home.datasets / name
     if target.exists():
         raise NsmlError(
@@ -134,8 +148,11 @@ def push_dataset(
         if (source / "test").is_dir():
             _fill(source / "test", beside / "submission" / "test", copy, leave_out=(LABELS,))
         make_private(beside / "hidden" / "test")
-        if (source / "test" / LABELS).is_file():
-            shutil.copyfile(source / "test" / LABELS, beside / "hidden" / "test" / LABELS)
+        labels = source / "test" / LABELS
+        if labels.is_dir():
+            _fill(labels, make_private(beside / "hidden" / "test" / LABELS), copy)
+        elif labels.is_file():
+            shutil.copyfile(labels, beside / "hidden" / "test" / LABELS)
             os.chmod(beside / "hidden" / "test" / LABELS, 0o600)
         if (source / "evaluation").is_dir():
             shutil.copytree(source / "evaluation", beside / "hidden" / "evaluation")

@@ -27,6 +27,8 @@ from .home import Home
 from .names import SessionName, nearest, parse_session_name
 from .processes import is_alive
 
+# In place of a dataset in the name of a session that has none.
+NO_DATASET = "none"
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
 # A supervisor writes its state within this many seconds of the session's creation, or it never will.
 _GRACE = 30.0
@@ -72,6 +74,8 @@ class Session:
 
     def datasets(self) -> list[str]:
         """Names of the datasets that it trains on; the first is the one in its own name, on which it is scored."""
+        if self.name.dataset == NO_DATASET:
+            return []
         return [self.name.dataset, *map(str, self.record().get("other_datasets") or [])]
 
     def record_with_code(self) -> dict[str, Any]:
@@ -156,7 +160,8 @@ def find_session(home: Home, name: SessionName) -> Session:
     known = [s.name for s in list_sessions(home)]
     if alike := [n for n in known if (n.user, n.dataset) == (name.user, name.dataset)]:
         numbers = ", ".join(str(n.number) for n in alike[-8:])
-        raise NsmlError(f"there is no session {name}; the numbers of {name.user}/{name.dataset} are {numbers}")
+        verb = "are" if len(alike) <= 8 else "go on to"
+        raise NsmlError(f"there is no session {name}; the numbers of {name.user}/{name.dataset} {verb} {numbers}")
     raise NsmlError(f"there is no session {name}{nearest(str(name), map(str, known)) or '; nsml run starts one'}")
 
 

@@ -1,0 +1,36 @@
+"""Paths without a dot: scorers of the platform's years cut a path at its first dot, where they expect a file's ending."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from .files import TEMPORARY
+
+
+def plain_path(folder: Path, name: str) -> Path:
+    """`folder`, or, where its path has a dot, as that of the default home has, a link to it that has none and ends in `name`.
+
+    The link lies in a folder of this user below the system's temporary one. Where none can be made safely, it is `folder` after all.
+    """
+    if "." not in str(folder):
+        return folder
+    import hashlib
+
+    key = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    own = Path(tempfile.gettempdir()) / f"nsml-{os.getuid()}"
+    link = own / key / name
+    try:
+        own.mkdir(mode=0o700, exist_ok=True)
+        status = own.lstat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o077 or own.is_symlink():
+            return folder  # somebody else's, who could lead the link elsewhere
+        link.parent.mkdir(mode=0o700, exist_ok=True)
+        if not link.is_symlink() or os.readlink(link) != str(folder):
+            beside = link.with_name(f"{TEMPORARY}{os.getpid()}")
+            os.symlink(folder, beside)
+            os.replace(beside, link)
+    except OSError:
+        return folder
+    return link
