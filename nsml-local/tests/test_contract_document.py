@@ -1,0 +1,21 @@
+"""docs/contract.md says which test shows each line of the platform's contract."""
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parents[1] / "docs" / "contract.md"
+
+
+def test_every_test_that_the_document_names_exists() -> None:
+    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[-2])}
+    there = set(
+        re.findall(r"^def test_(\w+)\(", "\n".join(p.read_text() for p in HERE.glob("test_*.py")), re.MULTILINE)
+    )
+    assert len(named) > 90 and named - there == set()
+
+
+def test_every_line_of_the_document_has_a_test() -> None:
+    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ") and "| shown by |" not in line]
+    assert [row for row in rows if "`" not in row.split("|")[-2]] == []
