@@ -25,7 +25,7 @@ from dataprep.opencv_threads import one_opencv_thread
 from dataprep.photograph import PhotographError, Preparation, prepare_blank, prepare_file
 
 # Raised whenever the same settings give other pixels than before.
-_VERSION = 1
+_VERSION = 2
 # Checksums are compared for images spread over the file, up to so many bytes: milliseconds, however large it is.
 _CHECKED_BYTES = 4 << 20
 

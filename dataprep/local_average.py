@@ -11,10 +11,12 @@ import threading
 import cv2
 import numpy as np
 
-# Fractional bits of grey levels held in 16 bits: what is rounded away is multiplied by the gain.
+# Fractional bits of grey levels that are averaged in 16 bits: what is rounded away is multiplied by the gain.
 _BITS = 6
 # The image is halved while sigma stays at least this many pixels.
 _LEAST_SIGMA = 2.0
+# Half of what the first halving, which rounds halves up in 8 bits, adds to a textured image; to a flat one it adds nothing.
+_ROUNDED_UP = 1 / 16
 
 _memory = threading.local()
 
@@ -29,8 +31,8 @@ def subtract_local_average(
     over the pixels that count, so a black surround leaves no bright halo along the rim. What the result is where `inside`
     is 0 is undefined. Returns uint8 (height, width, 3).
 
-    The blur is done on a halved image, and in 16 bits up to there: that is faster than cv2.GaussianBlur at full sigma, and
-    nearer to a true Gaussian, whose result here is within 0.3 grey levels on average.
+    The blur is done on a halved image, which takes a small part of the time of cv2.GaussianBlur at full sigma and comes
+    nearer to a true Gaussian, from which the result is 0.35 grey levels away on average.
     """
     height, width = image.shape[:2]
     halvings = max(0, int(np.log2(max(sigma, 1.0) / _LEAST_SIGMA)))
@@ -43,25 +45,26 @@ def subtract_local_average(
     right, bottom = margin + -width % scale, margin + -height % scale
 
     def blur(pixels: np.ndarray) -> np.ndarray:
-        pixels = halve(_padded(pixels, margin, bottom, margin, right), halvings).astype(np.float32)
+        """The average of the padded pixels, float32, in units of 2**-_BITS."""
+        # In 8 bits where the pixels are most, and in 16 from a quarter of them on.
+        first = min(halvings, 1)
+        pixels = halve(_padded(pixels, margin, bottom, margin, right), first)
+        pixels = halve(np.left_shift(pixels, _BITS, dtype=np.uint16), halvings - first).astype(np.float32)
         return np.asarray(cv2.GaussianBlur(pixels, (2 * reach + 1, 2 * reach + 1), coarse_sigma))
 
-    if inside is not None:
-        image = cv2.copyTo(image, inside)
-        weight = np.maximum(blur(np.left_shift(inside, _BITS, dtype=np.uint16)), 1.0)
-    pixels = np.left_shift(image, _BITS, dtype=np.uint16)
-    average = blur(pixels)
-    if inside is not None:
-        average *= ((255 << _BITS) / weight)[..., None]
+    if inside is None:
+        average = blur(image)
+    else:
+        average = blur(cv2.copyTo(image, inside))
+        average *= ((255 << _BITS) / np.maximum(blur(inside), 1.0))[..., None]
     # Of the margin, one coarse pixel is needed to interpolate up to the border.
-    coarse = np.minimum(average[reach:-reach, reach:-reach] + 0.5, 255 << _BITS).astype(np.uint16)
-    fine = cv2.resize(coarse, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR) if scale > 1 else coarse
-    fine = fine[scale : scale + height, scale : scale + width]
-
-    # The offset is added first, so that the unsigned subtraction saturates exactly where the result would be below 0.
-    pixels += np.uint16(round(offset * 2**_BITS / gain))
-    cv2.subtract(pixels, fine, dst=pixels)
-    return np.asarray(cv2.convertScaleAbs(pixels, alpha=gain / 2**_BITS))
+    average = average[reach:-reach, reach:-reach]
+    if halvings:
+        average = average - _ROUNDED_UP * 2**_BITS
+        average = cv2.resize(average, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    average = average[scale : scale + height, scale : scale + width]
+    # One pass, rounded once; OpenCV converts in blocks that stay in the processor's cache.
+    return np.asarray(cv2.addWeighted(image, gain, average, -gain / 2**_BITS, offset, dtype=cv2.CV_8U))
 
 
 def _padded(pixels: np.ndarray, top: int, bottom: int, left: int, right: int) -> np.ndarray:
