@@ -59,14 +59,17 @@ def augment(
     has the colour of that image's corners (the median of the four), which is the surround that its preparation left.
     """
     maps = affine_parameters(seed, epoch, indices, strength, images.shape[1:3])
-    result = images.astype(np.float32)
     if strength == 0:
-        return result
+        return images.astype(np.float32)
+    result = np.empty(images.shape, np.float32)
+    # One image at a time, in memory that stays in the processor's cache.
+    pixels = np.empty(images.shape[1:], np.float32)
     size = images.shape[2], images.shape[1]
     surrounds = np.median(images[:, [0, 0, -1, -1], [0, -1, 0, -1]], axis=1)
     for warped, image, matrix, surround in zip(result, images, maps, surrounds, strict=True):
+        np.copyto(pixels, image)
         cv2.warpAffine(
-            image.astype(np.float32),
+            pixels,
             matrix,
             size,
             dst=warped,
