@@ -1,68 +1,55 @@
-"""From photographs, or prepared images, to predictions."""
+"""From photographs to predictions."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from dataprep.photograph import PhotographError, Preparation, prepare_array, prepare_blank
+from dataprep.photograph import Preparation, prepare_blank
+from dataprep.stream import prepare_each
 
-Predict = Callable[[Any], np.ndarray]
+from .predictor import Predict, predictor
 
-
-def predictor(model: keras.Model, batch_size: int = 32) -> Predict:
-    """A function from prepared images, uint8 (n, size, size, 3), or rows of them, to probabilities, float32 (n, classes).
-
-    It reads the model's weights as they are at each call. `model.predict` would do the same in more time, above all for few images.
-    """
-    shape = (None, *model.input_shape[1:])
-
-    def forward(images: tf.Tensor) -> tf.Tensor:
-        return model(tf.cast(images, tf.float32), training=False)
-
-    step = tf.function(forward, input_signature=[tf.TensorSpec(shape, tf.uint8)])
-
-    def predict(images: Any) -> np.ndarray:
-        found = [step(images[i : i + batch_size]).numpy() for i in range(0, len(images), batch_size)]
-        return np.concatenate(found) if found else np.zeros((0, model.output_shape[-1]), np.float32)
-
-    return predict
+__all__ = ["Predict", "classes_of", "infer", "predictor"]
 
 
-def infer(data: Iterable[Any], predict: Predict, preparation: Preparation, batch_size: int = 32) -> list[int]:
+def infer(
+    data: Iterable[Any], predict: Predict, preparation: Preparation, batch_size: int = 32, workers: int = 2
+) -> list[int]:
     """Predict the class of each photograph, in order.
 
     Args:
-        data: uint8 BGR arrays (height, width, 3). They are taken one at a time and none is kept, so a sequence that decodes each when it
-            is asked for never has more than one in memory.
+        data: uint8 BGR arrays (height, width, 3). A sequence is indexed by `workers` threads, so that photographs are decoded and
+            prepared while others are predicted; anything else is only iterated. None is kept: of a sequence that decodes each when it
+            is asked for, no more than `workers` are in memory.
         predict: see `predictor`.
         preparation: as in training.
         batch_size: prepared images predicted at once.
+        workers: threads that prepare.
 
     Returns:
         One int a photograph. What is no such array gets the prediction of a blank image, so that the count and the order hold; one
         warning on stderr says how many there were.
     """
-    prepared = np.empty((batch_size, preparation.size, preparation.size, 3), np.uint8)
+    batch = np.empty((batch_size, preparation.size, preparation.size, 3), np.uint8)
     predictions: list[int] = []
     unreadable: list[int] = []
-    waiting = number = 0
-    for number, image in enumerate(data, 1):
-        try:
-            prepared[waiting] = prepare_array(image, preparation)
-        except PhotographError:
-            prepared[waiting] = prepare_blank(preparation)
-            unreadable.append(number - 1)
-        waiting += 1
-        if waiting == batch_size:
-            predictions += classes_of(predict(prepared))
-            waiting = 0
-    predictions += classes_of(predict(prepared[:waiting]))
+    number = waiting = 0
+    with closing(prepare_each(data, preparation, max(batch_size, workers), workers)) as prepared:
+        for number, image in enumerate(prepared, 1):
+            if image is None:
+                image = prepare_blank(preparation)
+                unreadable.append(number - 1)
+            batch[waiting] = image
+            waiting += 1
+            if waiting == batch_size:
+                predictions += classes_of(predict(batch))
+                waiting = 0
+    predictions += classes_of(predict(batch[:waiting]))
     if unreadable:
         print(_warning(unreadable, number), file=sys.stderr, flush=True)
     return predictions

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import keras
 
-from .inference import Predict, predictor
+from .predictor import Predict, predictor
 from .radam import RAdam
 from .settings import Settings
 from .vgg import build_vgg

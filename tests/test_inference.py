@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,21 +53,87 @@ def test_what_is_no_photograph_gets_the_prediction_of_a_blank_one_and_a_warning(
     ]
 
 
-def test_photographs_are_taken_one_at_a_time() -> None:
-    alive: list[weakref.ref[np.ndarray]] = []
-    most = 0
+class Alive:
+    """Full-size photographs of which it is known how many are in memory at a time."""
+
+    def __init__(self) -> None:
+        self.references: list[weakref.ref[np.ndarray]] = []
+        self.most = 0
+
+    def make(self) -> np.ndarray:
+        image = grey(100)
+        self.references.append(weakref.ref(image))
+        self.most = max(self.most, sum(reference() is not None for reference in list(self.references)))
+        return image
+
+
+class Lazy(Sequence[np.ndarray]):
+    """Decodes a photograph when it is indexed, the earlier ones of each four more slowly."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.alive, self.threads = count, Alive(), set[int]()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: Any) -> Any:
+        self.threads.add(threading.get_ident())
+        time.sleep(0.002 * (3 - index % 4))
+        image = self.alive.make()
+        image[:] = 64 * (index % 4) + 20
+        return image
+
+
+def test_a_sequence_is_decoded_by_two_threads_and_keeps_its_order() -> None:
+    photographs = Lazy(41)
+    assert infer(photographs, by_brightness, PREPARATION, batch_size=16) == [index % 4 for index in range(41)]
+    assert len(photographs.threads) == 2
+    assert photographs.alive.most <= 3
+
+
+def test_what_is_no_sequence_is_iterated_by_the_caller_and_few_photographs_are_kept() -> None:
+    alive, threads = Alive(), set()
 
     def photographs() -> Iterator[np.ndarray]:
-        nonlocal most
         for _ in range(40):
-            image = grey(100)
-            alive.append(weakref.ref(image))
-            most = max(most, sum(reference() is not None for reference in alive))
-            yield image
-            del image
+            threads.add(threading.get_ident())
+            yield alive.make()
 
     assert len(infer(photographs(), by_brightness, PREPARATION, batch_size=16)) == 40
-    assert most <= 2
+    assert threads == {threading.get_ident()}
+    assert alive.most <= 4
+
+
+def test_a_sequence_is_not_decoded_far_ahead_of_the_predictions() -> None:
+    photographs = Lazy(60)
+    made: list[int] = []
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        time.sleep(0.05)
+        made.append(len(photographs.alive.references))
+        return by_brightness(images)
+
+    infer(photographs, predict, PREPARATION, batch_size=4)
+    assert all(count <= 4 * (number + 2) for number, count in enumerate(made, 1))
+
+
+@pytest.mark.parametrize("kind", [list, Lazy])
+def test_an_error_of_the_data_is_raised_as_it_is(kind: type) -> None:
+    class Broken(Lazy):
+        def __getitem__(self, index: Any) -> Any:
+            if index == 5:
+                raise OSError("the disk is gone")
+            return super().__getitem__(index)
+
+    broken = Broken(20)
+    data: Any = broken if kind is Lazy else (broken[index] for index in range(20))
+    with pytest.raises(OSError, match=r"^the disk is gone$"):
+        infer(data, by_brightness, PREPARATION, batch_size=4)
+
+
+def test_an_array_of_photographs_is_predicted_as_a_list_of_them() -> None:
+    photographs = np.stack([grey(64 * label + 20) for label in (2, 0, 3)])
+    assert infer(photographs, by_brightness, PREPARATION) == [2, 0, 3]
 
 
 def test_the_predictor_gives_what_the_model_gives() -> None:
