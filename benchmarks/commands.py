@@ -1,0 +1,41 @@
+"""Commands and the library's import against the interpreter's own start."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.homes import fill_sessions, new_home
+from benchmarks.processes import NSML, environment, run
+from benchmarks.records import MILLISECONDS, Record
+from benchmarks.rows import Plan
+from benchmarks.timing import Way, measure
+
+_SESSIONS = 1000
+_BARE, _IMPORT = "python -c pass", "import nsml"
+_PS, _PS_ALL = f"nsml ps, {_SESSIONS:,} sessions", f"nsml ps -a, {_SESSIONS:,} sessions"
+
+
+def benchmark(plan: Plan) -> list[Record]:
+    """Milliseconds of a program from its start to its end."""
+    home = new_home(plan.folder / "commands")
+    fill_sessions(home, _SESSIONS)
+    where = environment(home.path)
+
+    def way(name: str, *command: str) -> Way:
+        def call() -> None:
+            run(command, plan.folder, where)
+
+        return Way(name, call)
+
+    ways = [
+        way(_BARE, sys.executable, "-c", "pass"),
+        way(_IMPORT, sys.executable, "-c", "import nsml"),
+        way(_PS, *NSML, "ps"),
+        way(_PS_ALL, *NSML, "ps", "-a"),
+    ]
+    samples = measure(ways, plan.rounds(15, 5), least=plan.rounds(4, 2) / 10)
+    return [
+        samples.longer(_PS, _BARE, MILLISECONDS, 6),
+        samples.longer(_PS_ALL, _BARE, MILLISECONDS),
+        samples.longer(_IMPORT, _BARE, MILLISECONDS, 1.5),
+    ]

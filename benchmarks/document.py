@@ -1,0 +1,32 @@
+"""The tables inside a document, between two marks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rows import ROWS
+from benchmarks.table import markdown_table
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def write_document(path: Path, found: dict[str, Any]) -> None:
+    """Puts the tables of a run between the marks of the document at `path`, which is made where it is missing."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = f"{BEGIN}\n{END}\n"
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"benchmarks: {path} has no place for the tables; put {BEGIN} and {END} on lines of their own")
+    path.write_text(f"{before}{BEGIN}\n{markdown(found)}\n{END}{after}", encoding="utf-8")
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The machine and the tables of a run."""
+    facts = [f"{name} {value}" for name, value in found["machine"].items()]
+    kind = "A quick run. " if found["quick"] else ""
+    tables = [markdown_table(f"{name}: {ROWS[name]}", records) for name, records in found["results"].items()]
+    return "\n\n".join([f"{kind}Measured on: {'; '.join(facts)}.", *tables])

@@ -1,0 +1,67 @@
+"""Peak memory in the number of photographs: loading, training, submitting."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.homes import DATASET, new_home, trained_session
+from benchmarks.networks import settings
+from benchmarks.photographs import SIZE, photographs
+from benchmarks.processes import NSML, ROOT, environment, run
+from benchmarks.records import Growth, Record
+from benchmarks.rows import Plan
+from model import weights
+from model.network import new_network
+
+_SMALL = (640, 512)
+_FLAT = 0.1  # the largest exponent that still passes for flat
+_LOAD = """
+import sys
+from pathlib import Path
+from dataprep.cache import prepared_images
+from dataprep.photograph import Preparation
+
+paths = sorted(Path(sys.argv[1]).glob("*.jpg"))[: int(sys.argv[2])]
+prepared_images(paths, Preparation(96), Path(sys.argv[3]))
+"""
+
+
+def memory(plan: Plan) -> list[Record]:
+    """Megabytes of the largest process."""
+    sizes = (50, 200) if plan.quick else (100, 1000, 4000)
+    small = photographs(plan.folder, sizes[-1], size=_SMALL)
+    found: dict[str, list[float]] = {"preparing": [], "training": []}
+    for size in sizes:
+        cache = plan.folder / f"growth-memory-{size}"
+        command = [sys.executable, "-c", _LOAD, str(small[0].parent), str(size), str(cache)]
+        found["preparing"].append(run(command, plan.folder, environment(), peak=True).peak / 1e6)
+        home = new_home(plan.folder / f"growth-train-{size}", train=small[:size])
+        command = [sys.executable, str(ROOT / "main.py"), "--epoch", "1", "--width", "4"]
+        where = environment(home.path, NSML_DATASET=DATASET)
+        found["training"].append(run(command, plan.folder, where, peak=True).peak / 1e6)
+    records: list[Record] = [
+        Growth(
+            f"peak memory of {name}, by photographs of 640x512",
+            "photographs",
+            sizes,
+            tuple(values),
+            "MB",
+            "at most",
+            _FLAT,
+        )
+        for name, values in found.items()
+    ]
+    return [*records, _submit(plan)]
+
+
+def _submit(plan: Plan) -> Growth:
+    sizes = (8, 32) if plan.quick else (25, 100, 401)
+    network = new_network(settings(96, 4))
+    peaks = []
+    for size in sizes:
+        home = new_home(plan.folder / f"growth-submit-{size}", test=photographs(plan.folder, size))
+        session = trained_session(home, ROOT, lambda folder: weights.save(folder, network))
+        command = [*NSML, "submit", str(session.name), "best"]
+        peaks.append(run(command, plan.folder, environment(home.path), peak=True).peak / 1e6)
+    what = f"peak memory of a submit, by photographs of {SIZE[0]}x{SIZE[1]}"
+    return Growth(what, "photographs", sizes, tuple(peaks), "MB", "at most", _FLAT)

@@ -1,0 +1,61 @@
+"""Subtracting the local average."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from benchmarks import baselines
+from benchmarks.photographs import draw
+from benchmarks.records import MILLISECONDS, Condition, Record
+from benchmarks.rows import Plan
+from benchmarks.timing import Way, measure
+from dataprep.local_average import subtract_local_average
+from dataprep.opencv_threads import one_opencv_thread
+
+_TARGETS = {512: 15, 1024: 30}
+
+
+def benchmark(plan: Plan) -> list[Record]:
+    """Milliseconds an image on one thread, and the difference from a Gaussian in float64."""
+    found: list[Record] = []
+    for size, target in _TARGETS.items():
+        image = baselines.shrink(draw(0, (1300, 1024))[:, 138:1162], size)
+        formula, ours = f"GaussianBlur formula at {size}", f"subtract_local_average at {size}"
+        inside = np.zeros(image.shape[:2], np.uint8)
+        cv2.circle(inside, (size // 2, size // 2), size // 2, 255, -1)
+        masked = f"the same within a mask at {size}"
+        ways = [
+            Way(formula, partial(baselines.subtract_local_average, image)),
+            Way(ours, partial(subtract_local_average, image, size / 30)),
+            Way(masked, partial(subtract_local_average, image, size / 30, inside=inside)),
+        ]
+        with one_opencv_thread():
+            samples = measure(ways, plan.rounds(15, 5), least=0.2)
+        difference = np.abs(subtract_local_average(image, size / 30) - _exact(image))
+        found += [
+            samples.faster(ours, formula, MILLISECONDS, target),
+            samples.faster(masked, formula, MILLISECONDS),
+            Condition(
+                f"mean difference from float64 at {size}", float(difference.mean()), "grey levels", "at most", 1.0
+            ),
+            Condition(
+                f"99.9th percentile of it at {size}",
+                float(np.percentile(difference, 99.9)),
+                "grey levels",
+                "at most",
+                6.0,
+            ),
+        ]
+    return found
+
+
+def _exact(image: np.ndarray) -> np.ndarray:
+    """The formula in float64, clipped to 0..255 and not rounded: (size, size, 3)."""
+    pixels = image.astype(np.float64)
+    sigma = image.shape[0] / 30
+    average = ndimage.gaussian_filter(pixels, (sigma, sigma, 0), mode="mirror", truncate=6)
+    return np.asarray(np.clip(4 * (pixels - average) + 128, 0, 255))

@@ -1,0 +1,63 @@
+"""The machine and the versions, without which no timing means anything."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "scipy")
+_MATRIX_UNITS = ("amx_tile", "amx_bf16", "amx_int8", "avx512_bf16", "avx512f", "avx2")
+
+
+def describe() -> dict[str, str]:
+    """Names and values for people, in the order in which they are to be shown."""
+    flags = _from_cpuinfo("flags").split()
+    return {
+        "processor": _from_cpuinfo("model name") or platform.processor() or platform.machine(),
+        "cores": str(cores()),
+        "memory": f"{_memory('MemTotal') / 2**30:.0f} GiB",
+        "vector and matrix units": ", ".join(name for name in _MATRIX_UNITS if name in flags) or "unknown",
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        **{name.removesuffix("-python-headless"): _version(name) for name in _PACKAGES},
+    }
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def has_bfloat16_units() -> bool:
+    """Whether the processor multiplies bfloat16 matrices in hardware."""
+    return any(name in _from_cpuinfo("flags").split() for name in ("amx_bf16", "avx512_bf16"))
+
+
+def available_memory() -> int:
+    """Bytes that a new process could take; 0 where the system does not tell."""
+    return _memory("MemAvailable")
+
+
+def _memory(name: str) -> int:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+    except (OSError, StopIteration):
+        return 0
+
+
+def _from_cpuinfo(name: str) -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == name), "")
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "missing"

@@ -1,0 +1,71 @@
+"""Networks to predict with, trained briefly on made-up photographs, once a run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.rows import Plan
+from dataprep.augment import augment
+from dataprep.cache import prepared_images
+from dataprep.catalog import CLASSES, read_catalog
+from dataprep.photograph import Preparation
+from model import weights
+from model.network import Network, new_network
+from model.recipe import winning_recipe
+from model.settings import Settings
+from model.training import Data, train
+
+DEFAULT = (96, 16)  # image size in pixels and width of the network, as main.py has them
+HALF_WIDTH = (128, 32)
+
+
+def settings(size: int, width: int) -> Settings:
+    """Settings of an untrained network."""
+    return Settings(Preparation(size), CLASSES, width, depth=5, dropout=0.3)
+
+
+@cache
+def prepared(plan: Plan, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Made-up photographs, prepared: uint8 (n, size, size, 3) and their labels, int (n,)."""
+    from nsml.demo import draw_dataset
+
+    folder = plan.folder / "networks"
+    if not folder.exists():
+        draw_dataset(folder, train=plan.rounds(600, 160), test=4)
+    samples = read_catalog(folder / "train" / "train_data", CLASSES).samples
+    images = prepared_images([sample.path for sample in samples], Preparation(size), plan.folder / "networks-prepared")
+    return images, np.array([sample.label for sample in samples])
+
+
+def trained(plan: Plan, size: int, width: int) -> Network:
+    """A network that tells the classes better than chance; kept in the run's folder."""
+    folder = checkpoint(plan, size, width)
+    if not folder.exists():
+        images, labels = prepared(plan, size)
+        part = len(labels) // 8
+        order = np.random.default_rng(0).permutation(len(labels))
+        data = Data(images[order[part:]], labels[order[part:]], images[order[:part]], labels[order[:part]])
+        network = new_network(settings(size, width))
+        recipe = winning_recipe(plan.rounds(12, 4), learning_rate=0.003)
+        with contextlib.redirect_stdout(io.StringIO()):
+            train(network, recipe, data, report=lambda **values: None, save=lambda name: None)
+        weights.save(folder, network)
+    return weights.load(folder)
+
+
+def checkpoint(plan: Plan, size: int, width: int) -> Path:
+    """The folder where `trained` keeps a network."""
+    return plan.folder / f"network-{size}-{width}"
+
+
+def inputs(plan: Plan, size: int, count: int) -> np.ndarray:
+    """`count` different prepared images, uint8 (count, size, size, 3): the made-up ones, gently moved."""
+    images, _ = prepared(plan, size)
+    chosen = np.arange(count) % len(images)
+    moved = augment(images[chosen], 1, 0, np.arange(count), 0.3)
+    return np.asarray(moved.round(), np.uint8)

@@ -1,0 +1,95 @@
+"""Training epochs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from benchmarks import baselines
+from benchmarks.networks import DEFAULT, HALF_WIDTH, inputs, settings
+from benchmarks.records import Condition, Record, rate
+from benchmarks.rows import Plan
+from benchmarks.timing import Way, measure
+from dataprep.batches import training_batches
+from model.network import new_network
+
+_BATCH = 16
+_EPOCHS = 2
+
+
+def benchmark(plan: Plan) -> list[Record]:
+    """Images a second with augmentation against arrays in memory, and the share of an epoch that waits for input."""
+    found: list[Record] = []
+    for size, width in (DEFAULT, HALF_WIDTH)[: plan.rounds(2, 1)]:
+        found += _of_network(plan, size, width)
+    return found
+
+
+def _of_network(plan: Plan, size: int, width: int) -> list[Record]:
+    count = plan.rounds(12, 6) * _BATCH
+    images = inputs(plan, size, count)
+    labels = np.arange(count) % 4
+    network = new_network(settings(size, width))
+    model = network.model
+    network.optimizer.learning_rate = 1e-4
+    model.compile(network.optimizer, keras.losses.CategoricalCrossentropy(label_smoothing=0.1), metrics=["accuracy"])
+    in_memory = images.astype(np.float32), np.eye(4, dtype=np.float32)[labels]
+
+    def batches(epochs: int) -> Any:
+        return training_batches(
+            images, labels, 4, batch_size=_BATCH, epochs=range(epochs), strength=1.0, seed=0
+        )  # fmt: skip
+
+    def with_arrays() -> float:
+        clock = _Clock()
+        baselines.fit_arrays(model, *in_memory, _BATCH, _EPOCHS + 1, [clock])
+        return clock.seconds()
+
+    def with_augmentation() -> float:
+        clock = _Clock()
+        model.fit(
+            batches(_EPOCHS + 1), epochs=_EPOCHS + 1, steps_per_epoch=count // _BATCH, shuffle=False, verbose=0,
+            callbacks=[clock],
+        )  # fmt: skip
+        return clock.seconds()
+
+    arrays, ours = f"fit on arrays, {size} pixels, width {width}", f"with augmentation, {size} pixels, width {width}"
+    ways = [Way(arrays, with_arrays, count), Way(ours, with_augmentation, count)]
+    samples = measure(ways, plan.rounds(7, 3), least=0)
+    waiting = _waiting(model, batches(_EPOCHS + 1), count // _BATCH)
+    return [
+        samples.faster(ours, arrays, rate("images"), 0.97),
+        Condition(f"waiting for input, {size} pixels, width {width}", 100 * waiting, "% of an epoch", "at most", 3),
+    ]
+
+
+class _Clock(keras.callbacks.Callback):  # type: ignore[misc]
+    """Times all epochs but the first, which starts the pipeline. Leaving the pipeline, which may block, is not counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.ends.append(time.perf_counter())
+
+    def seconds(self) -> float:
+        """Seconds an epoch."""
+        return (self.ends[-1] - self.ends[0]) / (len(self.ends) - 1)
+
+
+def _waiting(model: Any, batches: Any, steps: int) -> float:
+    """The share of the time in which the model waits for the next batch, after the first epoch."""
+    iterator = iter(batches)
+    for _ in range(steps):
+        model.train_on_batch(*next(iterator))
+    waited, began = 0.0, time.perf_counter()
+    for _ in range((_EPOCHS) * steps):
+        asked = time.perf_counter()
+        batch = next(iterator)
+        waited += time.perf_counter() - asked
+        model.train_on_batch(*batch)
+    return waited / (time.perf_counter() - began)
