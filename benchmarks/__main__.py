@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from benchmarks import machine
 from benchmarks.document import write_document
 from benchmarks.records import Record, from_dict, to_dict
 from benchmarks.rows import ROWS, Plan, function
-from benchmarks.table import missed, terminal_table
+from benchmarks.table import WIDTH, missed, terminal_table
 from model.terminal import Parser, one_line
 
 
@@ -96,7 +97,7 @@ def put_together(files: list[Path], names: list[str]) -> dict[str, Any]:
 
 def print_end(found: dict[str, Any]) -> None:
     """The machine, the versions, and what was missed."""
-    print("\n".join(f"{name}: {value}" for name, value in found["machine"].items()))
+    print(textwrap.fill("; ".join(f"{name} {value}" for name, value in found["machine"].items()), WIDTH))
     if found["quick"]:
         print("a quick run: few and small samples")
     if lines := [f"{name}: {what}" for name, records in found["results"].items() for what in missed(records)]:

@@ -33,7 +33,7 @@ def benchmark(plan: Plan) -> list[Record]:
         way(_PS, *NSML, "ps"),
         way(_PS_ALL, *NSML, "ps", "-a"),
     ]
-    samples = measure(ways, plan.rounds(15, 5), least=plan.rounds(4, 2) / 10)
+    samples = measure(ways, plan.rounds(15, 3), least=plan.rounds(3, 0) / 10)
     return [
         samples.longer(_PS, _BARE, MILLISECONDS, 6),
         samples.longer(_PS_ALL, _BARE, MILLISECONDS),

@@ -34,7 +34,7 @@ def benchmark(plan: Plan) -> list[Record]:
             Way(masked, partial(subtract_local_average, image, size / 30, inside=inside)),
         ]
         with one_opencv_thread():
-            samples = measure(ways, plan.rounds(15, 5), least=0.2)
+            samples = measure(ways, plan.rounds(15, 3), least=plan.rounds(2, 1) / 10)
         difference = np.abs(subtract_local_average(image, size / 30) - _exact(image))
         found += [
             samples.faster(ours, formula, MILLISECONDS, target),
@@ -57,5 +57,5 @@ def _exact(image: np.ndarray) -> np.ndarray:
     """The formula in float64, clipped to 0..255 and not rounded: (size, size, 3)."""
     pixels = image.astype(np.float64)
     sigma = image.shape[0] / 30
-    average = ndimage.gaussian_filter(pixels, (sigma, sigma, 0), mode="mirror", truncate=6)
+    average = ndimage.gaussian_filter(pixels, (sigma, sigma, 0), mode="mirror", truncate=5)
     return np.asarray(np.clip(4 * (pixels - average) + 128, 0, 255))

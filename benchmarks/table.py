@@ -48,7 +48,7 @@ def number(value: float) -> str:
     if abs(value) >= 99.95:
         return f"{value:,.0f}"
     digits = next((d for d in range(1, 9) if abs(value) >= 10 ** (2 - d)), 2)
-    return f"{value:.{digits}f}" if abs(value) >= 1e-6 else f"{value:.1e}"
+    return f"{value:.{digits}f}" if abs(value) >= 1e-6 else f"{value:.2e}"
 
 
 def _cells(row: Sequence[str]) -> str:

@@ -93,7 +93,7 @@ def measure(
     """
     repeats = {way.name: _repeats(way, least) if warm else 1 for way in ways}
     samples = Samples(ways, {way.name: [] for way in ways})
-    left = rounds * len(ways) if retries is None else retries
+    left = rounds * len(ways) // 2 if retries is None else retries
     for number in range(rounds):
         for way in ways if number % 2 == 0 else list(reversed(ways)):
             while True:
