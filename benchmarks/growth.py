@@ -50,7 +50,7 @@ def _commands(plan: Plan) -> list[Record]:
         fill_sessions(home, size)
         fill_board(home, size)
         for name, words in commands.items():
-            seconds = _median(partial(_discard, words, plan.folder, where), plan.rounds(5, 3))
+            seconds = _median(partial(_discard, words, plan.folder, where), plan.rounds(5, 2))
             values[name].append(1e3 * seconds)
     return [Growth(name, name.split()[-1], sizes, tuple(found), "ms") for name, found in values.items()]
 
@@ -71,7 +71,7 @@ def _logs(plan: Plan) -> list[Record]:
                 written += log.write(_PIECE)
             log.flush()
             for name, words in ways.items():
-                values[name].append(1e3 * _median(partial(_discard, words, plan.folder, where), 3))
+                values[name].append(1e3 * _median(partial(_discard, words, plan.folder, where), plan.rounds(3, 1)))
     session.log.unlink()
     return [Growth(name, "MB", sizes, tuple(found), "ms") for name, found in values.items()]
 

@@ -55,7 +55,7 @@ def memory(plan: Plan) -> list[Record]:
 
 
 def _submit(plan: Plan) -> Growth:
-    sizes = (8, 32) if plan.quick else (25, 100, 401)
+    sizes = (4, 16) if plan.quick else (25, 100, 401)
     network = new_network(settings(96, 4))
     peaks = []
     for size in sizes:

@@ -36,7 +36,7 @@ def prepared(plan: Plan, size: int) -> tuple[np.ndarray, np.ndarray]:
 
     folder = plan.folder / "networks"
     if not folder.exists():
-        draw_dataset(folder, train=plan.rounds(600, 160), test=4)
+        draw_dataset(folder, train=plan.rounds(600, 120), test=4)
     samples = read_catalog(folder / "train" / "train_data", CLASSES).samples
     images = prepared_images([sample.path for sample in samples], Preparation(size), plan.folder / "networks-prepared")
     return images, np.array([sample.label for sample in samples])

@@ -65,7 +65,7 @@ class Comparison:
         ratio: spread over the pairs of samples.
         bound, target: for the ratio's median; None where nothing was promised.
         samples, discarded, disturbed: how many were kept of each way, thrown away because other processes worked, and kept
-            although they did.
+            although they did; 0 for what is no timing.
     """
 
     what: str
@@ -77,7 +77,7 @@ class Comparison:
     ratio: Spread
     bound: Bound | None = None
     target: float | None = None
-    samples: int = 1
+    samples: int = 0
     discarded: int = 0
     disturbed: int = 0
 

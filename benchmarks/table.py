@@ -109,7 +109,7 @@ def _spread(found: Spread, form: str) -> str:
 
 
 def _notes(records: Sequence[Record]) -> list[str]:
-    counts = [(r.samples, r.discarded, r.disturbed) for r in records if isinstance(r, Comparison)]
+    counts = [(r.samples, r.discarded, r.disturbed) for r in records if isinstance(r, Comparison) and r.samples]
     notes = []
     for samples, discarded, disturbed in dict.fromkeys(counts):
         note = f"  {samples} sample{'s' * (samples > 1)} of each way"

@@ -29,7 +29,7 @@ def benchmark(plan: Plan) -> list[Record]:
 
 
 def _of_network(plan: Plan, size: int, width: int) -> list[Record]:
-    count = plan.rounds(12, 6) * _BATCH
+    count = plan.rounds(12, 4) * _BATCH
     images = inputs(plan, size, count)
     labels = np.arange(count) % 4
     network = new_network(settings(size, width))
