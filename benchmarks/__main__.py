@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.document import write_document
+from benchmarks.document import split_document, write_document
 from benchmarks.records import Record, from_dict, to_dict
 from benchmarks.rows import ROWS, Plan, function
 from benchmarks.table import WIDTH, missed, terminal_table
@@ -48,14 +48,21 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     for path in args.sources:
         if not path.is_file():
             parser.error(f"--from {path}: there is no such file")
+    try:
+        # Before minutes of measuring.
+        if args.markdown:
+            split_document(args.markdown)
+        args.measured = put_together(args.sources, args.names) if args.sources else None
+    except ValueError as error:
+        parser.error(str(error))
     return args
 
 
 def run(args: argparse.Namespace) -> int:
     """The exit status: 0 done, whether targets were reached or not; 1 where a benchmark failed."""
     failed = False
-    if args.sources:
-        found = put_together(args.sources, args.names)
+    if args.measured:
+        found = args.measured
         for name, records in found["results"].items():
             print(terminal_table(f"{name}: {ROWS[name]}", records), end="\n\n")
     else:
@@ -82,7 +89,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def put_together(files: list[Path], names: list[str]) -> dict[str, Any]:
-    """What several runs on one machine measured, in the order of the benchmarks; a later file stands over an earlier one."""
+    """What several runs on one machine measured, in the order of the benchmarks; a later file stands over an earlier one.
+
+    ValueError where a file is something else.
+    """
     found: dict[str, Any] = {}
     results: dict[str, list[Record]] = {}
     for file in files:
@@ -91,7 +101,7 @@ def put_together(files: list[Path], names: list[str]) -> dict[str, Any]:
             results |= {name: [from_dict(r) for r in content["results"][name]] for name in content["results"]}
             found = {**content, "quick": content["quick"] or found.get("quick", False)}
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise SystemExit(f"benchmarks: {file} was not written by --json ({type(error).__name__})") from None
+            raise ValueError(f"{file} was not written by --json ({type(error).__name__})") from None
     return {**found, "results": {name: results[name] for name in ROWS if name in results and name in (names or ROWS)}}
 
 

@@ -11,16 +11,25 @@ from benchmarks.table import markdown_table
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def write_document(path: Path, found: dict[str, Any]) -> None:
-    """Puts the tables of a run between the marks of the document at `path`, which is made where it is missing."""
+def split_document(path: Path) -> tuple[str, str]:
+    """What stands before and after the tables in the document at `path`; nothing where it is missing.
+
+    ValueError where the document has no place for them.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        text = f"{BEGIN}\n{END}\n"
+        return "", "\n"
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise SystemExit(f"benchmarks: {path} has no place for the tables; put {BEGIN} and {END} on lines of their own")
+        raise ValueError(f"{path} has no place for the tables; put {BEGIN} and {END} on lines of their own")
+    return before, after
+
+
+def write_document(path: Path, found: dict[str, Any]) -> None:
+    """Puts the tables of a run into the document at `path`, in place of those that are there."""
+    before, after = split_document(path)
     path.write_text(f"{before}{BEGIN}\n{markdown(found)}\n{END}{after}", encoding="utf-8")
 
 

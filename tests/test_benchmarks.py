@@ -58,7 +58,14 @@ def test_every_benchmark_has_a_module_that_runs_it() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["nonsense"], ["load", "nonsense"], ["--slowly"], ["--from", "nowhere.json"], ["--json", "nowhere/file", "load"]],
+    [
+        ["nonsense"],
+        ["load", "nonsense"],
+        ["--slowly"],
+        ["--from", "nowhere.json"],
+        ["--from", "setup.py"],
+        ["--json", "nowhere/file", "load"],
+    ],
     ids=" ".join,
 )
 def test_wrong_use_is_one_line_and_exit_status_2(words: list[str]) -> None:
@@ -131,7 +138,7 @@ def test_a_document_without_a_place_for_the_tables_is_left_alone(measured: tuple
     document = tmp_path / "document.md"
     document.write_text("a text\n", encoding="utf-8")
     ended = start("--from", str(measured[1]), "--markdown", str(document), folder=tmp_path)
-    assert ended.returncode != 0
+    assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
     assert document.read_text(encoding="utf-8") == "a text\n"
 
