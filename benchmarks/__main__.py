@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,10 @@ def run(args: argparse.Namespace) -> int:
         for name, records in found["results"].items():
             print(terminal_table(f"{name}: {ROWS[name]}", records), end="\n\n")
     else:
-        found = {"machine": machine.describe(), "quick": args.quick, "results": {}}
+        found = {"machine": machine.describe(), "quick": args.quick, "seconds": {}, "results": {}}
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
             for name in args.names or ROWS:
+                began = time.monotonic()
                 try:
                     records = list(function(name)(Plan(Path(folder), args.quick)))
                 except Exception as error:
@@ -78,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
                     print(f"benchmarks: {name}: {one_line(error)}", file=sys.stderr, flush=True)
                     continue
                 found["results"][name] = records
+                found["seconds"][name] = round(time.monotonic() - began, 1)
                 print(terminal_table(f"{name}: {ROWS[name]}", records), end="\n\n", flush=True)
     print_end(found)
     if args.json:

@@ -34,7 +34,7 @@ print((status_bytes(os.getpid(), "VmRSS") - before) / 1e6)
 
 def benchmark(plan: Plan) -> list[Record]:
     """Milliseconds for all photographs, and the growth of a process that opens 1,000 prepared images."""
-    paths = photographs(plan.folder, plan.rounds(200, 64))
+    paths = photographs(plan.folder, plan.rounds(200, 32))
     kept, fresh = plan.folder / "cache-kept", plan.folder / "cache-fresh"
     preparation = Preparation(_SIZE)
 

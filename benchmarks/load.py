@@ -28,7 +28,7 @@ _OURS, _KEPT = "prepare_file", "prepared_images, which keeps them"
 
 def benchmark(plan: Plan) -> list[Record]:
     """Photographs a second, each way on two threads with OpenCV's own threads at one."""
-    paths = photographs(plan.folder, plan.rounds(32, 12))
+    paths = photographs(plan.folder, plan.rounds(32, 8))
     preparation = Preparation(_SIZE)
     cache = plan.folder / "load"
 

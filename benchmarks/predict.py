@@ -16,8 +16,6 @@ from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
 from model.inference import Predict, predictor
 
-_COUNT = 1000
-
 
 def benchmark(plan: Plan) -> list[Record]:
     """Images a second, and how far the probabilities of a trained network are from Keras' own."""
@@ -29,14 +27,15 @@ def benchmark(plan: Plan) -> list[Record]:
 
 def _of_network(plan: Plan, size: int, width: int) -> list[Record]:
     model = trained(plan, size, width).model
-    images = inputs(plan, size, _COUNT)
+    count = plan.rounds(1000, 300)
+    images = inputs(plan, size, count)
     in_memory = images.astype(np.float32)
     where = f"{size} pixels, width {width}"
     keras_way = f"model.predict, {where}"
     ours = {f"{name}, {where}": function for name, function in predictors(model).items()}
     ways = [
-        Way(keras_way, partial(baselines.predict, model, in_memory), _COUNT),
-        *(Way(name, partial(function, images), _COUNT) for name, function in ours.items()),
+        Way(keras_way, partial(baselines.predict, model, in_memory), count),
+        *(Way(name, partial(function, images), count) for name, function in ours.items()),
     ]
     samples = measure(ways, plan.rounds(5, 3), least=0)
     target = 6.5 if has_bfloat16_units() else 1.25

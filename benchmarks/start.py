@@ -76,7 +76,7 @@ def _first_line(plan: Plan) -> list[Record]:
         wait_for_orphans()
         return float(log.read_text(encoding="utf-8").split()[0]) - began
 
-    samples = measure([Way(_BY_HAND, by_hand), Way(_RUN, session)], plan.rounds(11, 5), least=0)
+    samples = measure([Way(_BY_HAND, by_hand), Way(_RUN, session)], plan.rounds(11, 3), least=0)
     return [samples.later(_RUN, _BY_HAND, MILLISECONDS, 0.3)]
 
 
@@ -95,7 +95,7 @@ def _submit(plan: Plan) -> list[Record]:
         run([*NSML, "submit", str(session.name), "best"], project, where)
         wait_for_orphans()
 
-    samples = measure([Way(_OWN, by_hand), Way(_SUBMIT, submit)], plan.rounds(11, 5), least=0)
+    samples = measure([Way(_OWN, by_hand), Way(_SUBMIT, submit)], plan.rounds(11, 3), least=0)
     return [samples.later(_SUBMIT, _OWN, MILLISECONDS, 0.5)]
 
 

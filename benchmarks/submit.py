@@ -21,9 +21,9 @@ _IMAGE = SIZE[0] * SIZE[1] * 3  # bytes of one decoded photograph
 
 def benchmark(plan: Plan) -> list[Record]:
     """Seconds and peak memory of `nsml submit` against the competition's way, each a program from its start to the score."""
-    count = plan.rounds(_COUNT, 16)
+    count = plan.rounds(_COUNT, 8)
     # The baseline holds all photographs at once; with less memory than that it would only show the swapping.
-    count = min(count, max(16, int(0.8 * machine.available_memory() / _IMAGE)))
+    count = min(count, max(8, int(0.8 * machine.available_memory() / _IMAGE)))
     network = trained(plan, *DEFAULT)
     home = new_home(plan.folder / "submit", test=photographs(plan.folder, count))
     session = trained_session(home, ROOT, lambda folder: weights.save(folder, network))
