@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from ..store.checkpoints import Checkpoint, list_checkpoints
-from ..store.datasets import list_datasets
 from ..store.home import Home, open_home
 from ..store.names import parse_session_name
 from ..store.sessions import Session, find_session, list_sessions
@@ -25,11 +23,15 @@ def _sessions(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 def complete_datasets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The registered datasets that begin with what was typed."""
+    from ..store.datasets import list_datasets
+
     return [d.name for d in list_datasets(open_home()) if d.name.startswith(incomplete)]
 
 
 def complete_checkpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The checkpoints, beginning with what was typed, of the session named before."""
+    from ..store.checkpoints import Checkpoint, list_checkpoints
+
     found = list_checkpoints(session_named(open_home(), ctx.params["session"]).checkpoints)
     return [c.name for c in found if isinstance(c, Checkpoint) and c.name.startswith(incomplete)]
 

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import sys
-import traceback
 from importlib import import_module
 
 import click
@@ -117,6 +116,8 @@ def _one_line(error: click.ClickException) -> str:
 
 def _fail(message: str, status: int) -> None:
     if os.environ.get("NSML_DEBUG", "0") not in ("", "0"):
+        import traceback
+
         traceback.print_exc()
     print(f"nsml: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)

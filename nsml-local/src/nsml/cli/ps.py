@@ -32,9 +32,7 @@ def ps(everything: bool, count: int | None, dataset: str | None, search: str | N
     """List the sessions that run, newest first (-a: ended ones too)."""
     home = open_home()
     rows, broken = [], []
-    for session in list_sessions(home, dataset=dataset):
-        if not everything and session.has_long_ended():
-            continue
+    for session in list_sessions(home, dataset=dataset, but_for_ended=not everything):
         try:
             row = _row(session)
         except Damaged as error:

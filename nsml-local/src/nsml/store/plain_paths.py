@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from .files import TEMPORARY
@@ -17,6 +16,7 @@ def plain_path(folder: Path, name: str) -> Path:
     if "." not in str(folder):
         return folder
     import hashlib
+    import tempfile
 
     key = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     own = Path(tempfile.gettempdir()) / f"nsml-{os.getuid()}"

@@ -30,6 +30,7 @@ from .processes import is_alive
 # In place of a dataset in the name of a session that has none.
 NO_DATASET = "none"
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
+_ENDED = "ended"
 # A supervisor writes its state within this many seconds of the session's creation, or it never will.
 _GRACE = 30.0
 
@@ -110,19 +111,15 @@ class Session:
         """Starting, Running, Exited, Failed, Stopped or Lost."""
         return str(self.state().get("status"))
 
-    def has_long_ended(self) -> bool:
-        """Whether it ended and said so; in a microsecond, where `status` opens files. False proves nothing."""
-        return os.path.exists(self.folder / "ended")
-
     def write_state(self, status: str, **facts: Any) -> None:
         """Replace state.json."""
         write_json(self.folder / "state.json", {"status": status, **facts})
         if status in ENDED:
-            (self.folder / "ended").touch(0o600)
+            (self.folder / _ENDED).touch(0o600)
 
     def forget_state(self) -> None:
         """Remove state.json of an earlier run: the session is Starting until its supervisor says otherwise."""
-        (self.folder / "ended").unlink(missing_ok=True)
+        (self.folder / _ENDED).unlink(missing_ok=True)
         write_text(self.folder / "started.txt", f"{time.time()}\n")
         (self.folder / "state.json").unlink(missing_ok=True)
 
@@ -165,8 +162,13 @@ def find_session(home: Home, name: SessionName) -> Session:
     raise NsmlError(f"there is no session {name}{nearest(str(name), map(str, known)) or '; nsml run starts one'}")
 
 
-def list_sessions(home: Home, user: str | None = None, dataset: str | None = None) -> list[Session]:
-    """All sessions, or those of a user and a dataset, ordered by name and number."""
+def list_sessions(
+    home: Home, user: str | None = None, dataset: str | None = None, *, but_for_ended: bool = False
+) -> list[Session]:
+    """All sessions, or those of a user and a dataset, ordered by name and number.
+
+    With `but_for_ended`, those that have said that they ended are left out, without opening a file; others may have ended too.
+    """
     found = []
     for user_entry in visible(home.sessions):
         if user is not None and user_entry.name != user:
@@ -174,7 +176,11 @@ def list_sessions(home: Home, user: str | None = None, dataset: str | None = Non
         for dataset_entry in visible(Path(user_entry.path)):
             if dataset is not None and dataset_entry.name != dataset:
                 continue
-            numbers = sorted(int(e.name) for e in visible(Path(dataset_entry.path)) if e.name.isdecimal())
+            numbers = sorted(
+                int(e.name)
+                for e in visible(Path(dataset_entry.path))
+                if e.name.isdecimal() and not (but_for_ended and os.path.exists(f"{e.path}/{_ENDED}"))
+            )
             found += [
                 Session(SessionName(user_entry.name, dataset_entry.name, n), Path(dataset_entry.path) / str(n))
                 for n in numbers
