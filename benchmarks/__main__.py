@@ -98,11 +98,13 @@ def put_together(files: list[Path], names: list[str]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     results: dict[str, list[Record]] = {}
+    seconds: dict[str, float] = {}
     for file in files:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             results |= {name: [from_dict(r) for r in content["results"][name]] for name in content["results"]}
-            found = {**content, "quick": content["quick"] or found.get("quick", False)}
+            seconds |= content["seconds"]
+            found = {**content, "seconds": seconds, "quick": content["quick"] or found.get("quick", False)}
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise ValueError(f"{file} was not written by --json ({type(error).__name__})") from None
     return {**found, "results": {name: results[name] for name in ROWS if name in results and name in (names or ROWS)}}
@@ -111,6 +113,8 @@ def put_together(files: list[Path], names: list[str]) -> dict[str, Any]:
 def print_end(found: dict[str, Any]) -> None:
     """The machine, the versions, and what was missed."""
     print(textwrap.fill("; ".join(f"{name} {value}" for name, value in found["machine"].items()), WIDTH))
+    took = ", ".join(f"{name} {seconds:.0f}" for name, seconds in found["seconds"].items())
+    print(textwrap.fill(f"seconds: {took}", WIDTH))
     if found["quick"]:
         print("a quick run: few and small samples")
     if lines := [f"{name}: {what}" for name, records in found["results"].items() for what in missed(records)]:

@@ -52,7 +52,7 @@ def benchmark(plan: Plan) -> list[Record]:
             Way(_OURS, ours, _COUNT),
             Way(_BATCHES, batches, 4 * _COUNT),
         ]
-        samples = measure(ways, plan.rounds(11, 3), least=0.25)
+        samples = measure(ways, plan.rounds(11, 3), least=plan.rounds(25, 10) / 100)
     unit = rate("images")
     return [
         samples.faster(_OURS, _LEGACY, unit, 14),

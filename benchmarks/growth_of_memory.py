@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from benchmarks.homes import DATASET, new_home, trained_session
 from benchmarks.networks import settings
@@ -14,6 +15,7 @@ from model import weights
 from model.network import new_network
 
 _SMALL = (640, 512)
+_NAME = "640x512"
 _FLAT = 0.1  # the largest exponent that still passes for flat
 _LOAD = """
 import sys
@@ -30,29 +32,23 @@ def memory(plan: Plan) -> list[Record]:
     """Megabytes of the largest process."""
     sizes = (50, 200) if plan.quick else (100, 1000, 4000)
     small = photographs(plan.folder, sizes[-1], size=_SMALL)
-    found: dict[str, list[float]] = {"preparing": [], "training": []}
+    preparing = []
     for size in sizes:
-        cache = plan.folder / f"growth-memory-{size}"
-        command = [sys.executable, "-c", _LOAD, str(small[0].parent), str(size), str(cache)]
-        found["preparing"].append(run(command, plan.folder, environment(), peak=True).peak / 1e6)
-        home = new_home(plan.folder / f"growth-train-{size}", train=small[:size])
+        command = [sys.executable, "-c", _LOAD, str(small[0].parent), str(size), str(plan.folder / f"growth-{size}")]
+        preparing.append(run(command, plan.folder, environment(), peak=True).peak / 1e6)
+    records: list[Record] = [_growth(f"preparing, by photographs of {_NAME}", sizes, preparing)]
+    # The others start TensorFlow anew for each size.
+    return records if plan.quick else [*records, _training(plan, sizes, small), _submit(plan)]
+
+
+def _training(plan: Plan, sizes: tuple[int, ...], paths: list[Path]) -> Growth:
+    peaks = []
+    for size in sizes:
+        home = new_home(plan.folder / f"growth-train-{size}", train=paths[:size])
         command = [sys.executable, str(ROOT / "main.py"), "--epoch", "1", "--width", "4"]
         where = environment(home.path, NSML_DATASET=DATASET)
-        found["training"].append(run(command, plan.folder, where, peak=True).peak / 1e6)
-    records: list[Record] = [
-        Growth(
-            f"peak memory of {name}, by photographs of 640x512",
-            "photographs",
-            sizes,
-            tuple(values),
-            "MB",
-            "at most",
-            _FLAT,
-        )
-        for name, values in found.items()
-    ]
-    # Each submit starts TensorFlow anew, which takes most of a small one.
-    return records if plan.quick else [*records, _submit(plan)]
+        peaks.append(run(command, plan.folder, where, peak=True).peak / 1e6)
+    return _growth(f"training, by photographs of {_NAME}", sizes, peaks)
 
 
 def _submit(plan: Plan) -> Growth:
@@ -64,5 +60,8 @@ def _submit(plan: Plan) -> Growth:
         session = trained_session(home, ROOT, lambda folder: weights.save(folder, network))
         command = [*NSML, "submit", str(session.name), "best"]
         peaks.append(run(command, plan.folder, environment(home.path), peak=True).peak / 1e6)
-    what = f"peak memory of a submit, by photographs of {SIZE[0]}x{SIZE[1]}"
-    return Growth(what, "photographs", sizes, tuple(peaks), "MB", "at most", _FLAT)
+    return _growth(f"a submit, by photographs of {SIZE[0]}x{SIZE[1]}", sizes, peaks)
+
+
+def _growth(what: str, sizes: tuple[int, ...], peaks: list[float]) -> Growth:
+    return Growth(f"peak memory of {what}", "photographs", sizes, tuple(peaks), "MB", "at most", _FLAT)

@@ -35,7 +35,7 @@ def benchmark(plan: Plan) -> list[Record]:
         Way(_LARGE, partial(infer, [large], predict, preparation)),
         Way(_COMPETITION, partial(baselines.infer, [large], network.model, size)),
     ]
-    samples = measure(ways, plan.rounds(15, 3))
+    samples = measure(ways, plan.rounds(15, 3), least=plan.rounds(20, 5) / 100)
     return [
         samples.faster(_OURS, _KERAS, MILLISECONDS, 4),
         samples.faster(_SMALL, _KERAS, MILLISECONDS, 4),
