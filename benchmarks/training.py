@@ -29,7 +29,7 @@ def benchmark(plan: Plan) -> list[Record]:
 
 
 def _of_network(plan: Plan, size: int, width: int) -> list[Record]:
-    count = plan.rounds(40, 10) * _BATCH
+    count = plan.rounds(40, 7) * _BATCH
     images = inputs(plan, size, count)
     labels = np.arange(count) % 4
     network = new_network(settings(size, width))
