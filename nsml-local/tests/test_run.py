@@ -174,7 +174,9 @@ def test_ctrl_c_leaves_a_followed_session_running_and_says_so(
 
 def test_a_program_may_run_without_a_dataset(nsml: Nsml, project: Path) -> None:
     (project / "main.py").write_text("import nsml; print(nsml.HAS_DATASET, [nsml.DATASET_PATH, nsml.DATASET_NAME])")
-    assert nsml("run", "-i").out.startswith("Session tester/none/1 is started\nFalse ['', '']\n")
+    ran = nsml("run", "-i")
+    assert ran.out.startswith("Session tester/none/1 is started\nFalse ['', '']\n")
+    assert "warning: without -d the session has no dataset" in ran.err
 
 
 def test_a_session_without_a_dataset_is_not_submitted(nsml: Nsml, project: Path) -> None:

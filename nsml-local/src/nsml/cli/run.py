@@ -79,6 +79,8 @@ def run(
         limits=limits_from(home, gpus, cpus, memory),
         env=env,
     )
+    if not dataset:
+        click.echo("warning: without -d the session has no dataset; 'nsml dataset ls' lists them", err=True)
     _tell_needs(session, env)
     if verbose:
         click.echo(f"{len(taken.files)} files, {size(taken.size)}", err=True)
