@@ -50,6 +50,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--fold", between(int, 0, 99), 0, "which of the folds, counted from 0")
     add("--seed", between(int, 0, 2**31 - 1), 0, "of the split, the first weights and the augmentation")
     add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best' and the end of a phase")
+    one_of = parser.one_of
+    one_of("--precision", ("auto", "float32", "bfloat16", "float16"), "auto: what is fastest of what trains as well")
+    one_of("--jit", ("auto", "on", "off"), "compile the step by XLA; auto: where a few timed steps on a GPU say so")
     add("--pause", between(int, 0, 1), 0, "reserved: 1 where a checkpoint is to be loaded")
     add("--iteration", str, "0", "reserved: the name of that checkpoint")
     parser.add_argument("--mode", choices=("train", "test", "infer"), default="train", help="reserved (default: train)")
@@ -74,14 +77,16 @@ def run(args: argparse.Namespace) -> None:
 
     from model.start import start_tensorflow
 
-    start_tensorflow(args.seed)
+    start_tensorflow(args.seed, args.jit)
 
     from dataprep.photograph import Preparation
     from model import inference, weights
+    from model.distribution import strategy_for
     from model.network import Network, new_network
     from model.recipe import winning_recipe
     from model.settings import Settings
     from model.training import train
+    from model.trial import choose
 
     network: Network | None = None
 
@@ -98,22 +103,35 @@ def run(args: argparse.Namespace) -> None:
         return inference.infer(data, network.predict, network.settings.preparation)
 
     nsml.bind(save=save, load=load, infer=infer)
-    if args.pause or args.mode != "train":
-        nsml.paused(scope=locals())
+    try:
+        strategy = strategy_for(int(nsml.GPU_NUM) if args.mode == "train" else 1)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    with strategy.scope():
+        if args.pause or args.mode != "train":
+            nsml.paused(scope=locals())
 
-    recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
-    settings = Settings(
-        Preparation(args.image_size), CLASSES[: args.num_classes], args.width, depth=5, dropout=recipe.dropout,
-        l2=recipe.l2, seed=args.seed, fold=args.fold, folds=args.folds,
-    )  # fmt: skip
-    if network is None:
-        network = new_network(settings)
-    for difference in network.settings.differences(settings):
-        print(f"warning: {difference}", flush=True)
-    data = read_data(photographs, network.settings, cache_folder())
-    weight_count = network.model.count_params()
-    print(f"session {nsml.SESSION_NAME}: {recipe.epochs} epochs, {weight_count:,} weights to learn", flush=True)
-    train(network, recipe, data, report=nsml.report, save=nsml.save, save_every=args.save_every)
+        recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
+        settings = Settings(
+            Preparation(args.image_size), CLASSES[: args.num_classes], args.width, depth=5, dropout=recipe.dropout,
+            l2=recipe.l2, seed=args.seed, fold=args.fold, folds=args.folds,
+        )  # fmt: skip
+        precision = args.precision
+        if network is not None:
+            settings.precision = network.settings.precision if precision == "auto" else precision
+            for difference in network.settings.differences(settings):
+                print(f"warning: {difference}", flush=True)
+            settings, precision = network.settings, network.settings.precision
+        data = read_data(photographs, settings, cache_folder())
+        computing = choose(settings, precision, args.jit, recipe.batch_size)
+        if network is None:
+            settings.precision = computing.precision
+            network = new_network(settings)
+        weight_count = network.model.count_params()
+        print(f"session {nsml.SESSION_NAME}: {recipe.epochs} epochs, {weight_count:,} weights to learn", flush=True)
+        train(
+            network, recipe, data, report=nsml.report, save=nsml.save, save_every=args.save_every, jit=computing.jit
+        )  # fmt: skip
 
 
 def read_data(folder: Path, settings: Settings, cache: Path) -> Data:

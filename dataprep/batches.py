@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ def training_batches(
     seed: int,
     sample_weights: np.ndarray | None = None,
     workers: int = 2,
+    made: Callable[[int], None] | None = None,
 ) -> tf.data.Dataset:
     """The batches of `epochs`, one epoch after the other: float32 images (b, h, w, 3) in 0..255, one-hot float32 (b, classes),
     float32 weights (b,).
@@ -30,6 +32,7 @@ def training_batches(
     unless given; strength of augmentation: 0 to 1. An epoch has ceil(n / batch_size) batches, the last of which may be
     smaller, and holds each image once, in an order and with an augmentation that depend on seed and epoch alone: a
     training that goes on from epoch 3 sees what it would have seen. `workers` batches are made at a time, and two wait.
+    `made(number)` is called, by any of these threads, when a batch is ready, counted from 0 over all `epochs`.
     """
     labels, one_hot = _one_hot(images, labels, classes)
     weights = np.ones(len(labels), np.float32) if sample_weights is None else np.asarray(sample_weights, np.float32)
@@ -47,7 +50,10 @@ def training_batches(
         order = np.random.default_rng([seed % 2**64, epoch]).permutation(len(labels))
         chosen = order[start : start + batch_size]
         with one_opencv_thread():
-            return augment(images[chosen], seed, epoch, chosen, strength), one_hot[chosen], weights[chosen]
+            batch = augment(images[chosen], seed, epoch, chosen, strength), one_hot[chosen], weights[chosen]
+        if made is not None:
+            made(int(number))
+        return batch
 
     return _dataset(make, len(epochs) * count, [images.shape[1:], (classes,), ()], workers)
 
@@ -73,7 +79,8 @@ def _dataset(make: Any, count: int, shapes: list[tuple[int, ...]], workers: int)
     """`make(number)` of 0..count-1 in order, each a tuple of float32 arrays of (batch, *shape)."""
 
     def load(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        arrays = tf.numpy_function(make, [number], [tf.float32] * len(shapes))
+        # Stateless, which it is: else deterministic operations would make one batch at a time, whatever `workers` says.
+        arrays = tf.numpy_function(make, [number], [tf.float32] * len(shapes), stateful=False)
         return tuple(tf.ensure_shape(array, (None, *shape)) for array, shape in zip(arrays, shapes, strict=True))
 
     dataset = tf.data.Dataset.range(count).map(load, num_parallel_calls=workers, deterministic=True).prefetch(2)

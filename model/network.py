@@ -11,6 +11,9 @@ from .radam import RAdam
 from .settings import Settings
 from .vgg import build_vgg
 
+# In which the network computes while it learns; its weights are float32 in all of them.
+PRECISIONS = ("float32", "bfloat16", "float16")
+
 
 @dataclass
 class Network:
@@ -27,14 +30,21 @@ class Network:
 
 def new_network(settings: Settings) -> Network:
     """An untrained network, the same for the same settings. ValueError where one is out of range."""
-    model = build_vgg(
-        settings.preparation.size,
-        len(settings.classes),
-        settings.width,
-        settings.depth,
-        settings.dropout,
-        seed=settings.seed,
-    )
+    if settings.precision not in PRECISIONS:
+        raise ValueError(f"precision is {settings.precision!r}; give one of {', '.join(PRECISIONS)}")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if settings.precision == "float32" else f"mixed_{settings.precision}")
+    try:
+        model = build_vgg(
+            settings.preparation.size,
+            len(settings.classes),
+            settings.width,
+            settings.depth,
+            settings.dropout,
+            seed=settings.seed,
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
     optimizer = RAdam(l2=settings.l2)
     optimizer.build(model.trainable_variables)
     # Shifts and scales are no weights of connections: a penalty on them would only work against the normalisation.

@@ -20,6 +20,7 @@ class Settings:
         classes: the classes' names, in the order of the network's outputs.
         width, depth, dropout: of the network, see `model.vgg`.
         l2: of the optimiser, see `model.radam`.
+        precision: in which the network is trained, see `model.network.PRECISIONS`.
         seed, fold, folds: of the split, the augmentation and the initial weights; `folds` 0 is a single split.
         epoch: epochs trained so far.
         phase: the phase of the last of them, "" before the first.
@@ -33,6 +34,7 @@ class Settings:
     depth: int
     dropout: float
     l2: float = 0.0
+    precision: str = "float32"
     seed: int = 0
     fold: int = 0
     folds: int = 0
@@ -46,7 +48,10 @@ class Settings:
         pairs = {
             "image_size": (self.preparation.size, asked.preparation.size),
             "num_classes": (len(self.classes), len(asked.classes)),
-            **{name: (getattr(self, name), getattr(asked, name)) for name in ("width", "seed", "fold", "folds")},
+            **{
+                name: (getattr(self, name), getattr(asked, name))
+                for name in ("width", "precision", "seed", "fold", "folds")
+            },
         }
         return [
             f"the checkpoint was trained with --{name} {mine}, not {theirs}; {mine} it stays"

@@ -7,15 +7,20 @@ import sys
 import tempfile
 
 
-def start_tensorflow(seed: int) -> None:
-    """Import TensorFlow without its start-up messages, make its operations deterministic, and seed NumPy, Python and Keras."""
+def start_tensorflow(seed: int, jit: str = "off") -> None:
+    """Import TensorFlow without its start-up messages, make its operations deterministic, and seed NumPy, Python and Keras.
+
+    jit: "on", "off" or "auto", see `model.trial`. Where XLA may come into question, operations are left as they are, since Keras does
+    not use it while they are deterministic.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     _import_quietly()
     import keras
     import tensorflow as tf
 
-    tf.config.experimental.enable_op_determinism()
+    if jit == "off" or (jit == "auto" and not tf.config.list_physical_devices("GPU")):
+        tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
 
 

@@ -19,6 +19,10 @@ class Parser(argparse.ArgumentParser):
         """Add an argument of one value."""
         self.add_argument(name, type=kind, default=default, metavar="N", help=f"{text} (default: {default})")
 
+    def one_of(self, name: str, choices: tuple[str, ...], text: str) -> None:
+        """Add an argument that is one of a few words, of which the first is the default."""
+        self.add_argument(name, choices=choices, default=choices[0], help=f"{text} (default: {choices[0]})")
+
 
 def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
     """A converter for argparse: a number of that kind in low..high."""

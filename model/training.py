@@ -14,6 +14,7 @@ import numpy as np
 
 from dataprep.batches import training_batches
 
+from .input_wait import InputWait
 from .network import Network
 from .recipe import Phase, Recipe
 from .score import score
@@ -57,6 +58,7 @@ def train(
     report: Callable[..., None],
     save: Callable[[Any], None],
     save_every: int = 5,
+    jit: bool = False,
 ) -> None:
     """Train from the epoch that the network has reached to the recipe's last.
 
@@ -68,6 +70,7 @@ def train(
         report: is called after each epoch as `report(summary=True, step=epoch, train__loss=..., ...)`.
         save: is called as `save(epoch)` every `save_every` epochs and at the end of a phase, and as `save("best")` when the
             validation score rises. Epochs are counted from 1.
+        jit: compile the step by XLA, which Keras declines with a warning while operations are deterministic.
 
     Raises:
         TrainingError: the loss is no longer a finite number. Nothing is saved of that epoch.
@@ -83,7 +86,9 @@ def train(
             network.optimizer,
             keras.losses.CategoricalCrossentropy(label_smoothing=phase.label_smoothing),
             metrics=["accuracy"],
+            jit_compile=jit,
         )
+        waiting = InputWait()
         batches = training_batches(
             data.train_images,
             data.train_labels,
@@ -93,6 +98,7 @@ def train(
             strength=phase.augmentation,
             seed=settings.seed,
             sample_weights=class_weights(data.train_labels)[data.train_labels] if recipe.class_weights else None,
+            made=waiting.made,
         )
         # One call a phase: each call of fit ends an input pipeline, which may wait for seconds.
         network.model.fit(
@@ -102,7 +108,7 @@ def train(
             steps_per_epoch=math.ceil(len(data.train_labels) / recipe.batch_size),
             shuffle=False,
             verbose=0,
-            callbacks=[_EachEpoch(network, recipe, phase, data, report, save, save_every)],
+            callbacks=[_EachEpoch(network, recipe, phase, data, report, save, save_every, waiting)],
         )
 
 
@@ -127,10 +133,12 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         report: Callable[..., None],
         save: Callable[[Any], None],
         save_every: int,
+        waiting: InputWait,
     ) -> None:
         super().__init__()
         self.network, self.recipe, self.phase, self.data = network, recipe, phase, data
         self.report, self.keep, self.save_every = report, save, save_every
+        self.waiting, self.steps = waiting, 0
         self.end_of_phase = 0
         self.durations: list[float] = []
 
@@ -140,7 +148,12 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.started = time.monotonic()
 
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.waiting.asked()
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.waiting.ended(self.steps)
+        self.steps += 1
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise TrainingError(
@@ -173,14 +186,14 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             settings.best_score, settings.best_epoch = result.value, settings.epoch
         self.durations.append(time.monotonic() - self.started)
         rate = len(self.data.train_labels) / (trained - self.started)
-        self._print_line(values, rate, is_best)
+        self._print_line(values, rate, self.waiting.take() / (trained - self.started), is_best)
         self.report(summary=True, step=settings.epoch, **values)
         if settings.epoch % self.save_every == 0 or settings.epoch == self.end_of_phase:
             self.keep(settings.epoch)
         if is_best:
             self.keep("best")
 
-    def _print_line(self, values: dict[str, float], rate: float, is_best: bool) -> None:
+    def _print_line(self, values: dict[str, float], rate: float, waited: float, is_best: bool) -> None:
         epoch, total = self.network.settings.epoch, self.recipe.epochs
         left = (total - epoch) * float(np.median(self.durations[-3:]))
         print(
@@ -188,6 +201,6 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             f"  loss {values['train__loss']:.3f} acc {values['train__accuracy']:.3f}"
             f"  val {values['val__loss']:.3f} acc {values['val__accuracy']:.3f}"
             f"  score {values['val__score']:.2f}{' best' if is_best else ''}"
-            f"  {rate:.0f}/s  {clock(left)} left",
+            f"  {rate:.0f}/s input {waited:.0%}  {clock(left)} left",
             flush=True,
         )

@@ -52,6 +52,12 @@ def test_the_same_seed_gives_the_same_batches_with_any_number_of_workers() -> No
     assert not same(first, batches(range(2), strength=1.0, seed=4))
 
 
+def test_each_batch_is_told_when_it_is_made() -> None:
+    made: list[int] = []
+    assert len(batches(range(3, 5), made=made.append)) == 10
+    assert sorted(made) == list(range(10))
+
+
 def test_going_on_from_an_epoch_gives_what_it_would_have_been() -> None:
     assert same(batches(range(2, 4), strength=1.0), batches(range(4), strength=1.0)[10:])
 

@@ -91,9 +91,9 @@ def test_help_explains_every_argument(start: Start) -> None:
     ended = start("--help")
     assert ended.returncode == 0
     text = " ".join(ended.stdout.split())
-    names = re.findall(r"add\(\"(--\w+)\"|add_argument\(\"(--\w+)\"", (ROOT / "main.py").read_text(encoding="utf-8"))
-    assert len(names) >= 14
-    for name in ("".join(pair) for pair in names):
+    names = re.findall(r"(?:add|one_of|add_argument)\(\"(--\w+)\"", (ROOT / "main.py").read_text(encoding="utf-8"))
+    assert len(names) >= 16
+    for name in names:
         explanation = re.search(rf"{name} [N{{].*?(?= --|$)|{name} \w.*?(?= --|$)", text)
         assert explanation, name
         assert len(explanation[0].split()) > 3, name
@@ -117,6 +117,8 @@ def test_help_explains_every_argument(start: Start) -> None:
         ["--fold", "2"],
         ["--fold", "5", "--folds", "5"],
         ["--mode", "practise"],
+        ["--precision", "float64"],
+        ["--jit", "maybe"],
         ["--pause", "2"],
     ],
     ids=" ".join,
@@ -167,6 +169,8 @@ def test_it_trains_goes_on_and_predicts_the_test_photographs(start: Start, datas
     assert sum(line.startswith("epoch ") for line in lines) == 12
     assert any(line.startswith("class") and "patients" in line for line in lines)
 
+    assert all(re.search(r"/s input \d+%  \d+:\d\d left$", line) for line in lines if line.startswith("epoch "))
+
     tested = start("--mode", "test", "--iteration", "best", dataset=dataset)
     assert tested.returncode == 0, tested.stderr
     found = re.search(r"accuracy\s+([0-9.]+)", tested.stdout)
@@ -177,6 +181,20 @@ def test_it_trains_goes_on_and_predicts_the_test_photographs(start: Start, datas
     assert resumed.returncode == 0, resumed.stderr
     assert "not 8; 4 it stays" in resumed.stdout
     assert [line.split()[1] for line in resumed.stdout.splitlines() if line.startswith("epoch")] == ["13/13"]
+
+
+@pytest.mark.slow
+def test_it_trains_in_bfloat16_and_by_xla_where_that_is_asked_for(start: Start, dataset: str) -> None:
+    trained = start(*SMALL, "--epoch", "1", "--precision", "bfloat16", "--jit", "on", dataset=dataset)
+    assert trained.returncode == 0, trained.stderr
+    assert "jit_compile" not in trained.stderr
+    resumed = start(
+        *SMALL, "--epoch", "2", "--precision", "float32", "--pause", "1", "--iteration", "1", dataset=dataset
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert "--precision bfloat16, not float32; bfloat16 it stays" in resumed.stdout
+    silent = start(*SMALL, "--epoch", "2", "--pause", "1", "--iteration", "1", dataset=dataset)
+    assert "precision" not in silent.stdout
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, multilabel_confusion_matrix, recall_score
 from sklearn.utils.class_weight import compute_class_weight
 
+from dataprep import batches
+from dataprep.augment import augment
+from model.input_wait import InputWait
 from model.recipe import Recipe
 from model.score import score
 from model.training import Rows, TrainingError, class_weights, train
@@ -64,6 +69,34 @@ def test_each_epoch_is_reported_and_checkpoints_are_kept_when_due() -> None:
     rises = [value > max(scores[:number], default=-1) for number, value in enumerate(scores)]
     assert record.saved.count("best") == sum(rises)
     assert record.saved[0] == "best"
+
+
+@pytest.mark.parametrize(("slow", "least", "most"), [(0.15, 50, 100), (0.0, 0, 60)])
+def test_the_share_of_an_epoch_spent_waiting_for_input_is_told(capsys, monkeypatch, slow, least, most) -> None:
+    def prepared(*arguments: Any) -> np.ndarray:
+        time.sleep(slow)
+        return augment(*arguments)
+
+    monkeypatch.setattr(batches, "augment", prepared)
+    run(small_network.recipe(3, 1))
+    shares = [int(re.search(r" input (\d+)%", line)[1]) for line in capsys.readouterr().out.splitlines()]
+    assert len(shares) == 4
+    # The first epoch of a phase has the compilation in it.
+    assert all(least <= share <= most for share in shares[1:3])
+
+
+def test_waiting_is_from_when_a_step_could_begin_until_its_batch_is_ready(monkeypatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("model.input_wait.time.monotonic", lambda: now)
+    waiting = InputWait()
+    for number, (ready, asked) in enumerate([(1.0, 0.0), (2.0, 5.0), (9.0, 6.5)]):
+        now = ready
+        waiting.made(number)
+        now = asked
+        waiting.asked()
+        waiting.ended(number)
+    assert waiting.take() == 1.0 + 0.0 + 2.5
+    assert waiting.take() == 0.0
 
 
 def test_a_best_score_of_an_earlier_run_has_to_be_beaten() -> None:

@@ -1,0 +1,76 @@
+"""How a training computes: in which precision, and whether XLA compiles the step. Told, or found by timing a few steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+from .hardware import has_gpu
+from .network import PRECISIONS, new_network
+from .settings import Settings
+
+# Only what was shown to train as well may be taken unasked.
+_TAKEN_UNASKED = ("float32",)
+_WARM_UP, _STEPS = 2, 5
+
+
+@dataclass(frozen=True)
+class Computing:
+    """precision: "float32", "bfloat16" or "float16", the last two with float32 weights; jit: whether XLA compiles the step."""
+
+    precision: str
+    jit: bool
+
+    def __str__(self) -> str:
+        return f"{self.precision} {'with' if self.jit else 'without'} XLA"
+
+
+def candidates(precision: str, jit: str, gpu: bool) -> list[Computing]:
+    """What comes into question, given "auto" or one of the precisions, and "auto", "on" or "off".
+
+    On a processor XLA takes longer and makes no operation deterministic, so it is used only where it is asked for. ValueError for
+    anything else.
+    """
+    if precision not in ("auto", *PRECISIONS):
+        raise ValueError(f"precision is {precision!r}; give auto, {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}")
+    if jit not in ("auto", "on", "off"):
+        raise ValueError(f"jit is {jit!r}; give auto, on or off")
+    precisions = _TAKEN_UNASKED if precision == "auto" else (precision,)
+    jits = {"auto": (False, True) if gpu else (False,), "on": (True,), "off": (False,)}[jit]
+    return [Computing(precision, jit) for precision in precisions for jit in jits]
+
+
+def choose(settings: Settings, precision: str, jit: str, batch_size: int) -> Computing:
+    """The fastest of the candidates, with a line on stdout that says how fast each was; where there is one only, it, untimed."""
+    found = candidates(precision, jit, has_gpu())
+    if len(found) == 1:
+        return found[0]
+    seconds = {computing: time_step(settings, computing, batch_size) for computing in found}
+    fastest = min(found, key=seconds.__getitem__)
+    times = ", ".join(f"{computing} {1000 * seconds[computing]:.1f} ms" for computing in found)
+    print(f"a step takes {times}: {fastest} is used (--precision and --jit choose otherwise)", flush=True)
+    return fastest
+
+
+def time_step(settings: Settings, computing: Computing, batch_size: int) -> float:
+    """Median seconds of a training step on made-up images, of a network like the one to be trained, which is thrown away after.
+
+    It draws nothing from any random generator that training uses, so a training with it and one without are the same.
+    """
+    network = new_network(replace(settings, precision=computing.precision))
+    network.model.compile(
+        network.optimizer, keras.losses.CategoricalCrossentropy(), metrics=["accuracy"], jit_compile=computing.jit
+    )
+    rng = np.random.default_rng(0)
+    size, classes = settings.preparation.size, len(settings.classes)
+    images = rng.integers(0, 256, (batch_size, size, size, 3)).astype(np.float32)
+    labels = np.eye(classes, dtype=np.float32)[np.arange(batch_size) % classes]
+    seconds = []
+    for _ in range(_WARM_UP + _STEPS):
+        start = time.perf_counter()
+        network.model.train_on_batch(images, labels, np.ones(batch_size, np.float32))
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds[_WARM_UP:]))
