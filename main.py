@@ -159,7 +159,11 @@ def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
     )
     labels = np.array([sample.label for sample in catalog.samples])
     training, validation = split.train, split.validation
-    return Data(Rows(images, training), labels[training], Rows(images, validation), labels[validation])
+    validated = [catalog.samples[index] for index in validation]
+    return Data(
+        Rows(images, training), labels[training], Rows(images, validation), labels[validation],
+        [sample.path.relative_to(folder).as_posix() for sample in validated], [sample.patient for sample in validated],
+    )  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import keras
 
+from .predictions import Predictions
 from .predictor import Predict, predictor
 from .radam import RAdam
 from .settings import Settings
@@ -17,11 +18,15 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 @dataclass
 class Network:
-    """What a checkpoint holds. `predict` gives the probabilities, float32 (n, classes), of prepared images, see `predictor`."""
+    """What a checkpoint holds. `predict` gives the probabilities, float32 (n, classes), of prepared images, see `predictor`.
+
+    `validation` is what it answered about the validation photographs after its last epoch, None before the first.
+    """
 
     model: keras.Model
     optimizer: RAdam
     settings: Settings
+    validation: Predictions | None = None
     predict: Predict = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

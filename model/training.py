@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from dataprep.batches import training_batches
 
 from .input_wait import InputWait
 from .network import Network
+from .predictions import Predictions
 from .recipe import Phase, Recipe
 from .score import score
 from .terminal import clock
@@ -42,12 +43,18 @@ class Rows:
 
 @dataclass(frozen=True)
 class Data:
-    """Prepared images, uint8 (n, size, size, 3), an array or `Rows` of one, and labels, int (n,), of both sides of the split."""
+    """Prepared images, uint8 (n, size, size, 3), an array or `Rows` of one, and labels, int (n,), of both sides of the split.
+
+    `validation_samples` and `validation_patients` name the validation images and whom they are of; where they are given, the network
+    keeps what it answered about them.
+    """
 
     train_images: Any
     train_labels: np.ndarray
     validation_images: Any
     validation_labels: np.ndarray
+    validation_samples: Sequence[str] = ()
+    validation_patients: Sequence[str] = ()
 
 
 def train(
@@ -168,6 +175,10 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         logs = logs or {}
         probabilities = self.network.predict(self.data.validation_images)
         labels = self.data.validation_labels
+        if self.data.validation_samples:
+            self.network.validation = Predictions(
+                self.data.validation_samples, self.data.validation_patients, labels, probabilities
+            )
         result = score(labels, probabilities.argmax(axis=1))
         of_truth = probabilities[np.arange(len(labels)), labels]
         values = {

@@ -1,12 +1,14 @@
-"""A network in training on disk: weights, the state that training needs to go on, and settings. HDF5 and JSON, nothing that runs code.
+"""A network in training on disk: weights, the state that training needs to go on, and settings. HDF5, CSV and JSON: nothing that runs code.
 
 model.weights.h5    the weights, as Keras' `load_weights` reads them
 training.h5         the optimiser's variables and the state of the random generators (dropout), one dataset each
-settings.json       `Settings`, with the size and SHA-256 of the other two; written last
+validation.csv      the validation predictions of the epoch, see `model.predictions`; absent before the first epoch
+settings.json       `Settings`, with the size and SHA-256 of the others; written last
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -21,6 +23,8 @@ import keras
 import numpy as np
 
 from .network import Network, new_network
+from .predictions import FILE as VALIDATION
+from .predictions import read_predictions, write_predictions
 from .settings import Settings
 
 WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", "settings.json"
@@ -41,9 +45,16 @@ def save(folder: str | os.PathLike[str], network: Network) -> None:
     with _replacing(folder / STATE) as path, h5py.File(path, "w") as file:
         for name, variable in _state(network).items():
             file[name] = variable.numpy()
-    files = {name: _describe(folder / name) for name in (WEIGHTS, STATE)}
+    names = [WEIGHTS, STATE]
+    if network.validation is not None:
+        with _replacing(folder / VALIDATION) as path:
+            write_predictions(path, network.validation, network.settings.classes)
+        names.append(VALIDATION)
+    files = {name: _describe(folder / name) for name in names}
     with _replacing(folder / SETTINGS) as path:
         path.write_text(json.dumps({**network.settings.to_dict(), "files": files}, indent=1) + "\n", encoding="utf-8")
+    if network.validation is None:
+        (folder / VALIDATION).unlink(missing_ok=True)  # of what was saved here before
 
 
 def load(folder: str | os.PathLike[str]) -> Network:
@@ -54,7 +65,7 @@ def load(folder: str | os.PathLike[str]) -> Network:
             that exists is touched.
     """
     folder = Path(folder)
-    settings = _read_settings(folder)
+    settings, names = _read_settings(folder)
     try:
         network = new_network(settings)
     except ValueError as error:
@@ -69,6 +80,11 @@ def load(folder: str | os.PathLike[str]) -> Network:
         _read_state(folder / STATE, _state(network))
     except (OSError, ValueError, KeyError) as error:
         raise _damaged(folder / STATE, error) from None
+    if VALIDATION in names:
+        try:
+            network.validation = read_predictions(folder / VALIDATION, settings.classes)
+        except (OSError, ValueError, csv.Error) as error:
+            raise _damaged(folder / VALIDATION, error) from None
     return network
 
 
@@ -93,13 +109,14 @@ def _read_state(path: Path, variables: dict[str, Any]) -> None:
         variable.assign(values[name])
 
 
-def _read_settings(folder: Path) -> Settings:
+def _read_settings(folder: Path) -> tuple[Settings, set[str]]:
+    """The settings, and the names of the files that belong to them, each of which is what was saved."""
     path = folder / SETTINGS
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         files = found.pop("files", None) if isinstance(found, dict) else None
         settings = Settings.from_dict(found)
-        if not isinstance(files, dict) or files.keys() != {WEIGHTS, STATE}:
+        if not isinstance(files, dict) or not {WEIGHTS, STATE} <= files.keys() <= {WEIGHTS, STATE, VALIDATION}:
             raise ValueError("it does not say which files belong to it")
     except FileNotFoundError:
         raise CheckpointError(
@@ -114,7 +131,7 @@ def _read_settings(folder: Path) -> Settings:
             raise _damaged(folder / name, error) from None
         if not same:
             raise _damaged(folder / name, "it is not what was saved")
-    return settings
+    return settings, set(files)
 
 
 def _damaged(path: Path, why: object) -> CheckpointError:

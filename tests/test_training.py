@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from typing import Any
@@ -116,6 +117,37 @@ def test_a_loss_that_is_no_number_stops_with_one_line_and_saves_nothing() -> Non
         )  # fmt: skip
     assert not record.saved
     assert not record.reports
+
+
+def test_each_checkpoint_can_hold_the_validation_predictions_of_its_own_epoch() -> None:
+    network = small_network.network()
+    data = small_network.data()
+    names = [f"{number}.jpg" for number in range(len(data.validation_labels))]
+    named = dataclasses.replace(data, validation_samples=names, validation_patients=names[::-1])
+    reported: list[float] = []
+    kept: dict[Any, tuple[int, float]] = {}
+
+    def report(**values: Any) -> None:
+        reported.append(values["val__accuracy"])
+
+    def save(name: Any) -> None:
+        assert network.validation is not None
+        assert (network.validation.samples, network.validation.patients) == (names, names[::-1])
+        right = network.validation.probabilities.argmax(axis=1) == network.validation.labels
+        kept[name] = (network.settings.epoch, right.mean())
+
+    train(network, small_network.recipe(3, 2), named, report=report, save=save, save_every=1)
+    assert kept.keys() == {1, 2, 3, 4, 5, "best"}
+    assert all(accuracy == pytest.approx(reported[epoch - 1]) for epoch, accuracy in kept.values())
+
+
+def test_a_training_whose_photographs_have_no_names_keeps_no_predictions() -> None:
+    network = small_network.network()
+    train(
+        network, small_network.recipe(1, 1), small_network.data(),
+        report=lambda **values: None, save=lambda name: None,
+    )  # fmt: skip
+    assert network.validation is None
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from tensorflow.python.framework import config
 
 from model import weights
 from model.network import Network
+from model.predictions import Predictions, read_predictions, write_predictions
 from model.settings import Settings
 from model.start import start_tensorflow
 from model.training import train
@@ -105,6 +111,10 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def cut_table(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -151,6 +161,89 @@ def test_settings_that_make_no_sense_are_refused(saved: Path, changed: dict[str,
         CheckpointError, match=rf"settings.json cannot be read \(.*{told}.*\); take another checkpoint$"
     ):
         weights.load(saved)
+
+
+def answered(probabilities: object = ((0.1, 1 / 3, 1e-30, 0.5), (1, 0, 0, 0))) -> Predictions:
+    """Predictions for two photographs with awkward names."""
+    found = np.array(probabilities, np.float32)
+    return Predictions(['AMD/a,"b" 한글.jpg', "AMD/caf\udce9.jpg"], ["12", "RVO/가"], np.array([1, 2]), found)
+
+
+@pytest.fixture
+def answering(tmp_path: Path) -> Path:
+    """A checkpoint with validation predictions."""
+    network = small_network.network(epoch=2)
+    network.validation = answered()
+    weights.save(tmp_path / "checkpoint", network)
+    return tmp_path / "checkpoint"
+
+
+def test_validation_predictions_come_back_exactly(answering: Path) -> None:
+    found, wanted = weights.load(answering).validation, answered()
+    assert found is not None
+    assert (found.samples, found.patients) == (wanted.samples, wanted.patients)
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+    np.testing.assert_array_equal(found.probabilities, wanted.probabilities)
+    assert found.probabilities.dtype == np.float32
+
+
+@given(arrays(np.float32, (3, 2), elements=st.floats(0, 1, width=32)))
+def test_every_probability_is_read_back_bit_for_bit(probabilities: np.ndarray) -> None:
+    wanted = Predictions(["a", "b", "c"], ["1", "1", "2"], np.array([0, 1, 0]), probabilities)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "validation.csv"
+        write_predictions(path, wanted, ("NORMAL", "AMD"))
+        found = read_predictions(path, ("NORMAL", "AMD"))
+    np.testing.assert_array_equal(found.probabilities, wanted.probabilities)
+
+
+def test_validation_predictions_are_a_table_that_a_person_can_read(answering: Path) -> None:
+    lines = (answering / "validation.csv").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    assert lines[0] == "sample,patient,label,NORMAL,AMD,RVO,DMR"
+    assert lines[2] == "AMD/caf\udce9.jpg,RVO/가,RVO,1.0,0.0,0.0,0.0"
+
+
+@pytest.mark.parametrize("harm", [cut_table, flip, empty, Path.unlink])
+def test_damaged_validation_predictions_are_named_in_one_line(answering: Path, harm: Callable[[Path], None]) -> None:
+    harm(answering / "validation.csv")
+    with pytest.raises(CheckpointError, match=r"validation\.csv cannot be read \(.*\); take another checkpoint$"):
+        weights.load(answering)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["sample,patient,label,NORMAL,AMD"], "its columns"),
+        (["sample,patient,label,NORMAL,AMD,RVO,DMR", "a,1,AMD,0.5"], "columns"),
+        (["sample,patient,label,NORMAL,AMD,RVO,DMR", "a,1,CAT,0,0,0,1"], "CAT"),
+        (["sample,patient,label,NORMAL,AMD,RVO,DMR", "a,1,AMD,0,0,0,much"], "much"),
+        (['sample,patient,label,NORMAL,AMD,RVO,DMR,"'], "end of data"),
+        ([], "its columns"),
+    ],
+)
+def test_validation_predictions_of_another_kind_are_refused(answering: Path, lines: list[str], told: str) -> None:
+    path = answering / "validation.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    settings = json.loads((answering / "settings.json").read_text(encoding="utf-8"))
+    described = {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    rewrite(answering, files={**settings["files"], "validation.csv": described})
+    with pytest.raises(CheckpointError, match=rf"validation\.csv cannot be read \(.*{told}.*\); take another"):
+        weights.load(answering)
+
+
+def test_a_checkpoint_without_validation_predictions_still_loads(saved: Path) -> None:
+    assert weights.load(saved).validation is None
+
+
+def test_saving_what_was_loaded_keeps_its_validation_predictions(answering: Path, tmp_path: Path) -> None:
+    weights.save(tmp_path / "again", weights.load(answering))
+    assert (tmp_path / "again" / "validation.csv").read_bytes() == (answering / "validation.csv").read_bytes()
+
+
+def test_saving_again_without_predictions_leaves_none_of_the_earlier_ones(answering: Path) -> None:
+    weights.save(answering, small_network.network())
+    assert not (answering / "validation.csv").exists()
+    assert weights.load(answering).validation is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])

@@ -1,0 +1,76 @@
+"""What a network answered about the validation photographs, kept in each checkpoint, to compare trainings patient by patient.
+
+validation.csv, UTF-8, a line a photograph:
+
+    sample,patient,label,NORMAL,AMD
+    AMD/Wide_AMD_12_R.jpg,12,AMD,0.125,0.875
+
+`sample` is the photograph's path below the folder of photographs, `label` the name of its true class, and each further column the
+probability of the class that it is named by.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+FILE = "validation.csv"
+_LEADING = ["sample", "patient", "label"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Of n photographs: their names and patients, true classes int (n,), and probabilities float32 (n, classes)."""
+
+    samples: Sequence[str]
+    patients: Sequence[str]
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+
+def _open(path: str | os.PathLike[str], mode: str) -> IO[str]:
+    # Names of files are bytes on Linux: one that is not UTF-8 must not end a training, and must come back as it was.
+    return open(path, mode, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def write_predictions(path: str | os.PathLike[str], predictions: Predictions, classes: Sequence[str]) -> None:
+    """Write `predictions`; each probability as the shortest text that gives the same float32 back."""
+    with _open(path, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*_LEADING, *classes])
+        rows = zip(
+            predictions.samples,
+            predictions.patients,
+            predictions.labels.tolist(),
+            predictions.probabilities.astype(np.float32),
+            strict=True,
+        )
+        for sample, patient, label, row in rows:
+            writer.writerow([sample, patient, classes[label], *map(str, row)])
+
+
+def read_predictions(path: str | os.PathLike[str], classes: Sequence[str]) -> Predictions:
+    """Read back what `write_predictions` wrote. ValueError where it is something else, or of other classes."""
+    with _open(path, "r") as file:
+        header, *rows = list(csv.reader(file, strict=True)) or [[]]
+    if header != [*_LEADING, *classes]:
+        raise ValueError(f"its columns are not {', '.join([*_LEADING, *classes])}")
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError("a line has too few or too many columns")
+    return Predictions(
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        np.array([_label(row[2], classes) for row in rows], int),
+        np.array([row[3:] for row in rows], np.float32).reshape(len(rows), len(classes)),
+    )
+
+
+def _label(name: str, classes: Sequence[str]) -> int:
+    if name not in classes:
+        raise ValueError(f"{name!r} is no class")
+    return list(classes).index(name)
