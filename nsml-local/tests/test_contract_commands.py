@@ -56,7 +56,18 @@ def test_the_command_is_there_with_its_options(path: str) -> None:
     assert set(TABLE[path].split()) <= options
 
 
-LISTS = ["ps", "model ls", "dataset ls", "dataset search", "dataset board", "status", "env ls", "diff", "check"]
+LISTS = [
+    "ps",
+    "model ls",
+    "dataset ls",
+    "dataset search",
+    "dataset board",
+    "status",
+    "env ls",
+    "diff",
+    "compare",
+    "check",
+]
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -14,7 +14,8 @@ from ..store.sessions import Session, find_session, list_sessions
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _sessions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def complete_sessions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The sessions that begin with what was typed."""
     home = open_home()
     names = [s.name for s in list_sessions(home)]
     own = [f"{name.dataset}/{name.number}" for name in names if name.user == home.user()]
@@ -38,7 +39,7 @@ def complete_checkpoints(ctx: click.Context, param: click.Parameter, incomplete:
 
 def session_argument() -> Decorator:
     """The argument SESSION."""
-    return click.argument("session", metavar="SESSION", shell_complete=_sessions)
+    return click.argument("session", metavar="SESSION", shell_complete=complete_sessions)
 
 
 def json_option() -> Decorator:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "exec": "nsml.cli.exec",
     "plot": "nsml.cli.plot",
     "diff": "nsml.cli.diff",
+    "compare": "nsml.cli.compare",
     "memo": "nsml.cli.memo",
     "command": "nsml.cli.memo",
     "pull": "nsml.cli.pull",

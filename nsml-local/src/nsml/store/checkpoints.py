@@ -57,9 +57,18 @@ class Checkpoint:
             self.folder / os.path.basename(file["path"]) for file in self.manifest["files"] if _is_beside(file["path"])
         ]
 
-    def verify(self) -> None:
-        """Compare every file with the size and SHA-256 recorded when it was saved; Damaged names the first that differs."""
+    def holds(self, path: str) -> bool:
+        """Whether the save hook wrote a file of that path below `model`."""
+        return any(file["path"] == path for file in self.manifest["files"])
+
+    def verify(self, only: str | None = None) -> None:
+        """Compare every file, or the one of that path below `model`, with the size and SHA-256 recorded when it was saved.
+
+        Damaged names the first that differs.
+        """
         for file in self.manifest["files"]:
+            if only is not None and file["path"] != only:
+                continue
             path = Path(os.path.normpath(self.model / file["path"]))
             try:
                 same = path.stat().st_size == file["size"] and _sha256(path) == file["sha256"]

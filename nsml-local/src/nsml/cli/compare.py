@@ -1,0 +1,299 @@
+"""`nsml compare`: is one checkpoint better than another, or could the difference be luck?"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..comparing import FILE
+from ..errors import Damaged, NsmlError, RunFailed
+from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints
+from ..store.home import Home, open_home
+from ..store.metrics import last_summary, read_metrics, shown
+from ..store.sessions import Session
+from .arguments import complete_sessions, json_option, session_named
+from .differences import arguments_of, differing_files, pairs
+from .display import plain, print_json, print_table
+
+if TYPE_CHECKING:
+    from ..comparing.bootstrap import Compared, Estimate
+    from ..comparing.matching import Pair
+    from ..comparing.predictions_file import Predictions
+    from ..comparing.verdict import McNemar, Verdict
+
+_TITLES = {
+    "accuracy": "accuracy, %",
+    "balanced_accuracy": "balanced accuracy, %",
+    "macro_auc": "macro AUC",
+    "fundus_score": "fundus score",
+}
+_NAMED_FILES = 6
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two: a session, and the checkpoint in question, None where it has none."""
+
+    session: Session
+    checkpoint: Checkpoint | None
+
+    def __str__(self) -> str:
+        return plain(f"{self.session.name}:{self.checkpoint.name}" if self.checkpoint else str(self.session.name))
+
+    @property
+    def stores_predictions(self) -> bool:
+        return self.checkpoint is not None and self.checkpoint.holds(FILE)
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Sessions, and after a colon the checkpoints of the one before it."""
+    session, colon, start = incomplete.partition(":")
+    if not colon:
+        return complete_sessions(ctx, param, incomplete)
+    found = list_checkpoints(session_named(open_home(), session).checkpoints)
+    return [f"{session}:{c.name}" for c in found if isinstance(c, Checkpoint) and c.name.startswith(start)]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml compare FUNDUS_DEMO/1 FUNDUS_DEMO/2
+  nsml compare FUNDUS_DEMO/1:5 FUNDUS_DEMO/1:best
+
+\b
+A program stores what is compared in the folder that its save hook is given,
+as validation.csv, with a column of probabilities for each class:
+  sample,patient,label,NORMAL,AMD
+  AMD/Wide_AMD_12_R.jpg,12,AMD,0.125,0.875
+label is the name of the true class; where a patient is unknown, repeat the sample.
+Without that file, the values reported last are shown side by side.
+"""
+)
+@click.argument("first", metavar="SESSION[:CHECKPOINT]", shell_complete=_complete)
+@click.argument("second", metavar="SESSION[:CHECKPOINT]", shell_complete=_complete)
+@json_option()
+def compare(first: str, second: str, as_json: bool) -> None:
+    """Tell whether B, the second, is better than A, or only lucky.
+
+    Compares two checkpoints by their validation predictions: accuracy, balanced accuracy, macro AUC (each class against
+    the rest) and, up to four classes, the fundus competition's score, with 95 % intervals from 2,000 resamples of the
+    patients, and McNemar's exact test. What is not named is 'best', else the newest checkpoint.
+
+    The intervals are about luck with the patients of the validation set. Luck with a training's seed shows only where one
+    trains with several; and a checkpoint that was chosen by this validation set, as 'best' is, flatters itself a little.
+    """
+    home = open_home()
+    a, b = _side(home, first), _side(home, second)
+    arguments = {k: v for k, v in pairs(arguments_of(a.session), arguments_of(b.session)).items() if v[0] != v[1]}
+    files = _changes(a.session, b.session)
+    found: dict[str, Any] = {"first": str(a), "second": str(b), "arguments": arguments, "files": files}
+    lines = [
+        f"A  {a}",
+        f"B  {b}",
+        f"Arguments: {_arguments_line(arguments)}",
+        f"Code: {_code_line(files)}",
+    ]
+    if a.session.name == b.session.name and _place(a) == _place(b):
+        _show(as_json, {**found, "kind": "same"}, [*lines, "", f"A and B are the same: {a}."])
+    elif a.stores_predictions and b.stores_predictions:
+        _compare_predictions(a, b, found, lines, as_json)
+    else:
+        _compare_reported(a, b, found, lines, as_json)
+
+
+def _side(home: Home, text: str) -> _Side:
+    # No session's name holds a colon; a checkpoint's may.
+    name, colon, checkpoint = text.partition(":")
+    session = session_named(home, name)
+    if colon:
+        return _Side(session, find_checkpoint(session.checkpoints, checkpoint, str(session.name)))
+    for wanted in ("best", None):
+        try:
+            return _Side(session, find_checkpoint(session.checkpoints, wanted, str(session.name)))
+        except Damaged:
+            raise
+        except NsmlError:
+            continue
+    return _Side(session, None)
+
+
+def _place(side: _Side) -> object:
+    return side.checkpoint and side.checkpoint.folder
+
+
+def _changes(one: Session, other: Session) -> dict[str, tuple[int, int]] | None:
+    """Lines added and removed by file that differs; None where the code of one was not kept."""
+    if not (one.code.is_dir() and other.code.is_dir()):
+        return None
+    return {
+        name: tuple(sum(line.startswith(sign) for line in lines[2:]) for sign in "+-")  # type: ignore[misc]
+        for name, lines in differing_files(one, other).items()
+    }
+
+
+def _arguments_line(arguments: dict[str, tuple[Any, Any]]) -> str:
+    shown = (f"{k} {' -> '.join('(none)' if v is None else str(v) for v in both)}" for k, both in arguments.items())
+    return plain(", ".join(shown)).replace("\n", " ") or "the same"
+
+
+def _code_line(files: dict[str, tuple[int, int]] | None) -> str:
+    if files is None:
+        return "not kept, so what differs is unknown"
+    shown = [plain(f"{k} ({f'+{new} -{old}' if new or old else 'not text'})") for k, (new, old) in files.items()]
+    rest = [f"and {len(shown) - _NAMED_FILES} more files"] if len(shown) > _NAMED_FILES else []
+    return ", ".join([*shown[:_NAMED_FILES], *rest]) or "the same"
+
+
+def _show(as_json: bool, found: dict[str, Any], lines: list[str]) -> None:
+    if as_json:
+        print_json(found)
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def _compare_predictions(a: _Side, b: _Side, found: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    with _needed():
+        from ..comparing import bootstrap, matching, verdict
+
+        pair = matching.match(_predictions(a), _predictions(b), (str(a), str(b)))
+        test = verdict.mcnemar(pair)
+        figures = bootstrap.compare(pair)
+        judged = verdict.judge(figures["accuracy"].difference, test, pair.patient_count)
+    if as_json:
+        print_json({**found, "kind": "predictions", **_as_json(pair, figures, test, judged)})
+        return
+    _show(False, found, [*lines, *_notes(pair), ""])
+    rows = [
+        (_TITLES[name], *(_cell(name, e, e is c.difference) for e in (c.first, c.second, c.difference)))
+        for name, c in figures.items()
+    ]
+    print_table(("", "A", "B", "B - A"), rows)
+    dependent = " (as if each sample were a patient)" if pair.patient_count < len(pair.labels) else ""
+    click.echo(
+        f"\nMcNemar's exact test: {test.only_first} samples only A gets right, {test.only_second} only B, "
+        f"p = {test.p:.2g}{dependent}"
+    )
+    click.echo(f"Accuracy: {judged.sentence}")
+
+
+@contextlib.contextmanager
+def _needed() -> Iterator[None]:
+    """For what imports NumPy, SciPy and statsmodels, which not everybody has: a missing one is named with the mend."""
+    try:
+        yield
+    except ImportError as error:
+        missing = (error.name or str(error)).partition(".")[0]
+        raise NsmlError(f"{missing} is needed to compare checkpoints; pip install 'nsml-local[compare]'") from None
+
+
+def _predictions(side: _Side) -> Predictions:
+    from ..comparing.predictions_file import check_size, read_predictions
+
+    assert side.checkpoint is not None
+    path, where = side.checkpoint.model / FILE, f"{FILE} of {side}"
+    check_size(path, where)
+    side.checkpoint.verify(FILE)
+    return read_predictions(path, where)
+
+
+def _notes(pair: Pair) -> list[str]:
+    samples, patients = len(pair.labels), pair.patient_count
+    notes = [f"{samples:,} samples of {patients:,} patients; 95 % intervals in brackets"]
+    if pair.only_first or pair.only_second:
+        notes.insert(
+            0,
+            f"The validation sets differ: compared on the {samples:,} samples that both have, "
+            f"without {pair.only_first:,} of A and {pair.only_second:,} of B",
+        )
+    return notes
+
+
+def _cell(name: str, estimate: Estimate, signed: bool) -> str:
+    if math.isnan(estimate.value):
+        return "n/a"
+    scale, digits = {"macro_auc": (1, 3), "fundus_score": (1, 2)}.get(name, (100, 1))
+    value, low, high = (
+        _number(share * scale, digits) for share in (estimate.value, estimate.low, estimate.high)
+    )  # fmt: skip
+    plus = "+" if signed and not value.startswith("-") and float(value) else ""
+    return f"{plus}{value} ({low} to {high})"
+
+
+def _number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def _as_json(pair: Pair, figures: dict[str, Compared], test: McNemar, judged: Verdict) -> dict[str, Any]:
+    from ..comparing.bootstrap import LEVEL, RESAMPLES, SEED
+
+    return {
+        "samples": len(pair.labels),
+        "patients": pair.patient_count,
+        "samples_only_in_first": pair.only_first,
+        "samples_only_in_second": pair.only_second,
+        "classes": list(pair.classes),
+        "interval": {"level": LEVEL, "kind": "percentile", "over": "patients", "resamples": RESAMPLES, "seed": SEED},
+        "figures": {
+            name: {side: _estimate_as_json(getattr(c, side)) for side in ("first", "second", "difference")}
+            for name, c in figures.items()
+        },
+        "mcnemar": {"only_first_right": test.only_first, "only_second_right": test.only_second, "p": test.p},
+        "told_apart": judged.apart,
+        "patients_needed": judged.patients_needed,
+        "sentence": judged.sentence,
+    }
+
+
+def _estimate_as_json(estimate: Estimate) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else value for name, value in vars(estimate).items()}
+
+
+def _compare_reported(a: _Side, b: _Side, found: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    """Programs that store no predictions: what they reported, and how to store them."""
+    without = [str(side) for side in (a, b) if not side.stores_predictions]
+    how = f"have the program write {FILE} into the folder that its save hook is given ('nsml compare --help')"
+    values = pairs(_reported(a), _reported(b))
+    if not values:
+        raise RunFailed(f"{' and '.join(without)}: no predictions are stored, no value was reported; {how}")
+    differences = {k: _difference(*both) for k, both in values.items() if k != "step"}
+    note = f"Reported values cannot tell luck from progress. No predictions in {' and '.join(without)}: {how}."
+    if as_json:
+        rows = {k: {"first": v[0], "second": v[1], "difference": differences.get(k)} for k, v in values.items()}
+        print_json({**found, "kind": "reported", "values": rows, "note": note})
+        return
+    _show(False, found, [*lines, ""])
+    print_table(
+        ("last reported", "A", "B", "B - A"),
+        [(k, _text(one), _text(other), _text(differences.get(k), "+")) for k, (one, other) in values.items()],
+    )
+    click.echo(f"\n{note}")
+
+
+def _reported(side: _Side) -> dict[str, Any]:
+    """The values that belong to the checkpoint, else the last that the session reported."""
+    if side.checkpoint is not None and side.checkpoint.summary:
+        return side.checkpoint.summary
+    if summary := last_summary(side.session.folder):
+        return summary
+    records = read_metrics(side.session.folder)
+    return shown(records[-1]) if records else {}
+
+
+def _difference(one: Any, other: Any) -> float | None:
+    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in (one, other)):
+        return None
+    difference = other - one
+    return difference if math.isfinite(difference) else None
+
+
+def _text(value: Any, sign: str = "") -> str:
+    if value is None:
+        return ""
+    return f"{value:{sign}.4g}" if isinstance(value, float) or sign else str(value)

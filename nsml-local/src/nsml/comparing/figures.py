@@ -1,0 +1,117 @@
+"""Accuracy, balanced accuracy, macro AUC and the fundus competition's score, of many resamples of patients at once.
+
+A resample is a row of weights: how often each patient was drawn. Counts by patient then turn into counts by resample in one product of
+matrices, and the AUC, which is no function of counts, needs one cumulated sum over the samples in the order of their probability.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scoring.fundus import CLASSES, fundus_score
+
+Floats = NDArray[np.float64]
+
+NAMES = ("accuracy", "balanced_accuracy", "macro_auc", "fundus_score")
+# Values of one intermediate array: 16 MB.
+_AT_ONCE = 2_000_000
+
+
+class Figures:
+    """The figures of one set of predictions; calling it works them out for weights of the patients.
+
+    Args:
+        labels: (n,), the true classes, 0 to k - 1.
+        patients: (n,), whole numbers 0 to m - 1.
+        probabilities: (n, k). The predicted class is the one with the highest, the first of equals.
+    """
+
+    def __init__(self, labels: NDArray[np.int64], patients: NDArray[np.int64], probabilities: Floats) -> None:
+        self.labels, self.patients = labels, patients
+        self.classes = probabilities.shape[1]
+        self.predicted = probabilities.argmax(axis=1)
+        self.right = self.predicted == labels
+        count = int(patients.max()) + 1
+        self._images = self._by_patient(labels, np.ones(len(labels)), count)
+        self._hits = self._by_patient(labels, self.right, count)
+        self._named = self._by_patient(self.predicted, np.ones(len(labels)), count)
+        self._rankings = [
+            _Ranking(labels == c, probabilities[:, c], patients)
+            for c in range(self.classes)
+            if 0 < (labels == c).sum() < len(labels)
+        ]  # fmt: skip
+
+    def _by_patient(self, classes: NDArray[np.int64], values: NDArray[np.generic], count: int) -> Floats:
+        table = np.zeros((count, self.classes))
+        np.add.at(table, (self.patients, classes), values)
+        return table
+
+    def observed(self) -> Floats:
+        """(4,): the figures of `NAMES` with every patient once; NaN where one is not defined."""
+        found: Floats = self(np.ones((1, len(self._images))))[0]
+        if self.classes <= len(CLASSES):
+            # NumPy rounds some halves, which the competition's digits are full of, to the other side.
+            found[3] = fundus_score(self.labels.tolist(), self.predicted.tolist()).score
+        return found
+
+    def __call__(self, weights: Floats) -> Floats:
+        """(r, 4) for weights (r, m). Means are over the classes that are in the resample, as those of the scorers are."""
+        images, hits, named = weights @ self._images, weights @ self._hits, weights @ self._named
+        total = images.sum(axis=1, keepdims=True)
+        accuracy = hits.sum(axis=1) / total[:, 0]
+        sensitivity = _mean_of_ratios(hits, images)
+        others = total - images
+        specificity = _mean_of_ratios(others - (named - hits), np.where(images > 0, others, 0))
+        if self.classes <= len(CLASSES):
+            # A single class leaves nothing to be specific about, which counts as 0 there.
+            digits = np.round(sensitivity, 4) / 100 + np.round(np.nan_to_num(specificity), 4) / 1e6
+            score = np.round(np.round(accuracy, 4) * 100 + digits, 10)
+        else:
+            score = np.full(len(weights), np.nan)
+        return np.stack([accuracy, sensitivity, self._macro_auc(weights), score], axis=1)
+
+    def _macro_auc(self, weights: Floats) -> Floats:
+        """(r,): the area under the ROC curve of each class against the rest, averaged over the classes that have one."""
+        found = np.full(len(weights), np.nan)
+        step = max(1, _AT_ONCE // len(self.labels))
+        for start in range(0, len(weights) if self._rankings else 0, step):
+            columns = np.ascontiguousarray(weights[start : start + step].T, np.float32)
+            wins, pairs = zip(*(ranking(columns) for ranking in self._rankings), strict=True)
+            found[start : start + step] = _mean_of_ratios(np.stack(wins, axis=1), np.stack(pairs, axis=1))
+        return found
+
+
+class _Ranking:
+    """One class against the rest: a positive sample wins against the negative ones below it, and half against its equals.
+
+    The area under the ROC curve is the share of pairs won (Mann and Whitney; Hanley and McNeil, Radiology 143, 1982).
+    """
+
+    def __init__(self, positive: NDArray[np.bool_], probabilities: Floats, patients: NDArray[np.int64]) -> None:
+        negatives = np.flatnonzero(~positive)
+        negatives = negatives[np.argsort(probabilities[negatives], kind="stable")]
+        ranked = probabilities[negatives]
+        self.negatives, self.positives = patients[negatives], patients[positive]
+        self.below = np.searchsorted(ranked, probabilities[positive], "left")
+        self.up_to = np.searchsorted(ranked, probabilities[positive], "right")
+
+    def __call__(self, weights: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """Pairs won and all pairs, each (r,), for weights (m, r): a resample a column, so that all of them move together.
+
+        float32 holds the sums of the weights exactly: they are whole, and less than 2^24.
+        """
+        beaten = np.zeros((len(self.negatives) + 1, weights.shape[1]), np.float32)
+        np.cumsum(weights[self.negatives], axis=0, out=beaten[1:])
+        of_positives = weights[self.positives]
+        wins = np.einsum("ij,ij->j", of_positives, beaten[self.below] + beaten[self.up_to], dtype=np.float64) / 2
+        return wins, of_positives.sum(axis=0, dtype=np.float64) * beaten[-1]
+
+
+def _mean_of_ratios(above: Floats, below: Floats) -> Floats:
+    """(r,): the mean of `above / below`, both (r, k), over the classes with something below; NaN where none has."""
+    defined = below > 0
+    ratios = np.divide(above, below, out=np.zeros_like(above), where=defined)
+    count = defined.sum(axis=1)
+    means: Floats = np.divide(ratios.sum(axis=1), count, out=np.full(len(above), np.nan), where=count > 0)
+    return means

@@ -1,0 +1,74 @@
+"""Two sets of predictions, brought to the samples that both have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NsmlError
+from .predictions_file import Predictions
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What A and B answered about the same n samples of k classes.
+
+    Attributes:
+        labels: (n,), indices into `classes`.
+        patients: (n,), whole numbers from 0, each of which occurs.
+        first, second: probabilities of A and of B, (n, k).
+        only_first, only_second: how many samples one has and the other lacks.
+    """
+
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    patients: NDArray[np.int64]
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    only_first: int
+    only_second: int
+
+    @property
+    def patient_count(self) -> int:
+        return int(self.patients.max()) + 1
+
+
+def match(first: Predictions, second: Predictions, names: tuple[str, str]) -> Pair:
+    """Pair by the samples' names, in the order of `first`; NsmlError, with `names`, where there is nothing to pair, or a contradiction."""
+    if set(first.classes) != set(second.classes):
+        shown = (f"{name} has {', '.join(p.classes)}" for name, p in zip(names, (first, second), strict=True))
+        raise NsmlError(f"the classes differ: {' and '.join(shown)}; train both with the same classes")
+    places = {sample: place for place, sample in enumerate(second.samples)}
+    mine = np.array([place for place, sample in enumerate(first.samples) if sample in places], np.int64)
+    if not len(mine):
+        raise NsmlError(
+            f"{names[0]} and {names[1]} have no validation sample in common; train both on the same split of the same "
+            "dataset (the same seed, and the same fold where there are folds)"
+        )
+    theirs = np.array([places[first.samples[place]] for place in mine], np.int64)
+    columns = [second.classes.index(name) for name in first.classes]
+    labels = first.labels[mine]
+    for what, one, other in (
+        ("label", labels, np.argsort(columns)[second.labels[theirs]]),
+        ("patient", _of(first.patients, mine), _of(second.patients, theirs)),
+    ):
+        if len(differing := np.flatnonzero(one != other)):
+            sample = first.samples[mine[differing[0]]]
+            raise NsmlError(
+                f"sample {sample!r} has another {what} in {names[0]} than in {names[1]}; train both on the same dataset"
+            )
+    return Pair(
+        first.classes,
+        labels,
+        np.unique(_of(first.patients, mine), return_inverse=True)[1].astype(np.int64),
+        first.probabilities[mine],
+        second.probabilities[theirs][:, columns],
+        len(first.samples) - len(mine),
+        len(second.samples) - len(mine),
+    )
+
+
+def _of(patients: tuple[str, ...], places: NDArray[np.int64]) -> NDArray[np.object_]:
+    return np.array(patients, object)[places]
