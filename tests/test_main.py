@@ -177,6 +177,11 @@ def test_it_trains_goes_on_and_predicts_the_test_photographs(start: Start, datas
     assert found, tested.stdout
     assert float(found[1]) > 0.6
 
+    compared = start("nsml", "compare", "SMALL/1:2", "SMALL/1:best")
+    assert compared.returncode == 0, compared.stderr
+    assert re.search(r"^\d+ samples of \d+ patients", compared.stdout, re.MULTILINE), compared.stdout
+    assert compared.stdout.splitlines()[-1].startswith("Accuracy: ")
+
     resumed = start(*SMALL, "--epoch", "13", "--width", "8", "--pause", "1", "--iteration", "12", dataset=dataset)
     assert resumed.returncode == 0, resumed.stderr
     assert "not 8; 4 it stays" in resumed.stdout
