@@ -10,7 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataprep.header import EXTENSIONS, PhotographError, read_header
@@ -27,12 +27,16 @@ class CatalogError(ValueError):
 
 @dataclass(frozen=True)
 class Sample:
-    """A photograph: its file, its class as an index into the classes, its patient, and its eye "R", "L" or ""."""
+    """A photograph: its file, its class as an index into the classes, its patient, its eye "R", "L" or "", and its camera.
+
+    The camera is what the name says, "" where it does not; two samples are the same whatever their camera.
+    """
 
     path: Path
     label: int
     patient: str
     eye: str
+    camera: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,11 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
             if match is None:
                 nameless += 1
                 # A slash cannot be part of an id taken from a file's name, so the two kinds never meet.
-                patient, eye = path.relative_to(root).as_posix(), ""
+                patient, eye, camera = path.relative_to(root).as_posix(), "", ""
             else:
-                patient, eye = match["patient"], match["eye"].upper()
+                patient, eye, camera = match["patient"], match["eye"].upper(), match["camera"]
                 contradicting += known[match["code"].upper()] != label
-            samples.append(Sample(path, label, patient, eye))
+            samples.append(Sample(path, label, patient, eye, camera))
 
     total = len(samples)
     if nameless:
