@@ -1,0 +1,61 @@
+"""Where the photographs are: the platform's layout, from a dataset's root or from its training folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dataprep.catalog import CLASSES, Catalog, CatalogError, read_catalog
+from dataprep.header import EXTENSIONS
+
+
+def find_training(path: Path) -> Path:
+    """The folder of the class folders: that of a dataset's root, else the path itself."""
+    inside = path / "train" / "train_data"
+    return inside if inside.is_dir() else path
+
+
+def find_test(path: Path, given: Path | None) -> list[Path]:
+    """The test photographs, sorted: of the folder `given`, else of the dataset that `path` is or lies in; [] where it has none."""
+    training = find_training(path).absolute()
+    beside = training.parent.parent / "test" if training.parts[-2:] == ("train", "train_data") else None
+    folder = given or beside
+    if folder is None:
+        return []
+    if given and not given.is_dir():
+        raise CatalogError(f"{given}: no such folder; give the one that holds the test photographs")
+    found = _photographs(folder / "test_data" if (folder / "test_data").is_dir() else folder)
+    if given and not found:
+        raise CatalogError(f"{given}: no photographs in it ({' '.join(sorted(EXTENSIONS))})")
+    return found
+
+
+def read_classes(folder: Path, names: Sequence[str] | None) -> tuple[Catalog, tuple[str, ...]]:
+    """The catalog of a training folder, of the named classes only where names are given, and the classes its labels count."""
+    if names is None:
+        return read_catalog(folder), CLASSES
+    # The folders of the other classes are known too, or they would be warned of as strangers.
+    known = (*CLASSES, *(name for name in names if name not in CLASSES))
+    catalog = read_catalog(folder, known)
+    present = sorted({sample.label for sample in catalog.samples})
+    for name in names:
+        if known.index(name) not in present:
+            raise CatalogError(f"{folder}: no photographs of {name}, only of {', '.join(known[i] for i in present)}")
+    wanted = [known.index(name) for name in names]
+    samples = tuple(
+        replace(sample, label=wanted.index(sample.label)) for sample in catalog.samples if sample.label in wanted
+    )
+    chosen = {folder / "NOR" if name == "NORMAL" else folder / name for name in names} | {folder / n for n in names}
+    unreadable = tuple((path, why) for path, why in catalog.unreadable if chosen & set(path.parents))
+    return replace(catalog, samples=samples, unreadable=unreadable), tuple(names)
+
+
+def _photographs(folder: Path) -> list[Path]:
+    return sorted(
+        Path(parent) / name
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
+    )
