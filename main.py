@@ -138,6 +138,7 @@ def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
     """The photographs below `folder`, split by patient into training and validation, and prepared."""
     import numpy as np
 
+    from dataprep.audit.patients import glance
     from dataprep.cache import prepared_images
     from dataprep.catalog import CatalogError, read_catalog
     from dataprep.split import SplitError, split_folds, split_samples, split_table
@@ -153,6 +154,7 @@ def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
         raise UsageError(str(error)) from None
     for warning in (*catalog.warnings, *split.warnings):
         print(f"warning: {warning}", flush=True)
+    print(glance(catalog.samples), flush=True)
     print(split_table(catalog.samples, split, settings.classes), flush=True)
     images = prepared_images(
         [sample.path for sample in catalog.samples], settings.preparation, cache, Progress("preparing photographs")
