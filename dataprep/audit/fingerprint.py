@@ -50,7 +50,7 @@ def near_pairs(prints: np.ndarray, threshold: int = NEAR, rows: int = 256) -> tu
     pairs, bits = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
     for start in range(0, len(signs), rows):
         upright, others = signs[start : start + rows, 0], signs[start:]
-        nearest = np.full((len(upright), len(others)), -1.0, np.float32)
+        nearest = np.full((len(upright), len(others)), -np.inf, np.float32)
         for position in range(signs.shape[1]):
             np.maximum(nearest, upright @ others[:, position].T, out=nearest)
         differing = (prints.shape[2] - nearest) / 2

@@ -29,13 +29,13 @@ def find_text(image: np.ndarray, retina: Retina) -> np.ndarray:
     cv2.fillConvexPoly(outside, outline, 0)
     cv2.polylines(outside, [outline], True, 0, thickness=2 * max(2, round(_MARGIN * retina.side)))
     # Filled with the surround's own brightness, so that the retina's edge is no mark.
-    background = np.median(grey[outside > 0]) if outside.any() else 0
+    background = float(np.median(grey[outside > 0])) if outside.any() else 0.0
     grey[outside == 0] = background
     highest = max(_LOWEST, round(_HIGHEST * max(height, width)))
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (highest | 1, highest | 1))
-    bright = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, kernel)
-    dark = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, kernel)
-    marks = ((cv2.max(bright, dark) > _CONTRAST) & (outside > 0)).astype(np.uint8)
+    # One of the two alone: what is dark between bright letters would join them to one mark.
+    contrast = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT if background < 128 else cv2.MORPH_BLACKHAT, kernel)
+    marks = ((contrast > _CONTRAST) & (outside > 0)).astype(np.uint8)
     _, _, statistics, _ = cv2.connectedComponentsWithStats(marks, connectivity=8)
     boxes = statistics[1:, :4]
     boxes = boxes[(boxes[:, 3] >= _LOWEST) & (boxes[:, 3] <= highest) & (boxes[:, 2] <= 2 * highest)]
