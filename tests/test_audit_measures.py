@@ -197,3 +197,11 @@ def test_three_copies_of_a_file_are_three_pairs(draw_fundus: Draw, tmp_path: Pat
     assert sorted(map(tuple, pairs.across_patients.tolist())) == [(0, 1), (0, 2), (1, 2)]
     assert pairs.within_class.tolist() == [[0, 2]]
     assert len(pairs.across_classes) == 2 and len(pairs.train_and_test) == 0
+
+
+def test_the_dates_burned_into_real_photographs_are_found_and_nothing_else(fundus_photographs: Path) -> None:
+    samples = read_catalog(fundus_photographs / "ODIR_FUNDUS" / "train" / "train_data").samples
+    dated = {f"Odir_NOR_{name}.jpg" for name in ("2355_R", "2844_L", "2844_R", "2991_L", "2991_R")}
+    paths = [sample.path for sample in samples if sample.path.name in dated] + [s.path for s in samples[::8]]
+    results = measure_all(paths, near=False)
+    assert {path.name for path, r in zip(paths, results, strict=True) if not isinstance(r, str) and r.text} == dated
