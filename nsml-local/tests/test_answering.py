@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, wait_until, write_photograph
+from helpers import Nsml, start_and_wait, wait_until, write_photograph
 
 REPORTS = """
 import time, nsml
@@ -78,3 +78,19 @@ def test_a_program_that_ends_before_paused_says_so_at_infer(
     (home / "sessions" / trained / "code" / "main.py").write_text("import argparse\nprint('--mode --pause')")
     failed = _infer(project, trained, "x\n")
     assert failed.returncode == 1 and "ended before it answered" in failed.stderr
+
+
+def test_infer_goes_on_after_an_input_that_fails_and_keeps_what_the_program_printed(
+    nsml: Nsml, project: Path, dataset: str
+) -> None:
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(
+        program.replace(
+            "        return [int", "        print('서울')\n        assert data != ['bad']\n        return [int"
+        )
+    )
+    name = start_and_wait(nsml)
+    answered = _infer(project, name, "[]\nbad\n[]\n")
+    assert answered.stdout.splitlines() == ["[]", "[]"] and answered.returncode == 1
+    assert "AssertionError:  (main.py, line 19)" in answered.stderr
+    assert "서울" in nsml("logs", "FUNDUS/2").out

@@ -38,7 +38,7 @@ def test_ls_lists_counts_for_programs(nsml: Nsml, dataset: str) -> None:
 
 
 def test_rm_asks_first(nsml: Nsml, dataset: str) -> None:
-    assert nsml("dataset", "rm", dataset).status == 130
+    assert nsml("dataset", "rm", dataset).status == 1
     assert dataset in nsml("dataset", "ls").out
 
 

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, start_and_wait
+from helpers import Nsml, start_and_wait, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -226,3 +226,22 @@ def test_a_program_that_a_session_starts_as_python_finds_the_same_packages(
 ) -> None:
     (needy / "outer.py").write_text("import os, sys; sys.exit(os.system('python show.py'))")
     assert "\nhas 1.0\n" in nsml("logs", start_and_wait(nsml, "-e", "outer.py")).out
+
+
+def test_prune_leaves_what_a_running_session_uses(nsml: Nsml, dataset: str, needy: Path) -> None:
+    (needy / "wait.py").write_text("import time, tinylens; print('here', flush=True); time.sleep(60)")
+    nsml("run", "-d", dataset, "-e", "wait.py")
+    wait_until(lambda: "here" in nsml("logs", "FUNDUS/1").out)
+    assert nsml("env", "prune").out == "0 environments removed, 0 B freed; 1 are in use and stay\n"
+    nsml("stop", "-f", "FUNDUS/1")
+
+
+def test_what_takes_the_place_of_a_version_leaves_the_other_packages_as_they_are(
+    nsml: Nsml, dataset: str, needy: Path, tmp_path: Path, home: Path
+) -> None:
+    _wheel(tmp_path / "wheels", version="2.0", needs="Requires-Dist: pathspec==99.0\n")
+    _wheel(tmp_path / "wheels", version="99.0", name="pathspec")
+    lines = (needy / "requirements.txt").read_text().replace("tinylens>=1", "tinylens==0.1")
+    (needy / "requirements.txt").write_text(lines)
+    assert "\nhas 1.0\n" in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
+    assert not list((home / "environments").glob("*/lib/*/site-packages/pathspec*"))

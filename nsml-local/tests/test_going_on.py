@@ -95,3 +95,9 @@ def test_a_resume_that_fails_loses_nothing_that_the_session_wrote(
     ended = subprocess.run(["bash", "-c", full], cwd=project, capture_output=True, text=True)
     assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1
     assert written.read_text() == "kept"
+
+
+def test_resume_takes_a_pattern(nsml: Nsml, trained: str) -> None:
+    start_and_wait(nsml)
+    resumed = nsml("resume", "FUNDUS/*").out.splitlines()
+    assert [line.split()[1] for line in resumed] == ["tester/FUNDUS/1", "tester/FUNDUS/2"]

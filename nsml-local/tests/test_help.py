@@ -42,3 +42,10 @@ def test_the_version_is_that_of_the_distribution(nsml: Nsml) -> None:
     from importlib.metadata import version
 
     assert nsml("--version").out.split()[-1] == version("nsml-local")
+
+
+@pytest.mark.parametrize("words", [[], ["dataset"], ["model"], ["env"]])
+def test_a_command_without_its_subcommand_shows_its_help(nsml: Nsml, words: list[str]) -> None:
+    shown = nsml(*words)
+    assert shown.status == 2 and shown.out.startswith("Usage: nsml") and shown.err == ""
+    assert len(shown.out.splitlines()) > 8

@@ -171,3 +171,14 @@ def test_a_load_hook_that_reads_a_file_gets_the_one_that_was_saved(nsml: Nsml, d
         program.replace('open(os.path.join(dir_path, "model.json")) as', "open(dir_path) as")
     )
     assert nsml("submit", start_and_wait(nsml), "best").out.startswith("Score: 100.010001\n")
+
+
+def test_keywords_of_a_bind_do_not_outlive_its_hooks(python: Nsml, project: Path) -> None:
+    (project / "main.py").write_text(
+        "import nsml\n"
+        "nsml.bind(infer=len, model=1)\n"
+        "nsml.bind(save=lambda path: open(path + '/a', 'w').close())\n"
+        "nsml.save('result')\n"
+        "nsml.save('other', save_fn=lambda path: open(path + '/b', 'w').close())\n"
+    )
+    assert python("main.py").status == 0

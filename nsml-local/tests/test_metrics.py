@@ -123,3 +123,18 @@ def test_a_failed_submit_does_not_count_against_the_interval(nsml: Nsml, tmp_pat
     good = start_and_wait(nsml, dataset="N")
     assert nsml("submit", bad, "best").status == 1
     assert nsml("submit", good, "best").status == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "pairs", "written"),
+    [
+        (Kind.CLASS, [(0.1, 1), (0.9, 0)], ["1", "0"]),
+        (Kind.NUMBER, [(0.1, 2.5), (0.9, 3)], ["2.5", "3.0"]),
+        (Kind.PROBABILITIES, [(0.1, 0), (0.9, 1)], ["0.1", "0.9"]),
+        (Kind.PROBABILITIES, [(0.25, 0.75), (1, 0)], ["0.25 0.75", "1.0 0.0"]),
+    ],
+)
+def test_of_pairs_of_a_probability_and_an_answer_the_one_that_the_scorer_takes_counts(
+    kind: Kind, pairs: list[tuple[float, float]], written: list[str]
+) -> None:
+    assert check_predictions(pairs, Wanted(kind, 2), 2) == written

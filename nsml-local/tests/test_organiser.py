@@ -99,7 +99,7 @@ def test_a_score_of_exactly_zero_comes_with_a_warning(nsml: Nsml, tmp_path: Path
     submitted = nsml("submit", start_and_wait(nsml), "best")
     assert (
         submitted.out.startswith("Score: 0\n")
-        and "warning: a score of exactly 0" in submitted.err
+        and "warning: a score of exactly 0: evaluation.py said: oops" in submitted.err
         and "oops" in submitted.err
     )
 
@@ -251,7 +251,7 @@ def test_the_error_that_a_scorer_caught_is_told_with_its_line(nsml: Nsml, tmp_pa
     _push(nsml, tmp_path, evaluation=evaluation)
     submitted = nsml("submit", start_and_wait(nsml), "best")
     assert "Score: 999999" in submitted.out
-    assert "it caught AttributeError: 'str' object has no attribute 'item' (line 4)" in submitted.err
+    assert "evaluation.py caught AttributeError: 'str' object has no attribute 'item' (line 4)" in submitted.err
 
 
 def test_a_scorer_that_names_another_dataset_is_given_this_one_and_that_is_said(nsml: Nsml, tmp_path: Path) -> None:

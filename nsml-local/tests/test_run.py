@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until
+from helpers import Nsml, run_command, start_and_wait, start_for_ctrl_c, wait_until
 
 from nsml.store.home import open_home
 from nsml.store.sessions import list_sessions
@@ -185,3 +185,16 @@ def test_a_session_without_a_dataset_is_not_submitted(nsml: Nsml, project: Path)
     nsml("logs", "-f", "none/2")
     refused = nsml("submit", "none/2", "best")
     assert refused.status == 2 and "ran without a dataset" in refused.err
+
+
+@pytest.mark.parametrize("own", ["nsml.py", "nsml/__init__.py"])
+def test_a_module_nsml_of_the_project_does_not_stand_in_for_the_platforms(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path, own: str
+) -> None:
+    (project / own).parent.mkdir(exist_ok=True)
+    (project / own).write_text("def bind(*args, **kwargs): pass\n")
+    # The script, since `python -m nsml` would itself find the project's.
+    started = run_command([str(Path(sys.executable).parent / "nsml"), "run", "-d", dataset], project)
+    assert "the platform's own nsml is used in its place" in started.err
+    nsml("logs", "-f", "FUNDUS/1", folder=tmp_path)
+    assert nsml("submit", "FUNDUS/1", "best", folder=tmp_path).out.startswith("Score: 100.010001\n")

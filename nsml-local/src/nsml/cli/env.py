@@ -30,6 +30,7 @@ def ls(as_json: bool) -> None:
 
 @env.command()
 def prune() -> None:
-    """Remove all environments; they are built again when a session needs them."""
-    count, freed = prune_environments(open_home())
-    click.echo(f"{count} environments removed, {size(freed)} freed")
+    """Remove all environments that no running session uses; they are built again when a session needs them."""
+    count, freed, kept = prune_environments(open_home())
+    in_use = f"; {kept} are in use and stay" if kept else ""
+    click.echo(f"{count} environments removed, {size(freed)} freed{in_use}")

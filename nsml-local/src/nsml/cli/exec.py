@@ -37,7 +37,8 @@ def exec_(session: str, expression: str | None) -> None:
     if expression is not None:
         click.echo(ask(found, expression))
         return
-    _converse(lambda line: ask(found, line))
+    if _converse(lambda line: ask(found, line)) and not sys.stdin.isatty():
+        raise RunFailed("not every expression could be evaluated")
 
 
 @click.command(
@@ -62,26 +63,29 @@ def infer(session: str, checkpoint: str) -> None:
                     "(its program must call nsml.paused after nsml.bind)"
                 )
             time.sleep(0.05)
-        _converse(lambda line: ask(started, line, timeout=3600))
+        failed = _converse(lambda line: ask(started, line, timeout=3600))
     finally:
         if started.status() not in ENDED:
             stop_session(started)
-            remove_session(started)
+    if failed:
+        raise RunFailed(f"{failed} inputs were not answered; 'nsml logs {started.name}' shows what the program printed")
+    remove_session(started)
 
 
-def _converse(answer: Callable[[str], str]) -> None:
+def _converse(answer: Callable[[str], str]) -> int:
+    """Answer line after line; how many could not be answered, each of which is said."""
+    failed = 0
     terminal = sys.stdin.isatty()
     while True:
         if terminal:
             click.echo(">>> ", nl=False)
         line = sys.stdin.readline()
         if not line:
-            return
+            return failed
         if not line.strip():
             continue
         try:
             click.echo(answer(line.rstrip("\n")))
         except RunFailed as error:
-            if not terminal:
-                raise
+            failed += 1
             click.echo(f"nsml: {error}", err=True)

@@ -6,6 +6,7 @@ import click
 
 from ..engine.launch import fork_session, resume_session
 from ..store.home import open_home
+from ..store.sessions import match_sessions
 from .arguments import complete_checkpoints, session_argument, session_named
 from .limits import limit_options, limits_from
 from .run import split_arguments
@@ -49,13 +50,14 @@ def fork(
     epilog="""\b
 Example:
   nsml resume FUNDUS_DEMO/1
+  nsml resume "FUNDUS_DEMO/*"
 """
 )
 @session_argument()
 @limit_options()
 def resume(session: str, gpus: int | None, cpus: int | None, memory: str | None, shm_size: str | None) -> None:
-    """Start an ended session again from its newest checkpoint; log and metrics are continued."""
+    """Start an ended session again from its newest checkpoint ('*' and '?' in the number); log and metrics are continued."""
     home = open_home()
-    found = session_named(home, session)
-    name = resume_session(home, found, limits_from(home, gpus, cpus, memory))
-    click.echo(f"Session {found.name} is resumed from checkpoint {name}")
+    for found in match_sessions(home, session, home.user()):
+        name = resume_session(home, found, limits_from(home, gpus, cpus, memory))
+        click.echo(f"Session {found.name} is resumed from checkpoint {name}")

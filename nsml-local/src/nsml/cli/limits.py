@@ -17,6 +17,7 @@ def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[.
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in (
+            click.option("--gpu-driver-version", hidden=True, expose_value=False, help="Accepted as on the platform."),
             click.option("--shm-size", metavar="SIZE", help="Accepted as on the platform; this machine's is used."),
             click.option("--memory", metavar="SIZE", help="End the session when it uses more, e.g. 24G."),
             click.option(*names, "cpus", type=click.IntRange(min=1), metavar="N", help="Use only N processors."),

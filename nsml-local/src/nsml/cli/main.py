@@ -92,9 +92,17 @@ def main() -> None:
         sys.exit(0)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt) and not sys.stdin.isatty():
+            _fail("nobody is there to confirm; -f does it without asking", 1)
         print("nsml: interrupted", file=sys.stderr)
         sys.exit(130)
+    except KeyboardInterrupt:
+        print("nsml: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         _fail(_one_line(error), error.exit_code)
     except NsmlError as error:

@@ -7,6 +7,7 @@ sessions, and built once even where two start together.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,24 +18,34 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import RunFailed
-from ..store.files import make_private, read_json, size_of, visible, write_json
+from ..errors import NsmlError, RunFailed
+from ..store.files import make_private, read_json, size_of, visible, write_json, write_text
 from ..store.home import Home
 from ..store.processes import identity, is_alive
-from ..store.sessions import Session
+from ..store.sessions import ENDED, Session, list_sessions
 from .installer import TIME, brief, install, installer_name, run
 from .requirements import Needs, missing_packages, read_needs
 
 CURRENT, LAYER = "current", "layer"
 _FILES = ("setup.py", "requirements.txt")
 _READY = "ready.json"
+_USED = "python.txt"
 
 
 def session_interpreter(home: Home, session: Session, say: Callable[[str], None]) -> str:
     """The Python to start a session's program with, see `interpreter_for`; the current one where the session was started so."""
     if session.record().get("env") == CURRENT or not any((session.code / name).exists() for name in _FILES):
         return sys.executable
-    return interpreter_for(home, read_needs(session.code), say)
+    # What it was trained with, also where the environment below has changed since.
+    used = session.folder / _USED
+    with contextlib.suppress(OSError):
+        kept = Path(used.read_text(encoding="utf-8").strip())
+        if (kept.parents[1] / _READY).exists():
+            return str(kept)
+    python = interpreter_for(home, read_needs(session.code), say)
+    if python != sys.executable:
+        write_text(used, f"{python}\n")
+    return python
 
 
 def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str:
@@ -132,11 +143,22 @@ def list_environments(home: Home) -> list[tuple[Path, list[str], int, float]]:
     return found
 
 
-def prune_environments(home: Home) -> tuple[int, int]:
-    """Remove all environments; number and bytes. They are built again when a session needs them."""
-    count = freed = 0
+def prune_environments(home: Home) -> tuple[int, int, int]:
+    """Remove all environments but those that a running session uses: number and bytes of the removed, number of the kept.
+
+    They are built again when a session needs them.
+    """
+    used = set()
+    for session in list_sessions(home, but_for_ended=True):
+        with contextlib.suppress(OSError, NsmlError):
+            if session.status() not in ENDED:
+                used.add(Path((session.folder / _USED).read_text(encoding="utf-8").strip()).parents[1])
+    count = freed = kept = 0
     for entry in visible(home.path / "environments"):
+        if Path(entry.path) in used:
+            kept += 1
+            continue
         freed += size_of(Path(entry.path))
         shutil.rmtree(entry.path, ignore_errors=True)
         count += 1
-    return count, freed
+    return count, freed, kept

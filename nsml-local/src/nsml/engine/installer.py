@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 
 from ..errors import RunFailed
@@ -16,6 +17,14 @@ from .requirements import loosened
 TIME = 3600
 # A line of `uv pip install --dry-run` for a package that it would add.
 _ADDED = re.compile(r"^ \+ (\S+?)==(\S+?)(?: \(from (\S+)\))?\s*$", re.MULTILINE)
+
+
+class InstallationFailed(RunFailed):
+    """`output` is all that the installer said."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
 
 
 def installer_name() -> str:
@@ -40,7 +49,8 @@ def install(layer: Path, packages: Sequence[str], options: Sequence[str], say: C
     try:
         _install_as_asked(layer, packages, options)
         return []
-    except RunFailed as error:
+    except InstallationFailed as error:
+        say(error.output)
         others = [loosened(package) for package in packages]
         lines = [line for _, line in others if line]
         if not lines:
@@ -48,7 +58,8 @@ def install(layer: Path, packages: Sequence[str], options: Sequence[str], say: C
         say(f"{error}; trying other versions")
         try:
             if asked := [package for package, _ in others if package is not None]:
-                _install_as_asked(layer, asked, options)
+                # Without it, what is asked for anew could bring other versions of what is here, gigabytes of them.
+                _install_as_asked(layer, asked, [*options, f"--constraint {_write_versions_here(layer)}"])
         except RunFailed:
             raise error from None
         return lines
@@ -91,6 +102,13 @@ def _install_with_uv(uv: str, layer: Path, packages: Sequence[str], options: Seq
         return False
 
 
+def _write_versions_here(layer: Path) -> Path:
+    path = layer / "constraints.txt"
+    found = {d.metadata["Name"]: d.version for d in distributions()}
+    path.write_text("".join(f"{name}=={version}\n" for name, version in sorted(found.items())))
+    return path
+
+
 def _write(layer: Path, packages: Sequence[str], options: Sequence[str]) -> Path:
     path = layer / "requirements.txt"
     path.write_text("\n".join([*options, *packages]) + "\n")
@@ -110,7 +128,9 @@ def run(command: Sequence[str], what: str) -> None:
         raise RunFailed(f"{what} could not be installed within {TIME} seconds") from None
     if done.returncode:
         said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        last = " / ".join([line for line in said if not line.startswith(("WARNING", "[notice]"))][-4:])
-        raise RunFailed(
-            f"{what} could not be installed: {last}; correct setup.py or requirements.txt, or run with --env current"
+        errors = [line for line in said if re.match(r"(\w+\.)*\w*(Error|Exception): ", line)]
+        last = " / ".join([*errors[-1:], *[x for x in said if not x.startswith(("WARNING", "[notice]"))][-4:]])
+        raise InstallationFailed(
+            f"{what} could not be installed: {last}; correct setup.py or requirements.txt, or run with --env current",
+            "\n".join(said),
         )

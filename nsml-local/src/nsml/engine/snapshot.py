@@ -12,6 +12,8 @@ from ..errors import NsmlError, RunFailed
 
 IGNORE_FILE = ".nsmlignore"
 LARGEST_FILE = 500 * 1024 * 1024
+# What programs carry to run at home; here it would keep the real module from being imported.
+_STANDS_IN = "the platform's own nsml is used in its place"
 _NEVER = frozenset({".git", ".hg", ".svn", ".aws", ".ssh", "__pycache__", ".venv", "venv", "node_modules"})
 _KEYS = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"})
 
@@ -38,6 +40,9 @@ def list_snapshot(source: Path) -> Snapshot:
         inside = os.path.relpath(folder, root)
         prefix = "" if inside == "." else f"{inside}/"
         folders[:] = sorted(f for f in folders if f not in _NEVER and not is_ignored(f"{prefix}{f}/"))
+        if inside == "." and "nsml" in folders and os.path.exists(os.path.join(folder, "nsml", "__init__.py")):
+            folders.remove("nsml")
+            found.left_out.append(("nsml/", _STANDS_IN))
         for name in [f for f in folders if os.path.islink(os.path.join(folder, f))]:
             folders.remove(name)
             found.left_out.append((f"{prefix}{name}", "a link to a folder"))
@@ -108,6 +113,8 @@ def _reason_to_leave_out(path: Path, root: Path) -> str | None:
         return "a link to outside the folder"
     if not path.is_file():
         return "no regular file"
+    if path == root / "nsml.py":
+        return _STANDS_IN
     if path.name == ".env" or path.name.startswith(".env."):
         return "may hold secrets"
     if path.name in _KEYS or _is_private_key(path):

@@ -70,15 +70,16 @@ def score_with_script(dataset: Dataset, predictions: Path, modules: Path) -> Sco
         if _SUSPICIOUS.fullmatch(f"{value:g}" if abs(value) < 1e5 else f"{value:.0f}") and value != 1:
             traced = _call(["-m", "nsml.scoring.organiser_script", "--trace", *led, *asked], dataset, folder)
             caught = [line for line in traced.stderr.splitlines() if line.startswith("caught ")]
-            said = caught[-1] if caught else _last_line(ended.stderr) or " ".join(ended.stdout.split())[:200]
-            warnings.append(
-                f"a score of exactly {value:g} often means that evaluation.py caught an error; it {_told(said)}"
-            )
+            warnings.append(f"a score of exactly {value:g}: {_explained(caught, _last_line(ended.stderr))}")
     return Score(value, ended.stdout.strip(), tuple(warnings))
 
 
-def _told(said: str) -> str:
-    return said if said.startswith("caught ") else f"said: {said}"
+def _explained(caught: list[str], complaint: str) -> str:
+    if caught:
+        return f"evaluation.py {caught[-1]}"
+    if complaint:
+        return f"evaluation.py said: {complaint}"
+    return "evaluation.py met no error, so look at what infer returns ('nsml submit -t')"
 
 
 def _call(arguments: list[str], dataset: Dataset, folder: str) -> subprocess.CompletedProcess[str]:

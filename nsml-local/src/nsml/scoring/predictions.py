@@ -105,6 +105,8 @@ def check_predictions(returned: Any, wanted: Wanted, images: int | None) -> list
 
 def _check(item: Any, place: str, wanted: Wanted, hint: str) -> str:
     kind, classes = wanted.kind, wanted.classes
+    if isinstance(item, list) and len(item) == 2:
+        item = _of_pair(item, kind)
     if kind is Kind.PROBABILITIES and isinstance(item, list):
         if len(item) != classes or not all(_is_number(p) and 0 <= p <= 1 for p in item):
             raise PredictionsRefused(
@@ -122,6 +124,14 @@ def _check(item: Any, place: str, wanted: Wanted, hint: str) -> str:
     if kind is Kind.PROBABILITIES and not 0 <= item <= 1:
         raise PredictionsRefused(f"infer returned {item} for {place}, outside 0 .. 1; {hint}")
     return repr(float(item))
+
+
+def _of_pair(pair: list[Any], kind: Kind) -> Any:
+    """What counts of a pair (probability, answer), which infer returned in many competitions; two probabilities stay as they are."""
+    if kind is not Kind.PROBABILITIES:
+        return pair[1]
+    are_probabilities = all(_is_number(p) for p in pair) and abs(sum(pair) - 1) < 1e-3
+    return pair[0] if isinstance(pair[1], int) and not are_probabilities else pair
 
 
 def _is_number(item: Any) -> bool:

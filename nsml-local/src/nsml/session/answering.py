@@ -61,10 +61,12 @@ def serve_in_background(listener: socket.socket, answer: Answer) -> None:
 
 
 def _answer(line: bytes, answer: Answer) -> dict[str, str]:
+    from ..scoring.feed import describe
+
     try:
         return {"answer": answer(str(json.loads(line)["ask"]))[:_LARGEST_ANSWER]}
     except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"}
+        return {"error": describe(error)}
 
 
 def is_listening(session: Session) -> bool:

@@ -19,7 +19,8 @@ from .context import current
 Hook = Callable[..., Any]
 
 _bound: dict[str, Hook] = {}
-_extra: dict[str, Any] = {}
+# The keywords of the bind that a hook came with.
+_extra: dict[str, dict[str, Any]] = {}
 
 
 def bind(
@@ -37,15 +38,14 @@ def bind(
         load: `load(dir_path, **kwargs)` reads them back.
         infer: `infer(data, **kwargs)` returns the predictions in the order of `data`.
         more, use_nsml_legacy: accepted since old programs give them; they change nothing.
-        kwargs: handed to `save` and `load`.
+        kwargs: handed to the `save` and `load` of this call.
     """
     for name, hook in (("save", save), ("load", load), ("infer", infer)):
         if hook is None:
             continue
         if not callable(hook):
             raise TypeError(f"nsml.bind: {name} is a {type(hook).__name__}; give a function")
-        _bound[name] = hook
-    _extra.update(kwargs)
+        _bound[name], _extra[name] = hook, kwargs
 
 
 def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any = None) -> None:
@@ -74,7 +74,7 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
     kept = store(
         session.checkpoints,
         name,
-        lambda path: _write_with(hook, path),
+        lambda path: _write_with(hook, path, {} if save_fn else _extra.get("save", {})),
         elapsed=now - context.saved_at,
         summary=dict(latest_summary),
     )
@@ -92,19 +92,19 @@ def save_folder(checkpoint: Any, folder: str) -> None:
     save(checkpoint, save_fn=copy_in)
 
 
-def _write_with(hook: Hook | None, path: Path) -> None:
+def _write_with(hook: Hook | None, path: Path, extra: dict[str, Any]) -> None:
     """Call a save hook with a folder; where it fails before it wrote anything, with the bare path, as programs of 2018 expect."""
     path.mkdir()
     if hook is None:
         return
     try:
-        hook(str(path), **_extra)
+        hook(str(path), **extra)
     except Exception as error:
         if any(os.scandir(path)):
             raise
         path.rmdir()
         try:
-            hook(str(path), **_extra)
+            hook(str(path), **extra)
         except Exception:
             raise error from None
         if not path.exists():
@@ -144,20 +144,20 @@ def load_from(owner: Session, name: str | None, load_fn: Hook | None = None) -> 
     hook = load_fn or _bound.get("load")
     if hook is None:
         raise NsmlError("nsml.load: no load function is bound; call nsml.bind(save=..., load=..., infer=...) first")
-    _read_with(hook, found)
+    _read_with(hook, found, {} if load_fn else _extra.get("load", {}))
     return found
 
 
-def _read_with(hook: Hook, found: Checkpoint) -> None:
+def _read_with(hook: Hook, found: Checkpoint, extra: dict[str, Any]) -> None:
     """Call a load hook with the folder that was saved; where it fails and that holds one file, with the file, as the platform did."""
     try:
-        hook(str(found.model), **_extra)
+        hook(str(found.model), **extra)
     except Exception as error:
         files = [entry for entry in os.scandir(found.model)] if found.model.is_dir() else []
         if len(files) != 1 or not files[0].is_file():
             raise
         try:
-            hook(files[0].path, **_extra)
+            hook(files[0].path, **extra)
         except Exception:
             raise error from None
 

@@ -2,6 +2,7 @@
 
 session.json      what was asked for (written once, by whoever starts the session)
 state.json        how it goes (written by the supervisor, or by the program itself in the foreground)
+python.txt        the interpreter of its own environment, where it has one (written by whoever builds it)
 ended             empty, there once state.json says how the session ended, so that lists need not open it
 started.txt       when a supervisor was last started (written by whoever starts it)
 memo.txt          the memo (written by the command line)
@@ -157,8 +158,8 @@ def find_session(home: Home, name: SessionName) -> Session:
     known = [s.name for s in list_sessions(home)]
     if alike := [n for n in known if (n.user, n.dataset) == (name.user, name.dataset)]:
         numbers = ", ".join(str(n.number) for n in alike[-8:])
-        verb = "are" if len(alike) <= 8 else "go on to"
-        raise NsmlError(f"there is no session {name}; the numbers of {name.user}/{name.dataset} {verb} {numbers}")
+        which = "numbers" if len(alike) <= 8 else f"last of {len(alike)} numbers"
+        raise NsmlError(f"there is no session {name}; the {which} of {name.user}/{name.dataset} are {numbers}")
     raise NsmlError(f"there is no session {name}{nearest(str(name), map(str, known)) or '; nsml run starts one'}")
 
 
