@@ -30,4 +30,4 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder

@@ -25,8 +25,9 @@ class InputWait:
         self._asked = time.monotonic()
 
     def ended(self, number: int) -> None:
-        """The step that used batch `number` has ended."""
-        self._seconds += max(0.0, self._ready.pop(number, 0.0) - self._asked)
+        """The step that used batch `number` has ended; that of the first, 0, waited for the step to be compiled as well."""
+        waited = max(0.0, self._ready.pop(number, 0.0) - self._asked)
+        self._seconds += waited if number else 0.0
 
     def take(self) -> float:
         """Seconds waited since the last call."""

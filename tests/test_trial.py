@@ -70,7 +70,7 @@ def test_timing_steps_changes_nothing_of_the_training_after_it(deterministic: No
     plain = trained(small_network.network())
     start_tensorflow(0)
     timed = small_network.network()
-    for precision in PRECISIONS:
+    for precision in ("float32", "bfloat16"):
         assert time_step(timed.settings, Computing(precision, False), 8) > 0
     trained(timed)
     for found, wanted in zip(

@@ -42,36 +42,36 @@ def test_what_is_missing_is_installed_over_the_current_environment(nsml: Nsml, d
     assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/1").out
 
 
-@pytest.fixture
-def uv() -> dict[str, str]:
-    """A PATH on which uv is."""
+@pytest.fixture(autouse=True)
+def without_uv(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """uv is on the PATH, since it takes less time than pip; a PATH on which it is not."""
     beside = Path(sys.executable).parent
     assert (beside / "uv").exists(), "uv is a tool of development; make setup"
-    return {"PATH": f"{beside}:{os.environ['PATH']}"}
+    folders = os.environ["PATH"].split(os.pathsep)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(beside), *folders]))
+    return {"PATH": os.pathsep.join(f for f in folders if not (Path(f) / "uv").exists())}
 
 
-def test_uv_installs_where_it_is_present(nsml: Nsml, dataset: str, needy: Path, uv: dict[str, str]) -> None:
-    nsml("run", "-d", dataset, "-e", "show.py", **uv)
+def test_uv_installs_where_it_is_present(nsml: Nsml, dataset: str, needy: Path) -> None:
+    nsml("run", "-d", dataset, "-e", "show.py")
     log = nsml("logs", "-f", "FUNDUS/1").out
     assert "installing tinylens>=1 with uv\n" in log and "\nhas 1.0\n" in log
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
 def test_what_a_missing_package_needs_and_the_current_environment_has_is_not_installed_again(
-    nsml: Nsml, dataset: str, needy: Path, tmp_path: Path, home: Path, uv: dict[str, str], installer: str
+    nsml: Nsml, dataset: str, needy: Path, tmp_path: Path, home: Path, without_uv: dict[str, str], installer: str
 ) -> None:
     _wheel(tmp_path / "wheels", needs="Requires-Dist: click>=8\n")
-    start_and_wait(nsml, "-e", "show.py") if installer == "pip" else nsml("run", "-d", dataset, "-e", "show.py", **uv)
+    nsml("run", "-d", dataset, "-e", "show.py", **(without_uv if installer == "pip" else {}))
     assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/1").out
     (packages,) = (home / "environments").glob("*/lib/*/site-packages")
     assert {path.name.split("-")[0] for path in packages.glob("*.dist-info")} == {"tinylens"}
 
 
-def test_where_uv_fails_pip_has_the_last_word(
-    nsml: Nsml, dataset: str, project: Path, tmp_path: Path, uv: dict[str, str]
-) -> None:
+def test_where_uv_fails_pip_has_the_last_word(nsml: Nsml, dataset: str, project: Path, tmp_path: Path) -> None:
     (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path}\nno-such-lens==3\n")
-    nsml("run", "-d", dataset, **uv)
+    nsml("run", "-d", dataset)
     assert "No matching distribution" in nsml("logs", "-f", "FUNDUS/1").out
 
 
