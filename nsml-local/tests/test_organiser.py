@@ -133,6 +133,22 @@ def test_the_organisers_scorer_does_not_lie_where_the_competitors_process_looks(
     assert [p.name for p in (home / "datasets" / "FUNDUS" / "feed").iterdir()] == ["data_loader.py"]
 
 
+def test_of_the_files_beside_the_loader_only_those_that_it_names_lie_where_the_competitors_process_looks(
+    nsml: Nsml, tmp_path: Path, home: Path
+) -> None:
+    source = make_dataset(tmp_path / "source")
+    (source / "evaluation" / "vocabulary").mkdir(parents=True)
+    for name, text in (
+        ("evaluation.py", "answers.json"),
+        ("data_loader.py", "'vocabulary/a.txt'"),
+        ("answers.json", "1"),
+    ):
+        (source / "evaluation" / name).write_text(text)
+    nsml("dataset", "push", "FUNDUS", str(source))
+    feed = home / "datasets" / "FUNDUS" / "feed"
+    assert sorted(p.name for p in feed.iterdir()) == ["data_loader.py", "vocabulary"]
+
+
 PATHS = """
 import os
 from nsml.constants import DATASET_PATH

@@ -156,9 +156,11 @@ def push_dataset(
             os.chmod(beside / "hidden" / "test" / LABELS, 0o600)
         if (source / "evaluation").is_dir():
             shutil.copytree(source / "evaluation", beside / "hidden" / "evaluation")
-            # The loader is started in the competitor's process, where the scorer has no business.
+            scorers_own = _scorers_own(source / "evaluation")
             shutil.copytree(
-                source / "evaluation", beside / "feed", ignore=shutil.ignore_patterns("evaluation.py", LABELS)
+                source / "evaluation",
+                beside / "feed",
+                ignore=lambda folder, names: scorers_own if Path(folder) == source / "evaluation" else (),
             )
         facts = {"metric": metric, "lower_is_better": lower_is_better, "every": every}
         write_json(
@@ -170,6 +172,18 @@ def push_dataset(
         except OSError:
             raise NsmlError(f"there is a dataset {name} already; take another name") from None
     return Dataset(name, target)
+
+
+def _scorers_own(evaluation: Path) -> list[str]:
+    """What lies beside `data_loader.py` and is the scorer's: itself, labels, and whatever no other program there names, answers perhaps.
+
+    The loader is started in the competitor's process, where all of that has no business.
+    """
+    entries = list(evaluation.iterdir())
+    programs = [path for path in entries if path.suffix == ".py" and path.name != "evaluation.py"]
+    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in programs)
+    others = [path for path in entries if path not in programs]
+    return [path.name for path in others if path.name in ("evaluation.py", LABELS) or path.stem not in text]
 
 
 def _check_layout(source: Path) -> None:
