@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import distributions
 from pathlib import Path
 
 from ..errors import RunFailed
@@ -103,6 +102,8 @@ def _install_with_uv(uv: str, layer: Path, packages: Sequence[str], options: Seq
 
 
 def _write_versions_here(layer: Path) -> Path:
+    from importlib.metadata import distributions
+
     path = layer / "constraints.txt"
     found = {d.metadata["Name"]: d.version for d in distributions()}
     path.write_text("".join(f"{name}=={version}\n" for name, version in sorted(found.items())))

@@ -98,7 +98,7 @@ def list_gpus() -> list[int]:
 
 
 def _taken(home: Home) -> Iterable[int]:
-    for session in list_sessions(home):
+    for session in list_sessions(home, but_for_ended=True):
         try:
             gpus = (read_json(session.folder / FILE).get("limits") or {}).get("gpus") or ()
             if gpus and session.status() not in ENDED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .files import TEMPORARY
+from .files import temporary_name
 
 
 def plain_path(folder: Path, name: str) -> Path:
@@ -28,7 +28,7 @@ def plain_path(folder: Path, name: str) -> Path:
             return folder  # somebody else's, who could lead the link elsewhere
         link.parent.mkdir(mode=0o700, exist_ok=True)
         if not link.is_symlink() or os.readlink(link) != str(folder):
-            beside = link.with_name(f"{TEMPORARY}{os.getpid()}")
+            beside = temporary_name(link.parent)
             os.symlink(folder, beside)
             os.replace(beside, link)
     except OSError:
