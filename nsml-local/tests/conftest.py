@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import PROGRAM, Ended, Nsml, make_dataset, run_command, start_and_wait
+from helpers import PROGRAM, Ended, Nsml, make_dataset, run_command, run_nsml, start_and_wait
 from hypothesis import settings
 
 # A busy machine is no failure, so no example has a deadline.
@@ -40,7 +40,7 @@ def nsml(project: Path) -> Nsml:
     """`nsml(...)` runs the command in the competitor's folder."""
 
     def run(*arguments: str, folder: Path = project, **environment: str) -> Ended:
-        return run_command([sys.executable, "-m", "nsml", *arguments], folder, **environment)
+        return run_nsml(arguments, folder, **environment)
 
     return run
 
