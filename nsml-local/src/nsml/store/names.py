@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import NsmlError
 
-_NAME = re.compile(r"\w[\w.-]{0,63}")
 _KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 def check_name(name: str, what: str) -> str:
     """`name`, if it can be the name of a user or dataset: up to 64 letters, digits, `_`, `-` and `.`, beginning with none of `-.`."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(r"\w[\w.-]{0,63}", name):
         raise NsmlError(
             f"{what}: {name!r} is not a name; use up to 64 letters, digits, '_', '-' and '.', no slash or space"
         )
     return name
 
 
-@dataclass(frozen=True, order=True)
-class SessionName:
+class SessionName(NamedTuple):
     """USER/DATASET/NUMBER."""
 
     user: str
