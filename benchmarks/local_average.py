@@ -6,9 +6,8 @@ from functools import partial
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
-from benchmarks import baselines
+from benchmarks import baselines, exact
 from benchmarks.photographs import draw
 from benchmarks.records import MILLISECONDS, Condition, Record
 from benchmarks.rows import Plan
@@ -35,7 +34,7 @@ def benchmark(plan: Plan) -> list[Record]:
         ]
         with one_opencv_thread():
             samples = measure(ways, plan.rounds(15, 3), least=plan.rounds(2, 1) / 10)
-        difference = np.abs(subtract_local_average(image, size / 30) - _exact(image))
+        difference = np.abs(subtract_local_average(image, size / 30) - exact.subtract_local_average(image, size / 30))
         found += [
             samples.faster(ours, formula, MILLISECONDS, target),
             samples.faster(masked, formula, MILLISECONDS),
@@ -51,11 +50,3 @@ def benchmark(plan: Plan) -> list[Record]:
             ),
         ]
     return found
-
-
-def _exact(image: np.ndarray) -> np.ndarray:
-    """The formula in float64, clipped to 0..255 and not rounded: (size, size, 3)."""
-    pixels = image.astype(np.float64)
-    sigma = image.shape[0] / 30
-    average = ndimage.gaussian_filter(pixels, (sigma, sigma, 0), mode="mirror", truncate=5)
-    return np.asarray(np.clip(4 * (pixels - average) + 128, 0, 255))

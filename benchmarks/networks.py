@@ -29,24 +29,32 @@ def settings(size: int, width: int) -> Settings:
     return Settings(Preparation(size), CLASSES, width, depth=5, dropout=0.3)
 
 
-@cache
-def prepared(plan: Plan, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Made-up photographs, prepared: uint8 (n, size, size, 3) and their labels, int (n,)."""
+def demo(plan: Plan) -> Path:
+    """The folder of a dataset of made-up photographs, drawn where it is missing."""
     from nsml.demo import draw_dataset
 
     folder = plan.folder / "networks"
     if not folder.exists():
-        draw_dataset(folder, train=plan.rounds(600, 120), test=4)
-    samples = read_catalog(folder / "train" / "train_data", CLASSES).samples
+        draw_dataset(folder, train=plan.rounds(600, 120), test=plan.rounds(200, 20))
+    return folder
+
+
+@cache
+def prepared(plan: Plan, size: int, dataset: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The training photographs of a dataset, prepared: uint8 (n, size, size, 3) and their labels, int (n,).
+
+    dataset: its folder; unless given, that of `demo`.
+    """
+    samples = read_catalog((dataset or demo(plan)) / "train" / "train_data", CLASSES).samples
     images = prepared_images([sample.path for sample in samples], Preparation(size), plan.folder / "networks-prepared")
     return images, np.array([sample.label for sample in samples])
 
 
-def trained(plan: Plan, size: int, width: int) -> Network:
-    """A network that tells the classes better than chance; kept in the run's folder."""
-    folder = checkpoint(plan, size, width)
+def trained(plan: Plan, size: int, width: int, dataset: Path | None = None) -> Network:
+    """A network that tells the classes of a dataset (see `prepared`) better than chance; kept in the run's folder."""
+    folder = checkpoint(plan, size, width, dataset)
     if not folder.exists():
-        images, labels = prepared(plan, size)
+        images, labels = prepared(plan, size, dataset)
         part = len(labels) // 8
         order = np.random.default_rng(0).permutation(len(labels))
         data = Data(images[order[part:]], labels[order[part:]], images[order[:part]], labels[order[:part]])
@@ -58,9 +66,9 @@ def trained(plan: Plan, size: int, width: int) -> Network:
     return weights.load(folder)
 
 
-def checkpoint(plan: Plan, size: int, width: int) -> Path:
+def checkpoint(plan: Plan, size: int, width: int, dataset: Path | None = None) -> Path:
     """The folder where `trained` keeps a network."""
-    return plan.folder / f"network-{size}-{width}"
+    return plan.folder / f"network-{(dataset or demo(plan)).name}-{size}-{width}"
 
 
 def inputs(plan: Plan, size: int, count: int) -> np.ndarray:

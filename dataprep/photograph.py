@@ -179,13 +179,13 @@ def _finish(image: np.ndarray, retina: Retina | None, preparation: Preparation) 
     halvings = max(0, int(np.log2(side / size)))
     side += -side % 2**halvings
     x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
-    square = halve(_window(image, x, y, side), halvings)
+    square = halve(cut_square(image, x, y, side), halvings)
     square = cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR)
     scale = size / side
 
     inside = None
     if retina and preparation.mask:
-        inside = _inside(retina, (x, y), scale, size)
+        inside = inside_retina(retina, (x, y), scale, size)
     if preparation.local_average:
         sigma = (retina.side if retina else max(height, width)) * scale / 30
         square = subtract_local_average(square, sigma, preparation.gain, preparation.offset, inside)
@@ -195,7 +195,7 @@ def _finish(image: np.ndarray, retina: Retina | None, preparation: Preparation) 
     return square
 
 
-def _window(image: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
+def cut_square(image: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
     """The square of `side` pixels at x, y; black where it reaches beyond the image."""
     height, width = image.shape[:2]
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
@@ -206,7 +206,7 @@ def _window(image: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
     return np.asarray(cv2.copyMakeBorder(window, *borders, cv2.BORDER_CONSTANT))
 
 
-def _inside(retina: Retina, origin: tuple[int, int], scale: float, size: int) -> np.ndarray:
+def inside_retina(retina: Retina, origin: tuple[int, int], scale: float, size: int) -> np.ndarray:
     """uint8 (size, size): 255 within the retina less its rim, 0 elsewhere."""
     # OpenCV's polygons go through pixel centres, and in sixteenths of a pixel with shift=4.
     points = np.round(((retina.outline - origin) * scale - 0.5) * 16).astype(np.int32)
