@@ -52,12 +52,12 @@ def shape(image: NDArray[np.uint8]) -> list[float]:
 
 
 @pytest.mark.slow
-def test_neither_colours_nor_size_nor_border_tell_the_class_in_the_default_dataset(tmp_path: Path) -> None:
-    draw_dataset(tmp_path / "set")
+def test_neither_colours_nor_size_nor_border_tell_the_class(tmp_path: Path) -> None:
+    draw_dataset(tmp_path / "set", train=240, test=120)
     train = [(path, CLASSES.index(path.parent.name)) for path in sorted((tmp_path / "set").glob("train/*/*/*.jpg"))]
     rows = [line.split(",") for line in (tmp_path / "set" / "test" / "test_label").read_text().splitlines()]
     test = [(tmp_path / "set" / "test" / row[0] / row[1], int(row[2])) for row in rows]
-    assert (len(train), len(test)) == (600, 200)
+    assert (len(train), len(test)) == (240, 120)
     sides = read(train), read(test)
     for measure in (colours, colours_of_the_retina, shape):
         assert accuracy(sides, measure) < 0.45, measure.__name__
