@@ -39,6 +39,8 @@ def environment(home: Path | None = None, **more: str) -> dict[str, str]:
 
     library = str(Path(nsml.__file__).parent.parent)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NSML_")}
+    # Where it is set, the project's modules would be compiled at each start, as they are on nobody's machine.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     paths = [str(ROOT), library, *filter(None, [os.environ.get("PYTHONPATH")])]
     kept |= {"PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3", "NSML_USER": "team"}
     return kept | ({} if home is None else {"NSML_HOME": str(home)}) | more
