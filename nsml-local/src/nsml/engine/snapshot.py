@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
+from ..store.files import real_path
 
 IGNORE_FILE = ".nsmlignore"
 LARGEST_FILE = 500 * 1024 * 1024
@@ -35,7 +37,7 @@ def list_snapshot(source: Path) -> Snapshot:
     """
     is_ignored = _matcher(_ignore_lines(source))
     found = Snapshot()
-    root = source.resolve()
+    root = real_path(source)
     for folder, folders, files in os.walk(root):
         inside = os.path.relpath(folder, root)
         prefix = "" if inside == "." else f"{inside}/"
@@ -103,13 +105,13 @@ def _ignore_lines(source: Path) -> list[str]:
     for number, line in enumerate(lines, 1):
         try:
             pathspec.GitIgnoreSpec.from_lines([line])
-        except ValueError:
+        except (ValueError, re.error, RecursionError, OverflowError):
             raise NsmlError(f"{path}, line {number}: {line!r} is not gitignore syntax; correct or remove it") from None
     return lines
 
 
 def _reason_to_leave_out(path: Path, root: Path) -> str | None:
-    if path.is_symlink() and not path.resolve().is_relative_to(root):
+    if path.is_symlink() and not real_path(path).is_relative_to(root):
         return "a link to outside the folder"
     if not path.is_file():
         return "no regular file"

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
-from .files import folder_beside, make_private, read_json, remove_tree, visible, write_json
+from .files import folder_beside, is_number, make_private, read_json, remove_tree, visible, write_json
 from .home import Home
 from .names import check_name, nearest
 from .plain_paths import plain_path
@@ -80,9 +80,16 @@ class Dataset:
     def record(self) -> dict[str, Any]:
         """dataset.json: `source`, `created_at`, `train` (files by class), `train_files`, `test_files`, `size` (bytes)."""
         try:
-            return read_json(self.folder / "dataset.json")
+            record = read_json(self.folder / "dataset.json")
         except FileNotFoundError:
             raise Damaged(f"{self.folder} has no dataset.json; push the dataset again") from None
+        if not (
+            all(is_number(record.get(name)) for name in ("created_at", "train_files", "test_files", "size"))
+            and isinstance(record.get("train"), dict)
+            and "source" in record
+        ):
+            raise Damaged(f"{self.folder / 'dataset.json'} is damaged; push the dataset again")
+        return record
 
 
 def list_datasets(home: Home) -> list[Dataset]:
