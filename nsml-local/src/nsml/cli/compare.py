@@ -13,6 +13,7 @@ import click
 from ..comparing import FILE
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints
+from ..store.files import is_number
 from ..store.home import Home, open_home
 from ..store.metrics import last_summary, read_metrics, shown
 from ..store.sessions import Session
