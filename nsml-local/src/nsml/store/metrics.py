@@ -37,6 +37,10 @@ class MetricsWriter:
         if written < len(content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def close(self) -> None:
+        """Nothing more is appended."""
+        os.close(self._descriptor)
+
 
 def _records(lines: Iterable[bytes]) -> Iterator[dict[str, Any] | None]:
     """The records, None for a damaged line, which never hides the others."""
