@@ -60,12 +60,14 @@ def _project_file(name: str) -> Target:
 def entry_file(content: bytes, folder: Path) -> None:
     from nsml.engine.check import check_project
     from nsml.engine.entry import check_entry, missing_reserved
+    from nsml.engine.imports import walk
     from nsml.engine.snapshot import list_snapshot
 
     (folder / "main.py").write_bytes(content)
     check_entry(folder, "main.py")
     missing_reserved(folder, "main.py")
     check_project(folder, "main.py", list_snapshot(folder))
+    walk.cache_clear()
 
 
 def labels(content: bytes, folder: Path) -> None:
