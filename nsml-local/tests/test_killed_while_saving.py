@@ -1,43 +1,15 @@
 """A save that ends at any step, by a kill or a full disk: the checkpoint is whole or absent, and the one before it is there."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from stress.dying import Dead, die_at
 
 from nsml.store.checkpoints import find_checkpoint, list_checkpoints, store
 
 ROOT = Path(__file__).resolve().parents[2]
-# What a save does to the disk, besides opening files.
-STEPS = ("fsync", "rename", "replace", "mkdir", "unlink", "rmdir")
-
-
-class Dead(BaseException):
-    """Stands for SIGKILL: from here on nothing is done to the disk any more."""
-
-
-def die_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Let the process die at its `step`th step; the steps that were asked for are told."""
-    asked = 0
-
-    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
-        def act(*arguments: Any, **keywords: Any) -> Any:
-            nonlocal asked
-            asked += 1
-            if asked >= step:
-                raise Dead
-            return real(*arguments, **keywords)
-
-        return act
-
-    for name in STEPS:
-        monkeypatch.setattr(os, name, dying(getattr(os, name)))
-    return lambda: asked
-
 
 def save(folder: Path, text: str) -> None:
     def write(path: Path) -> None:
