@@ -96,6 +96,7 @@ def load(folder: str | os.PathLike[str]) -> Network:
     folder = Path(folder)
     settings, weights, state, validation = _read_settings(folder)
     try:
+        _check_width(settings, weights)
         network = new_network(settings)
     except ValueError as error:
         raise _damaged(folder / SETTINGS, error) from None
@@ -117,6 +118,14 @@ def load(folder: str | os.PathLike[str]) -> Network:
         except (OSError, ValueError, csv.Error) as error:
             raise _damaged(validation, error) from None
     return network
+
+
+def _check_width(settings: Settings, weights: Path) -> None:
+    """ValueError where the network would be larger than its file of weights, so that a false number makes no giant."""
+    width = settings.width
+    least = 9 * 4 * (2 * width * width if settings.depth > 1 else 3 * width)  # of one 3x3 convolution, in float32
+    if least > weights.stat().st_size:
+        raise ValueError(f"width is {width}, {weights.name} is too small for that")
 
 
 def _state(network: Network) -> dict[str, Any]:

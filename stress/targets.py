@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 
 from nsml.errors import NsmlError
@@ -174,8 +177,9 @@ def _dataset(folder: Path) -> object:
 
 
 def photograph(content: bytes, folder: Path) -> None:
-    from nsml.scoring.photographs import Photographs
+    from nsml.scoring.photographs import Photographs, limit_of_photographs
 
+    os.environ.update(limit_of_photographs())  # OpenCV looks at it once
     (folder / "a.png").write_bytes(content)
     (image,) = Photographs([folder / "a.png"])
     assert image.ndim == 3 and image.dtype == "uint8"
@@ -268,7 +272,8 @@ def run_target(name: str, content: bytes, folder: Path) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:
-        target(content, folder)
+        with redirect_stderr(io.StringIO()):
+            target(content, folder)
     except NsmlError as error:
         return "" if str(error).strip() else "the message is empty"
     return ""

@@ -158,3 +158,17 @@ def test_a_target_that_is_a_link_to_itself_is_refused(session: Session, tmp_path
 
 def _is_one_line(ended: Ended) -> bool:
     return ended.status in (1, 2) and len(ended.err.splitlines()) == 1 and ended.err.startswith("nsml: ")
+
+
+def test_the_home_in_a_code_folder_does_not_travel_and_is_no_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "main.py").write_text("print()")
+    monkeypatch.setenv("NSML_HOME", str(project / "home"))
+    (open_home().datasets / "D" / "hidden").mkdir(parents=True)
+    (open_home().datasets / "D" / "hidden" / "test_label").write_text(SECRET)
+    assert take_snapshot(project, tmp_path / "code").files == ["main.py"]
+    pushed = nsml("dataset", "push", "ME", str(project))
+    assert _is_one_line(pushed) and "where all is kept" in pushed.err

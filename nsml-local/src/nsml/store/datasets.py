@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
-from .files import folder_beside, is_number, make_private, read_json, remove_tree, visible, write_json
+from .files import folder_beside, is_number, make_private, read_json, real_path, remove_tree, visible, write_json
 from .home import Home
 from .names import check_name, nearest
 from .plain_paths import plain_path
@@ -144,6 +144,8 @@ def push_dataset(
 
     source = source.absolute()
     _check_layout(source)
+    if real_path(home.path).is_relative_to(real_path(source)):
+        raise NsmlError(f"PATH: {source} holds {home.path}, where all is kept; name a folder of the dataset's own")
     make_private(home.datasets)
     with folder_beside(home.datasets) as beside:
         if (source / "train").is_dir():

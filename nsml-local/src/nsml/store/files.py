@@ -7,7 +7,6 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +84,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def is_number(value: object) -> bool:
     """Whether a stored value is a number that a time, a size or a score can be."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300 and isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
 
 
 def visible(folder: Path) -> list[os.DirEntry[str]]:
