@@ -59,7 +59,7 @@ def prove(plan: Plan) -> Counts:
             suppress_health_check=list(HealthCheck),
             print_blob=False,
         )
-        @given(inputs(name))
+        @given(content=inputs(name))
         def read(content: bytes, name: str = name, until: float = until) -> None:
             if time.monotonic() > until:
                 return

@@ -25,11 +25,11 @@ from stress.homes import DATASET, Ended, new_home, nsml, using
 USERS = ("ann", "ben")
 # Where a change of each file is told, besides `nsml doctor`: the words of a command, with the session's name for {}.
 TOLD_BY = {
-    "session.json": ("ps", "-a"),
-    "state.json": ("ps", "-a"),
+    "session.json": ("ps", "-a", "-j"),
+    "state.json": ("ps", "-a", "-j"),
     "checkpoint.json": ("model", "ls", "{}"),
     "metrics.jsonl": ("plot", "{}"),
-    "submission.json": ("dataset", "board", DATASET),
+    "submission.json": ("dataset", "board", "-j", DATASET),
     "dataset.json": ("dataset", "ls"),
     "weights": ("model", "pull", "{}", "best", os.devnull),
 }
@@ -100,7 +100,7 @@ def losses(home: Home, path: Path, change: Change) -> Iterator[str]:
         doctor = nsml("doctor")
         if str(path) not in doctor.out:
             yield f"doctor does not name {path} after {change}"
-        for words in {(*("ps", "-a"),), *TOLD_BY.values()} - {TOLD_BY["weights"]}:
+        for words in sorted(set(TOLD_BY.values()) - {TOLD_BY["weights"]}):
             yield from _losses_of(home, path, change, words)
         if path.name == "weights":
             yield from _losses_of(home, path, change, TOLD_BY["weights"])
@@ -141,7 +141,7 @@ def _hidden(path: Path, words: tuple[str, ...], told: Ended) -> Iterator[str]:
     for number, user in enumerate(USERS, 1):
         damaged = (
             path.name in ("session.json", "state.json") and f"/{user}/" in str(path)
-            if words == ("ps", "-a")
+            if words == TOLD_BY["session.json"]
             else path.name == "submission.json" and path.parent.name == str(number)
         )
         if not damaged and f"{user}/{DATASET}/1" not in told.out:

@@ -33,12 +33,13 @@ _PATIENCE = 60.0
 
 @dataclass
 class Known:
-    """What is known of a session: `status` is the one that it must have, None while it may still change."""
+    """What is known of a session: `status` is the one that it must have, None while it may still change; `whole` whether its start met no full disk."""
 
     user: str
     right: int
     memo: str = ""
     status: str | None = None
+    whole: bool = True
 
 
 @dataclass
@@ -91,7 +92,7 @@ class Driver:
         self._holds("Traceback" not in err and len(err.splitlines()) == int(code != 0), f"a full disk ended in: {err}")
         # The session may have got its number before the disk was full.
         for name in set(self._listed()) - before:
-            self._add(name, Known(user, len(LABELS)))
+            self._add(name, Known(user, len(LABELS), whole=False))
 
     def submit(self) -> None:
         if (name := self._one_that_ended("best")) is None:
@@ -247,7 +248,8 @@ class Driver:
         return find_session(self.home, parse_session_name(name, "nobody"))
 
     def _running(self) -> list[str]:
-        return [name for name in sorted(self.model.sessions) if self._session(name).status() not in ENDED]
+        whole = [name for name, known in sorted(self.model.sessions.items()) if known.whole]
+        return [name for name in whole if self._session(name).status() not in ENDED]
 
     def _one_that_ended(self, checkpoint: str | None) -> str | None:
         """A session that has ended and, where one is named, has that checkpoint; None where there is none."""

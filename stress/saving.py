@@ -41,6 +41,7 @@ def prove(plan: Plan) -> Counts:
                 _check_last(last, saved, counts)
                 saved = max(saved, _content(last))
         _check_numbers(home, counts)
+        counts.check(counts.done["saves"] > 0, "nothing was ever saved")
     return counts
 
 

@@ -23,7 +23,8 @@ def limit_of_photographs() -> dict[str, str]:
 
 def photographs_below(folder: Path) -> list[Path]:
     """The photographs below `folder`, sorted by path."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
+    return sorted(path for path in found if not path.is_dir())
 
 
 class Photographs(Sequence[Any]):

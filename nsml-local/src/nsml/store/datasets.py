@@ -215,7 +215,7 @@ def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = (
 
     for root, folders, files in os.walk(source, followlinks=True):
         at_top = Path(root) == source
-        folders[:] = sorted(f for f in folders if not (at_top and f in leave_out) and not _leads_up(root, f))
+        folders[:] = sorted(f for f in folders if not (at_top and f in leave_out) and not _leads_up(source, root, f))
         inside = target / Path(root).relative_to(source)
         inside.mkdir(parents=True, exist_ok=True)
         for name in files:
@@ -227,10 +227,14 @@ def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = (
                 _link(os.path.join(root, name), inside / name)
 
 
-def _leads_up(folder: str, name: str) -> bool:
-    """Whether a folder is a link to one that it lies in, so that walking into it would never end."""
-    path = os.path.join(folder, name)
-    return os.path.islink(path) and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(path))
+def _leads_up(top: Path, folder: str, name: str) -> bool:
+    """Whether a folder is a link to one on the way to it from `top`, so that walking into it would never end."""
+    path = Path(folder, name)
+    if not path.is_symlink():
+        return False
+    target = real_path(path)
+    way = [Path(folder), *Path(folder).parents]
+    return any(real_path(passed).is_relative_to(target) for passed in way if passed.is_relative_to(top))
 
 
 def _link(source: str, target: Path) -> None:
