@@ -33,7 +33,10 @@ _PATIENCE = 60.0
 
 @dataclass
 class Known:
-    """What is known of a session: `status` is the one that it must have, None while it may still change; `whole` whether its start met no full disk."""
+    """What is known of a session.
+
+    `status` is the one that it must have, None while it may still change; `whole` whether its start met no full disk.
+    """
 
     user: str
     right: int
