@@ -22,7 +22,7 @@ _TMPFS = 1 << 20
 
 
 def prove(plan: Plan) -> Counts:
-    """Save `times` checkpoints of random sizes on a small disk, by a limit of a file's size, and on a small tmpfs where one may be mounted."""
+    """Save `times` checkpoints of random sizes by a limit of a file's size, and on a tmpfs of a megabyte where one may be mounted."""
     counts = Counts()
     with using(plan.folder / "home"):
         _save(plan, plan.folder / "home", _limited_files, counts)
