@@ -8,12 +8,14 @@ READY := $(VENV)/.ready
 # Where it is set, every start of a program compiles all of this project's modules anew, and the tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint
+.PHONY: help setup demo test lint stress audit
 
 help:
 	@echo "make setup   make .venv with the template's needs, nsml-local and the tools of development"
 	@echo "make demo    train on made-up photographs, submit a checkpoint, print score and leaderboard"
 	@echo "make test    check the style and the types, and pass all tests"
+	@echo "make stress  kill, corrupt, fill disks and fuzz at random, MINUTES=60 for each proof at most; SEED=N repeats a run"
+	@echo "make audit   look up known vulnerabilities of what is installed"
 
 setup: $(READY)
 
@@ -36,3 +38,9 @@ lint: $(READY)
 	$(BIN)/mypy
 test: lint
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+stress: $(READY)
+	$(BIN)/python -m stress $(PROOFS) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(TIMES),--times $(TIMES))
+
+audit: $(READY)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tools/audit.sh $(BIN)/python

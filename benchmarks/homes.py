@@ -12,6 +12,7 @@ from benchmarks.photographs import photographs
 from nsml.engine.snapshot import take_snapshot
 from nsml.store.checkpoints import store
 from nsml.store.datasets import push_dataset
+from nsml.store.files import read_json
 from nsml.store.home import Home, open_home
 from nsml.store.metrics import MetricsWriter
 from nsml.store.sessions import Session, create_session
@@ -53,7 +54,7 @@ def ended_session(home: Home, arguments: Sequence[str] = ("--epoch", "5")) -> Se
     writer = MetricsWriter(session.folder)
     for step in range(20):
         writer.append({"step": step, "time": 0.0, "values": {"train/loss": 0.5, "val/score": 80.0}, "summary": True})
-    getattr(writer, "close", lambda: None)()
+    writer.close()
     session.write_state("Exited", exit_status=0)
     return session
 
@@ -75,13 +76,14 @@ def fill_board(home: Home, count: int) -> None:
     if not first.exists():
         folder = open_submission(home, DATASET)
         record_score(folder, user="user0", session=f"user0/{DATASET}/1", checkpoint="best", score=80.0)
-    record = json.loads(first.read_text(encoding="utf-8"))
+    record = read_json(first)
     for number in range(2, count + 1):
         folder = first.parent.with_name(str(number))
         if not folder.exists():
             folder.mkdir()
             user = f"user{number % _USERS}"
             changed = {**record, "user": user, "score": 50 + number % 47, "at": record["at"] + number}
+            # Not written as it is by a submit, which waits for the disk each time.
             (folder / "submission.json").write_text(json.dumps(changed), encoding="utf-8")
 
 

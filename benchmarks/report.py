@@ -96,7 +96,7 @@ def benchmark(plan: Plan) -> list[Record]:
         at = time.time()
         kill(process)
         session = home.sessions / USER / DATASET / str(_newest(home.sessions / USER / DATASET))
-        return [record["step"] for record in read_metrics(session)], at
+        return [record["step"] for record in read_metrics(session)[0]], at
 
     steps, at = killed(_STEADY, 2.5)
     paused, _ = killed(_PAUSING, 2.5)

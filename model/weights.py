@@ -4,6 +4,9 @@ model.weights.h5    the weights, as Keras' `load_weights` reads them
 training.h5         the optimiser's variables and the state of the random generators (dropout), one dataset each
 validation.csv      the validation predictions of the epoch, see `model.predictions`; absent before the first epoch
 settings.json       `Settings`, with the size and SHA-256 of the others; written last
+
+Saved into a folder that holds a network already, the first three get a name that begins with `next.`, or lose it again, so that the
+older ones are there until settings.json takes its place.
 """
 
 from __future__ import annotations
@@ -23,11 +26,15 @@ import keras
 import numpy as np
 
 from .network import Network, new_network
+from .plain_hdf5 import check_plain
 from .predictions import FILE as VALIDATION
 from .predictions import read_predictions, write_predictions
 from .settings import Settings
 
 WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", "settings.json"
+_OTHER = "next."
+# What h5py raises, besides, where a file is HDF5 at its beginning only.
+_OF_HDF5 = (RuntimeError, TypeError, AttributeError, UnicodeDecodeError)
 
 
 class CheckpointError(ValueError):
@@ -35,26 +42,48 @@ class CheckpointError(ValueError):
 
 
 def save(folder: str | os.PathLike[str], network: Network) -> None:
-    """Write a network below `folder`, each file under a temporary name first; settings.json vouches for the others, so it is last."""
+    """Write a network below `folder`; the one that was saved there before can be read until settings.json names the new files."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # A model that was not compiled: Keras would put the optimiser in, a second time.
-    bare = keras.Model(network.model.inputs, network.model.outputs)
-    with _replacing(folder / WEIGHTS) as path:
-        bare.save_weights(path)
-    with _replacing(folder / STATE) as path, h5py.File(path, "w") as file:
-        for name, variable in _state(network).items():
-            file[name] = variable.numpy()
-    names = [WEIGHTS, STATE]
-    if network.validation is not None:
-        with _replacing(folder / VALIDATION) as path:
+    prefix = _OTHER if WEIGHTS in _named(folder) else ""
+    names = [f"{prefix}{name}" for name in (WEIGHTS, STATE, *([VALIDATION] if network.validation is not None else []))]
+    weights, state, *validation = (folder / name for name in names)
+    try:
+        # A model that was not compiled: Keras would put the optimiser in, a second time.
+        keras.Model(network.model.inputs, network.model.outputs).save_weights(weights)
+        with h5py.File(state, "w") as file:
+            for name, variable in _state(network).items():
+                file[name] = variable.numpy()
+        for path in validation:
+            assert network.validation is not None
             write_predictions(path, network.validation, network.settings.classes)
-        names.append(VALIDATION)
-    files = {name: _describe(folder / name) for name in names}
-    with _replacing(folder / SETTINGS) as path:
-        path.write_text(json.dumps({**network.settings.to_dict(), "files": files}, indent=1) + "\n", encoding="utf-8")
-    if network.validation is None:
-        (folder / VALIDATION).unlink(missing_ok=True)  # of what was saved here before
+        for name in names:
+            _flush(folder / name)
+        files = {name: _describe(folder / name) for name in names}
+        text = json.dumps({**network.settings.to_dict(), "files": files}, indent=1)
+        with _replacing(folder / SETTINGS) as path:
+            path.write_text(f"{text}\n", encoding="utf-8")
+    finally:
+        counted = _named(folder)
+        for name in {f"{before}{name}" for before in ("", _OTHER) for name in (WEIGHTS, STATE, VALIDATION)} - counted:
+            (folder / name).unlink(missing_ok=True)  # of what was saved here before, or of what could not be saved now
+    _flush(folder)
+
+
+def _named(folder: Path) -> set[str]:
+    """The files that the settings in `folder` vouch for; none where there are no readable settings."""
+    try:
+        return set(json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def load(folder: str | os.PathLike[str]) -> Network:
@@ -62,30 +91,41 @@ def load(folder: str | os.PathLike[str]) -> Network:
 
     Raises:
         CheckpointError: a file is missing, damaged, or of another network. Everything is checked before a network is returned, and none
-            that exists is touched.
+            that exists is touched. What is read is looked through before, see `model.plain_hdf5`, and nothing in it is ever run.
     """
     folder = Path(folder)
-    settings, names = _read_settings(folder)
+    settings, weights, state, validation = _read_settings(folder)
     try:
+        _check_width(settings, weights)
         network = new_network(settings)
     except ValueError as error:
         raise _damaged(folder / SETTINGS, error) from None
     try:
+        check_plain(weights)
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # with which Keras leaves weights out
-            network.model.load_weights(folder / WEIGHTS)
-    except (OSError, ValueError, KeyError, UserWarning) as error:
-        raise _damaged(folder / WEIGHTS, error) from None
+            network.model.load_weights(weights)
+    except (OSError, ValueError, KeyError, UserWarning, *_OF_HDF5) as error:
+        raise _damaged(weights, error) from None
     try:
-        _read_state(folder / STATE, _state(network))
-    except (OSError, ValueError, KeyError) as error:
-        raise _damaged(folder / STATE, error) from None
-    if VALIDATION in names:
+        check_plain(state)
+        _read_state(state, _state(network))
+    except (OSError, ValueError, KeyError, *_OF_HDF5) as error:
+        raise _damaged(state, error) from None
+    if validation is not None:
         try:
-            network.validation = read_predictions(folder / VALIDATION, settings.classes)
+            network.validation = read_predictions(validation, settings.classes)
         except (OSError, ValueError, csv.Error) as error:
-            raise _damaged(folder / VALIDATION, error) from None
+            raise _damaged(validation, error) from None
     return network
+
+
+def _check_width(settings: Settings, weights: Path) -> None:
+    """ValueError where the network would be larger than its file of weights, so that a false number makes no giant."""
+    width = settings.width
+    least = 9 * 4 * (2 * width * width if settings.depth > 1 else 3 * width)  # of one 3x3 convolution, in float32
+    if least > weights.stat().st_size:
+        raise ValueError(f"width is {width}, {weights.name} is too small for that")
 
 
 def _state(network: Network) -> dict[str, Any]:
@@ -109,20 +149,22 @@ def _read_state(path: Path, variables: dict[str, Any]) -> None:
         variable.assign(values[name])
 
 
-def _read_settings(folder: Path) -> tuple[Settings, set[str]]:
-    """The settings, and the names of the files that belong to them, each of which is what was saved."""
+def _read_settings(folder: Path) -> tuple[Settings, Path, Path, Path | None]:
+    """The settings, and the files of weights, state and validation predictions that belong to them, each of which is what was saved."""
     path = folder / SETTINGS
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         files = found.pop("files", None) if isinstance(found, dict) else None
         settings = Settings.from_dict(found)
-        if not isinstance(files, dict) or not {WEIGHTS, STATE} <= files.keys() <= {WEIGHTS, STATE, VALIDATION}:
+        prefix = _OTHER if isinstance(files, dict) and f"{_OTHER}{WEIGHTS}" in files else ""
+        weights, state, validation = (f"{prefix}{name}" for name in (WEIGHTS, STATE, VALIDATION))
+        if not isinstance(files, dict) or not {weights, state} <= files.keys() <= {weights, state, validation}:
             raise ValueError("it does not say which files belong to it")
     except FileNotFoundError:
         raise CheckpointError(
             f"{folder} holds no {SETTINGS}; name the folder of a checkpoint of this program"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, error) from None
     for name, description in files.items():
         try:
@@ -131,7 +173,7 @@ def _read_settings(folder: Path) -> tuple[Settings, set[str]]:
             raise _damaged(folder / name, error) from None
         if not same:
             raise _damaged(folder / name, "it is not what was saved")
-    return settings, set(files)
+    return settings, folder / weights, folder / state, folder / validation if validation in files else None
 
 
 def _damaged(path: Path, why: object) -> CheckpointError:
@@ -149,8 +191,7 @@ def _replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+        _flush(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

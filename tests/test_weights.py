@@ -146,6 +146,7 @@ def rewrite(saved: Path, **changed: object) -> None:
         ({"format": 2}, "format 2"),
         ({"width": "wide"}, "width is 'wide'"),
         ({"width": 0}, "width is 0"),
+        ({"width": 10**9}, "width is 1000000000"),
         ({"epoch": -1}, "epoch is -1"),
         ({"dropout": float("nan")}, "dropout is nan"),
         ({"surprise": 1}, "surprise is unknown"),

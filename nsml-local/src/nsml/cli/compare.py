@@ -13,6 +13,7 @@ import click
 from ..comparing import FILE
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints
+from ..store.files import is_number
 from ..store.home import Home, open_home
 from ..store.metrics import last_summary, read_metrics, shown
 from ..store.sessions import Session
@@ -282,15 +283,12 @@ def _reported(side: _Side) -> dict[str, Any]:
         return side.checkpoint.summary
     if summary := last_summary(side.session.folder):
         return summary
-    records = read_metrics(side.session.folder)
+    records, _ = read_metrics(side.session.folder)
     return shown(records[-1]) if records else {}
 
 
 def _difference(one: Any, other: Any) -> float | None:
-    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in (one, other)):
-        return None
-    difference = other - one
-    return difference if math.isfinite(difference) else None
+    return other - one if is_number(one) and is_number(other) else None
 
 
 def _text(value: Any, sign: str = "") -> str:

@@ -137,7 +137,9 @@ def board(name: str, mine: bool, as_json: bool) -> None:
 
 def _print_own(found: Dataset, as_json: bool) -> None:
     home = open_home()
-    own = submissions_of(home, found.name, home.user())
+    own, warnings = submissions_of(home, found.name, home.user())
+    for line in warnings:
+        click.echo(f"warning: {line}", err=True)
     if as_json:
         print_json(own)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -11,12 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from ..engine.resources import list_gpus
-from ..errors import Damaged, RunFailed
-from ..store.checkpoints import list_checkpoints
+from ..errors import Damaged, NsmlError, RunFailed
+from ..store.damage import damage_of
 from ..store.datasets import list_datasets
 from ..store.files import TEMPORARY
 from ..store.home import Home, open_home
 from ..store.sessions import list_sessions
+from ..store.submissions import damaged_submissions
 from .display import size
 
 # What is told of one thing, and how to mend it; None where it is in order.
@@ -34,7 +36,15 @@ def doctor() -> None:
     """Look at Python, packages, disk, GPUs, datasets and sessions: each line is ok, or says how to mend it."""
     home = open_home()
     bad = 0
-    for lines in (_python(), _disk(home), _gpus(), _datasets(home), _sessions(home), _leftovers(home)):
+    for lines in (
+        _python(),
+        _disk(home),
+        _gpus(),
+        _datasets(home),
+        _sessions(home),
+        _submissions(home),
+        _leftovers(home),
+    ):
         for text, mend in lines:
             bad += mend is not None
             click.echo(f"ok    {text}" if mend is None else f"mend  {text}: {mend}")
@@ -91,16 +101,17 @@ def _sessions(home: Home) -> Iterator[Line]:
     count = 0
     for session in list_sessions(home):
         count += 1
-        try:
-            session.record()
+        with contextlib.suppress(NsmlError):
             if session.status() == "Lost":
                 yield f"session {session.name} is lost", f"nsml resume {session.name}, or nsml rm {session.name}"
-        except Damaged as error:
-            yield f"session {session.name}", str(error)
-        for kept in list_checkpoints(session.checkpoints):
-            if isinstance(kept, Damaged):
-                yield f"session {session.name}", str(kept)
+        for line in damage_of(session):
+            yield f"session {session.name}", line
     yield f"{count} sessions", None
+
+
+def _submissions(home: Home) -> Iterator[Line]:
+    for line in damaged_submissions(home):
+        yield "a submission", line
 
 
 def _leftovers(home: Home) -> Iterator[Line]:

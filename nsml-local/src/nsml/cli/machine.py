@@ -8,6 +8,7 @@ import subprocess
 import click
 
 from ..engine.resources import list_gpus
+from ..errors import NsmlError
 from ..store.home import open_home
 from ..store.processes import memory_of_group
 from ..store.sessions import list_sessions
@@ -25,7 +26,11 @@ def status(as_json: bool) -> None:
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(home.path)
     running = []
     for session in list_sessions(home):
-        state = session.state()
+        try:
+            state = session.state()
+        except NsmlError as error:
+            click.echo(f"warning: {error}", err=True)
+            continue
         if state["status"] == "Running" and state.get("program"):
             running.append((str(session.name), memory_of_group(state["program"])))
     facts = {

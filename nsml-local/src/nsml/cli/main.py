@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 from importlib import import_module
@@ -45,6 +46,10 @@ _COMMANDS = {
 }
 
 
+# Begins the line on what should never happen.
+OWN_FAULT = "a fault of nsml itself"
+
+
 class _Commands(click.Group):
     """Commands that are imported at first use, so that each starts as fast as it can, in the order of a day's work."""
 
@@ -80,6 +85,10 @@ def nsml(debug: bool) -> None:
 
 def main() -> None:
     """The console script. Exit status 0, 1 for what failed, 2 for wrong use, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files and arguments may hold bytes that the terminal's encoding has no letter for.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = nsml.main(standalone_mode=False, prog_name="nsml")
         # click hands back an int for --help and --version, and what the command returns otherwise.
@@ -114,6 +123,10 @@ def main() -> None:
             else "mend that and try again"
         )
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {mend}", 1)
+    except Exception as error:
+        _fail(
+            f"{OWN_FAULT}: {type(error).__name__}: {error}; run it again with NSML_DEBUG=1 and report what it shows", 1
+        )
 
 
 def _one_line(error: click.ClickException) -> str:

@@ -75,7 +75,7 @@ def rm(session: str, checkpoint: str, force: bool) -> None:
     kept = [c for c in list_checkpoints(found.checkpoints) if isinstance(c, Checkpoint)]
     going = [c for c in kept if c.name == checkpoint] or [c for c in kept if fnmatch.fnmatchcase(c.name, checkpoint)]
     if not going:
-        find_checkpoint(found.checkpoints, checkpoint, str(found.name))
+        going = [find_checkpoint(found.checkpoints, checkpoint, str(found.name))]
     if not force:
         click.confirm(f"Remove {', '.join(c.name for c in going)} of session {found.name}?", abort=True)
     for one in going:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import sys
 from itertools import pairwise
-from typing import Any
 
 import click
 
 from ..errors import RunFailed
+from ..store.files import is_number
 from ..store.home import open_home
 from ..store.metrics import read_metrics
 from .arguments import session_argument, session_named
@@ -31,9 +31,11 @@ Examples:
 def plot(session: str, as_csv: bool) -> None:
     """Draw each value that a session reported as a line in the terminal: first to last step, lowest to highest."""
     found = session_named(open_home(), session)
-    records = read_metrics(found.folder)
+    records, damage = read_metrics(found.folder)
     if not records:
-        raise RunFailed(f"session {found.name} has reported nothing; its program must call nsml.report")
+        raise RunFailed(damage or f"session {found.name} has reported nothing; its program must call nsml.report")
+    if damage:
+        click.echo(f"warning: {damage}", err=True)
     names = sorted({name for record in records for name in record["values"]})
     if as_csv:
         writer = csv.writer(sys.stdout)
@@ -43,14 +45,10 @@ def plot(session: str, as_csv: bool) -> None:
         return
     rows = []
     for name in names:
-        values = [v for record in records if _is_number(v := record["values"].get(name))]
+        values = [v for record in records if is_number(v := record["values"].get(name))]
         if values:
             rows.append((name, _line(values), f"{values[-1]:.4g}", f"{min(values):.4g}", f"{max(values):.4g}"))
     print_table(("Value", "", "Last", "Lowest", "Highest"), rows)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _line(values: list[float]) -> str:

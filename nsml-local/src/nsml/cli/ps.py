@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..errors import Damaged
+from ..errors import Damaged, NsmlError
 from ..store.home import open_home
 from ..store.metrics import last_summary
 from ..store.sessions import ENDED, Session, list_sessions
@@ -38,6 +38,8 @@ def ps(everything: bool, count: int | None, dataset: str | None, search: str | N
         except Damaged as error:
             broken.append(str(error))
             continue
+        except NsmlError:
+            continue  # removed since the look
         if not everything and row["status"] in ENDED:
             continue
         if search and search.lower() not in f"{row['name']} {row['arguments']} {row['memo']}".lower():

@@ -8,6 +8,7 @@ import click
 
 from ..errors import NsmlError
 from ..store.copies import copy_out
+from ..store.files import real_path
 from ..store.home import open_home
 from .arguments import session_argument, session_named
 
@@ -49,7 +50,7 @@ def download(session: str, path: Path, subpath: str, force: bool) -> None:
     """Copy the session's working folder, with the files that it wrote, to the folder PATH."""
     found = session_named(open_home(), session)
     source = found.work / subpath
-    if not source.resolve().is_relative_to(found.work.resolve()):
+    if not real_path(source).is_relative_to(real_path(found.work)):
         raise NsmlError(f"-s {subpath}: that is outside the session's working folder")
     if not source.exists():
         raise NsmlError(f"session {found.name} has no {subpath or 'working folder'}; leave -s out to take all there is")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from ..errors import Damaged
 from ..store.home import open_home
-from ..store.sessions import match_sessions, remove_session
+from ..store.sessions import Session, match_sessions, remove_session
 from .arguments import session_argument
 
 
@@ -24,8 +25,15 @@ def rm(session: str, force: bool) -> None:
     found = match_sessions(home, session, home.user())
     if not force:
         for one in found:
-            click.echo(f"{one.name}  {one.status()}  {one.memo()}".rstrip())
+            click.echo(f"{one.name}  {_status(one)}  {one.memo()}".rstrip())
         click.confirm(f"Remove {'this session' if len(found) == 1 else f'these {len(found)} sessions'}?", abort=True)
     for one in found:
         remove_session(one)
         click.echo(f"Session {one.name} is removed")
+
+
+def _status(session: Session) -> str:
+    try:
+        return session.status()
+    except Damaged:
+        return "damaged"

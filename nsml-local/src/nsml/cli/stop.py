@@ -9,7 +9,7 @@ import time
 
 import click
 
-from ..errors import RunFailed
+from ..errors import Damaged, RunFailed
 from ..store.home import open_home
 from ..store.sessions import ENDED, Session, match_sessions
 from .arguments import session_argument
@@ -28,7 +28,15 @@ def stop(session: str, force: bool) -> None:
     """End a session and all processes that it started ('*' and '?' in the number); checkpoints stay."""
     home = open_home()
     matching = match_sessions(home, session, home.user())
-    running = [s for s in matching if s.status() not in ENDED]
+    running = []
+    for found in matching:
+        try:
+            if found.status() not in ENDED:
+                running.append(found)
+        except Damaged as error:
+            if len(matching) == 1:
+                raise
+            click.echo(f"warning: {error}", err=True)
     for found in matching:
         if found not in running and len(matching) == 1:
             click.echo(f"Session {found.name} has ended already ({found.status()})")

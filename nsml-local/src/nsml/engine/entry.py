@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import NsmlError
+from ..store.files import real_path
 from .imports import reachable_files, walk
 
 RESERVED = ("mode", "pause", "iteration")
@@ -18,7 +19,7 @@ _LARGEST = 2 * 1024 * 1024
 def check_entry(folder: Path, entry: str) -> None:
     """NsmlError where `entry` is not a Python file inside `folder`."""
     path = folder / entry
-    if Path(entry).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+    if Path(entry).is_absolute() or not real_path(path).is_relative_to(real_path(folder)):
         raise NsmlError(f"-e {entry}: the entry file must lie inside {folder}")
     if not path.is_file():
         found = sorted(p.name for p in folder.glob("*.py"))[:6]

@@ -55,20 +55,24 @@ def read_needs(folder: Path) -> Needs:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise NsmlError(f"{path} cannot be read: {error.strerror}") from None
+        raise NsmlError(f"{path} cannot be read: {error.strerror}; correct or remove it") from None
+    if "\0" in text:
+        raise NsmlError(f"{path} is no text, it holds a zero byte; correct or remove it")
+    return text
 
 
 def _from_setup(path: Path, text: str) -> list[str]:
     """The strings of `install_requires`: a list in the call, or a name that was given one."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise NsmlError(f"{path}{line} is not Python 3: {getattr(error, 'msg', error)}; correct it") from None
+        why = getattr(error, "msg", str(error)) or "it is nested too deeply"
+        raise NsmlError(f"{path}{line} is not Python 3: {why}; correct it") from None
     lists: dict[str, ast.expr] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
@@ -96,8 +100,11 @@ def _is_met(requirement: str) -> bool:
         wanted = Requirement(requirement)
     except InvalidRequirement:
         return False  # a path or an address: pip decides
-    if wanted.url or (wanted.marker and not wanted.marker.evaluate()):
-        return not wanted.url
+    try:
+        if wanted.url or (wanted.marker and not wanted.marker.evaluate()):
+            return not wanted.url
+    except ValueError:
+        return False  # a marker that cannot be compared, as a kernel's release with a version: pip decides
     name = canonicalize_name(wanted.name)
     if name in _NOTHING:
         return True
@@ -105,7 +112,7 @@ def _is_met(requirement: str) -> bool:
         try:
             if wanted.specifier.contains(version(candidate), prereleases=True):
                 return True
-        except PackageNotFoundError:
+        except (PackageNotFoundError, ValueError):
             continue
     return False
 

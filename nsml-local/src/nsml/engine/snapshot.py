@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
+from ..store.files import real_path
+from ..store.home import default_home
 
 IGNORE_FILE = ".nsmlignore"
 LARGEST_FILE = 500 * 1024 * 1024
 # What programs carry to run at home; here it would keep the real module from being imported.
 _STANDS_IN = "the platform's own nsml is used in its place"
+_KEPT = "where all sessions and labels are kept"
 _NEVER = frozenset({".git", ".hg", ".svn", ".aws", ".ssh", "__pycache__", ".venv", "venv", "node_modules"})
 _KEYS = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"})
 
@@ -35,7 +39,8 @@ def list_snapshot(source: Path) -> Snapshot:
     """
     is_ignored = _matcher(_ignore_lines(source))
     found = Snapshot()
-    root = source.resolve()
+    root = real_path(source)
+    kept = str(real_path(default_home()))
     for folder, folders, files in os.walk(root):
         inside = os.path.relpath(folder, root)
         prefix = "" if inside == "." else f"{inside}/"
@@ -43,18 +48,21 @@ def list_snapshot(source: Path) -> Snapshot:
         if inside == "." and "nsml" in folders and os.path.exists(os.path.join(folder, "nsml", "__init__.py")):
             folders.remove("nsml")
             found.left_out.append(("nsml/", _STANDS_IN))
-        for name in [f for f in folders if os.path.islink(os.path.join(folder, f))]:
-            folders.remove(name)
-            found.left_out.append((f"{prefix}{name}", "a link to a folder"))
+        for name in [*folders]:
+            path = os.path.join(folder, name)
+            reason = "a link to a folder" if os.path.islink(path) else _KEPT if path == kept else None
+            if reason:
+                folders.remove(name)
+                found.left_out.append((f"{prefix}{name}", reason))
         for name in sorted(files):
             if is_ignored(f"{prefix}{name}") or name.endswith(".pyc"):
                 continue
-            path = Path(folder, name)
-            if reason := _reason_to_leave_out(path, root):
+            file = Path(folder, name)
+            if reason := _reason_to_leave_out(file, root):
                 found.left_out.append((f"{prefix}{name}", reason))
                 continue
             found.files.append(f"{prefix}{name}")
-            found.size += path.stat().st_size
+            found.size += file.stat().st_size
     return found
 
 
@@ -103,13 +111,13 @@ def _ignore_lines(source: Path) -> list[str]:
     for number, line in enumerate(lines, 1):
         try:
             pathspec.GitIgnoreSpec.from_lines([line])
-        except ValueError:
+        except (ValueError, re.error, RecursionError, OverflowError):
             raise NsmlError(f"{path}, line {number}: {line!r} is not gitignore syntax; correct or remove it") from None
     return lines
 
 
 def _reason_to_leave_out(path: Path, root: Path) -> str | None:
-    if path.is_symlink() and not path.resolve().is_relative_to(root):
+    if path.is_symlink() and not real_path(path).is_relative_to(root):
         return "a link to outside the folder"
     if not path.is_file():
         return "no regular file"

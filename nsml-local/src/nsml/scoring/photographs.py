@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,11 +11,20 @@ from typing import Any, overload
 from ..errors import NsmlError
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+# Four times what the largest fundus cameras make; a small file can claim a size that fills any memory.
+_MOST_PIXELS = 200_000_000
+_VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
+
+
+def limit_of_photographs() -> dict[str, str]:
+    """The variable that keeps OpenCV, in a process to be started, from decoding what claims to be larger than any photograph."""
+    return {_VARIABLE: os.environ.get(_VARIABLE) or str(_MOST_PIXELS)}
 
 
 def photographs_below(folder: Path) -> list[Path]:
     """The photographs below `folder`, sorted by path."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
+    return sorted(path for path in found if not path.is_dir())
 
 
 class Photographs(Sequence[Any]):
@@ -70,9 +80,8 @@ class Photographs(Sequence[Any]):
         if image is None:
             if position not in self._broken:
                 self._broken.add(position)
-                print(
-                    f"warning: {path.name} cannot be decoded; infer is fed a black image in its place", file=sys.stderr
-                )
+                name = ascii(path.name)[1:-1] if not path.name.isprintable() else path.name
+                print(f"warning: {name} cannot be decoded; infer is fed a black image in its place", file=sys.stderr)
             return self._numpy.zeros(self._shape, dtype="uint8")
         self._shape = image.shape
         return image

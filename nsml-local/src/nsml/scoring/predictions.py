@@ -15,6 +15,8 @@ from ..store.files import write_text
 FILE = "predictions.csv"
 # In front of a line's number, where a file holds nothing but labels or predictions.
 BARE = "line "
+# Digits of a class. Scorers count by class, so a stray number must not make a billion of them.
+_LONGEST_CLASS = 4
 
 
 class Kind(Enum):
@@ -168,8 +170,12 @@ def _name(value: Any) -> str:
 
 
 def image_ids(paths: Sequence[Path], root: Path) -> list[str]:
-    """`FOLDER,FILE` of each image, as label files name them: FOLDER is the one that the file lies in, below `root`."""
-    return [f"{path.relative_to(root).parent.name},{path.name}" for path in paths]
+    """`FOLDER,FILE` of each image, as label files name them: FOLDER is the one that the file lies in, below `root`.
+
+    A line break in a name is written as a backslash and `n` or `r`, since it would end the line.
+    """
+    names = (f"{path.relative_to(root).parent.name},{path.name}" for path in paths)
+    return [name.replace("\n", "\\n").replace("\r", "\\r") for name in names]
 
 
 def write_predictions(path: Path, predictions: Iterable[str], ids: Iterable[str] | None = None) -> None:
@@ -185,9 +191,10 @@ def read_lines(path: Path, what: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NsmlError(f"{what} {path} cannot be read: {error}") from None
+        # Names of files are bytes on Linux, and may hold what `splitlines` takes for the end of a line.
+        lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n")
+    except OSError as error:
+        raise NsmlError(f"{what} {path} cannot be read: {error.strerror}; mend it, or name another file") from None
     if not any("," in line for line in lines):
         values = [line.strip() for line in lines if line.strip()]
         lines = [f"{BARE}{number},{value}" for number, value in enumerate(values, 1)]
@@ -209,8 +216,9 @@ def read_classes(path: Path, what: str) -> dict[str, int]:
     """The classes by `FOLDER,FILE` of a label or prediction file. NsmlError names the first line that has none."""
     lines = read_lines(path, what)
     for number, (name, value) in enumerate(lines.items(), 1):
-        if not value.isdecimal():
-            raise NsmlError(f"{what} {path}, entry {number}: {value[:20]!r}, of {name}, is no class of 0 or more")
+        if not value.isdecimal() or len(value) > _LONGEST_CLASS:
+            most = 10**_LONGEST_CLASS - 1
+            raise NsmlError(f"{what} {path}, entry {number}: {value[:20]!r}, of {name}, is no class of 0 to {most}")
     return {name: int(value) for name, value in lines.items()}
 
 

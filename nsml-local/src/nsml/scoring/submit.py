@@ -27,6 +27,7 @@ from ..store.launches import write_launch
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
 from ..store.submissions import last_submission, open_submission, record_score
+from .photographs import limit_of_photographs
 from .predictions import FILE, read_lines
 from .scorer import score, wanted_answers
 from .steps import StepReader
@@ -180,7 +181,8 @@ def _predict(
     python = session_interpreter(home, session, lambda line: on_step({"step": "environment", "says": line}))
     on_step({"step": "start"})
     log = folder / "log.txt"
-    program = start_program(folder, folder / "work", python, **{k: v for k, v in _KEPT.items() if k not in os.environ})
+    own = {name: value for name, value in _KEPT.items() if name not in os.environ}
+    program = start_program(folder, folder / "work", python, **own, **limit_of_photographs())
     try:
         with open(log, "rb") as output:
             last = _follow(program, StepReader(folder), limit, on_step, lambda: on_output and on_output(output.read()))
@@ -246,7 +248,8 @@ def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
         wanted = read_lines(dataset.labels, "the label file").keys()
     except NsmlError:
         return
-    lines = [line for line in predictions.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    text = predictions.read_text(encoding="utf-8", errors="surrogateescape")
+    lines = [line for line in text.split("\n") if line.strip()]
     named = [",".join(line.split(",")[:2]) for line in lines]
     if not wanted & set(named):
         return

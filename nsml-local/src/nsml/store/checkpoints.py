@@ -7,6 +7,8 @@ again adds a generation and only then removes the older one.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -15,7 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
-from .files import flush_to_disk, folder_beside, read_json, remove_tree, visible, write_json
+from .files import (
+    flush_to_disk,
+    folder_beside,
+    is_number,
+    read_json,
+    remove_tree,
+    temporary_name,
+    visible,
+    write_json,
+)
 from .names import encode_checkpoint
 
 _MODEL = "model"
@@ -69,15 +80,28 @@ class Checkpoint:
         for file in self.manifest["files"]:
             if only is not None and file["path"] != only:
                 continue
-            path = Path(os.path.normpath(self.model / file["path"]))
+            path = _place(self.folder, file["path"])
             try:
                 same = path.stat().st_size == file["size"] and _sha256(path) == file["sha256"]
             except OSError:
                 same = False
             if not same:
-                raise Damaged(
-                    f"checkpoint {self.name} is damaged: {path} is not what was saved; take another checkpoint"
-                )
+                raise self._damaged(path)
+
+    def verify_sizes(self) -> None:
+        """`verify` without reading the files: Damaged names the first that is missing or of another size."""
+        for file in self.manifest["files"]:
+            path = _place(self.folder, file["path"])
+            try:
+                same = path.stat().st_size == file["size"]
+            except OSError:
+                same = False
+            if not same:
+                raise self._damaged(path)
+
+    def _damaged(self, path: Path) -> Damaged:
+        what = "is not what was saved" if os.path.lexists(path) else "is gone"
+        return Damaged(f"checkpoint {self.name} is damaged: {path} {what}; take another checkpoint")
 
 
 def store(
@@ -96,9 +120,18 @@ def store(
             "files": files,
         }
         write_json(beside / _MANIFEST, manifest)
-        older = _generations(folder, encoded)
-        target = folder / f"{encoded}@{max(older, default=0) + 1}"
-        os.rename(beside, target)
+        for root, _, _ in os.walk(beside / _MODEL):
+            flush_to_disk(Path(root))
+        while True:
+            older = _generations(folder, encoded)
+            target = folder / f"{encoded}@{max(older, default=0) + 1}"
+            try:
+                os.rename(beside, target)
+                break
+            except OSError as error:
+                # Another process of the program has saved the same name meanwhile.
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
         flush_to_disk(folder)
     for generation in older.values():
         _discard(generation)
@@ -107,7 +140,7 @@ def store(
 
 def _discard(folder: Path) -> None:
     """Take a generation out of sight in one step before its files are removed one by one."""
-    hidden = folder.with_name(f".tmp-discarded-{folder.name}")
+    hidden = temporary_name(folder.parent)
     try:
         os.rename(folder, hidden)
     except OSError:
@@ -150,8 +183,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _place(folder: Path, path: str) -> Path:
+    """Where a file of a manifest lies, whose path is relative to `model`."""
+    return Path(os.path.normpath(folder / _MODEL / path))
+
+
 def list_checkpoints(folder: Path) -> list[Checkpoint | Damaged]:
-    """The checkpoints by the time they were saved, oldest first; an entry that cannot be read is its error, last."""
+    """The checkpoints by the time they were saved, oldest first; last, of each that cannot be read, or of which a file is missing or of
+    another size, its error."""
     newest: dict[str, tuple[int, Path]] = {}
     for entry in visible(folder):
         base, mark, generation = entry.name.rpartition("@")
@@ -161,9 +200,12 @@ def list_checkpoints(folder: Path) -> list[Checkpoint | Damaged]:
     bad: list[Checkpoint | Damaged] = []
     for _, path in newest.values():
         try:
-            good.append(_read(path))
+            checkpoint = _read(path)
+            checkpoint.verify_sizes()
+            good.append(checkpoint)
         except Damaged as error:
-            bad.append(error)
+            if path.exists():  # else a newer one has taken its place since the look
+                bad.append(error)
     return sorted(good, key=lambda c: (c.saved_at, c.name) if isinstance(c, Checkpoint) else (0.0, "")) + bad
 
 
@@ -172,18 +214,39 @@ def _read(folder: Path) -> Checkpoint:
         manifest = read_json(folder / _MANIFEST)
     except FileNotFoundError:
         raise Damaged(f"checkpoint in {folder} has no {_MANIFEST}; take another checkpoint") from None
-    checkpoint = Checkpoint(str(manifest.get("name")), folder, manifest)
-    try:
-        _ = checkpoint.saved_at, checkpoint.elapsed, checkpoint.summary, checkpoint.size
-    except (KeyError, TypeError, ValueError):
-        raise Damaged(f"{folder / _MANIFEST} is damaged; take another checkpoint") from None
-    return checkpoint
+    files = manifest.get("files")
+    if not (
+        isinstance(manifest.get("name"), str)
+        and all(is_number(manifest.get(key)) for key in ("saved_at", "elapsed"))
+        and isinstance(manifest.get("summary"), dict)
+        and isinstance(files, list)
+        and all(_describes_a_file(file, folder) for file in files)
+    ):
+        raise Damaged(f"{folder / _MANIFEST} is damaged; take another checkpoint")
+    return Checkpoint(manifest["name"], folder, manifest)
+
+
+def _describes_a_file(found: Any, folder: Path) -> bool:
+    """Whether an entry of a manifest names a file inside the checkpoint's folder."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("path"), str)
+        and "\0" not in found["path"]
+        and folder in _place(folder, found["path"]).parents
+        and isinstance(found.get("size"), int)
+        and isinstance(found.get("sha256"), str)
+    )
 
 
 def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
     """The checkpoint of that name, or the newest where none is named; NsmlError names those that exist."""
-    if name is not None and (generations := _generations(folder, encode_checkpoint(name))):
-        return _read(generations[max(generations)])
+    while name is not None and (generations := _generations(folder, encode_checkpoint(name))):
+        newest = generations[max(generations)]
+        try:
+            return _read(newest)
+        except Damaged:
+            if newest.exists():  # else a newer one has taken its place since the look
+                raise
     known = [c for c in list_checkpoints(folder) if isinstance(c, Checkpoint)]
     if name is None and known:
         return known[-1]
@@ -194,10 +257,24 @@ def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
 
 
 def whole_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
-    """`find_checkpoint`, with every file compared to what was saved; Damaged where one differs."""
-    found = find_checkpoint(folder, name, session)
-    found.verify()
-    return found
+    """`find_checkpoint`, with every file compared to what was saved; Damaged where one differs.
+
+    Where none is named it is the newest that is whole.
+    """
+    if name is None:
+        for kept in reversed([c for c in list_checkpoints(folder) if isinstance(c, Checkpoint)]):
+            with contextlib.suppress(Damaged):
+                kept.verify()
+                return kept
+    while True:
+        found = find_checkpoint(folder, name, session)
+        try:
+            found.verify()
+        except Damaged:
+            if found.folder.exists():  # else a newer one has taken its place since the look
+                raise
+        else:
+            return found
 
 
 def remove_checkpoint(checkpoint: Checkpoint) -> None:

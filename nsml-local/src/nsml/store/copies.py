@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
+from .files import real_path
 
 
 def _files(source: Path) -> Iterator[Path]:
@@ -32,9 +33,9 @@ def copy_out(source: Path, target: Path, *, force: bool) -> int:
         if source.is_file()
         else [(path, target / path.relative_to(source)) for path in _files(source)]
     )
-    root = target.resolve()
+    root = real_path(target)
     for _, copy in pairs:
-        if not copy.resolve().is_relative_to(root) or copy.is_symlink():
+        if not real_path(copy).is_relative_to(root) or copy.is_symlink():
             raise NsmlError(f"{copy} is a link, or leads out of {target}; name another folder")
         if copy.exists() and not force:
             raise NsmlError(f"{copy} is there already; name another folder, or overwrite with -f")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
-from .files import folder_beside, make_private, read_json, remove_tree, visible, write_json
+from .files import folder_beside, is_number, make_private, read_json, real_path, remove_tree, visible, write_json
 from .home import Home
 from .names import check_name, nearest
 from .plain_paths import plain_path
@@ -80,9 +80,16 @@ class Dataset:
     def record(self) -> dict[str, Any]:
         """dataset.json: `source`, `created_at`, `train` (files by class), `train_files`, `test_files`, `size` (bytes)."""
         try:
-            return read_json(self.folder / "dataset.json")
+            record = read_json(self.folder / "dataset.json")
         except FileNotFoundError:
             raise Damaged(f"{self.folder} has no dataset.json; push the dataset again") from None
+        if not (
+            all(is_number(record.get(name)) for name in ("created_at", "train_files", "test_files", "size"))
+            and isinstance(record.get("train"), dict)
+            and "source" in record
+        ):
+            raise Damaged(f"{self.folder / 'dataset.json'} is damaged; push the dataset again")
+        return record
 
 
 def list_datasets(home: Home) -> list[Dataset]:
@@ -137,6 +144,8 @@ def push_dataset(
 
     source = source.absolute()
     _check_layout(source)
+    if real_path(home.path).is_relative_to(real_path(source)):
+        raise NsmlError(f"PATH: {source} holds {home.path}, where all is kept; name a folder of the dataset's own")
     make_private(home.datasets)
     with folder_beside(home.datasets) as beside:
         if (source / "train").is_dir():
@@ -206,7 +215,7 @@ def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = (
 
     for root, folders, files in os.walk(source, followlinks=True):
         at_top = Path(root) == source
-        folders[:] = sorted(f for f in folders if not (at_top and f in leave_out))
+        folders[:] = sorted(f for f in folders if not (at_top and f in leave_out) and not _leads_up(source, root, f))
         inside = target / Path(root).relative_to(source)
         inside.mkdir(parents=True, exist_ok=True)
         for name in files:
@@ -216,6 +225,16 @@ def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = (
                 shutil.copyfile(os.path.join(root, name), inside / name)
             else:
                 _link(os.path.join(root, name), inside / name)
+
+
+def _leads_up(top: Path, folder: str, name: str) -> bool:
+    """Whether a folder is a link to one on the way to it from `top`, so that walking into it would never end."""
+    path = Path(folder, name)
+    if not path.is_symlink():
+        return False
+    target = real_path(path)
+    way = [Path(folder), *Path(folder).parents]
+    return any(real_path(passed).is_relative_to(target) for passed in way if passed.is_relative_to(top))
 
 
 def _link(source: str, target: Path) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged
+from .sealing import BLANK, MEMBER, seal, unseal
 
 TEMPORARY = ".tmp-"
+# What the files of versions that wrote no checksum begin with.
+_UNSEALED = frozenset({"created_at", "format", "home", "name", "packages", "path", "pid", "source", "status", "user"})
 
 
 def temporary_name(folder: Path) -> Path:
@@ -38,12 +42,17 @@ def flush_to_disk(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace the file by `text` in UTF-8, all or nothing, readable by its owner only."""
+    """`write_bytes` of a text in UTF-8; what stands for a byte that is none, as in the names of files, is written as that byte."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the file by `content`, all or nothing, readable by its owner only."""
     beside = temporary_name(path.parent)
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -54,26 +63,26 @@ def write_text(path: Path, text: str) -> None:
     flush_to_disk(path.parent)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Replace the file by `value` as JSON, all or nothing. NaN and infinity are a ValueError."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace the file by `value` as JSON with a checksum, all or nothing. NaN and infinity are a ValueError."""
+    text = json.dumps({MEMBER: BLANK, **value}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, seal(f"{text}\n"))
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in the file. FileNotFoundError where there is none, Damaged where it is not a JSON object."""
+    """The JSON object in the file. FileNotFoundError where there is none, Damaged where it is not what was written."""
     try:
-        value = json.loads(path.read_bytes())
+        return unseal(path.read_bytes(), _UNSEALED)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise Damaged(f"{path} is damaged ({_reason(error)}); move it away to go on without it") from None
-    if not isinstance(value, dict):
-        raise Damaged(f"{path} is damaged (no JSON object); move it away to go on without it")
-    return value
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else error
+        raise Damaged(f"{path} is damaged ({reason}); move it away to go on without it") from None
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "not valid JSON"
+def is_number(value: object) -> bool:
+    """Whether a stored value is a number that a time, a size or a score can be."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
 
 
 def visible(folder: Path) -> list[os.DirEntry[str]]:
@@ -104,6 +113,11 @@ def remove_tree(folder: Path | str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def real_path(path: Path) -> Path:
+    """The path without links in it. Unlike `Path.resolve` of Python 3.11 and 3.12 it takes a link to itself."""
+    return Path(os.path.realpath(path))
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files below a folder; links are not followed."""
     if not path.is_dir():
@@ -111,18 +125,36 @@ def size_of(path: Path) -> int:
     return sum((Path(root) / name).lstat().st_size for root, _, names in os.walk(path) for name in names)
 
 
+# What making or renaming a folder fails with where something of that name is there.
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 # Marks the number of a folder that was removed, so that it is never given again.
 REMOVED = ".removed-"
 
 
-def claim_numbered_folder(parent: Path) -> Path:
-    """Make the folder of the next number in `parent`. The number is claimed by making it, so no two processes get the same."""
-    names = (entry.name.removeprefix(REMOVED) for entry in os.scandir(make_private(parent)))
-    number = max((int(name) for name in names if name.isdecimal()), default=0)
-    while True:
-        number += 1
-        try:
-            os.mkdir(parent / str(number), 0o700)
-        except FileExistsError:
-            continue
-        return parent / str(number)
+def claim_numbered_folder(parent: Path, fill: Callable[[Path], None] | None = None) -> Path:
+    """Make the folder of the next number in `parent`. The number is claimed by making it, so no two processes get the same.
+
+    `fill(folder)` puts something into the folder before anybody can see it.
+    """
+    make_private(parent)
+    with contextlib.ExitStack() as cleared:
+        filled = None
+        if fill is not None:
+            filled = cleared.enter_context(folder_beside(parent))
+            fill(filled)
+        names = (entry.name.removeprefix(REMOVED) for entry in os.scandir(parent))
+        number = max((int(name) for name in names if name.isdecimal()), default=0)
+        while True:
+            number += 1
+            if (parent / f"{REMOVED}{number}").exists():
+                continue  # claimed and removed since the look
+            try:
+                if filled is None:
+                    os.mkdir(parent / str(number), 0o700)
+                else:
+                    os.rename(filled, parent / str(number))  # never onto a folder that holds anything
+            except OSError as error:
+                if error.errno not in _TAKEN:
+                    raise
+                continue
+            return parent / str(number)

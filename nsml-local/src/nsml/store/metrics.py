@@ -1,45 +1,80 @@
-"""What a session reported: `metrics.jsonl`, one JSON object a line, written by the session's own process."""
+"""What a session reported: `metrics.jsonl`, one JSON object a line with a checksum of its own, written by the session's own process."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from .sealing import BLANK, MEMBER, seal, unseal
 
 FILE = "metrics.jsonl"
 _TAIL = 64 * 1024
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+# What the lines of versions that wrote no checksum begin with.
+_UNSEALED = frozenset({"step"})
 
 
 class MetricsWriter:
     """Appends lines; each is handed to the operating system at once, so that a crash of the process loses none."""
 
     def __init__(self, folder: Path) -> None:
-        self._descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        length = os.lseek(self._descriptor, 0, os.SEEK_END)
+        # Of a writer that was killed, or met a full disk.
+        self._torn = length > 0 and os.pread(self._descriptor, 1, length - 1) != b"\n"
 
     def append(self, line: dict[str, Any]) -> None:
         """Write one record. OSError where the disk is full."""
-        os.write(self._descriptor, (_encode(line) + "\n").encode())
+        content = seal(_encode({MEMBER: BLANK, **line})) + b"\n"
+        if self._torn:
+            content = b"\n" + content
+        written = os.write(self._descriptor, content)
+        self._torn = written < len(content) and (self._torn or written > 0)
+        if written < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self) -> None:
+        """Nothing more is appended."""
+        os.close(self._descriptor)
 
 
-def _records(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+def _records(lines: Iterable[bytes]) -> Iterator[dict[str, Any] | None]:
+    """The records, None for a damaged line, which never hides the others."""
     for line in lines:
+        if not line:
+            continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue  # a torn or damaged line never hides the others
-        if isinstance(record, dict) and isinstance(record.get("values"), dict):
-            yield record
+            record = unseal(line, _UNSEALED)
+        except ValueError:
+            yield None
+            continue
+        fits = isinstance(record.get("values"), dict) and isinstance(record.get("not_finite", {}), dict)
+        yield record if fits else None
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """All readable records of a session, in the order written; damaged lines are skipped."""
+def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], str]:
+    """All readable records of a session, in the order written, and a line on the damaged ones, empty where there are none."""
+    path = folder / FILE
     try:
-        return list(_records((folder / FILE).read_bytes().split(b"\n")))
+        content = path.read_bytes()
     except FileNotFoundError:
-        return []
+        return [], ""
+    except OSError as error:
+        return [], f"{path} is damaged ({error.strerror}); move it away to go on without it"
+    found = list(_records(content.split(b"\n")))
+    good = [record for record in found if record is not None]
+    if not found:
+        return [], f"{path} is damaged (it is empty); move it away to go on without it"
+    if bad := len(found) - len(good):
+        return (
+            good,
+            f"{path} is damaged: {bad} of its {len(found)} lines cannot be read and {'is' if bad == 1 else 'are'} left out",
+        )
+    return good, ""
 
 
 def last_summary(folder: Path) -> dict[str, Any]:
@@ -50,7 +85,7 @@ def last_summary(folder: Path) -> dict[str, Any]:
             lines = file.read().split(b"\n")
     except OSError:
         return {}
-    return next((shown(r) for r in _records(lines[::-1]) if r.get("summary")), {})
+    return next((shown(r) for r in _records(lines[::-1]) if r is not None and r.get("summary")), {})
 
 
 def shown(record: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError, RunFailed
-from .files import REMOVED, claim_numbered_folder, read_json, remove_tree, visible, write_json, write_text
+from .files import REMOVED, claim_numbered_folder, is_number, read_json, remove_tree, visible, write_json, write_text
 from .home import Home
 from .names import SessionName, nearest, parse_session_name
 from .processes import is_alive
@@ -61,15 +61,18 @@ class Session:
 
     def record(self) -> dict[str, Any]:
         """session.json: `entry`, `arguments` (list), `created_at` (seconds since the epoch), `kind`,
-        `other_datasets` where there are several. Damaged where it cannot be read."""
+        `other_datasets` where there are several. Damaged where it cannot be read, NsmlError where the session is gone."""
         try:
             record = read_json(self.folder / "session.json")
         except FileNotFoundError:
+            if not self.folder.exists():
+                raise NsmlError(f"there is no session {self.name}; it was removed just now") from None
             raise Damaged(f"{self.folder} has no session.json; move it away to go on without it") from None
         if not (
             isinstance(record.get("entry"), str)
             and isinstance(record.get("arguments"), list)
-            and isinstance(record.get("created_at"), int | float)
+            and isinstance(record.get("other_datasets", []), list)
+            and is_number(record.get("created_at"))
         ):
             raise Damaged(f"{self.folder / 'session.json'} is damaged; move it away to go on without it")
         return record
@@ -100,6 +103,8 @@ class Session:
                 state = read_json(self.folder / "state.json")
             if state.get("status") not in ENDED:
                 state["status"] = "Lost"
+        if not isinstance(state.get("exit_status"), int | None):
+            raise Damaged(f"{self.folder / 'state.json'} is damaged; move it away to go on without it")
         return state
 
     def _started_at(self) -> float:
@@ -138,22 +143,23 @@ class Session:
 
 def create_session(home: Home, user: str, dataset: str, record: dict[str, Any]) -> Session:
     """A new session with the next number of this user and dataset; the number is claimed by making its folder."""
-    folder = claim_numbered_folder(home.sessions / user / dataset)
-    session = Session(SessionName(user, dataset, int(folder.name)), folder)
+
+    def fill(folder: Path) -> None:
+        write_json(folder / "session.json", {"created_at": time.time(), **record})
+        (folder / "checkpoints").mkdir(mode=0o700)
+
+    parent = home.sessions / user / dataset
     try:
-        write_json(session.folder / "session.json", {"created_at": time.time(), **record})
-        session.checkpoints.mkdir(mode=0o700)
+        folder = claim_numbered_folder(parent, fill)
     except OSError as error:
-        raise RunFailed(
-            f"{session.folder} cannot be written: {error.strerror}; free some space and try again"
-        ) from error
-    return session
+        raise RunFailed(f"{parent} cannot be written: {error.strerror}; free some space and try again") from error
+    return Session(SessionName(user, dataset, int(folder.name)), folder)
 
 
 def find_session(home: Home, name: SessionName) -> Session:
     """The session of that name; NsmlError names those near it."""
     folder = home.sessions / name.user / name.dataset / str(name.number)
-    if (folder / "session.json").exists():
+    if folder.is_dir():
         return Session(name, folder)
     known = [s.name for s in list_sessions(home)]
     if alike := [n for n in known if (n.user, n.dataset) == (name.user, name.dataset)]:

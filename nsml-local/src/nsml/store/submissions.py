@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged
-from .files import claim_numbered_folder, read_json, visible, write_json
+from .files import claim_numbered_folder, is_number, read_json, visible, write_json
 from .home import Home
 
 
@@ -61,16 +61,20 @@ def last_submission(home: Home, dataset: str, user: str) -> float | None:
     return max((r["at"] for r in _records(home, dataset)[0] if r["user"] == user), default=None)
 
 
-def submissions_of(home: Home, dataset: str, user: str) -> list[dict[str, Any]]:
-    """All scored submissions of a user, in the order in which they were made."""
-    return sorted((r for r in _records(home, dataset)[0] if r["user"] == user), key=lambda r: r["at"])
+def submissions_of(home: Home, dataset: str, user: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """All scored submissions of a user, in the order in which they were made, and a warning for each, of anybody, that cannot be read."""
+    records, warnings = _records(home, dataset)
+    return sorted((r for r in records if r["user"] == user), key=lambda r: r["at"]), warnings
+
+
+def damaged_submissions(home: Home) -> list[str]:
+    """A line for each submission to any dataset that cannot be read."""
+    return [line for entry in visible(home.submissions) for line in _records(home, entry.name)[1]]
 
 
 def _valid(record: dict[str, Any]) -> bool:
-    return (
-        all(isinstance(record.get(key), str) for key in ("user", "session", "checkpoint"))
-        and isinstance(record.get("score"), int | float)
-        and isinstance(record.get("at"), int | float)
+    return all(isinstance(record.get(key), str) for key in ("user", "session", "checkpoint")) and all(
+        is_number(record.get(key)) for key in ("score", "at")
     )
 
 
