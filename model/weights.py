@@ -96,12 +96,15 @@ def load(folder: str | os.PathLike[str]) -> Network:
     folder = Path(folder)
     settings, weights, state, validation = _read_settings(folder)
     try:
+        check_plain(weights)
+    except (OSError, ValueError, *_OF_HDF5) as error:
+        raise _damaged(weights, error) from None
+    try:
         _check_width(settings, weights)
         network = new_network(settings)
     except ValueError as error:
         raise _damaged(folder / SETTINGS, error) from None
     try:
-        check_plain(weights)
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # with which Keras leaves weights out
             network.model.load_weights(weights)

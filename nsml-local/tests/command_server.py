@@ -130,6 +130,12 @@ def _serve(requests: socket.socket) -> None:
         os.dup2(file, number)
     for file in files:
         os.close(file)
+    # Made anew, as the interpreter's own know from its start whether they can be sought.
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        old = getattr(sys, name)
+        new = open(number, old.mode, encoding=old.encoding, errors=old.errors, closefd=False)
+        new.reconfigure(line_buffering=name == "stderr")
+        setattr(sys, name, new)
     request = json.loads(message)
     os.chdir(request["folder"])
     os.environ.clear()
