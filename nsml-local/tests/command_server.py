@@ -133,7 +133,7 @@ def _serve(requests: socket.socket) -> None:
     # Made anew, as the interpreter's own know from its start whether they can be sought.
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old = getattr(sys, name)
-        new = open(number, old.mode, encoding=old.encoding, errors=old.errors, closefd=False)
+        new = open(number, old.mode, encoding=old.encoding, errors=old.errors, closefd=False)  # noqa: SIM115
         new.reconfigure(line_buffering=name == "stderr")
         setattr(sys, name, new)
     request = json.loads(message)

@@ -16,5 +16,5 @@ def read_input(line: str) -> Any:
         return Photographs([path])
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [line]
