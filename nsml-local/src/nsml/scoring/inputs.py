@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from .photographs import ENDINGS, Photographs
 
 def read_input(line: str) -> Any:
     """A list with the photograph whose path the line is, else what the line says as JSON, else a list with the text."""
-    path = Path(line.strip()).expanduser()
-    if path.suffix.lower() in ENDINGS and path.is_file():
-        return Photographs([path])
+    # A text may be too long for a path, or name the home of a user there is none of.
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        path = Path(line.strip()).expanduser()
+        if path.suffix.lower() in ENDINGS and path.is_file():
+            return Photographs([path])
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
