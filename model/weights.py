@@ -3,6 +3,7 @@
 model.weights.h5    the weights, as Keras' `load_weights` reads them
 training.h5         the optimiser's variables and the state of the random generators (dropout), one dataset each
 validation.csv      the validation predictions of the epoch, see `model.predictions`; absent before the first epoch
+history.csv         how each epoch went, see `model.history`; absent before the first epoch
 settings.json       `Settings`, with the size and SHA-256 of the others; written last
 """
 
@@ -22,6 +23,8 @@ import h5py
 import keras
 import numpy as np
 
+from .history import FILE as HISTORY
+from .history import read_history, write_history
 from .network import Network, new_network
 from .predictions import FILE as VALIDATION
 from .predictions import read_predictions, write_predictions
@@ -50,11 +53,15 @@ def save(folder: str | os.PathLike[str], network: Network) -> None:
         with _replacing(folder / VALIDATION) as path:
             write_predictions(path, network.validation, network.settings.classes)
         names.append(VALIDATION)
+    if network.history:
+        with _replacing(folder / HISTORY) as path:
+            write_history(path, network.history)
+        names.append(HISTORY)
     files = {name: _describe(folder / name) for name in names}
     with _replacing(folder / SETTINGS) as path:
         path.write_text(json.dumps({**network.settings.to_dict(), "files": files}, indent=1) + "\n", encoding="utf-8")
-    if network.validation is None:
-        (folder / VALIDATION).unlink(missing_ok=True)  # of what was saved here before
+    for name in {VALIDATION, HISTORY} - set(names):
+        (folder / name).unlink(missing_ok=True)  # of what was saved here before
 
 
 def load(folder: str | os.PathLike[str]) -> Network:
@@ -85,6 +92,11 @@ def load(folder: str | os.PathLike[str]) -> Network:
             network.validation = read_predictions(folder / VALIDATION, settings.classes)
         except (OSError, ValueError, csv.Error) as error:
             raise _damaged(folder / VALIDATION, error) from None
+    if HISTORY in names:
+        try:
+            network.history = read_history(folder / HISTORY)
+        except (OSError, ValueError, csv.Error) as error:
+            raise _damaged(folder / HISTORY, error) from None
     return network
 
 
@@ -116,7 +128,7 @@ def _read_settings(folder: Path) -> tuple[Settings, set[str]]:
         found = json.loads(path.read_text(encoding="utf-8"))
         files = found.pop("files", None) if isinstance(found, dict) else None
         settings = Settings.from_dict(found)
-        if not isinstance(files, dict) or not {WEIGHTS, STATE} <= files.keys() <= {WEIGHTS, STATE, VALIDATION}:
+        if not isinstance(files, dict) or not {WEIGHTS, STATE} <= files.keys() <= {WEIGHTS, STATE, VALIDATION, HISTORY}:
             raise ValueError("it does not say which files belong to it")
     except FileNotFoundError:
         raise CheckpointError(

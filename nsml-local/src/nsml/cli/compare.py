@@ -12,11 +12,11 @@ import click
 
 from ..comparing import FILE
 from ..errors import Damaged, NsmlError, RunFailed
-from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints
+from ..store.checkpoints import Checkpoint
 from ..store.home import Home, open_home
 from ..store.metrics import last_summary, read_metrics, shown
 from ..store.sessions import Session
-from .arguments import complete_sessions, json_option, session_named
+from .arguments import chosen_checkpoint, complete_sessions_and_checkpoints, json_option
 from .differences import arguments_of, differing_files, pairs
 from .display import plain, print_json, print_table
 
@@ -74,8 +74,8 @@ label is the name of the true class; where a patient is unknown, repeat the samp
 Without that file, the values reported last are shown side by side.
 """
 )
-@click.argument("first", metavar="SESSION[:CHECKPOINT]", shell_complete=_complete)
-@click.argument("second", metavar="SESSION[:CHECKPOINT]", shell_complete=_complete)
+@click.argument("first", metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints)
+@click.argument("second", metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints)
 @json_option()
 def compare(first: str, second: str, as_json: bool) -> None:
     """Tell whether B, the second, is better than A, or only lucky.
@@ -107,19 +107,7 @@ def compare(first: str, second: str, as_json: bool) -> None:
 
 
 def _side(home: Home, text: str) -> _Side:
-    # No session's name holds a colon; a checkpoint's may.
-    name, colon, checkpoint = text.partition(":")
-    session = session_named(home, name)
-    if colon:
-        return _Side(session, find_checkpoint(session.checkpoints, checkpoint, str(session.name)))
-    for wanted in ("best", None):
-        try:
-            return _Side(session, find_checkpoint(session.checkpoints, wanted, str(session.name)))
-        except Damaged:
-            raise
-        except NsmlError:
-            continue
-    return _Side(session, None)
+    return _Side(*chosen_checkpoint(home, text))
 
 
 def _place(side: _Side) -> object:

@@ -45,7 +45,7 @@ DatasetPath = str | DatasetPaths
 class Context:
     """What the constants and the library calls of this process go by.
 
-    `mode` is "train", "test" or "infer"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and `checkpoint`
+    `mode` is "train", "test", "infer" or "report"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and `checkpoint`
     what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `limit` the
     seconds that predicting may take, `loader` the organiser's `data_loader.py` where the dataset brings one, and `wanted` what `infer`
     is to answer with (see `Wanted`) where it does not.
