@@ -25,7 +25,12 @@ if args.mode == "report":
         with open(os.path.join(folder, "report.html"), "w") as file:
             file.write(str(model["epoch"]) + str(os.path.isdir(os.path.join(nsml.DATASET_PATH, "train"))))
 """
-KNOWING = PROGRAM.replace("import os\n", "import os\nimport sys\n").replace("parse_args()", "parse_known_args()[0]") + WRITES
+KNOWING = (
+    PROGRAM.replace("import os\n", "import os\nimport sys\n")
+    .replace("parse_args()", "parse_known_args()[0]")
+    .replace('args.mode == "test"', 'args.mode in ("test", "report")')
+    + WRITES
+)
 
 
 @pytest.fixture
@@ -61,7 +66,12 @@ def test_a_report_is_written_into_the_sessions_folder_and_nothing_else_changes(
     ended = report(session, "0")
     assert ended.status == 0, ended.err
     page = folder / "reports" / "0" / "report.html"
-    assert ended.out.splitlines() == ["epoch of the checkpoint: 0", f"Report on {session}, checkpoint 0: {page}"]
+    assert ended.out.splitlines() == [
+        "nsml: reports on checkpoint 0",
+        "epoch of the checkpoint: 0",
+        "nsml.save: nothing is kept while a checkpoint is only predicted with or reported on",
+        f"Report on {session}, checkpoint 0: {page}",
+    ]
     assert page.read_text() == "0True"
     after = everything(folder)
     assert {name: after.pop(name) for name in list(after) if name.startswith("reports/")}.keys() == {
