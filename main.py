@@ -60,7 +60,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--iteration", str, "0", "reserved: the name of that checkpoint")
     parser.add_argument("--mode", choices=("train", "test", "infer", "report"), default="train",
                         help="reserved (default: train); report: a page on what the checkpoint --iteration has learned")  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where --mode report writes (default: the platform's output folder)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder that a report is written to, in place of the platform's output folder")
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure, as NSML_DEBUG=1 does")
     args = parser.parse_args(arguments)
     if args.folds == 1:

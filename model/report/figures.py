@@ -132,7 +132,7 @@ def _one_class(name: str, positive: np.ndarray, scores: np.ndarray, weights: np.
         Band(fall_out, recall, *_edges(ranking.recall_on(GRID)[1:])),
         _figure(ranking.auc()),
         # A recall of 0 has no precision; it is drawn as that of the smallest step.
-        Band(reached[:-1], precision[:-1], *_edges(ranking.precision_on(np.maximum(GRID, 1e-6))[1:])),
+        Band(reached[-2::-1], precision[-2::-1], *_edges(ranking.precision_on(np.maximum(GRID, 1e-6))[1:])),
         _figure(ranking.average_precision()),
         tuple(_figure(ranking.sensitivity_at(share)) for share in SPECIFICITIES),
     )

@@ -24,6 +24,7 @@ from ..grad_cam import enlarged
 from .ranking import draw_patients
 
 FOLDER = "lesions"
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,15 @@ class OnLesions:
     area: float
     heat: Figure
     ratio: Figure
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A prepared photograph, and shares 0..1 of its pixels: of lesions within the retina, and of retina."""
+
+    prepared: np.ndarray
+    lesions: np.ndarray
+    retina: np.ndarray
 
 
 def marks_of(photographs: Path, sample: str) -> Path:
@@ -60,17 +70,25 @@ def look_at_lesions(
     marked = [index for index, sample in enumerate(samples) if marks_of(photographs, sample).is_file()]
     found: dict[int, tuple[float, float]] = {}
     unusable: list[str] = []
-    for done, index in enumerate(marked, 1):
-        try:
-            shares = _shares(photographs / samples[index], marks_of(photographs, samples[index]), preparation, heat_of,
-                             int(labels[index]))  # fmt: skip
-        except PhotographError as error:
-            unusable.append(str(error))
-        else:
-            if shares is not None:
-                found[index] = shares
+    for start in range(0, len(marked), _AT_ONCE):
+        seen: dict[int, _Seen] = {}
+        for index in marked[start : start + _AT_ONCE]:
+            path = photographs / samples[index]
+            try:
+                one = _see(path, marks_of(photographs, samples[index]), preparation)
+            except PhotographError as error:
+                unusable.append(str(error))
+            else:
+                seen |= {index: one} if one.lesions.any() else {}
+        if seen:
+            heats = heat_of(np.stack([one.prepared for one in seen.values()]), labels[list(seen)])
+            for (index, one), heat in zip(seen.items(), heats, strict=True):
+                within = enlarged(heat, preparation.size) * one.retina
+                if within.any():
+                    on_lesions = (within * one.lesions).sum() / within.sum()
+                    found[index] = float(one.lesions.sum() / one.retina.sum()), float(on_lesions)
         if progress is not None:
-            progress(done, len(marked))
+            progress(min(start + _AT_ONCE, len(marked)), len(marked))
     by_class = []
     for label, name in enumerate(classes):
         own = [index for index in found if labels[index] == label]
@@ -79,27 +97,13 @@ def look_at_lesions(
     return by_class, unusable
 
 
-def _shares(
-    photograph: Path,
-    marks: Path,
-    preparation: Preparation,
-    heat_of: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    label: int,
-) -> tuple[float, float] | None:
-    """The shares of area and heat that are on lesions; None where there are none, or nothing speaks for the class."""
-    lesions = _read(marks, cv2.IMREAD_GRAYSCALE)
-    if not lesions.any():
-        return None
-    image = _read(photograph, cv2.IMREAD_COLOR)
+def _see(photograph: Path, marks: Path, preparation: Preparation) -> _Seen:
+    lesions, image = _read(marks, cv2.IMREAD_GRAYSCALE), _read(photograph, cv2.IMREAD_COLOR)
     try:
-        on_lesions, retina = prepare_marks(image, lesions, preparation)
+        found, retina = prepare_marks(image, lesions, preparation)
     except PhotographError as error:
         raise PhotographError(f"{marks}: {error}") from None
-    heat = enlarged(heat_of(prepare_array(image, preparation)[None], np.array([label]))[0], preparation.size) * retina
-    on_lesions = on_lesions * retina
-    if not heat.any() or not on_lesions.any():
-        return None
-    return float(on_lesions.sum() / retina.sum()), float((heat * on_lesions).sum() / heat.sum())
+    return _Seen(prepare_array(image, preparation), found * retina, retina)
 
 
 def _read(path: Path, flags: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from dataprep.audit.measure import decode
-from dataprep.photograph import PhotographError, Preparation, prepare_array
+from dataprep.photograph import PhotographError, Preparation, prepare_file
 
 from ..grad_cam import enlarged
 
@@ -77,7 +77,7 @@ def _strip(
 ) -> bytes | None:
     try:
         photograph = decode(path.read_bytes())
-        prepared = prepare_array(photograph, preparation)
+        prepared = prepare_file(path, preparation)
     except (PhotographError, OSError):
         return None
     heats = heat_of(np.stack([prepared, prepared]), np.array([predicted, truth]))
