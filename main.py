@@ -58,9 +58,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     one_of("--jit", ("auto", "on", "off"), "compile the step by XLA; auto: where a few timed steps on a GPU say so")
     add("--pause", between(int, 0, 1), 0, "reserved: 1 where a checkpoint is to be loaded")
     add("--iteration", str, "0", "reserved: the name of that checkpoint")
-    parser.add_argument("--mode", choices=("train", "test", "infer", "report"), default="train",
-                        help="reserved (default: train); report: a page on what the checkpoint --iteration has learned")  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder that a report is written to, in place of the platform's output folder")
+    modes = ("train", "test", "infer", "report")
+    told = "reserved; report: write a page on what the checkpoint has learned (default: train)"
+    parser.add_argument("--mode", choices=modes, default="train", help=told)
+    told = "folder that a report is written to, in place of the platform's output folder"
+    parser.add_argument("--out", type=Path, metavar="DIR", help=told)
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure, as NSML_DEBUG=1 does")
     args = parser.parse_args(arguments)
     if args.folds == 1:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from dataprep.photograph import Preparation
 
 FORMAT = 1
-# Fields that checkpoints of this format may lack, since they came later; they take their defaults.
-_LATER = frozenset({"temperature"})
 
 
 @dataclass
@@ -70,13 +68,16 @@ class Settings:
 
     @classmethod
     def from_dict(cls, found: Any) -> Settings:
-        """Read back what `to_dict` gave. ValueError where a value is missing, unknown, of the wrong type or out of range."""
+        """Read back what `to_dict` gave; a value that is missing, as in what an older program wrote, is the default where there is one.
+
+        ValueError where a value without a default is missing, or one is unknown, of the wrong type or out of range.
+        """
         if not isinstance(found, dict):
             raise ValueError("it is no JSON object")
         if found.get("format") != FORMAT:
             raise ValueError(f"it has format {found.get('format')!r}, this program reads {FORMAT}")
         wanted = {field.name: str(field.type) for field in fields(cls)}
-        found = {field.name: field.default for field in fields(cls) if field.name in _LATER} | found
+        found = {field.name: field.default for field in fields(cls) if field.default is not MISSING} | found
         if differing := sorted((found.keys() - {"format"}) ^ wanted.keys()):
             raise ValueError(f"{differing[0]} is {'missing' if differing[0] in wanted else 'unknown'}")
         for name, kind in wanted.items():

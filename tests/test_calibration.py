@@ -106,5 +106,6 @@ def test_the_brier_score_and_the_log_loss_are_those_of_scikit_learn(seed: int) -
     probabilities, labels = answers(seed, 1.5, 40)
     by_class = [brier_score_loss(labels == label, probabilities[:, label]) for label in range(4)]
     assert calibration.brier(probabilities, labels) == pytest.approx(sum(by_class), rel=1e-5)
-    wanted = sklearn_log_loss(labels, probabilities.astype(np.float64) / probabilities.sum(axis=1, keepdims=True, dtype=float), labels=range(4))  # fmt: skip
+    whole = probabilities.astype(np.float64)
+    wanted = sklearn_log_loss(labels, whole / whole.sum(axis=1, keepdims=True), labels=range(4))
     assert calibration.log_loss(probabilities, labels) == pytest.approx(wanted, abs=1e-5)

@@ -115,7 +115,7 @@ def _calibration(report: Report) -> str:
         error = found.reliability.expected_error
         rows.append((found.name, f"{error:.3f}", f"{found.brier:.3f}", f"{found.log_loss:.3f}"))
     temperature = report.settings.temperature
-    how = "too sure of itself" if temperature > 1 else "not sure enough of itself" if temperature < 1 else "left as it is"
+    how = "too sure of itself" if temperature > 1 else "not sure enough of itself" if temperature < 1 else "as it should be"
     sentence = (
         f"Temperature scaling (Guo et al., ICML 2017) divides the scores before the softmax by {temperature:.3f}, which fits these "
         f"photographs best: the network was {how}. It is stored in the checkpoint, and calibrates the probabilities given below; what is "
