@@ -3,6 +3,7 @@
 nsml run -d DATASET -a "--epoch 60"   trains in a session; nsml submit SESSION best scores it
 python main.py --epoch 3              trains by hand, on NSML_DATASET, else on the made-up FUNDUS_DEMO
 python main.py --mode test            predicts the test photographs with the newest checkpoint
+python main.py --mode report --iteration best    writes a page on what that checkpoint has learned
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from model.terminal import Parser, Progress, between, one_line
 
 if TYPE_CHECKING:
+    from model.network import Network
     from model.settings import Settings
     from model.training import Data
 
@@ -55,7 +58,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     one_of("--jit", ("auto", "on", "off"), "compile the step by XLA; auto: where a few timed steps on a GPU say so")
     add("--pause", between(int, 0, 1), 0, "reserved: 1 where a checkpoint is to be loaded")
     add("--iteration", str, "0", "reserved: the name of that checkpoint")
-    parser.add_argument("--mode", choices=("train", "test", "infer"), default="train", help="reserved (default: train)")
+    modes = ("train", "test", "infer", "report")
+    told = "reserved; report: write a page on what the checkpoint has learned (default: train)"
+    parser.add_argument("--mode", choices=modes, default="train", help=told)
+    told = "folder that a report is written to, in place of the platform's output folder"
+    parser.add_argument("--out", type=Path, metavar="DIR", help=told)
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure, as NSML_DEBUG=1 does")
     args = parser.parse_args(arguments)
     if args.folds == 1:
@@ -72,8 +79,13 @@ def run(args: argparse.Namespace) -> None:
     if not nsml.DATASET_PATH:
         raise UsageError(f"there is no dataset; {NO_DATASET}")
     photographs = Path(nsml.DATASET_PATH) / "train" / "train_data"
-    if args.mode == "train" and not photographs.is_dir():
+    if args.mode in ("train", "report") and not photographs.is_dir():
         raise UsageError(f"{photographs} is missing; {NO_DATASET}")
+
+    if args.mode == "report":
+        from model.report.requirements import check_matplotlib
+
+        check_matplotlib()  # before minutes may be spent
 
     from model.start import start_tensorflow
 
@@ -82,7 +94,7 @@ def run(args: argparse.Namespace) -> None:
     from dataprep.photograph import Preparation
     from model import inference, weights
     from model.distribution import strategy_for
-    from model.network import Network, new_network
+    from model.network import new_network
     from model.recipe import winning_recipe
     from model.settings import Settings
     from model.training import train
@@ -110,6 +122,9 @@ def run(args: argparse.Namespace) -> None:
     with strategy.scope():
         if args.pause or args.mode != "train":
             nsml.paused(scope=locals())
+        if args.mode == "report":
+            report(network, photographs, args)
+            return
 
         recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
         settings = Settings(
@@ -132,6 +147,23 @@ def run(args: argparse.Namespace) -> None:
         train(
             network, recipe, data, report=nsml.report, save=nsml.save, save_every=args.save_every, jit=computing.jit
         )  # fmt: skip
+
+
+def report(network: Network | None, photographs: Path, args: argparse.Namespace) -> None:
+    """Write the report of a loaded checkpoint, and say where."""
+    import nsml
+    from model.report.write import write_report
+
+    if network is None:
+        raise UsageError("no checkpoint was loaded; name one with --iteration, and give --pause 1 where that is needed")
+    outlives = getattr(nsml, "NSML_NFS_OUTPUT", "")
+    told = os.environ.get("NSML_REPORT")  # by `nsml report`
+    # Without a name, the newest checkpoint was loaded.
+    name = args.iteration if args.iteration != "0" else f"epoch {network.settings.epoch}"
+    reports = Path(outlives or ".") / "reports" / quote(f"{nsml.DATASET_NAME}-{name}", safe=" ")
+    title = f"{nsml.SESSION_NAME if told else nsml.DATASET_NAME}, checkpoint {name}"
+    page = write_report(network, photographs, args.out or Path(told or reports), title)
+    print(f"report: {page}", flush=True)
 
 
 def read_data(folder: Path, settings: Settings, cache: Path) -> Data:

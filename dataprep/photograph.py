@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from dataprep.header import PhotographError, read_header
 from dataprep.local_average import halve, subtract_local_average
 from dataprep.retina import Retina, find_retina
 
-__all__ = ["PhotographError", "Preparation", "prepare_array", "prepare_blank", "prepare_file"]
+__all__ = ["PhotographError", "Preparation", "prepare_array", "prepare_blank", "prepare_file", "prepare_marks"]
 
 _REDUCED = {
     1: cv2.IMREAD_COLOR,
@@ -102,6 +102,23 @@ def prepare_array(image: np.ndarray, preparation: Preparation) -> np.ndarray:
     return _prepare(lambda factor: _shrink(image, factor), image.shape, preparation)
 
 
+def prepare_marks(image: np.ndarray, marks: np.ndarray, preparation: Preparation) -> tuple[np.ndarray, np.ndarray]:
+    """What is marked in a decoded photograph, and what is retina, in the prepared image's pixels: float32 (size, size), shares 0..1.
+
+    image: as for `prepare_array`. marks: uint8 (height, width) of the same size, 255 where something is marked, else 0.
+    PhotographError where the sizes differ.
+    """
+    image, marks = _bgr(image), _bgr(marks)
+    if image.shape != marks.shape:
+        raise PhotographError(f"the marks are {marks.shape[:2]}, the photograph is {image.shape[:2]}")
+    small, retina, factor = _locate(lambda factor: _shrink(image, factor), image.shape, preparation)
+    white = np.full_like(small, 255)
+    plain = replace(preparation, local_average=False, mask=False)
+    masked = replace(plain, mask=preparation.mask)
+    found = _finish(_shrink(marks, factor), retina, plain), _finish(white, retina, masked)
+    return found[0][..., 0] / np.float32(255), found[1][..., 0] / np.float32(255)
+
+
 def prepare_blank(preparation: Preparation) -> np.ndarray:
     """What stands in for an unreadable photograph: uint8 (size, size, 3) of the masked pixels' value."""
     return np.full((preparation.size, preparation.size, 3), _background(preparation), np.uint8)
@@ -149,19 +166,29 @@ def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _prepare(read: Callable[[int], np.ndarray], shape: tuple[int, ...], preparation: Preparation) -> np.ndarray:
-    """`read(factor)` gives the photograph, whose full height and width are the first of `shape`, at 1/factor of its size."""
+    image, retina, _ = _locate(read, shape, preparation)
+    return _finish(image, retina, preparation)
+
+
+def _locate(
+    read: Callable[[int], np.ndarray], shape: tuple[int, ...], preparation: Preparation
+) -> tuple[np.ndarray, Retina | None, int]:
+    """The photograph at 1/factor of its size, where its retina is, if that matters, and the factor.
+
+    `read(factor)` gives it, and its full height and width are the first of `shape`.
+    """
     size = preparation.size
     factor = _factor(min(shape[:2]), size)
     image = read(factor)
     if not preparation.crop and not preparation.mask:
-        return _finish(image, None, preparation)
+        return image, None, factor
     retina = find_retina(image)
     # Only now is the retina's size known; it may be so small in the photograph that a finer scale is needed.
     finer = _factor(retina.side * factor, size) if preparation.crop else factor
     if finer < factor:
         image = read(finer)
         retina = Retina(retina.outline * (factor / finer), retina.found)
-    return _finish(image, retina, preparation)
+    return image, retina, min(factor, finer)
 
 
 def _factor(side: float, size: int) -> int:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
+import numpy as np
 
+from .calibration import scaled
+from .history import Epoch
 from .predictions import Predictions
 from .predictor import Predict, predictor
 from .radam import RAdam
@@ -20,17 +24,23 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 class Network:
     """What a checkpoint holds. `predict` gives the probabilities, float32 (n, classes), of prepared images, see `predictor`.
 
-    `validation` is what it answered about the validation photographs after its last epoch, None before the first.
+    `validation` is what it answered about the validation photographs after its last epoch, None before the first; these probabilities
+    are as `predict` gives them. `history` is how each epoch went.
     """
 
     model: keras.Model
     optimizer: RAdam
     settings: Settings
     validation: Predictions | None = None
+    history: list[Epoch] = field(default_factory=list)
     predict: Predict = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.predict = predictor(self.model)
+
+    def probabilities(self, images: Any) -> np.ndarray:
+        """What `predict` answers, calibrated: float32 (n, classes). The most probable class is the same."""
+        return scaled(self.predict(images), self.settings.temperature)
 
 
 def new_network(settings: Settings) -> Network:

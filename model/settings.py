@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from dataprep.photograph import Preparation
@@ -26,6 +26,7 @@ class Settings:
         phase: the phase of the last of them, "" before the first.
         best_score: the highest validation score so far, None before the first.
         best_epoch: its epoch, counted from 1; 0 before the first.
+        temperature: by which the probabilities are calibrated, above 0, see `model.calibration`; 1 before the first epoch.
     """
 
     preparation: Preparation
@@ -42,6 +43,7 @@ class Settings:
     phase: str = ""
     best_score: float | None = None
     best_epoch: int = 0
+    temperature: float = 1.0
 
     def differences(self, asked: Settings) -> list[str]:
         """One line for each argument in which a training that goes on differs from what was asked for; what is trained cannot change."""
@@ -66,17 +68,23 @@ class Settings:
 
     @classmethod
     def from_dict(cls, found: Any) -> Settings:
-        """Read back what `to_dict` gave. ValueError where a value is missing, unknown, of the wrong type or out of range."""
+        """Read back what `to_dict` gave; a value that is missing, as in what an older program wrote, is the default where there is one.
+
+        ValueError where a value without a default is missing, or one is unknown, of the wrong type or out of range.
+        """
         if not isinstance(found, dict):
             raise ValueError("it is no JSON object")
         if found.get("format") != FORMAT:
             raise ValueError(f"it has format {found.get('format')!r}, this program reads {FORMAT}")
         wanted = {field.name: str(field.type) for field in fields(cls)}
+        found = {field.name: field.default for field in fields(cls) if field.default is not MISSING} | found
         if differing := sorted((found.keys() - {"format"}) ^ wanted.keys()):
             raise ValueError(f"{differing[0]} is {'missing' if differing[0] in wanted else 'unknown'}")
         for name, kind in wanted.items():
             if not _fits(found[name], kind):
                 raise ValueError(f"{name} is {found[name]!r}")
+        if not found["temperature"] > 0:
+            raise ValueError(f"temperature is {found['temperature']!r}")
         values = {name: found[name] for name in wanted}
         try:
             values["preparation"] = Preparation.from_dict(found["preparation"])

@@ -14,6 +14,8 @@ import numpy as np
 
 from dataprep.batches import training_batches
 
+from .calibration import fit_temperature
+from .history import Epoch
 from .input_wait import InputWait
 from .network import Network
 from .predictions import Predictions
@@ -192,6 +194,9 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         }
         settings = self.network.settings
         settings.epoch, settings.phase = epoch + 1, self.phase.name
+        settings.temperature = fit_temperature(probabilities, labels)
+        columns = {name.replace("__", "_"): value for name, value in values.items()}
+        self.network.history.append(Epoch(settings.epoch, settings.phase, self.phase.learning_rate, **columns))
         is_best = settings.best_score is None or result.value > settings.best_score
         if is_best:
             settings.best_score, settings.best_epoch = result.value, settings.epoch

@@ -3,9 +3,10 @@
 model.weights.h5    the weights, as Keras' `load_weights` reads them
 training.h5         the optimiser's variables and the state of the random generators (dropout), one dataset each
 validation.csv      the validation predictions of the epoch, see `model.predictions`; absent before the first epoch
+history.csv         how each epoch went, see `model.history`; absent before the first epoch
 settings.json       `Settings`, with the size and SHA-256 of the others; written last
 
-Saved into a folder that holds a network already, the first three get a name that begins with `next.`, or lose it again, so that the
+Saved into a folder that holds a network already, all but the last get a name that begins with `next.`, or lose it again, so that the
 older ones are there until settings.json takes its place.
 """
 
@@ -25,6 +26,8 @@ import h5py
 import keras
 import numpy as np
 
+from .history import FILE as HISTORY
+from .history import read_history, write_history
 from .network import Network, new_network
 from .plain_hdf5 import check_plain
 from .predictions import FILE as VALIDATION
@@ -32,6 +35,7 @@ from .predictions import read_predictions, write_predictions
 from .settings import Settings
 
 WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", "settings.json"
+_FILES = (WEIGHTS, STATE, VALIDATION, HISTORY)
 _OTHER = "next."
 # What h5py raises, besides, where a file is HDF5 at its beginning only.
 _OF_HDF5 = (RuntimeError, TypeError, AttributeError, UnicodeDecodeError)
@@ -46,17 +50,18 @@ def save(folder: str | os.PathLike[str], network: Network) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     prefix = _OTHER if WEIGHTS in _named(folder) else ""
-    names = [f"{prefix}{name}" for name in (WEIGHTS, STATE, *([VALIDATION] if network.validation is not None else []))]
-    weights, state, *validation = (folder / name for name in names)
+    wanted = {WEIGHTS: True, STATE: True, VALIDATION: network.validation is not None, HISTORY: bool(network.history)}
+    names = [f"{prefix}{name}" for name in _FILES if wanted[name]]
     try:
         # A model that was not compiled: Keras would put the optimiser in, a second time.
-        keras.Model(network.model.inputs, network.model.outputs).save_weights(weights)
-        with h5py.File(state, "w") as file:
+        keras.Model(network.model.inputs, network.model.outputs).save_weights(folder / f"{prefix}{WEIGHTS}")
+        with h5py.File(folder / f"{prefix}{STATE}", "w") as file:
             for name, variable in _state(network).items():
                 file[name] = variable.numpy()
-        for path in validation:
-            assert network.validation is not None
-            write_predictions(path, network.validation, network.settings.classes)
+        if network.validation is not None:
+            write_predictions(folder / f"{prefix}{VALIDATION}", network.validation, network.settings.classes)
+        if network.history:
+            write_history(folder / f"{prefix}{HISTORY}", network.history)
         for name in names:
             _flush(folder / name)
         files = {name: _describe(folder / name) for name in names}
@@ -65,7 +70,7 @@ def save(folder: str | os.PathLike[str], network: Network) -> None:
             path.write_text(f"{text}\n", encoding="utf-8")
     finally:
         counted = _named(folder)
-        for name in {f"{before}{name}" for before in ("", _OTHER) for name in (WEIGHTS, STATE, VALIDATION)} - counted:
+        for name in {f"{before}{name}" for before in ("", _OTHER) for name in _FILES} - counted:
             (folder / name).unlink(missing_ok=True)  # of what was saved here before, or of what could not be saved now
     _flush(folder)
 
@@ -94,7 +99,8 @@ def load(folder: str | os.PathLike[str]) -> Network:
             that exists is touched. What is read is looked through before, see `model.plain_hdf5`, and nothing in it is ever run.
     """
     folder = Path(folder)
-    settings, weights, state, validation = _read_settings(folder)
+    settings, files = _read_settings(folder)
+    weights, state = files[WEIGHTS], files[STATE]
     try:
         check_plain(weights)
     except (OSError, ValueError, *_OF_HDF5) as error:
@@ -115,11 +121,16 @@ def load(folder: str | os.PathLike[str]) -> Network:
         _read_state(state, _state(network))
     except (OSError, ValueError, KeyError, *_OF_HDF5) as error:
         raise _damaged(state, error) from None
-    if validation is not None:
+    if path := files.get(VALIDATION):
         try:
-            network.validation = read_predictions(validation, settings.classes)
+            network.validation = read_predictions(path, settings.classes)
         except (OSError, ValueError, csv.Error) as error:
-            raise _damaged(validation, error) from None
+            raise _damaged(path, error) from None
+    if path := files.get(HISTORY):
+        try:
+            network.history = read_history(path)
+        except (OSError, ValueError, csv.Error) as error:
+            raise _damaged(path, error) from None
     return network
 
 
@@ -152,16 +163,19 @@ def _read_state(path: Path, variables: dict[str, Any]) -> None:
         variable.assign(values[name])
 
 
-def _read_settings(folder: Path) -> tuple[Settings, Path, Path, Path | None]:
-    """The settings, and the files of weights, state and validation predictions that belong to them, each of which is what was saved."""
+def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
+    """The settings, and where each file is that belongs to them, by its name in `_FILES`; each is what was saved."""
     path = folder / SETTINGS
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         files = found.pop("files", None) if isinstance(found, dict) else None
         settings = Settings.from_dict(found)
         prefix = _OTHER if isinstance(files, dict) and f"{_OTHER}{WEIGHTS}" in files else ""
-        weights, state, validation = (f"{prefix}{name}" for name in (WEIGHTS, STATE, VALIDATION))
-        if not isinstance(files, dict) or not {weights, state} <= files.keys() <= {weights, state, validation}:
+        named = {f"{prefix}{name}": name for name in _FILES}
+        if (
+            not isinstance(files, dict)
+            or not {f"{prefix}{WEIGHTS}", f"{prefix}{STATE}"} <= files.keys() <= named.keys()
+        ):
             raise ValueError("it does not say which files belong to it")
     except FileNotFoundError:
         raise CheckpointError(
@@ -176,7 +190,7 @@ def _read_settings(folder: Path) -> tuple[Settings, Path, Path, Path | None]:
             raise _damaged(folder / name, error) from None
         if not same:
             raise _damaged(folder / name, "it is not what was saved")
-    return settings, folder / weights, folder / state, folder / validation if validation in files else None
+    return settings, {named[name]: folder / name for name in files}
 
 
 def _damaged(path: Path, why: object) -> CheckpointError:

@@ -82,5 +82,7 @@ def _try(name: str, plan: Plan, counts: Counts, until: float) -> None:
         took = time.monotonic() - started
         counts.check(took < 5, f"{name}: {took:.0f} s for {content[:200]!r}")
 
-    run_target(name, TARGETS[name][1][0], plan.folder / "target")  # which imports what it needs, and may take its time for that
+    run_target(
+        name, TARGETS[name][1][0], plan.folder / "target"
+    )  # which imports what it needs, and may take its time for that
     read()

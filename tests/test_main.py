@@ -162,7 +162,7 @@ SMALL = ["--image_size", "32", "--width", "4", "--batch_size", "8", "--learning_
 
 
 @pytest.mark.slow
-def test_it_trains_goes_on_and_predicts_the_test_photographs(start: Start, dataset: str) -> None:
+def test_it_trains_goes_on_predicts_the_test_photographs_and_reports(start: Start, dataset: str, home: Path) -> None:
     trained = start(*SMALL, "--epoch", "12", dataset=dataset)
     assert trained.returncode == 0, trained.stderr
     lines = trained.stdout.splitlines()
@@ -181,6 +181,13 @@ def test_it_trains_goes_on_and_predicts_the_test_photographs(start: Start, datas
     assert compared.returncode == 0, compared.stderr
     assert re.search(r"^\d+ samples of \d+ patients", compared.stdout, re.MULTILINE), compared.stdout
     assert compared.stdout.splitlines()[-1].startswith("Accuracy: ")
+
+    reported = start("nsml", "report", "SMALL/1", "best", "--out", "pages")
+    assert reported.returncode == 0, reported.stderr
+    page = Path(reported.stdout.splitlines()[-2].rpartition(": ")[2])
+    assert page.parent == home / "sessions" / "team" / "SMALL" / "1" / "reports" / "best"
+    assert "SMALL/1, checkpoint best</h1>" in page.read_text(encoding="utf-8")
+    assert "How it learned" in page.read_text(encoding="utf-8")
 
     resumed = start(*SMALL, "--epoch", "13", "--width", "8", "--pause", "1", "--iteration", "12", dataset=dataset)
     assert resumed.returncode == 0, resumed.stderr

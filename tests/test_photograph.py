@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from dataprep.local_average import subtract_local_average
-from dataprep.photograph import PhotographError, Preparation, prepare_array, prepare_blank, prepare_file
+from dataprep.photograph import (
+    PhotographError,
+    Preparation,
+    prepare_array,
+    prepare_blank,
+    prepare_file,
+    prepare_marks,
+)
 from dataprep.retina import find_retina
 
 PLAIN = Preparation(crop=False, local_average=False, mask=False)
@@ -302,3 +309,33 @@ def test_settings_survive_json_and_unknown_ones_are_refused() -> None:
 def test_settings_out_of_range_are_refused(settings) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         Preparation(**settings)
+
+
+# Marks
+
+
+@pytest.mark.parametrize("preparation", [Preparation(96), Preparation(64, crop=False), Preparation(48, mask=False)])
+@pytest.mark.parametrize("shape", [(320, 400), (900, 1200)])
+def test_marks_lie_where_the_prepared_image_shows_what_they_mark(draw_fundus, shape, preparation) -> None:
+    image = draw_fundus(*shape, noise=0)
+    spot = round(0.42 * shape[1]), round(0.6 * shape[0])
+    marks = np.zeros(shape, np.uint8)
+    cv2.circle(marks, spot, shape[0] // 16, 255, -1)
+    with_spot = image.copy()
+    with_spot[marks > 0] = 255
+    found, _ = prepare_marks(image, marks, preparation)
+    plain = Preparation(preparation.size, preparation.crop, local_average=False, mask=preparation.mask)
+    changed = np.abs(prepare_array(with_spot, plain).astype(int) - prepare_array(image, plain)).max(axis=2)
+    np.testing.assert_array_equal(found > 0.9, changed > 0.9 * changed.max())
+
+
+def test_the_retina_is_what_the_preparation_shows_of_it(draw_fundus) -> None:
+    image = draw_fundus(320, 400)
+    _, retina = prepare_marks(image, np.zeros((320, 400), np.uint8), Preparation(96))
+    shown = (prepare_array(image, Preparation(96, local_average=False)) > 0).any(axis=2)
+    np.testing.assert_array_equal(retina > 0.5, shown)
+
+
+def test_marks_of_another_size_are_refused(draw_fundus) -> None:
+    with pytest.raises(PhotographError, match=r"\(10, 10\)"):
+        prepare_marks(draw_fundus(320, 400), np.zeros((10, 10), np.uint8), Preparation(96))

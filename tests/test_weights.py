@@ -68,6 +68,7 @@ def test_going_on_gives_the_same_network_bit_for_bit(uninterrupted: Network, tmp
     assert network.settings.epoch == last
     train_until(network)
     assert network.settings == uninterrupted.settings
+    assert network.history == uninterrupted.history
     for found, wanted in zip(everything(network), everything(uninterrupted), strict=True):
         np.testing.assert_array_equal(found, wanted)
 
@@ -149,6 +150,7 @@ def rewrite(saved: Path, **changed: object) -> None:
         ({"width": 10**9}, "width is 1000000000"),
         ({"epoch": -1}, "epoch is -1"),
         ({"dropout": float("nan")}, "dropout is nan"),
+        ({"temperature": 0}, "temperature is 0"),
         ({"surprise": 1}, "surprise is unknown"),
         ({"preparation": {"magic": 1}}, "magic"),
         ({"preparation": {"size": "big"}}, "preparation"),
@@ -286,3 +288,33 @@ def test_what_a_going_on_training_cannot_change_is_told() -> None:
         "the checkpoint was trained with --width 8, not 4; 8 it stays",
         "the checkpoint was trained with --folds 5, not 0; 5 it stays",
     ]
+
+
+def test_how_the_epochs_went_and_the_temperature_come_back_and_go_on(uninterrupted: Network, tmp_path: Path) -> None:
+    weights.save(tmp_path, uninterrupted)
+    found = weights.load(tmp_path)
+    assert found.history == uninterrupted.history
+    assert [(epoch.epoch, epoch.phase) for epoch in found.history] == [
+        (1, "strong"), (2, "strong"), (3, "strong"), (4, "gentle")
+    ]  # fmt: skip
+    assert found.settings.temperature == uninterrupted.settings.temperature != 1
+
+
+def test_a_checkpoint_from_before_there_was_a_temperature_is_loaded_with_one(saved: Path) -> None:
+    found = json.loads((saved / "settings.json").read_text(encoding="utf-8"))
+    del found["temperature"]
+    (saved / "settings.json").write_text(json.dumps(found), encoding="utf-8")
+    assert weights.load(saved).settings.temperature == 1
+
+
+@pytest.mark.parametrize("lines", [["epoch,phase"], [], ["epoch", "1"], ["{columns}", "1,strong,x,1,1,1,1,1"]])
+def test_a_history_of_another_kind_is_refused(uninterrupted: Network, tmp_path: Path, lines: list[str]) -> None:
+    weights.save(tmp_path, uninterrupted)
+    path = tmp_path / "history.csv"
+    columns = path.read_text(encoding="utf-8").splitlines()[0]
+    path.write_text("\n".join(lines).format(columns=columns), encoding="utf-8")
+    settings = json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))
+    described = {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    rewrite(tmp_path, files={**settings["files"], "history.csv": described})
+    with pytest.raises(CheckpointError, match=r"history\.csv cannot be read \(.*\); take another"):
+        weights.load(tmp_path)

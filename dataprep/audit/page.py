@@ -1,32 +1,25 @@
-"""The audit as one HTML page with small pictures: it opens offline, and nothing in it is loaded from elsewhere."""
+"""The audit as one HTML page with small pictures."""
 
 from __future__ import annotations
 
-import base64
-import os
-import tempfile
-from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 
 import cv2
 
 from dataprep.audit.findings import Audit, Finding
 from dataprep.audit.measure import decode
-from dataprep.audit.table import FLOOR, clean, torn
+from dataprep.audit.table import FLOOR, torn
 from dataprep.header import PhotographError
+from dataprep.html_page import document, image, table, text, write_whole
 
 _SHOWN = 12  # groups of each finding
 _IN_A_GROUP = 6  # pictures
 _SIDE = 128  # pixels of a picture's longer side
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
-table { border-collapse: collapse; margin: .5rem 0 } td, th { padding: .15rem .8rem; text-align: right; border-bottom: 1px solid #ddd }
-td:first-child, th:first-child { text-align: left; padding-left: 0 }
-h3 { margin: 1.5rem 0 0 } h3.warning::before { content: "! "; color: #b00 } p { margin: .2rem 0 }
+h3 { margin: 1.5rem 0 0 } h3.warning::before { content: "! "; color: #b00 }
 .groups { display: flex; flex-wrap: wrap; gap: .6rem } .group { display: flex; gap: .2rem; padding: .2rem; background: #f3f3f3 }
-figure { margin: 0; width: 128px; font-size: 11px; overflow-wrap: anywhere }
+figure { width: 128px; font-size: 11px; overflow-wrap: anywhere }
 img { display: block; width: 128px; height: 128px; object-fit: contain; background: #000 }
 .none { width: 128px; height: 128px; background: #ddd; display: flex; align-items: center; justify-content: center }
 """
@@ -34,62 +27,43 @@ img { display: block; width: 128px; height: 128px; object-fit: contain; backgrou
 
 def write_page(audit: Audit, folder: Path) -> Path:
     """Writes `audit.html` into the folder, whole or not at all, and returns its path. OSError where it cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / "audit.html"
-    # Readable by its owner alone, as it shows patients.
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".audit", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(page(audit))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(target, page(audit).encode())
     return target
 
 
 def page(audit: Audit) -> str:
     """The whole page. Every text that comes from the dataset is escaped."""
-    title = f"Audit of {_text(str(audit.folder))}"
     classes = [("class", "photographs", "patients", "eyes")]
     classes += [(row.name, str(row.photographs), str(row.patients), str(row.eyes)) for row in audit.classes]
     names = [row.name for row in audit.classes if row.name != "all"]
     parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-        # Should anything ever slip through, the browser loads and runs nothing.
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">",
-        f"<title>{title}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{title}</h1>",
-        "<p>This page shows photographs of patients: keep it where they are kept.</p>",
-        *[f"<p>Note: {_text(note)}</p>" for note in audit.notes],
+        *[f"<p>Note: {text(note)}</p>" for note in audit.notes],
         "<h2>What there is</h2>",
-        _table(classes),
+        table(classes),
         f"<p>{audit.test_photographs} test photographs.</p>" if audit.test_photographs else "",
     ]
     for kind, values in audit.kinds.items():
         rows = [(kind, *names)]
         rows += [(value, *(str(counts[name]) for name in names)) for value, counts in values.items()]
-        parts.append(_table(rows[:41]))
+        parts.append(table(rows[:41]))
         parts.append(f"<p>And {len(rows) - 41} more.</p>" if len(rows) > 41 else "")
     parts += ["<h2>The shortcut probe</h2>", _probes(audit), "<h2>Findings</h2>"]
     parts += [_finding(finding) for finding in audit.findings]
-    parts += ["<h2>A split of the files at random</h2>", f"<p>{_text(' '.join(torn(audit)))}</p>", "</body></html>"]
-    return "\n".join(part for part in parts if part) + "\n"
+    parts += ["<h2>A split of the files at random</h2>", f"<p>{text(' '.join(torn(audit)))}</p>"]
+    return document(f"Audit of {audit.folder}", parts, _STYLE)
 
 
 def picture(path: Path) -> bytes | None:
     """A small JPEG of a photograph, without its metadata; None where it cannot be read."""
     try:
-        image = decode(path.read_bytes(), least=_SIDE)
+        shown = decode(path.read_bytes(), least=_SIDE)
     except (PhotographError, OSError):
         return None
-    scale = _SIDE / max(image.shape[:2])
-    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    scale = _SIDE / max(shown.shape[:2])
+    size = max(1, round(shown.shape[1] * scale)), max(1, round(shown.shape[0] * scale))
     written, content = cv2.imencode(
-        ".jpg", cv2.resize(image, size, interpolation=cv2.INTER_AREA), [cv2.IMWRITE_JPEG_QUALITY, 80]
+        ".jpg", cv2.resize(shown, size, interpolation=cv2.INTER_AREA), [cv2.IMWRITE_JPEG_QUALITY, 80]
     )
     return content.tobytes() if written else None
 
@@ -107,12 +81,12 @@ def _probes(audit: Audit) -> str:
         "A logistic regression with classes weighted alike, on means and deviations of the three colours of the whole photograph, "
         "and on its size, aspect and borders; 5 folds that keep a patient together; 95 % intervals by bootstrap over patients."
     )
-    return f"{_table(rows)}<p>{explanation} <strong>{FLOOR}</strong></p>"
+    return f"{table(rows)}<p>{explanation} <strong>{FLOOR}</strong></p>"
 
 
 def _finding(finding: Finding) -> str:
     warning = ' class="warning"' if finding.warning and finding.count else ""
-    head = f"<h3{warning}>{_text(finding.name)}: {finding.count} {finding.counted}</h3><p>{_text(finding.meaning)}</p>"
+    head = f"<h3{warning}>{text(finding.name)}: {finding.count} {finding.counted}</h3><p>{text(finding.meaning)}</p>"
     groups = "".join(
         f'<div class="group">{"".join(map(_figure, group[:_IN_A_GROUP]))}</div>' for group in finding.groups[:_SHOWN]
     )
@@ -122,19 +96,5 @@ def _finding(finding: Finding) -> str:
 
 def _figure(path: Path) -> str:
     content = picture(path)
-    if content is None:
-        shown = '<div class="none">cannot be read</div>'
-    else:
-        shown = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(content).decode()}">'
-    return f"<figure>{shown}{_text(f'{path.parent.name}/{path.name}')}</figure>"
-
-
-def _table(rows: Iterable[Iterable[str]]) -> str:
-    first, *rest = rows
-    head = "".join(f"<th>{_text(cell)}</th>" for cell in first)
-    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rest)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _text(text: str) -> str:
-    return escape(clean(text))
+    shown = '<div class="none">cannot be read</div>' if content is None else image(content, "jpeg")
+    return f"<figure>{shown}{text(f'{path.parent.name}/{path.name}')}</figure>"

@@ -174,3 +174,13 @@ def test_a_missing_package_is_named_with_what_to_install(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(NsmlError, match=rf"{package}.*pip install 'nsml-local\[images\]'"):
         draw_dataset(tmp_path / "set")
+
+
+def test_the_lesions_of_the_training_photographs_and_of_no_others_lie_in_the_dataset(drawn: Path) -> None:
+    photographs = list((drawn / "set" / "train" / "train_data").rglob("*.jpg"))
+    marks = [path for path in (drawn / "set").rglob("*.png")]
+    assert len(marks) == len(photographs) == TRAIN
+    for path in photographs:
+        below = path.relative_to(drawn / "set" / "train" / "train_data").with_suffix(".png")
+        found = pixels(drawn / "set" / "train" / "lesions" / below)
+        np.testing.assert_array_equal(found, pixels(drawn / "masks" / "train" / "train_data" / below))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import Damaged, NsmlError
 from ..store.home import Home, open_home
 from ..store.names import parse_session_name
 from ..store.sessions import Session, find_session, list_sessions
+
+if TYPE_CHECKING:
+    from ..store.checkpoints import Checkpoint
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -50,3 +54,36 @@ def json_option() -> Decorator:
 def session_named(home: Home, text: str) -> Session:
     """The session that the user typed; NsmlError names those near it."""
     return find_session(home, parse_session_name(text, home.user()))
+
+
+def complete_sessions_and_checkpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Sessions, and after a colon the checkpoints of the one before it."""
+    session, colon, start = incomplete.partition(":")
+    if not colon:
+        return complete_sessions(ctx, param, incomplete)
+    from ..store.checkpoints import Checkpoint, list_checkpoints
+
+    found = list_checkpoints(session_named(open_home(), session).checkpoints)
+    return [f"{session}:{c.name}" for c in found if isinstance(c, Checkpoint) and c.name.startswith(start)]
+
+
+def chosen_checkpoint(home: Home, text: str) -> tuple[Session, Checkpoint | None]:
+    """The session and checkpoint of SESSION[:CHECKPOINT]; what is not named is 'best', else the newest, None where there is none.
+
+    NsmlError where what is named does not exist, Damaged where it cannot be read.
+    """
+    from ..store.checkpoints import find_checkpoint
+
+    # No session's name holds a colon; a checkpoint's may.
+    name, colon, checkpoint = text.partition(":")
+    session = session_named(home, name)
+    if colon:
+        return session, find_checkpoint(session.checkpoints, checkpoint, str(session.name))
+    for wanted in ("best", None):
+        try:
+            return session, find_checkpoint(session.checkpoints, wanted, str(session.name))
+        except Damaged:
+            raise
+        except NsmlError:
+            continue
+    return session, None

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..comparing import FILE
-from ..errors import Damaged, NsmlError, RunFailed
-from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints
+from ..errors import NsmlError, RunFailed
+from ..store.checkpoints import Checkpoint
 from ..store.files import is_number
 from ..store.home import Home, open_home
 from ..store.metrics import last_summary, read_metrics, shown
 from ..store.sessions import Session
-from .arguments import complete_sessions, json_option, session_named
+from .arguments import chosen_checkpoint, complete_sessions_and_checkpoints, json_option
 from .differences import arguments_of, differing_files, pairs
 from .display import plain, print_json, print_table
 
@@ -51,15 +51,6 @@ class _Side:
         return self.checkpoint is not None and self.checkpoint.holds(FILE)
 
 
-def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Sessions, and after a colon the checkpoints of the one before it."""
-    session, colon, start = incomplete.partition(":")
-    if not colon:
-        return complete_sessions(ctx, param, incomplete)
-    found = list_checkpoints(session_named(open_home(), session).checkpoints)
-    return [f"{session}:{c.name}" for c in found if isinstance(c, Checkpoint) and c.name.startswith(start)]
-
-
 @click.command(
     epilog="""\b
 Examples:
@@ -75,8 +66,8 @@ label is the name of the true class; where a patient is unknown, repeat the samp
 Without that file, the values reported last are shown side by side.
 """
 )
-@click.argument("first", metavar="SESSION[:CHECKPOINT]", shell_complete=_complete)
-@click.argument("second", metavar="SESSION[:CHECKPOINT]", shell_complete=_complete)
+@click.argument("first", metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints)
+@click.argument("second", metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints)
 @json_option()
 def compare(first: str, second: str, as_json: bool) -> None:
     """Tell whether B, the second, is better than A, or only lucky.
@@ -108,19 +99,7 @@ def compare(first: str, second: str, as_json: bool) -> None:
 
 
 def _side(home: Home, text: str) -> _Side:
-    # No session's name holds a colon; a checkpoint's may.
-    name, colon, checkpoint = text.partition(":")
-    session = session_named(home, name)
-    if colon:
-        return _Side(session, find_checkpoint(session.checkpoints, checkpoint, str(session.name)))
-    for wanted in ("best", None):
-        try:
-            return _Side(session, find_checkpoint(session.checkpoints, wanted, str(session.name)))
-        except Damaged:
-            raise
-        except NsmlError:
-            continue
-    return _Side(session, None)
+    return _Side(*chosen_checkpoint(home, text))
 
 
 def _place(side: _Side) -> object:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "plot": "nsml.cli.plot",
     "diff": "nsml.cli.diff",
     "compare": "nsml.cli.compare",
+    "report": "nsml.cli.report",
     "memo": "nsml.cli.memo",
     "command": "nsml.cli.memo",
     "pull": "nsml.cli.pull",

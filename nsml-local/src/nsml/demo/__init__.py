@@ -33,13 +33,14 @@ def draw_dataset(
 ) -> None:
     """Draws the whole dataset into `folder`, which must be absent or empty; it appears only when it is complete.
 
-    folder:      gets train/train_data/<CLASS>/Wide_<code>_<patient>_<R|L>.jpg, test/test_data/<anonymous>.jpg and test/test_label
-                 (a line `test_data,<file>,<label>` a photograph, sorted by path; labels index `CLASSES`)
+    folder:      gets train/train_data/<CLASS>/Wide_<code>_<patient>_<R|L>.jpg, the drawn lesions of each in
+                 train/lesions/<CLASS>/<the same>.png (255 on a lesion, 0 elsewhere), test/test_data/<anonymous>.jpg and
+                 test/test_label (a line `test_data,<file>,<label>` a photograph, sorted by path; labels index `CLASSES`)
     seed:        the same seed draws the same bytes, whatever the number of workers
     progress:    called as progress(done, total) after each photograph, from the thread that called `draw_dataset`
     workers:     threads; None takes one for each processor
     train, test: photographs on each side, in the class proportions of the 2019 competition; no patient is on both sides
-    masks:       a second folder, absent or empty, for the drawn lesions as PNG (255 on a lesion, 0 elsewhere) under the same paths;
+    masks:       a second folder, absent or empty, for the lesions of both sides as such PNGs under the photographs' paths;
                  it tells the hidden labels, so keep it away from what a session may read
 
     Raises NsmlError for a folder that is in use, a bad count, or missing packages.

@@ -49,6 +49,9 @@ def draw(
         for root in (target, mask_target) if mask_target else (target,):
             for parent in {entry.path.parent for entry in entries}:
                 (root / parent).mkdir(parents=True)
+        for entry in entries:
+            if (marks := _marks(entry)) is not None:
+                (target / marks).parent.mkdir(parents=True, exist_ok=True)
         _draw_all(entries, seed, target, mask_target, workers or _processors(), progress)
         (target / "test" / "test_label").write_text(
             "".join(sorted(_label_line(e) for e in entries if e.path.parts[0] == "test"))
@@ -96,6 +99,13 @@ def _label_line(entry: Entry) -> str:
     return f"test_data,{entry.path.name},{CLASSES.index(entry.class_name)}\n"
 
 
+def _marks(entry: Entry) -> PurePosixPath | None:
+    """Where the marks of a training photograph's lesions go; those of a test photograph would tell its label."""
+    if entry.path.parts[0] != "train":
+        return None
+    return PurePosixPath("train", "lesions", *entry.path.parts[2:]).with_suffix(".png")
+
+
 def _draw_all(
     entries: list[Entry],
     seed: int,
@@ -107,6 +117,8 @@ def _draw_all(
     def draw_one(entry: Entry) -> None:
         image, lesions, quality = photograph.draw(entry.class_name, seed, entry.patient, entry.eye)
         _write(target / entry.path, image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if (marks := _marks(entry)) is not None:
+            _write(target / marks, lesions, [cv2.IMWRITE_PNG_BILEVEL, 1])
         if mask_target is not None:
             _write((mask_target / entry.path).with_suffix(".png"), lesions, [])
 

@@ -95,6 +95,14 @@ def _takes(tree: ast.Module, name: str) -> bool:
     return False
 
 
+def knows_mode(folder: Path, entry: str, mode: str) -> bool:
+    """Whether the program takes --mode and names this value of it somewhere, read without running it."""
+    if "mode" not in reserved_arguments(folder, entry).names:
+        return False
+    trees = (tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
+    return any(isinstance(node, ast.Constant) and node.value == mode for tree in trees for node in walk(tree))
+
+
 def missing_reserved(folder: Path, entry: str) -> str | None:
     """One line that says which reserved arguments a program that parses its arguments lacks, else None."""
     takes = reserved_arguments(folder, entry)

@@ -45,8 +45,8 @@ DatasetPath = str | DatasetPaths
 class Context:
     """What the constants and the library calls of this process go by.
 
-    `mode` is "train", "test" or "infer"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and `checkpoint`
-    what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `limit` the
+    `mode` is "train", "test", "infer" or "report"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and
+    `checkpoint` what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `limit` the
     seconds that predicting may take, `loader` the organiser's `data_loader.py` where the dataset brings one, and `wanted` what `infer`
     is to answer with (see `Wanted`) where it does not.
     """
@@ -106,6 +106,11 @@ class Context:
     def session(self) -> Session | None:
         """The session of this process, if it has one by now."""
         return self._session
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether this process predicts with a checkpoint, or reports on it, and so leaves the session's record as it is."""
+        return self.submission is not None or self.mode in ("test", "report")
 
     def open_session(self) -> Session:
         """The session of this process; outside `nsml run` the first call opens a foreground session."""

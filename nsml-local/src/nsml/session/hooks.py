@@ -60,8 +60,8 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
     from .reporting import latest_summary
 
     context = current()
-    if context.submission is not None or context.mode == "test":
-        print("nsml.save: nothing is kept while a submission is predicted", file=sys.stderr)
+    if context.only_looks:
+        print("nsml.save: nothing is kept while a checkpoint is only predicted with or reported on", file=sys.stderr)
         return
     name = _name_of(checkpoint if checkpoint is not None else iteration)
     if name is None:

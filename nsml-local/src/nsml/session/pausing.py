@@ -24,7 +24,8 @@ def paused(scope: dict[str, Any] | None = None) -> None:
     In a forked or resumed session it returns, and training goes on. In an infer session it answers inputs until that is stopped.
     In a submit it feeds the hidden test data through `infer`, and ends the process. Outside a session, `--mode test` does
     the same with the newest checkpoint (or `--iteration NAME`) of this user on the dataset, and prints the result; `--pause 1`
-    loads that checkpoint and returns, so that training goes on from it. In any other case nothing happens.
+    loads that checkpoint and returns, so that training goes on from it, and `--mode report`, so that a report is written, as under
+    `nsml report`. In any other case nothing happens.
 
     Args:
         scope: the caller's variables, `locals()` as a rule; accepted as the platform did.
@@ -39,13 +40,14 @@ def paused(scope: dict[str, Any] | None = None) -> None:
         _announce(load_from(owner, context.checkpoint))
         if context.mode == "infer":
             _answer_inputs(context)
-    elif (reserved_argument("pause") or "0") not in ("0", ""):
+    elif context.mode == "report" or (reserved_argument("pause") or "0") not in ("0", ""):
         name = _named_iteration()
         _announce(load_from(newest_session_with(name), name))
 
 
 def _announce(loaded: Checkpoint) -> None:
-    print(f"nsml: goes on from checkpoint {loaded.name}", file=sys.stderr, flush=True)
+    what = "reports on" if current().mode == "report" else "goes on from"
+    print(f"nsml: {what} checkpoint {loaded.name}", file=sys.stderr, flush=True)
 
 
 def _answer_inputs(context: Context) -> NoReturn:

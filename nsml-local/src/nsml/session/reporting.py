@@ -65,8 +65,8 @@ def report(
         latest_summary.clear()
         latest_summary.update({} if step is None else {"step": step}, **plain | not_finite)
     context = current()
-    if context.submission is not None or context.mode == "test":
-        return  # a submit shows the trained session, whose record is closed
+    if context.only_looks:
+        return  # a submit or a report is of the trained session, whose record is closed
     if scope is not None:
         _show_scope(scope)
     try:

@@ -26,6 +26,8 @@ from .names import check_name, nearest
 from .plain_paths import plain_path
 
 LABELS = "test_label"
+# Below train/: marks of lesions in training photographs, which are no training photographs themselves.
+MARKS = "lesions"
 
 
 @dataclass(frozen=True)
@@ -250,13 +252,14 @@ def _count(folder: Path) -> dict[str, Any]:
     """Files by class and side, and bytes."""
     data = folder / "training" / "train" / "train_data"
     classes = {e.name: sum(len(f) for _, _, f in os.walk(e.path)) for e in visible(data) if e.is_dir()}
+    marks = folder / "training" / "train" / MARKS
     size = train = test = 0
     for side in ("training", "submission"):
         for root, _, files in os.walk(folder / side):
             with contextlib.suppress(OSError):
                 size += sum(os.stat(os.path.join(root, name)).st_size for name in files)
             if side == "training":
-                train += len(files)
+                train += 0 if Path(root).is_relative_to(marks) else len(files)
             else:
                 test += len(files)
     return {"train": classes, "train_files": train, "test_files": test, "size": size}

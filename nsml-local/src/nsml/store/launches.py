@@ -31,10 +31,10 @@ def write_launch(
     Args:
         dataset_paths: the folder that the process may see of each of its datasets.
         entry, arguments: what is started, with the reserved arguments.
-        mode: "train", "test" (a submit) or "infer".
-        more: for a session that goes on from a checkpoint `source` (a session's name) and `checkpoint`; for a submit `checkpoint`,
-            `submission` (its folder), `wanted`, `limit` and `loader`; for the supervisor `limits`, and `python` where nothing need be
-            installed.
+        mode: "train", "test" (a submit), "infer" or "report".
+        more: for a session that goes on from a checkpoint, or is reported on, `source` (a session's name) and `checkpoint`; for a
+            submit `checkpoint`, `submission` (its folder), `wanted`, `limit` and `loader`; for the supervisor `limits`, and `python`
+            where nothing need be installed.
     """
     write_json(
         folder / FILE,

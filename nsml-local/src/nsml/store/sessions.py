@@ -10,6 +10,7 @@ log.txt           what the program printed
 metrics.jsonl     what it reported
 code/             the files as they were at the start;  work/  the program's working folder, a copy of them
 checkpoints/      what it saved
+reports/          pages on its checkpoints, a folder each (written by `nsml report`)
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class Session:
     @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
+
+    @property
+    def reports(self) -> Path:
+        return self.folder / "reports"
 
     def record(self) -> dict[str, Any]:
         """session.json: `entry`, `arguments` (list), `created_at` (seconds since the epoch), `kind`,

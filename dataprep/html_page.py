@@ -1,0 +1,63 @@
+"""Pages that hold all they show: they open offline, load nothing and run nothing."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
+table { border-collapse: collapse; margin: .5rem 0 } td, th { padding: .15rem .8rem; text-align: right; border-bottom: 1px solid #ddd }
+td:first-child, th:first-child { text-align: left; padding-left: 0 } p { margin: .2rem 0 } figure { margin: 0 }
+"""
+
+
+def document(title: str, parts: Iterable[str], style: str = "") -> str:
+    """A whole page. The title is a text; `parts` are HTML, in which whoever made them has escaped what comes from elsewhere."""
+    head = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
+        # Should anything ever slip through, the browser loads and runs nothing.
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">",
+        f"<title>{text(title)}</title><style>{_STYLE}{style}</style></head><body>",
+        f"<h1>{text(title)}</h1>",
+        "<p>This page shows photographs of patients: keep it where they are kept.</p>",
+    ]
+    return "\n".join(part for part in (*head, *parts, "</body></html>") if part) + "\n"
+
+
+def table(rows: Iterable[Iterable[str]]) -> str:
+    """A table of texts, whose first row is its head."""
+    first, *rest = rows
+    head = "".join(f"<th>{text(cell)}</th>" for cell in first)
+    body = "".join("<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>" for row in rest)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def image(content: bytes, kind: str, description: str = "") -> str:
+    """A picture; kind: "png" or "jpeg"."""
+    return f'<img alt="{text(description)}" src="data:image/{kind};base64,{base64.b64encode(content).decode()}">'
+
+
+def text(value: str) -> str:
+    """A text as HTML, without what cannot be printed: file names are made by others."""
+    return escape("".join(letter if letter.isprintable() else "?" for letter in value))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, readable by its owner alone, as it shows patients. OSError where it cannot be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,128 @@
+"""Having a session's program write a report on one of its checkpoints: `--mode report`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import NsmlError, RunFailed
+from ..store.checkpoints import Checkpoint
+from ..store.files import folder_beside, make_private, remove_tree, temporary_name, visible
+from ..store.home import Home
+from ..store.launches import write_launch
+from ..store.names import encode_checkpoint
+from ..store.sessions import Session
+from .entry import check_entry, knows_mode, paused_arguments
+from .environment import session_interpreter
+from .launch import datasets_of
+from .program import end_program, how_it_ended, kill_group, start_program
+from .snapshot import copy_code
+
+MODE = "report"
+# Names the folder in which the program leaves its page.
+VARIABLE = "NSML_REPORT"
+_LOOK = 0.05
+
+
+def report_folder(session: Session, checkpoint: str) -> Path:
+    """Where the report on a checkpoint lies, if there is one."""
+    return session.reports / encode_checkpoint(checkpoint)
+
+
+def write_report(
+    home: Home,
+    session: Session,
+    checkpoint: Checkpoint,
+    *,
+    say: Callable[[str], None],
+    on_output: Callable[[bytes], None],
+) -> Path:
+    """Start the program of `session` with `--mode report` in the session's environment, and keep what it leaves; the page's path.
+
+    The report takes the place of an earlier one when it is whole. The session is not changed otherwise.
+
+    Args:
+        say: is told, in lines, that something is installed.
+        on_output: is called with what the program prints.
+
+    Raises:
+        NsmlError: a session without code, a program that does not know `--mode report`.
+        RunFailed: the program failed, or left no page.
+    """
+    record = session.record_with_code()
+    entry = record["entry"]
+    check_entry(session.code, entry)
+    if not knows_mode(session.code, entry, MODE):
+        raise NsmlError(
+            f"{entry} of session {session.name} does not know --mode {MODE}; have it write report.html into the folder that "
+            f"the variable {VARIABLE} names ('nsml report --help')"
+        )
+    checkpoint.verify()
+    datasets = datasets_of(home, session)
+    python = session_interpreter(home, session, say)
+    with folder_beside(make_private(session.reports)) as beside:
+        copy_code(session.code, beside / "work")
+        left = make_private(beside / "report")
+        write_launch(
+            beside,
+            home,
+            session,
+            [dataset.shown("training") for dataset in datasets],
+            entry=entry,
+            arguments=[*record["arguments"], *paused_arguments(session.code, entry, checkpoint.name, mode=MODE)],
+            mode=MODE,
+            source=str(session.name),
+            checkpoint=checkpoint.name,
+        )
+        program = start_program(beside, beside / "work", python, **{VARIABLE: str(left)})
+        _follow(program, beside / "log.txt", on_output)
+        if program.returncode:
+            raise RunFailed(
+                f"report failed: {entry} ended with {how_it_ended(program.returncode)}; above is what it printed"
+            )
+        page = _page(left)
+        if page is None:
+            raise RunFailed(f"report failed: {entry} left no .html file in the folder that {VARIABLE} names")
+        target = report_folder(session, checkpoint.name)
+        _put(left, target)
+    return target / page.name
+
+
+def _follow(program: subprocess.Popen[bytes], log: Path, on_output: Callable[[bytes], None]) -> None:
+    try:
+        with open(log, "rb") as output:
+            ended = False
+            while not ended:
+                ended = program.poll() is not None
+                if content := output.read():
+                    on_output(content)
+                if not ended:
+                    time.sleep(_LOOK)
+    finally:
+        if program.poll() is None:
+            end_program(program)
+        kill_group(program)
+
+
+def _page(folder: Path) -> Path | None:
+    """report.html, else the first other page."""
+    pages = [Path(entry.path) for entry in visible(folder) if entry.name.endswith(".html") and entry.is_file()]
+    return next((page for page in pages if page.name == "report.html"), pages[0] if pages else None)
+
+
+def _put(folder: Path, target: Path) -> None:
+    """Move `folder` to `target`, where an earlier report may be, which goes only when the new one is whole."""
+    before = temporary_name(target.parent)
+    if target.exists():
+        os.rename(target, before)
+    try:
+        os.rename(folder, target)
+    except OSError:
+        if before.exists():
+            os.rename(before, target)
+        raise
+    if before.exists():
+        remove_tree(before)

@@ -1,0 +1,88 @@
+"""ROC, precision and recall for many weights at once, against scikit-learn with one weight a call."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from model.predictions import Predictions
+from model.report.figures import GRID, Figures, work_out
+from model.report.ranking import Ranking, draw_patients
+
+CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
+
+
+def cases(seed: int, count: int = 30) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, scores with ties, and weights that leave some out."""
+    rng = np.random.default_rng(seed)
+    positive = np.arange(count) % 3 == 0
+    scores = np.round(rng.normal(0, 1, count) + positive, 1)
+    return positive, scores, rng.integers(0, 3, (5, count)).astype(float)
+
+
+@given(st.integers(0, 10_000))
+def test_the_areas_are_those_of_scikit_learn(seed: int) -> None:
+    positive, scores, weights = cases(seed)
+    ranking = Ranking(positive, scores, weights)
+    for row, auc, precision in zip(weights, ranking.auc(), ranking.average_precision(), strict=True):
+        assert auc == pytest.approx(roc_auc_score(positive, scores, sample_weight=row))
+        assert precision == pytest.approx(average_precision_score(positive, scores, sample_weight=row))
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.5, 0.9, 0.95, 1.0]))
+def test_the_sensitivity_is_the_highest_that_the_specificity_allows(seed: int, specificity: float) -> None:
+    positive, scores, weights = cases(seed)
+    found = Ranking(positive, scores, weights).sensitivity_at(specificity)
+    for row, sensitivity in zip(weights, found, strict=True):
+        fall_out, recall, _ = roc_curve(positive, scores, sample_weight=row, drop_intermediate=False)
+        assert sensitivity == pytest.approx(recall[fall_out <= 1 - specificity + 1e-9].max())
+
+
+def test_a_row_without_positives_or_negatives_is_no_figure() -> None:
+    positive, scores = np.array([True, True, False]), np.array([0.1, 0.5, 0.3])
+    ranking = Ranking(positive, scores, np.array([[1.0, 1, 0], [0, 0, 1], [1, 1, 1]]))
+    for values in (ranking.auc(), ranking.sensitivity_at(0.9)):
+        assert np.isnan(values).tolist() == [True, True, False]
+
+
+def test_a_draw_of_patients_takes_both_eyes_or_none() -> None:
+    weights = draw_patients(["a", "b", "a", "c"], 50)
+    np.testing.assert_array_equal(weights[:, 0], weights[:, 2])
+    np.testing.assert_array_equal(weights[:, [0, 1, 3]].sum(axis=1), np.full(50, 3))
+
+
+def figures(labels: list[int], classes: tuple[str, ...] = CLASSES, seed: int = 0) -> Figures:
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.ones(len(classes)), len(labels)) + 2 * np.eye(len(classes))[labels]
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    patients = [str(number // 2) for number in range(len(labels))]
+    found = Predictions(["x"] * len(labels), patients, np.array(labels), probabilities.astype(np.float32))
+    return work_out(found, classes, 1.5, resamples=100)
+
+
+def test_every_interval_holds_its_figure_and_narrows_with_more_patients() -> None:
+    few, many = figures([0, 1, 2, 3] * 8), figures([0, 1, 2, 3] * 128)
+    for name, figure in few.overall.items():
+        assert figure.low <= figure.value <= figure.high
+        assert many.overall[name].high - many.overall[name].low < figure.high - figure.low or figure.high == figure.low
+    for one in few.classes:
+        assert (one.roc.low <= one.roc.high).all()
+        assert one.roc.low.shape == GRID.shape
+
+
+def test_a_class_without_photographs_is_left_out_of_the_curves_and_counted_as_none() -> None:
+    found = figures([0, 1, 3] * 10)
+    assert [one.name for one in found.classes] == ["NORMAL", "AMD", "DMR"]
+    assert found.counts[2] == (0, 0)
+    assert found.recalls[2] is None
+    assert found.confusion.sum(axis=1).tolist() == [10, 10, 0, 10]
+
+
+def test_two_classes_and_one_alone_are_enough() -> None:
+    assert [one.name for one in figures([0, 1] * 10, ("NORMAL", "AMD")).classes] == ["NORMAL", "AMD"]
+    alone = figures([1] * 6)
+    assert alone.classes == ()
+    assert "macro AUC" not in alone.overall

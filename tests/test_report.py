@@ -1,0 +1,193 @@
+"""The page on what a network has learned: whole, offline, escaped, and honest about what is missing."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dataprep.photograph import Preparation
+from model.history import Epoch
+from model.network import Network
+from model.predictions import Predictions
+from model.report import requirements
+from model.report.lesions import look_at_lesions
+from model.report.pictures import surest, worst_mistakes
+from model.report.requirements import ReportError
+from model.report.write import write_report
+from tests import small_network
+
+HISTORY = [
+    Epoch(number, "strong" if number < 4 else "gentle", 0.01, 2 / number, 0.4, 1.5 / number, 0.5, 50.0)
+    for number in range(1, 6)
+]
+
+
+def draw(path: Path, seed: int, lesion: bool) -> None:
+    """A round photograph, and where `lesion` is a bright blot with its mark."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((96, 120, 3), np.uint8)
+    cv2.circle(image, (60, 48), 44, (60, 90, 170), -1)
+    marks = np.zeros((96, 120), np.uint8)
+    if lesion:
+        cv2.circle(marks, tuple(int(v) for v in rng.integers(40, 60, 2)), 9, 255, -1)
+        image[marks > 0] = (250, 250, 250)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image)
+    target = path.parents[2] / "lesions" / path.parent.name / f"{path.stem}.png"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(target), marks)
+
+
+def answered(samples: list[str], classes: tuple[str, ...], labels: list[int], wrong: list[int]) -> Predictions:
+    rng = np.random.default_rng(0)
+    said = [(label + 1) % len(classes) if number in wrong else label for number, label in enumerate(labels)]
+    probabilities = rng.dirichlet(np.ones(len(classes)), len(labels)) + np.eye(len(classes))[said]
+    return Predictions(samples, [str(n // 2) for n in range(len(labels))], np.array(labels),
+                       (probabilities / 2).astype(np.float32))  # fmt: skip
+
+
+def network_on(folder: Path, classes: tuple[str, ...], labels: list[int], wrong: list[int]) -> Network:
+    """A network that has answered drawn photographs, those of the numbers `wrong` wrongly, below `folder`."""
+    samples = []
+    for number, label in enumerate(labels):
+        name = f"{classes[label]}/<b>{number:02d}&amp;.jpg"
+        draw(folder / "train_data" / name, number, lesion=label > 0)
+        samples.append(name)
+    network = small_network.network(
+        classes=classes, epoch=5, phase="gentle", best_score=50.0, best_epoch=3, temperature=2.0
+    )
+    network.validation = answered(samples, classes, labels, wrong)
+    network.history = list(HISTORY)
+    return network
+
+
+class Links(HTMLParser):
+    """What a page would load or run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href", "data", "srcset", "action")]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report on a network that made three mistakes, of which one photograph is gone since."""
+    root = tmp_path_factory.mktemp("report")
+    network = network_on(root, ("NORMAL", "AMD", "RVO", "DMR"), [0, 1, 3] * 6, wrong=[1, 2, 4])
+    assert network.validation is not None
+    (root / "train_data" / network.validation.samples[4]).unlink()
+    write_report(network, root / "train_data", root / "out", "FUNDUS & <Co>, checkpoint best")
+    return root / "out"
+
+
+def test_the_page_loads_and_runs_nothing_from_elsewhere(written: Path) -> None:
+    text = (written / "report.html").read_text(encoding="utf-8")
+    found = Links()
+    found.feed(text)
+    assert len(found.sources) > 8
+    assert all(source.startswith("data:image/png;base64,") for source in found.sources)
+    assert not found.tags & {"script", "iframe", "object", "link", "b>"}
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in text
+    assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", text).replace("http-equiv", "")
+
+
+def test_what_comes_from_outside_is_escaped(written: Path) -> None:
+    text = (written / "report.html").read_text(encoding="utf-8")
+    assert "<h1>FUNDUS &amp; &lt;Co&gt;, checkpoint best</h1>" in text
+    assert "&lt;b&gt;01&amp;amp;.jpg" in text
+    assert "<b>0" not in text
+
+
+def test_every_diagram_lies_beside_the_page_and_can_be_read(written: Path) -> None:
+    names = {path.stem for path in written.glob("*.png")}
+    assert {"confusion", "roc", "precision_recall", "calibration", "learning", "mistake_01", "surest_01"} <= names
+    for path in written.glob("*.png"):
+        image = cv2.imread(str(path))
+        assert image.shape[1] > 300, path
+        assert image.std() > 5, path
+    assert {path.suffix for path in written.iterdir()} == {".png", ".html"}
+
+
+def test_it_says_what_is_missing(written: Path) -> None:
+    text = (written / "report.html").read_text(encoding="utf-8")
+    assert "the photograph cannot be read" in text
+    assert "<td>RVO</td><td>0</td><td>0</td><td>none to recognise</td>" in text
+    assert "1 marks of lesions could not be used" in text
+
+
+def test_it_holds_the_figures_and_the_settings(written: Path) -> None:
+    text = (written / "report.html").read_text(encoding="utf-8")
+    assert "<td>accuracy</td><td>0.833 (" in text
+    assert "sensitivity at 95% specificity" in text
+    assert "by 2.000, which fits" in text
+    assert "3 of 3 mistakes" in text
+    assert "<td>50.00 in epoch 3</td>" in text
+    assert re.search(r"<td>AMD</td><td>5</td><td>0\.\d{3}</td>", text)
+
+
+def test_two_classes_and_a_second_report_in_the_same_folder(tmp_path: Path) -> None:
+    network = network_on(tmp_path, ("NORMAL", "AMD"), [0, 1] * 4, wrong=[0, 1, 2])
+    write_report(network, tmp_path / "train_data", tmp_path / "out", "first")
+    assert network.validation is not None
+    network.validation = answered(list(network.validation.samples), ("NORMAL", "AMD"), [0, 1] * 4, wrong=[3])
+    network.history = []
+    write_report(network, tmp_path / "train_data", tmp_path / "out", "second")
+    assert len(list((tmp_path / "out").glob("mistake_*.png"))) == 1
+    assert "How it learned" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_checkpoint_without_predictions_and_a_missing_matplotlib_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ReportError, match="no validation predictions; take one"):
+        write_report(small_network.network(), tmp_path, tmp_path / "out", "")
+    monkeypatch.setattr(requirements.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ReportError, match="pip install 'matplotlib"):
+        write_report(small_network.network(), tmp_path, tmp_path / "out", "")
+
+
+def test_the_worst_mistakes_come_first_and_the_surest_are_right() -> None:
+    labels = np.array([0, 0, 1, 1, 2])
+    probabilities = np.array([[0.4, 0.6, 0], [0.1, 0.9, 0], [0.2, 0.8, 0], [0.05, 0.95, 0], [0.5, 0.5, 0]])
+    assert worst_mistakes(labels, probabilities).tolist() == [4, 1, 0]
+    assert worst_mistakes(labels, probabilities, most=2).tolist() == [4, 1]
+    assert surest(labels, probabilities).tolist() == [3]
+
+
+def on_lesions(tmp_path: Path, heat: np.ndarray, bright: bool) -> tuple[float, float]:
+    """The shares of area and heat on the lesions of drawn photographs, for a heat that is the same everywhere or where it is bright."""
+    samples = [f"AMD/{number}.png" for number in range(4)]
+    for number, sample in enumerate(samples):
+        draw(tmp_path / "train_data" / sample, number, lesion=True)
+
+    def heat_of(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        return (images.min(axis=-1) > 200).astype(np.float32) if bright else heat
+
+    found, unusable = look_at_lesions(
+        tmp_path / "train_data", samples, ["a", "a", "b", "c"], np.ones(4, int), ("NORMAL", "AMD"),
+        Preparation(64, local_average=False), heat_of,
+    )  # fmt: skip
+    assert unusable == []
+    assert [(one.name, one.photographs) for one in found] == [("AMD", 4)]
+    return found[0].area, found[0].heat.value
+
+
+def test_a_heat_that_is_the_same_everywhere_falls_on_lesions_by_their_area(tmp_path: Path) -> None:
+    area, heat = on_lesions(tmp_path, np.ones((1, 4, 4), np.float32), bright=False)
+    assert heat == pytest.approx(area)
+    assert area == pytest.approx(9**2 / 44**2, rel=0.15)
+
+
+def test_a_heat_where_only_the_lesion_is_falls_on_it(tmp_path: Path) -> None:
+    _, heat = on_lesions(tmp_path, np.zeros(0), bright=True)
+    assert heat > 0.9
