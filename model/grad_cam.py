@@ -52,7 +52,7 @@ def _parts(model: keras.Model) -> keras.Model:
         raise ValueError("the network has no convolution, or does not end in a softmax; give a model of build_vgg")
     after = (layer for layer in model.layers[convolutions[-1] :] if isinstance(layer, layers.ReLU))
     activated = next(after, model.layers[convolutions[-1]])
-    return keras.Model(model.inputs, [activated.output, model.layers[-1].input])
+    return keras.Model(model.input, [activated.output, model.layers[-1].input])
 
 
 def _heat(parts: keras.Model, images: Any, classes: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ def images(count: int, size: int = 16) -> np.ndarray:
 
 def class_activation_map(model: keras.Model, name: str, photographs: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Zhou et al., CVPR 2016: the activations weighted by the dense layer, over their number, cut at zero."""
-    activations = keras.Model(model.inputs, model.get_layer(name).output)(photographs.astype(np.float32)).numpy()
+    activations = keras.Model(model.input, model.get_layer(name).output)(photographs.astype(np.float32)).numpy()
     kernel = model.get_layer("scores").get_weights()[0]
     maps = np.einsum("nhwk,nk->nhw", activations, kernel[:, classes].T)
     return np.maximum(maps, 0) / (activations.shape[1] * activations.shape[2])

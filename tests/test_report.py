@@ -164,14 +164,14 @@ def test_the_worst_mistakes_come_first_and_the_surest_are_right() -> None:
     assert surest(labels, probabilities).tolist() == [3]
 
 
-def on_lesions(tmp_path: Path, heat: np.ndarray, bright: bool) -> tuple[float, float]:
+def on_lesions(tmp_path: Path, bright: bool) -> tuple[float, float]:
     """The shares of area and heat on the lesions of drawn photographs, for a heat that is the same everywhere or where it is bright."""
     samples = [f"AMD/{number}.png" for number in range(4)]
     for number, sample in enumerate(samples):
         draw(tmp_path / "train_data" / sample, number, lesion=True)
 
     def heat_of(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        return (images.min(axis=-1) > 200).astype(np.float32) if bright else heat
+        return (images.min(axis=-1) > 200).astype(np.float32) if bright else np.ones((len(images), 4, 4), np.float32)
 
     found, unusable = look_at_lesions(
         tmp_path / "train_data", samples, ["a", "a", "b", "c"], np.ones(4, int), ("NORMAL", "AMD"),
@@ -183,11 +183,11 @@ def on_lesions(tmp_path: Path, heat: np.ndarray, bright: bool) -> tuple[float, f
 
 
 def test_a_heat_that_is_the_same_everywhere_falls_on_lesions_by_their_area(tmp_path: Path) -> None:
-    area, heat = on_lesions(tmp_path, np.ones((1, 4, 4), np.float32), bright=False)
+    area, heat = on_lesions(tmp_path, bright=False)
     assert heat == pytest.approx(area)
     assert area == pytest.approx(9**2 / 44**2, rel=0.15)
 
 
 def test_a_heat_where_only_the_lesion_is_falls_on_it(tmp_path: Path) -> None:
-    _, heat = on_lesions(tmp_path, np.zeros(0), bright=True)
+    _, heat = on_lesions(tmp_path, bright=True)
     assert heat > 0.9
