@@ -163,7 +163,8 @@ def report(network: Network | None, photographs: Path, args: argparse.Namespace)
     reports = Path(outlives or ".") / "reports" / quote(f"{nsml.DATASET_NAME}-{name}", safe=" ")
     title = f"{nsml.SESSION_NAME if told else nsml.DATASET_NAME}, checkpoint {name}"
     page = write_report(network, photographs, args.out or Path(told or reports), title)
-    print(f"report: {page}", flush=True)
+    if not told:  # else the command moves the page, and says where
+        print(f"report: {page}", flush=True)
 
 
 def read_data(folder: Path, settings: Settings, cache: Path) -> Data:

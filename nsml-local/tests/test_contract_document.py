@@ -1,4 +1,4 @@
-"""docs/contract.md says which test shows each line of the platform's contract."""
+"""docs/contract.md and docs/reliability.md say which test shows each of their lines."""
 
 import re
 from pathlib import Path
@@ -19,3 +19,12 @@ def test_every_test_that_the_document_names_exists() -> None:
 def test_every_line_of_the_document_has_a_test() -> None:
     rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ") and "| shown by |" not in line]
     assert [row for row in rows if "`" not in row.split("|")[-2]] == []
+
+
+def test_every_promise_of_reliability_links_tests_that_exist() -> None:
+    document = DOCUMENT.with_name("reliability.md")
+    rows = [line.split("|") for line in document.read_text().splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 10
+    for row in rows:
+        linked = re.findall(r"\((\.\./[\w/.-]+\.py)\)", row[2])
+        assert linked and all((document.parent / path).is_file() for path in linked), row[1]
