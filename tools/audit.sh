@@ -12,7 +12,9 @@ trap 'rm -rf "$work"' EXIT
 "$work/audit/bin/pip-audit" --requirement "$work/list" --no-deps --disable-pip --progress-spinner off >"$work/told" 2>&1
 status=$?
 cat "$work/told"
-if [ "$status" -ne 0 ] && ! grep -q 'known vulnerabilit' "$work/told"; then
+# An address that answers, but knows no package, is a mirror without the database.
+unknown=$(grep -c 'could not be audited' "$work/told")
+if [ "$unknown" -ge "$(grep -c . "$work/list")" ] || { [ "$status" -ne 0 ] && ! grep -q 'known vulnerabilit' "$work/told"; }; then
 	echo "audit: the database of vulnerabilities could not be asked, so nothing is known; try again where the network reaches pypi.org" >&2
 	exit 3
 fi
