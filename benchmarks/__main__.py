@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
+from model import machine
 from benchmarks.document import split_document, write_document
 from benchmarks.records import Record, from_dict, to_dict
 from benchmarks.rows import ROWS, Plan, function

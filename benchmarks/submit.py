@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from benchmarks import machine
+from model import machine
 from benchmarks.homes import DATASET, new_home, trained_session
 from benchmarks.networks import DEFAULT, checkpoint, trained
 from benchmarks.photographs import SIZE, photographs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from dataprep.photograph import Preparation
@@ -22,6 +22,9 @@ class Settings:
         l2: of the optimiser, see `model.radam`.
         precision: in which the network is trained, see `model.network.PRECISIONS`.
         seed, fold, folds: of the split, the augmentation and the initial weights; `folds` 0 is a single split.
+        split: who stays together in it, "patient" or "file", see `model.data.SPLITS`.
+        optimizer: one of `model.network.OPTIMIZERS`.
+        batch_norm: of the network, see `model.vgg`.
         epoch: epochs trained so far.
         phase: the phase of the last of them, "" before the first.
         best_score: the highest validation score so far, None before the first.
@@ -38,6 +41,9 @@ class Settings:
     seed: int = 0
     fold: int = 0
     folds: int = 0
+    split: str = "patient"
+    optimizer: str = "radam"
+    batch_norm: bool = True
     epoch: int = 0
     phase: str = ""
     best_score: float | None = None
@@ -66,12 +72,16 @@ class Settings:
 
     @classmethod
     def from_dict(cls, found: Any) -> Settings:
-        """Read back what `to_dict` gave. ValueError where a value is missing, unknown, of the wrong type or out of range."""
+        """Read back what `to_dict` gave; a value that is missing, as in what an older program wrote, is the default where there is one.
+
+        ValueError where a value without a default is missing, or one is unknown, of the wrong type or out of range.
+        """
         if not isinstance(found, dict):
             raise ValueError("it is no JSON object")
         if found.get("format") != FORMAT:
             raise ValueError(f"it has format {found.get('format')!r}, this program reads {FORMAT}")
         wanted = {field.name: str(field.type) for field in fields(cls)}
+        found = {field.name: field.default for field in fields(cls) if field.default is not MISSING} | found
         if differing := sorted((found.keys() - {"format"}) ^ wanted.keys()):
             raise ValueError(f"{differing[0]} is {'missing' if differing[0] in wanted else 'unknown'}")
         for name, kind in wanted.items():
@@ -88,6 +98,8 @@ class Settings:
 
 def _fits(value: Any, kind: str) -> bool:
     match kind:
+        case "bool":
+            return isinstance(value, bool)
         case "int":
             return type(value) is int and value >= 0
         case "float":
