@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from model.terminal import Parser, Progress, between, one_line
+from model.terminal import Parser, between, one_line
 
 if TYPE_CHECKING:
     from model.network import Network
-    from model.settings import Settings
-    from model.training import Data
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 NO_DATASET = "set NSML_DATASET to a dataset of 'nsml dataset ls', or draw the made-up one with 'nsml dataset demo'"
@@ -93,6 +91,7 @@ def run(args: argparse.Namespace) -> None:
 
     from dataprep.photograph import Preparation
     from model import inference, weights
+    from model.data import read_data
     from model.distribution import strategy_for
     from model.network import new_network
     from model.recipe import winning_recipe
@@ -165,40 +164,6 @@ def report(network: Network | None, photographs: Path, args: argparse.Namespace)
     page = write_report(network, photographs, args.out or Path(told or reports), title)
     if not told:  # else the command moves the page, and says where
         print(f"report: {page}", flush=True)
-
-
-def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
-    """The photographs below `folder`, split by patient into training and validation, and prepared."""
-    import numpy as np
-
-    from dataprep.audit.patients import glance
-    from dataprep.cache import prepared_images
-    from dataprep.catalog import CatalogError, read_catalog
-    from dataprep.split import SplitError, split_folds, split_samples, split_table
-    from model.training import Data, Rows
-
-    try:
-        catalog = read_catalog(folder, settings.classes)
-        if settings.folds:
-            split = split_folds(catalog.samples, settings.folds, settings.fold, settings.seed)
-        else:
-            split = split_samples(catalog.samples, seed=settings.seed)
-    except (CatalogError, SplitError) as error:
-        raise UsageError(str(error)) from None
-    for warning in (*catalog.warnings, *split.warnings):
-        print(f"warning: {warning}", flush=True)
-    print(glance(catalog.samples), flush=True)
-    print(split_table(catalog.samples, split, settings.classes), flush=True)
-    images = prepared_images(
-        [sample.path for sample in catalog.samples], settings.preparation, cache, Progress("preparing photographs")
-    )
-    labels = np.array([sample.label for sample in catalog.samples])
-    training, validation = split.train, split.validation
-    validated = [catalog.samples[index] for index in validation]
-    return Data(
-        Rows(images, training), labels[training], Rows(images, validation), labels[validation],
-        [sample.path.relative_to(folder).as_posix() for sample in validated], [sample.patient for sample in validated],
-    )  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 
 from benchmarks import baselines
-from benchmarks.machine import has_bfloat16_units
 from benchmarks.networks import DEFAULT, HALF_WIDTH, inputs, trained
 from benchmarks.records import Condition, Record, rate
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
 from model.inference import Predict, predictor
+from model.machine import has_bfloat16_units
 
 
 def benchmark(plan: Plan) -> list[Record]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 
-from benchmarks import machine
 from benchmarks.homes import DATASET, new_home, trained_session
 from benchmarks.networks import DEFAULT, checkpoint, trained
 from benchmarks.photographs import SIZE, photographs
@@ -13,7 +12,7 @@ from benchmarks.processes import NSML, ROOT, Ended, environment, run
 from benchmarks.records import SECONDS, Comparison, Condition, Record, Spread
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
-from model import weights
+from model import machine, weights
 
 _COUNT = 401
 _IMAGE = SIZE[0] * SIZE[1] * 3  # bytes of one decoded photograph

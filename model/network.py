@@ -18,6 +18,7 @@ from .vgg import build_vgg
 
 # In which the network computes while it learns; its weights are float32 in all of them.
 PRECISIONS = ("float32", "bfloat16", "float16")
+OPTIMIZERS = ("radam", "adam")
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Network:
     """
 
     model: keras.Model
-    optimizer: RAdam
+    optimizer: keras.optimizers.Optimizer
     settings: Settings
     validation: Predictions | None = None
     history: list[Epoch] = field(default_factory=list)
@@ -56,12 +57,23 @@ def new_network(settings: Settings) -> Network:
             settings.width,
             settings.depth,
             settings.dropout,
+            settings.batch_norm,
             seed=settings.seed,
         )
     finally:
         keras.config.set_dtype_policy(policy)
-    optimizer = RAdam(l2=settings.l2)
+    optimizer = _new_optimizer(settings)
     optimizer.build(model.trainable_variables)
     # Shifts and scales are no weights of connections: a penalty on them would only work against the normalisation.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return Network(model, optimizer, settings)
+
+
+def _new_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
+    if settings.optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer is {settings.optimizer!r}; give one of {', '.join(OPTIMIZERS)}")
+    if settings.optimizer == "radam":
+        return RAdam(l2=settings.l2)
+    if settings.l2:
+        raise ValueError(f"l2 is {settings.l2} and Keras' Adam has no such penalty; give 0, or optimizer radam")
+    return keras.optimizers.Adam(epsilon=1e-8)  # as of RAdam, so that they differ in nothing but what is rectified

@@ -22,6 +22,9 @@ class Settings:
         l2: of the optimiser, see `model.radam`.
         precision: in which the network is trained, see `model.network.PRECISIONS`.
         seed, fold, folds: of the split, the augmentation and the initial weights; `folds` 0 is a single split.
+        split: who stays together in it, "patient" or "file", see `model.data.SPLITS`.
+        optimizer: one of `model.network.OPTIMIZERS`.
+        batch_norm: of the network, see `model.vgg`.
         epoch: epochs trained so far.
         phase: the phase of the last of them, "" before the first.
         best_score: the highest validation score so far, None before the first.
@@ -39,6 +42,9 @@ class Settings:
     seed: int = 0
     fold: int = 0
     folds: int = 0
+    split: str = "patient"
+    optimizer: str = "radam"
+    batch_norm: bool = True
     epoch: int = 0
     phase: str = ""
     best_score: float | None = None
@@ -96,6 +102,8 @@ class Settings:
 
 def _fits(value: Any, kind: str) -> bool:
     match kind:
+        case "bool":
+            return isinstance(value, bool)
         case "int":
             return type(value) is int and value >= 0
         case "float":

@@ -1,0 +1,170 @@
+"""The commands `ablate` and `leak`: their arguments, and what is done in which order."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..terminal import Parser, between, one_line
+
+if TYPE_CHECKING:
+    from .arms import Arm
+    from .dataset import Dataset
+    from .runs import Outcome, Run
+
+ABLATE = """The recipe with each ingredient switched off in turn, with the same seeds and folds: a table of what each is worth, with
+intervals, and a forest plot. What is finished is kept in --out, so the same command goes on where it stopped, and several processes may
+share the work. Predictions are those of the last epoch; no epoch is chosen by them."""
+LEAK = """The recipe with files split at random, and with patients kept together, each by what validation promises and what the test
+photographs give: how much of a validation score is fellow eyes that were trained on. The runs are those of `ablate`."""
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line, checked before anything heavy is imported."""
+    parser = Parser(prog="python -m model", description="What is the recipe worth?", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", metavar="ablate|leak", required=True)
+    for name, text in (("ablate", ABLATE), ("leak", LEAK)):
+        command = commands.add_parser(name, description=text, help=text.partition(":")[0], allow_abbrev=False)
+        command.add_argument(
+            "--data", required=True, metavar="NAME|PATH",
+            help="a dataset's folder (with test/test_label, the test photographs are answered too), or its registered name",
+        )  # fmt: skip
+        add = command.add
+        add(
+            "--seeds", between(int, 1, 100), 1, "with the seeds 0 to N - 1: other folds, first weights and augmentation"
+        )
+        add("--folds", between(int, 2, 100), 5, "folds by patient, all of them")
+        if name == "ablate":
+            command.add_argument(
+                "--only", type=_names, metavar="ARM,..", help="these arms beside the recipe (default: all)"
+            )
+        command.add_argument(
+            "--classes", type=_names, metavar="A,B", help="only these classes (default: all there are)"
+        )
+        add("--epoch", between(int, 1, 10_000), 32, "as of main.py")
+        add("--batch_size", between(int, 1, 1024), 16, "as of main.py")
+        add("--learning_rate", between(float, 1e-7, 1), 0.003, "as of main.py")
+        add("--image_size", between(int, 32, 1024), 96, "as of main.py")
+        add("--width", between(int, 1, 256), 16, "as of main.py")
+        command.add_argument("--out", type=Path, default=Path("ablation"), metavar="DIR", help="(default: ./ablation)")
+        command.add_argument(
+            "--minutes", type=between(float, 0, 1e6), metavar="M", help="begin no other run after so many"
+        )
+        command.add_argument(
+            "--threads", type=between(int, 1, 1024), metavar="T", help="of this process (default: all)"
+        )
+        command.add_argument("--markdown", type=Path, metavar="FILE", help="put the table between its marks in FILE")
+        command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    args = parser.parse_args(arguments)
+    args.only = getattr(args, "only", None) or ()
+    if args.command == "leak":
+        args.only = ("file_split",)
+    return args
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: give names with commas between, each once")
+    return names
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make the runs that are missing, and show what all of them say."""
+    from .arms import ARMS, BY_NAME, RECIPE, Record
+
+    if unknown := [name for name in args.only if name not in BY_NAME]:
+        raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
+    arms = tuple(arm for arm in ARMS if not args.only or arm.name in (RECIPE, *args.only))
+
+    from dataprep.photograph import Preparation
+
+    from ..recipe import winning_recipe
+    from ..settings import Settings
+    from .dataset import find_dataset
+    from .runs import plan
+    from .schedule import finished, make_runs
+
+    dataset = find_dataset(args.data, args.classes, args.folds, args.seeds)
+    recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
+    settings = Settings(
+        Preparation(args.image_size), dataset.classes, args.width, depth=5, dropout=recipe.dropout, l2=recipe.l2,
+        folds=args.folds,
+    )  # fmt: skip
+    runs = plan(Record(settings, recipe), dataset, arms, args.seeds)
+    folder = args.out / "runs"
+    missing = len(runs) - len(finished(runs, folder))
+    print(
+        f"{dataset.name}: {len(arms)} arms, {args.folds} folds, {args.seeds} seeds: {len(runs)} runs, {missing} to make",
+        flush=True,
+    )
+    if missing:
+        missing = make_runs(runs, folder, _executing(args, dataset), args.minutes, lambda line: print(line, flush=True))
+    show(args, dataset, arms, finished(runs, folder), missing)
+
+
+def _executing(args: argparse.Namespace, dataset: Dataset) -> Any:
+    """A function that makes a run; TensorFlow is started by its first call."""
+    cache, log = args.out / "prepared", args.out / "runs"
+    started = False
+
+    def execute(run: Run) -> Outcome:
+        nonlocal started
+        if not started:
+            _start(args.threads)
+            started = True
+        from .execute import execute
+
+        # An epoch's line is for who looks closer.
+        with open(log / f"{run.name}.log", "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+            return execute(run.record, dataset, cache)
+
+    return execute
+
+
+def _start(threads: int | None) -> None:
+    from ..start import start_tensorflow
+
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    start_tensorflow(0)
+    if threads is not None:
+        import cv2
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        cv2.setNumThreads(threads)
+
+
+def show(
+    args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], done: list[tuple[Run, Outcome]], missing: int
+) -> None:
+    """Print the table; draw; put it into a document where that is asked for."""
+    print(len(done), missing)
+
+
+class UsageError(Exception):
+    """Wrong use; one line with the mend."""
+
+    exit_status = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0 done, 1 failed, 2 wrong use."""
+    args = parse(arguments)
+    try:
+        run(args)
+    except KeyboardInterrupt:
+        print(f"{args.command}: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if args.debug or os.environ.get("NSML_DEBUG") == "1":
+            raise
+        print(f"{args.command}: {one_line(error)}", file=sys.stderr)
+        return int(getattr(error, "exit_status", 1))
+    return 0

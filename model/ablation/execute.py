@@ -1,0 +1,82 @@
+"""Makes one run: the ordinary recipe with the run's record, from files to predictions."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from dataprep.cache import prepared_images
+
+from ..data import read_data, read_split
+from ..machine import describe
+from ..network import new_network
+from ..predictions import Predictions
+from ..training import TrainingError, train
+from .arms import Record
+from .dataset import Dataset
+from .runs import Outcome, now
+from .sample_cnn import train_sample_cnn
+
+
+def execute(record: Record, dataset: Dataset, cache: Path) -> Outcome:
+    """Train, and predict both validation and test photographs with the last weights: to choose an epoch by the validation that is then
+    told would make every arm look better than it is, and the most restless ones most.
+
+    cache: the folder of prepared photographs. A training that cannot go on is an outcome as well.
+    """
+    keras.backend.clear_session()
+    started, processor = time.monotonic(), time.process_time()
+    failed = ""
+    validation: Predictions | None = None
+    test: Predictions | None = None
+    try:
+        validation, test = (_train if record.sample is None else _train_sample)(record, dataset, cache)
+    except TrainingError as error:
+        failed = str(error)
+    return Outcome(
+        validation, test, time.monotonic() - started, time.process_time() - processor, now(), _machine(), failed
+    )
+
+
+def _train(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions | None, Predictions | None]:
+    settings = record.settings
+    data = read_data(dataset.photographs, settings, cache)
+    network = new_network(record.with_settings().settings)  # a copy, in which training counts its epochs
+    train(network, record.recipe, data, report=lambda **values: None, save=lambda name: None)
+    if not dataset.test:
+        return network.validation, None
+    images = prepared_images(dataset.test, settings.preparation, cache)
+    return network.validation, _of_test(dataset, network.predict(images))
+
+
+def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions, Predictions | None]:
+    assert record.sample is not None
+    settings = record.settings
+    catalog, split = read_split(dataset.photographs, settings)
+    samples = catalog.samples
+    labels = np.array([sample.label for sample in samples])
+    predict = train_sample_cnn(
+        record.sample, [samples[i].path for i in split.train], labels[split.train], settings.preparation.size,
+        len(settings.classes), settings.seed, lambda line: print(line, flush=True),
+    )  # fmt: skip
+    validated = [samples[i] for i in split.validation]
+    validation = Predictions(
+        [sample.path.relative_to(dataset.photographs).as_posix() for sample in validated],
+        [sample.patient for sample in validated],
+        labels[split.validation],
+        predict([sample.path for sample in validated]),
+    )
+    return validation, _of_test(dataset, predict(dataset.test)) if dataset.test else None
+
+
+def _of_test(dataset: Dataset, probabilities: np.ndarray) -> Predictions:
+    names = [path.name for path in dataset.test]
+    return Predictions(names, names, dataset.test_labels, probabilities)
+
+
+def _machine() -> str:
+    found = describe()
+    return f"{found['processor']}, {found['cores']} cores, TensorFlow {found['tensorflow']}, Keras {found['keras']}"

@@ -1,0 +1,56 @@
+"""The forest plot: each arm's difference from the recipe with its interval."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from .figures import BALANCED, Table
+
+MISSING = "matplotlib is missing, so no forest plot is drawn; pip install 'matplotlib>=3.9,<4'"
+
+
+def available() -> bool:
+    """Whether a plot can be drawn."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def draw_forest(table: Table, title: str, folder: Path) -> list[Path]:
+    """Write forest.png and forest.svg into `folder`; their paths."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    rows = [row for row in table.rows if row.difference is not None]
+    figure = Figure(figsize=(8, 1.6 + 0.42 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(0, color="0.6", linewidth=1)
+    for side, shift, colour, face in (
+        ("difference", -0.12, "tab:blue", "tab:blue"),
+        ("test_difference", 0.12, "tab:orange", "white"),
+    ):
+        found = [(place, getattr(row, side)[BALANCED]) for place, row in enumerate(rows) if getattr(row, side)]
+        if not found:
+            continue
+        axes.errorbar(
+            [100 * figure.value for _, figure in found],
+            [place + shift for place, _ in found],
+            # An estimate may lie a hair outside the percentiles of its draws, and a length below 0 is refused.
+            xerr=[
+                [100 * max(figure.value - figure.low, 0) for _, figure in found],
+                [100 * max(figure.high - figure.value, 0) for _, figure in found],
+            ],
+            fmt="o", color=colour, markerfacecolor=face, capsize=3,
+            label="validation" if side == "difference" else "test set",
+        )  # fmt: skip
+    axes.set_yticks(range(len(rows)), [row.arm.title for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("points of balanced accuracy above (right) or below (left) the recipe, 95 % interval")
+    axes.set_title(title)
+    axes.legend(loc="best")
+    paths = [folder / "forest.png", folder / "forest.svg"]
+    for path, canvas in zip(paths, (FigureCanvasAgg, FigureCanvasSVG), strict=True):
+        temporary = path.with_name(f".{path.name}")
+        canvas(figure).print_figure(temporary, format=path.suffix[1:], dpi=120)
+        temporary.replace(path)
+    return paths

@@ -1,0 +1,74 @@
+"""A folder of photographs -> what is trained on and validated with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dataprep.cache import prepared_images
+from dataprep.catalog import Catalog, CatalogError, Sample, read_catalog
+from dataprep.split import Split, SplitError, split_folds, split_samples, split_table
+
+from .settings import Settings
+from .terminal import Progress
+
+if TYPE_CHECKING:
+    from .training import Data
+
+# Who stays on one side of a split: all photographs of a patient; or each file by itself, as most tutorials split, which puts
+# fellow eyes on both sides.
+SPLITS = ("patient", "file")
+
+
+class DataError(ValueError):
+    """Photographs that cannot be trained on as asked; one line with the mend."""
+
+    exit_status = 2
+
+
+def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
+    """The photographs below `folder`, split as the settings say into training and validation, and prepared.
+
+    Warnings and a table of the split are printed. DataError where the folder or the split is not possible.
+    """
+    from dataprep.audit.patients import glance
+
+    from .training import Data, Rows
+
+    catalog, split = read_split(folder, settings)
+    for warning in (*catalog.warnings, *split.warnings):
+        print(f"warning: {warning}", flush=True)
+    print(glance(catalog.samples), flush=True)
+    print(split_table(catalog.samples, split, settings.classes), flush=True)
+    images = prepared_images(
+        [sample.path for sample in catalog.samples], settings.preparation, cache, Progress("preparing photographs")
+    )
+    labels = np.array([sample.label for sample in catalog.samples])
+    training, validation = split.train, split.validation
+    validated = [catalog.samples[index] for index in validation]
+    return Data(
+        Rows(images, training), labels[training], Rows(images, validation), labels[validation],
+        [sample.path.relative_to(folder).as_posix() for sample in validated], [sample.patient for sample in validated],
+    )  # fmt: skip
+
+
+def read_split(folder: Path, settings: Settings) -> tuple[Catalog, Split]:
+    """What is in `folder`, and which of its samples train and validate. DataError as from `read_data`."""
+    if settings.split not in SPLITS:
+        raise DataError(f"split is {settings.split!r}; give one of {', '.join(SPLITS)}")
+    try:
+        catalog = read_catalog(folder, settings.classes)
+        samples = catalog.samples if settings.split == "patient" else _each_alone(catalog.samples)
+        if settings.folds:
+            return catalog, split_folds(samples, settings.folds, settings.fold, settings.seed)
+        return catalog, split_samples(samples, seed=settings.seed)
+    except (CatalogError, SplitError) as error:
+        raise DataError(str(error)) from None
+
+
+def _each_alone(samples: Sequence[Sample]) -> list[Sample]:
+    return [replace(sample, patient=str(sample.path)) for sample in samples]
