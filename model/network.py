@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 
 import keras
 
+from dataprep.photograph import Preparation
+
+from . import averaging
 from .predictions import Predictions
 from .predictor import Predict, predictor
 from .radam import RAdam
 from .settings import Settings
-from .vgg import build_vgg
+from .vgg import NORM_MOMENTUM, build_vgg
 
 # In which the network computes while it learns; its weights are float32 in all of them.
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -21,16 +24,28 @@ class Network:
     """What a checkpoint holds. `predict` gives the probabilities, float32 (n, classes), of prepared images, see `predictor`.
 
     `validation` is what it answered about the validation photographs after its last epoch, None before the first.
+    `earlier` are the networks of the folds that the same training has finished, which travel in its checkpoints, see `model.folds`.
     """
 
     model: keras.Model
     optimizer: RAdam
     settings: Settings
     validation: Predictions | None = None
+    earlier: tuple[Network, ...] = ()
     predict: Predict = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.predict = predictor(self.model)
+        self.predict = predictor(self.model, read=averaging.reader(self.optimizer, self.model.trainable_variables))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the probabilities."""
+        return self.settings.classes
+
+    @property
+    def preparations(self) -> tuple[Preparation, ...]:
+        """How the images that `predict` takes are prepared, one array of them each, as with an `Ensemble`."""
+        return (self.settings.preparation,)
 
 
 def new_network(settings: Settings) -> Network:
@@ -47,11 +62,13 @@ def new_network(settings: Settings) -> Network:
             settings.depth,
             settings.dropout,
             seed=settings.seed,
+            norm_momentum=max(NORM_MOMENTUM, settings.ema),
         )
     finally:
         keras.config.set_dtype_policy(policy)
-    optimizer = RAdam(l2=settings.l2)
+    optimizer = RAdam(l2=settings.l2, **averaging.optimizer_arguments(settings.ema))
     optimizer.build(model.trainable_variables)
+    averaging.begin(optimizer, model.trainable_variables)
     # Shifts and scales are no weights of connections: a penalty on them would only work against the normalisation.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return Network(model, optimizer, settings)

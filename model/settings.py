@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from dataprep.photograph import Preparation
@@ -21,6 +21,7 @@ class Settings:
         width, depth, dropout: of the network, see `model.vgg`.
         l2: of the optimiser, see `model.radam`.
         precision: in which the network is trained, see `model.network.PRECISIONS`.
+        ema: momentum of the average of the weights, see `model.averaging`; 0 is without one.
         seed, fold, folds: of the split, the augmentation and the initial weights; `folds` 0 is a single split.
         epoch: epochs trained so far.
         phase: the phase of the last of them, "" before the first.
@@ -35,6 +36,7 @@ class Settings:
     dropout: float
     l2: float = 0.0
     precision: str = "float32"
+    ema: float = 0.0
     seed: int = 0
     fold: int = 0
     folds: int = 0
@@ -50,7 +52,7 @@ class Settings:
             "num_classes": (len(self.classes), len(asked.classes)),
             **{
                 name: (getattr(self, name), getattr(asked, name))
-                for name in ("width", "precision", "seed", "fold", "folds")
+                for name in ("width", "precision", "ema", "seed", "fold", "folds")
             },
         }
         return [
@@ -66,12 +68,16 @@ class Settings:
 
     @classmethod
     def from_dict(cls, found: Any) -> Settings:
-        """Read back what `to_dict` gave. ValueError where a value is missing, unknown, of the wrong type or out of range."""
+        """Read back what `to_dict` gave; a value that is missing, as in what an older program wrote, is the default where there is one.
+
+        ValueError where a value without a default is missing, or one is unknown, of the wrong type or out of range.
+        """
         if not isinstance(found, dict):
             raise ValueError("it is no JSON object")
         if found.get("format") != FORMAT:
             raise ValueError(f"it has format {found.get('format')!r}, this program reads {FORMAT}")
         wanted = {field.name: str(field.type) for field in fields(cls)}
+        found = {field.name: field.default for field in fields(cls) if field.default is not MISSING} | found
         if differing := sorted((found.keys() - {"format"}) ^ wanted.keys()):
             raise ValueError(f"{differing[0]} is {'missing' if differing[0] in wanted else 'unknown'}")
         for name, kind in wanted.items():

@@ -1,7 +1,8 @@
 """A network in training on disk: weights, the state that training needs to go on, and settings. HDF5, CSV and JSON: nothing that runs code.
 
-model.weights.h5    the weights, as Keras' `load_weights` reads them
-training.h5         the optimiser's variables and the state of the random generators (dropout), one dataset each
+model.weights.h5    the weights that predict (averaged ones where the training averages), as Keras' `load_weights` reads them
+training.h5         the optimiser's variables, the state of the random generators (dropout), and, where those that predict are averaged, the
+                    weights that training goes on from, one dataset each; absent where the network is only to predict
 validation.csv      the validation predictions of the epoch, see `model.predictions`; absent before the first epoch
 settings.json       `Settings`, with the size and SHA-256 of the others; written last
 """
@@ -22,6 +23,7 @@ import h5py
 import keras
 import numpy as np
 
+from . import averaging
 from .network import Network, new_network
 from .predictions import FILE as VALIDATION
 from .predictions import read_predictions, write_predictions
@@ -34,31 +36,39 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be read; one line that names the file and the mend."""
 
 
-def save(folder: str | os.PathLike[str], network: Network) -> None:
-    """Write a network below `folder`, each file under a temporary name first; settings.json vouches for the others, so it is last."""
+def save(folder: str | os.PathLike[str], network: Network, *, to_go_on: bool = True) -> None:
+    """Write a network below `folder`, each file under a temporary name first; settings.json vouches for the others, so it is last.
+
+    Without what it needs `to_go_on`, the network predicts the same, and takes a third of the space.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # A model that was not compiled: Keras would put the optimiser in, a second time.
     bare = keras.Model(network.model.inputs, network.model.outputs)
-    with _replacing(folder / WEIGHTS) as path:
+    with (
+        averaging.averages_in_place(network.optimizer, network.model.trainable_variables),
+        replacing(folder / WEIGHTS) as path,
+    ):
         bare.save_weights(path)
-    with _replacing(folder / STATE) as path, h5py.File(path, "w") as file:
-        for name, variable in _state(network).items():
-            file[name] = variable.numpy()
-    names = [WEIGHTS, STATE]
+    names = [WEIGHTS]
+    if to_go_on:
+        with replacing(folder / STATE) as path, h5py.File(path, "w") as file:
+            for name, variable in _state(network).items():
+                file[name] = variable.numpy()
+        names.append(STATE)
     if network.validation is not None:
-        with _replacing(folder / VALIDATION) as path:
+        with replacing(folder / VALIDATION) as path:
             write_predictions(path, network.validation, network.settings.classes)
         names.append(VALIDATION)
-    files = {name: _describe(folder / name) for name in names}
-    with _replacing(folder / SETTINGS) as path:
+    files = {name: describe(folder / name) for name in names}
+    with replacing(folder / SETTINGS) as path:
         path.write_text(json.dumps({**network.settings.to_dict(), "files": files}, indent=1) + "\n", encoding="utf-8")
-    if network.validation is None:
-        (folder / VALIDATION).unlink(missing_ok=True)  # of what was saved here before
+    for name in {STATE, VALIDATION} - set(names):
+        (folder / name).unlink(missing_ok=True)  # of what was saved here before
 
 
 def load(folder: str | os.PathLike[str]) -> Network:
-    """Read a network back, exactly as it was saved.
+    """Read a network back, exactly as it was saved; one that was only to predict trains on as if its training began.
 
     Raises:
         CheckpointError: a file is missing, damaged, or of another network. Everything is checked before a network is returned, and none
@@ -69,22 +79,24 @@ def load(folder: str | os.PathLike[str]) -> Network:
     try:
         network = new_network(settings)
     except ValueError as error:
-        raise _damaged(folder / SETTINGS, error) from None
+        raise damaged(folder / SETTINGS, error) from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # with which Keras leaves weights out
             network.model.load_weights(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, UserWarning) as error:
-        raise _damaged(folder / WEIGHTS, error) from None
-    try:
-        _read_state(folder / STATE, _state(network))
-    except (OSError, ValueError, KeyError) as error:
-        raise _damaged(folder / STATE, error) from None
+        raise damaged(folder / WEIGHTS, error) from None
+    averaging.begin(network.optimizer, network.model.trainable_variables)
+    if STATE in names:
+        try:
+            _read_state(folder / STATE, _state(network))
+        except (OSError, ValueError, KeyError) as error:
+            raise damaged(folder / STATE, error) from None
     if VALIDATION in names:
         try:
             network.validation = read_predictions(folder / VALIDATION, settings.classes)
         except (OSError, ValueError, csv.Error) as error:
-            raise _damaged(folder / VALIDATION, error) from None
+            raise damaged(folder / VALIDATION, error) from None
     return network
 
 
@@ -92,8 +104,11 @@ def _state(network: Network) -> dict[str, Any]:
     """What training needs beyond the weights, by its name in the file."""
     weights = {id(variable) for variable in network.model.weights}
     random = [variable for variable in network.model.variables if id(variable) not in weights]
-    return {f"optimizer/{number}": variable for number, variable in enumerate(network.optimizer.variables)} | {
-        f"random/{number}": variable for number, variable in enumerate(random)
+    groups = {"optimizer": network.optimizer.variables, "random": random}
+    if network.settings.ema:
+        groups["weights"] = network.model.trainable_variables
+    return {
+        f"{group}/{number}": variable for group, found in groups.items() for number, variable in enumerate(found)
     }
 
 
@@ -116,35 +131,35 @@ def _read_settings(folder: Path) -> tuple[Settings, set[str]]:
         found = json.loads(path.read_text(encoding="utf-8"))
         files = found.pop("files", None) if isinstance(found, dict) else None
         settings = Settings.from_dict(found)
-        if not isinstance(files, dict) or not {WEIGHTS, STATE} <= files.keys() <= {WEIGHTS, STATE, VALIDATION}:
+        if not isinstance(files, dict) or not {WEIGHTS} <= files.keys() <= {WEIGHTS, STATE, VALIDATION}:
             raise ValueError("it does not say which files belong to it")
     except FileNotFoundError:
         raise CheckpointError(
             f"{folder} holds no {SETTINGS}; name the folder of a checkpoint of this program"
         ) from None
     except (OSError, ValueError) as error:
-        raise _damaged(path, error) from None
+        raise damaged(path, error) from None
     for name, description in files.items():
         try:
-            same = _describe(folder / name) == description
+            same = describe(folder / name) == description
         except OSError as error:
-            raise _damaged(folder / name, error) from None
+            raise damaged(folder / name, error) from None
         if not same:
-            raise _damaged(folder / name, "it is not what was saved")
+            raise damaged(folder / name, "it is not what was saved")
     return settings, set(files)
 
 
-def _damaged(path: Path, why: object) -> CheckpointError:
+def damaged(path: Path, why: object) -> CheckpointError:
     return CheckpointError(f"{path} cannot be read ({' '.join(str(why).split())[:200]}); take another checkpoint")
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def describe(path: Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         return {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place once it is whole and on the disk."""
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
