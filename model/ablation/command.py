@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         command.add_argument(
             "--threads", type=between(int, 1, 1024), metavar="T", help="of this process (default: all)"
         )
+        if name == "ablate":
+            command.add_argument(
+                "--picture", type=_picture, metavar="FILE", help="the forest plot (default: DIR/forest.png)"
+            )
         command.add_argument("--markdown", type=Path, metavar="FILE", help="put the table between its marks in FILE")
         command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     args = parser.parse_args(arguments)
@@ -64,6 +69,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     if args.command == "leak":
         args.only = ("file_split",)
     return args
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in (".png", ".svg"):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a name that ends with .png or .svg")
+    return path
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -103,8 +115,8 @@ def run(args: argparse.Namespace) -> None:
         flush=True,
     )
     if missing:
-        missing = make_runs(runs, folder, _executing(args, dataset), args.minutes, lambda line: print(line, flush=True))
-    show(args, dataset, arms, finished(runs, folder), missing)
+        make_runs(runs, folder, _executing(args, dataset), args.minutes, lambda line: print(line, flush=True))
+    _show(args, dataset, arms, finished(runs, folder))
 
 
 def _executing(args: argparse.Namespace, dataset: Dataset) -> Any:
@@ -141,11 +153,45 @@ def _start(threads: int | None) -> None:
         cv2.setNumThreads(threads)
 
 
-def show(
-    args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], done: list[tuple[Run, Outcome]], missing: int
-) -> None:
-    """Print the table; draw; put it into a document where that is asked for."""
-    print(len(done), missing)
+def _show(args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], done: list[tuple[Run, Outcome]]) -> None:
+    """Print the tables; draw; put both into a document where that is asked for."""
+    from . import document, forest
+    from .findings import ablation, leak
+
+    found = leak(done, arms) if args.command == "leak" else ablation(done, arms, dataset)
+    print()
+    print(found.as_text(), flush=True)
+    if not found.grids:
+        return
+    picture = None
+    if found.table is not None:
+        if forest.available():
+            picture = args.picture or args.out / "forest.png"
+            forest.draw_forest(found.table, dataset.name, picture)
+            print(f"forest plot: {picture}", flush=True)
+        else:
+            print(f"warning: {forest.MISSING}", file=sys.stderr, flush=True)
+    if args.markdown:
+        facts = [
+            f"`{_as_typed(args)}`", f"{args.image_size} pixels, width {args.width}, {args.epoch} epochs",
+            *document.facts_of([outcome for _, outcome in done]),
+        ]  # fmt: skip
+        document.put(
+            args.markdown, f"{dataset.name} {args.command}", document.markdown(found, facts, picture, args.markdown)
+        )
+        print(f"written into {args.markdown}", flush=True)
+
+
+def _as_typed(args: argparse.Namespace) -> str:
+    """The command that makes these runs again, without where it keeps them and how long it may take."""
+    words = ["python", "-m", "model", args.command, "--data", Path(args.data).name]
+    for name in ("seeds", "folds", "epoch", "batch_size", "learning_rate", "image_size", "width"):
+        words += [f"--{name}", f"{getattr(args, name):g}"]
+    if args.classes:
+        words += ["--classes", ",".join(args.classes)]
+    if args.command == "ablate" and args.only:
+        words += ["--only", ",".join(args.only)]
+    return shlex.join(words)
 
 
 class UsageError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 from .figures import BALANCED, Table
@@ -15,8 +16,8 @@ def available() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def draw_forest(table: Table, title: str, folder: Path) -> list[Path]:
-    """Write forest.png and forest.svg into `folder`; their paths."""
+def draw_forest(table: Table, title: str, path: Path) -> None:
+    """Draw into `path`, a PNG or SVG by its name: as a whole or not at all."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -48,9 +49,14 @@ def draw_forest(table: Table, title: str, folder: Path) -> list[Path]:
     axes.set_xlabel("points of balanced accuracy above (right) or below (left) the recipe, 95 % interval")
     axes.set_title(title)
     axes.legend(loc="best")
-    paths = [folder / "forest.png", folder / "forest.svg"]
-    for path, canvas in zip(paths, (FigureCanvasAgg, FigureCanvasSVG), strict=True):
-        temporary = path.with_name(f".{path.name}")
-        canvas(figure).print_figure(temporary, format=path.suffix[1:], dpi=120)
-        temporary.replace(path)
-    return paths
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        # Without a date, so that the same figures give the same file.
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        (FigureCanvasSVG if path.suffix == ".svg" else FigureCanvasAgg)(figure).print_figure(
+            temporary, format=path.suffix[1:], dpi=110, metadata=metadata
+        )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

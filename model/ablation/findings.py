@@ -1,0 +1,59 @@
+"""What the runs of an ablation, or of the experiment of the leak, say: tables, and a sentence on each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .arms import Arm
+from .dataset import Dataset
+from .figures import Table, leaks, tabulate
+from .probes import probe_dataset
+from .runs import Outcome, Run
+from .table import Grid, ablation_grid, as_text, leak_grid, test_grid
+from .words import caution, leak_sentence, sentence
+
+_NOTHING_YET = "no fold is trained in every arm yet, so there is no table; the same command goes on"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """`heading`: how many photographs, patients and trainings. `table`: of an ablation, to be drawn; None where there is none."""
+
+    heading: str
+    grids: tuple[Grid, ...]
+    sentences: tuple[str, ...]
+    table: Table | None = None
+
+    def as_text(self) -> str:
+        """For a terminal."""
+        parts = [self.heading, *(as_text(grid) for grid in self.grids), "\n".join(self.sentences)]
+        return "\n\n".join(part for part in parts if part)
+
+
+def ablation(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], dataset: Dataset) -> Findings:
+    """Each arm against the recipe, with the shortcut probes beside."""
+    table = tabulate(done, arms)
+    if not table.rows:
+        return Findings(_NOTHING_YET, (), ())
+    seeds, folds = ({cell[number] for cell in table.cells} for number in (0, 1))
+    heading = (
+        f"{table.photographs} photographs of {table.patients} patients validated, {table.tested} tested; "
+        f"{len(seeds)} seeds and {len(folds)} folds in which every arm is trained"
+    )
+    if table.left_out:
+        heading += f"; {table.left_out} runs of other folds are left out"
+    grids = [ablation_grid(table, probe_dataset(dataset))]
+    if tested := test_grid(table):
+        grids.append(tested)
+    found = [sentence(row) for row in table.rows]
+    return Findings(heading, tuple(grids), (*(text for text in found if text), caution(table)), table)
+
+
+def leak(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> Findings:
+    """What validation promises and the test set gives, with files split at random and with patients kept together."""
+    found = leaks(done, arms)
+    if not found:
+        why = "no test labels can be read, so validation has nothing to be held against; give the dataset's folder"
+        return Findings(why if any(outcome.validation for _, outcome in done) else _NOTHING_YET, (), ())
+    return Findings("", (leak_grid(found),), (leak_sentence(found),))
