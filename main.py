@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from model.session_checkpoint import session_checkpoint
 from model.terminal import Parser, between, one_line
 
 if TYPE_CHECKING:
+    from model.ensemble import Ensemble
     from model.network import Network
+    from model.settings import Settings
+    from model.training import Data
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 NO_DATASET = "set NSML_DATASET to a dataset of 'nsml dataset ls', or draw the made-up one with 'nsml dataset demo'"
@@ -48,9 +52,27 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--image_size", between(int, 32, 1024), 96, "side in pixels that photographs are prepared to")
     add("--width", between(int, 1, 256), 16, "channels of the network's first block")
     add("--folds", between(int, 0, 100), 0, "validate on one of N folds; 0: on a fifth of the patients")
-    add("--fold", between(int, 0, 99), 0, "which of the folds, counted from 0")
+    add("--fold", fold_or_all, 0, "which of the folds, counted from 0; all: each in turn, and their ensemble, 'all'")
     add("--seed", between(int, 0, 2**31 - 1), 0, "of the split, the first weights and the augmentation")
     add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best' and the end of a phase")
+    add(
+        "--ema",
+        between(float, 0, 0.9999),
+        0.0,
+        "predict by weights averaged over the last 1 / (1 - N) steps; 0: the last",
+    )
+    add(
+        "--tta",
+        between(int, 0, 1),
+        0,
+        "1: average predictions over flips and turns, in infer and once after the last epoch",
+    )
+    parser.add_argument(
+        "--pretrained",
+        type=session_checkpoint,
+        metavar="SESSION:CHECKPOINT",
+        help="begin with the weights of that (default: random)",
+    )
     one_of = parser.one_of
     one_of("--precision", ("auto", "float32", "bfloat16", "float16"), "auto: what is fastest of what trains as well")
     one_of("--jit", ("auto", "on", "off"), "compile the step by XLA; auto: where a few timed steps on a GPU say so")
@@ -65,9 +87,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.folds == 1:
         parser.error("argument --folds: 1 fold leaves nothing to train on; give 0, or 2 or more")
-    if args.fold >= max(args.folds, 1):
+    if args.fold == "all":
+        if not args.folds:
+            parser.error("argument --fold: all needs --folds 2 or more")
+    elif args.fold >= max(args.folds, 1):
         parser.error(f"argument --fold: fold {args.fold} needs --folds {args.fold + 1} or more")
     return args
+
+
+def fold_or_all(text: str) -> int | str:
+    """A converter for argparse."""
+    fold: int | str = text if text == "all" else between(int, 0, 99)(text)
+    return fold
 
 
 def run(args: argparse.Namespace) -> None:
@@ -90,28 +121,34 @@ def run(args: argparse.Namespace) -> None:
     start_tensorflow(args.seed, args.jit)
 
     from dataprep.photograph import Preparation
-    from model import inference, weights
+    from model import checkpoint, inference
     from model.data import read_data
     from model.distribution import strategy_for
-    from model.network import new_network
+    from model.ensemble import Ensemble
+    from model.folds import train_folds
+    from model.network import Network, new_network
+    from model.pretraining import pretrain
     from model.recipe import winning_recipe
     from model.settings import Settings
+    from model.symmetries import symmetric
     from model.training import train
     from model.trial import choose
+    from model.validation import validate_with_symmetries
 
-    network: Network | None = None
+    network: Network | Ensemble | None = None
 
     def save(folder: str) -> None:
         assert network is not None
-        weights.save(folder, network)
+        checkpoint.save(folder, network)
 
     def load(folder: str) -> None:
         nonlocal network
-        network = weights.load(folder)
+        network = checkpoint.load(folder)
 
     def infer(data: Any) -> list[int]:
         assert network is not None
-        return inference.infer(data, network.predict, network.settings.preparation)
+        predict = symmetric(network.predict) if args.tta else network.predict
+        return inference.infer(data, predict, network.preparations)
 
     nsml.bind(save=save, load=load, infer=infer)
     try:
@@ -126,35 +163,68 @@ def run(args: argparse.Namespace) -> None:
             return
 
         recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
+        fold = (network.settings.fold if isinstance(network, Network) else 0) if args.fold == "all" else args.fold
         settings = Settings(
             Preparation(args.image_size), CLASSES[: args.num_classes], args.width, depth=5, dropout=recipe.dropout,
-            l2=recipe.l2, seed=args.seed, fold=args.fold, folds=args.folds,
+            l2=recipe.l2, ema=args.ema, seed=args.seed, fold=fold, folds=args.folds,
         )  # fmt: skip
         precision = args.precision
+        if isinstance(network, Ensemble):
+            raise UsageError("an ensemble is not trained on; name a checkpoint of one of its networks")
         if network is not None:
             settings.precision = network.settings.precision if precision == "auto" else precision
             for difference in network.settings.differences(settings):
                 print(f"warning: {difference}", flush=True)
             settings, precision = network.settings, network.settings.precision
-        data = read_data(photographs, settings, cache_folder())
+            if args.fold == "all" and not settings.folds:
+                raise UsageError("argument --fold: the checkpoint's training has no folds, so all of them cannot go on")
+
+        def begin(settings: Settings) -> Network:
+            begun = new_network(settings)
+            if args.pretrained:
+                pretrain(begun, args.pretrained, nsml.load)
+            return begun
+
+        def read(settings: Settings) -> Data:
+            return read_data(photographs, settings, cache_folder())
+
+        def keep(name: str, kept: Network | Ensemble) -> None:
+            nonlocal network
+            network = kept
+            nsml.save(name)
+
+        if args.fold != "all":
+            data = read(settings)
         computing = choose(settings, precision, args.jit, recipe.batch_size)
+        settings.precision = computing.precision
+        if args.fold == "all":
+            print(f"session {nsml.SESSION_NAME}: {settings.folds} folds of {recipe.epochs} epochs", flush=True)
+            train_folds(
+                network, settings, recipe, begin=begin, read=read, report=nsml.report, keep=keep, tta=bool(args.tta),
+                save_every=args.save_every, jit=computing.jit,
+            )  # fmt: skip
+            return
         if network is None:
-            settings.precision = computing.precision
-            network = new_network(settings)
+            network = begin(settings)
         weight_count = network.model.count_params()
         print(f"session {nsml.SESSION_NAME}: {recipe.epochs} epochs, {weight_count:,} weights to learn", flush=True)
         train(
             network, recipe, data, report=nsml.report, save=nsml.save, save_every=args.save_every, jit=computing.jit
         )  # fmt: skip
+        if args.tta:
+            validate_with_symmetries(network, data, nsml.report, nsml.save)
 
 
-def report(network: Network | None, photographs: Path, args: argparse.Namespace) -> None:
+def report(network: Network | Ensemble | None, photographs: Path, args: argparse.Namespace) -> None:
     """Write the report of a loaded checkpoint, and say where."""
     import nsml
+    from model.ensemble import Ensemble
     from model.report.write import write_report
 
     if network is None:
         raise UsageError("no checkpoint was loaded; name one with --iteration, and give --pause 1 where that is needed")
+    if isinstance(network, Ensemble):
+        raise UsageError("a report is of one network, and this checkpoint is an ensemble; name one of its members' own")
     outlives = getattr(nsml, "NSML_NFS_OUTPUT", "")
     told = os.environ.get("NSML_REPORT")  # by `nsml report`
     # Without a name, the newest checkpoint was loaded.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
+
+Read = Callable[[Any], np.ndarray]
 
 _CONVOLVED = (layers.Conv2D, layers.ReLU, layers.MaxPooling2D)
 _OTHERS = (layers.Rescaling, layers.GlobalAveragePooling2D, layers.Dense, layers.Softmax)
@@ -20,6 +23,11 @@ _PLAIN = {
     "negative_slope": 0.0,
     "threshold": 0.0,
 }
+
+
+def own_value(variable: Any) -> np.ndarray:
+    """What a variable holds."""
+    return np.asarray(variable.numpy())
 
 
 def fold(model: keras.Model, precision: str = "float32") -> keras.Model:
@@ -56,15 +64,19 @@ def fold(model: keras.Model, precision: str = "float32") -> keras.Model:
     return folded
 
 
-def folded_weights(model: keras.Model) -> list[np.ndarray]:
-    """The weights that `fold` gives its model, float32, in the order of that model's `get_weights`. ValueError as from `fold`."""
+def folded_weights(model: keras.Model, read: Read = own_value) -> list[np.ndarray]:
+    """The weights that `fold` gives its model, float32, in the order of that model's `get_weights`. ValueError as from `fold`.
+
+    `read` gives the value of a variable of `model`, its own unless something else is to predict.
+    """
     found: list[np.ndarray] = []
     for layer, normalisation in _chain(model):
-        weights = layer.get_weights()
+        weights = [read(variable) for variable in layer.weights]
         if isinstance(layer, layers.Conv2D):
-            kernel, bias = weights if layer.use_bias else (*weights, np.float32(0))
+            kernel = weights[0]
+            bias = weights[1] if layer.use_bias else np.zeros((), np.float32)
             if normalisation is not None:
-                scale, shift, mean, variance = normalisation.get_weights()
+                scale, shift, mean, variance = (read(variable) for variable in normalisation.weights)
                 scale = scale / np.sqrt(variance + np.float32(normalisation.epsilon))
                 kernel, bias = kernel * scale, (bias - mean) * scale + shift
             weights = [kernel, np.broadcast_to(bias, kernel.shape[-1:])]

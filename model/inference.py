@@ -18,7 +18,11 @@ __all__ = ["Predict", "classes_of", "infer", "predictor"]
 
 
 def infer(
-    data: Iterable[Any], predict: Predict, preparation: Preparation, batch_size: int = 32, workers: int = 2
+    data: Iterable[Any],
+    predict: Predict,
+    preparation: Preparation | Sequence[Preparation],
+    batch_size: int = 32,
+    workers: int = 2,
 ) -> list[int]:
     """Predict the class of each photograph, in order.
 
@@ -27,7 +31,7 @@ def infer(
             prepared while others are predicted; anything else is only iterated. None is kept: of a sequence that decodes each when it
             is asked for, no more than `workers` are in memory.
         predict: see `predictor`.
-        preparation: as in training.
+        preparation: as in training. Of several, `predict` gets an array each, see `Ensemble.predict`; each photograph is decoded once.
         batch_size: prepared images predicted at once.
         workers: threads that prepare.
 
@@ -35,21 +39,23 @@ def infer(
         One int a photograph. What is no such array gets the prediction of a blank image, so that the count and the order hold; one
         warning on stderr says how many there were.
     """
-    batch = np.empty((batch_size, preparation.size, preparation.size, 3), np.uint8)
+    preparations = (preparation,) if isinstance(preparation, Preparation) else tuple(preparation)
+    batches = [np.empty((batch_size, each.size, each.size, 3), np.uint8) for each in preparations]
     predictions: list[int] = []
     unreadable: list[int] = []
     number = waiting = 0
-    with closing(prepare_each(data, preparation, max(batch_size, workers), workers)) as prepared:
-        for number, image in enumerate(prepared, 1):
-            if image is None:
-                image = prepare_blank(preparation)
+    with closing(prepare_each(data, preparations, max(batch_size, workers), workers)) as prepared:
+        for number, images in enumerate(prepared, 1):
+            if images is None:
+                images = [prepare_blank(each) for each in preparations]
                 unreadable.append(number - 1)
-            batch[waiting] = image
+            for batch, image in zip(batches, images, strict=True):
+                batch[waiting] = image
             waiting += 1
             if waiting == batch_size:
-                predictions += classes_of(predict(batch))
+                predictions += classes_of(predict(*batches))
                 waiting = 0
-    predictions += classes_of(predict(batch[:waiting]))
+    predictions += classes_of(predict(*(batch[:waiting] for batch in batches)))
     if unreadable:
         print(_warning(unreadable, number), file=sys.stderr, flush=True)
     return predictions

@@ -10,13 +10,15 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from .folding import fold, folded_weights
+from .folding import Read, fold, folded_weights, own_value
 from .hardware import multiplies_bfloat16
 
-Predict = Callable[[Any], np.ndarray]
+Predict = Callable[..., np.ndarray]
 
 
-def predictor(model: keras.Model, batch_size: int = 32, precision: str | None = None) -> Predict:
+def predictor(
+    model: keras.Model, batch_size: int = 32, precision: str | None = None, read: Read = own_value
+) -> Predict:
     """A function from prepared images, uint8 (n, size, size, 3), or rows of them, to probabilities, float32 (n, classes).
 
     It reads the model's weights as they are at each call, on which they may have changed.
@@ -26,15 +28,16 @@ def predictor(model: keras.Model, batch_size: int = 32, precision: str | None = 
         batch_size: images computed at once.
         precision: "float32" or "bfloat16" for the convolutions; unless given, bfloat16 where the machine has matrix units for it. The
             probabilities of a trained network then differ by 1e-3 to 3e-2, most where it hesitates.
+        read: gives the value with which a variable of the model predicts; unless given, its own.
     """
-    return _Predictor(model, batch_size, precision)
+    return _Predictor(model, batch_size, precision, read)
 
 
 class _Predictor:
     """Folds at the first call, and folds the weights anew where they have changed since the last."""
 
-    def __init__(self, model: keras.Model, batch_size: int, precision: str | None) -> None:
-        self.model, self.batch_size, self.precision = model, batch_size, precision
+    def __init__(self, model: keras.Model, batch_size: int, precision: str | None, read: Read) -> None:
+        self.model, self.batch_size, self.precision, self.read = model, batch_size, precision, read
         self.weights: list[np.ndarray] = []
         self.folded: keras.Model | None = None
         self.step: Any = None
@@ -52,9 +55,9 @@ class _Predictor:
             self.precision = self.precision or ("bfloat16" if multiplies_bfloat16() else "float32")
             self.folded = fold(self.model, self.precision)
             self.step = _function(self.folded, self.folded.weights)
-        weights = self.model.get_weights()
+        weights = [self.read(variable) for variable in self.model.weights]
         if not _same(weights, self.weights):
-            self.folded.set_weights(folded_weights(self.model))
+            self.folded.set_weights(folded_weights(self.model, self.read))
             self.weights, self.frozen = weights, None
         elif self.precision == "bfloat16":
             # Constants spare bfloat16 a conversion of all weights at each call; float32 gains nothing by them. Tracing takes a

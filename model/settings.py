@@ -21,6 +21,7 @@ class Settings:
         width, depth, dropout: of the network, see `model.vgg`.
         l2: of the optimiser, see `model.radam`.
         precision: in which the network is trained, see `model.network.PRECISIONS`.
+        ema: momentum of the average of the weights, see `model.averaging`; 0 is without one.
         seed, fold, folds: of the split, the augmentation and the initial weights; `folds` 0 is a single split.
         split: who stays together in it, "patient" or "file", see `model.data.SPLITS`.
         optimizer: one of `model.network.OPTIMIZERS`.
@@ -39,6 +40,7 @@ class Settings:
     dropout: float
     l2: float = 0.0
     precision: str = "float32"
+    ema: float = 0.0
     seed: int = 0
     fold: int = 0
     folds: int = 0
@@ -58,7 +60,7 @@ class Settings:
             "num_classes": (len(self.classes), len(asked.classes)),
             **{
                 name: (getattr(self, name), getattr(asked, name))
-                for name in ("width", "precision", "seed", "fold", "folds")
+                for name in ("width", "precision", "ema", "seed", "fold", "folds")
             },
         }
         return [

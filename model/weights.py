@@ -1,7 +1,8 @@
 """A network in training on disk: weights, the state that training needs to go on, and settings. HDF5, CSV and JSON: nothing that runs code.
 
-model.weights.h5    the weights, as Keras' `load_weights` reads them
-training.h5         the optimiser's variables and the state of the random generators (dropout), one dataset each
+model.weights.h5    the weights that predict (averaged ones where the training averages), as Keras' `load_weights` reads them
+training.h5         the optimiser's variables, the state of the random generators (dropout), and, where those that predict are averaged, the
+                    weights that training goes on from, one dataset each; absent where the network is only to predict
 validation.csv      the validation predictions of the epoch, see `model.predictions`; absent before the first epoch
 history.csv         how each epoch went, see `model.history`; absent before the first epoch
 settings.json       `Settings`, with the size and SHA-256 of the others; written last
@@ -26,6 +27,7 @@ import h5py
 import keras
 import numpy as np
 
+from . import averaging
 from .history import FILE as HISTORY
 from .history import read_history, write_history
 from .network import Network, new_network
@@ -45,28 +47,39 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be read; one line that names the file and the mend."""
 
 
-def save(folder: str | os.PathLike[str], network: Network) -> None:
-    """Write a network below `folder`; the one that was saved there before can be read until settings.json names the new files."""
+def save(folder: str | os.PathLike[str], network: Network, *, to_go_on: bool = True) -> None:
+    """Write a network below `folder`; the one that was saved there before can be read until settings.json names the new files.
+
+    Without what it needs `to_go_on`, the network predicts the same, and takes a third of the space.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     prefix = _OTHER if WEIGHTS in _named(folder) else ""
-    wanted = {WEIGHTS: True, STATE: True, VALIDATION: network.validation is not None, HISTORY: bool(network.history)}
+    wanted = {
+        WEIGHTS: True,
+        STATE: to_go_on,
+        VALIDATION: network.validation is not None,
+        HISTORY: bool(network.history),
+    }
     names = [f"{prefix}{name}" for name in _FILES if wanted[name]]
     try:
         # A model that was not compiled: Keras would put the optimiser in, a second time.
-        keras.Model(network.model.inputs, network.model.outputs).save_weights(folder / f"{prefix}{WEIGHTS}")
-        with h5py.File(folder / f"{prefix}{STATE}", "w") as file:
-            for name, variable in _state(network).items():
-                file[name] = variable.numpy()
+        bare = keras.Model(network.model.inputs, network.model.outputs)
+        with averaging.averages_in_place(network.optimizer, network.model.trainable_variables):
+            bare.save_weights(folder / f"{prefix}{WEIGHTS}")
+        if to_go_on:
+            with h5py.File(folder / f"{prefix}{STATE}", "w") as file:
+                for name, variable in _state(network).items():
+                    file[name] = variable.numpy()
         if network.validation is not None:
             write_predictions(folder / f"{prefix}{VALIDATION}", network.validation, network.settings.classes)
         if network.history:
             write_history(folder / f"{prefix}{HISTORY}", network.history)
         for name in names:
             _flush(folder / name)
-        files = {name: _describe(folder / name) for name in names}
+        files = {name: describe(folder / name) for name in names}
         text = json.dumps({**network.settings.to_dict(), "files": files}, indent=1)
-        with _replacing(folder / SETTINGS) as path:
+        with replacing(folder / SETTINGS) as path:
             path.write_text(f"{text}\n", encoding="utf-8")
     finally:
         counted = _named(folder)
@@ -92,7 +105,7 @@ def _flush(path: Path) -> None:
 
 
 def load(folder: str | os.PathLike[str]) -> Network:
-    """Read a network back, exactly as it was saved.
+    """Read a network back, exactly as it was saved; one that was only to predict trains on as if its training began.
 
     Raises:
         CheckpointError: a file is missing, damaged, or of another network. Everything is checked before a network is returned, and none
@@ -100,37 +113,39 @@ def load(folder: str | os.PathLike[str]) -> Network:
     """
     folder = Path(folder)
     settings, files = _read_settings(folder)
-    weights, state = files[WEIGHTS], files[STATE]
+    weights = files[WEIGHTS]
     try:
         check_plain(weights)
     except (OSError, ValueError, *_OF_HDF5) as error:
-        raise _damaged(weights, error) from None
+        raise damaged(weights, error) from None
     try:
         _check_width(settings, weights)
         network = new_network(settings)
     except ValueError as error:
-        raise _damaged(folder / SETTINGS, error) from None
+        raise damaged(folder / SETTINGS, error) from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # with which Keras leaves weights out
             network.model.load_weights(weights)
     except (OSError, ValueError, KeyError, UserWarning, *_OF_HDF5) as error:
-        raise _damaged(weights, error) from None
-    try:
-        check_plain(state)
-        _read_state(state, _state(network))
-    except (OSError, ValueError, KeyError, *_OF_HDF5) as error:
-        raise _damaged(state, error) from None
+        raise damaged(weights, error) from None
+    averaging.begin(network.optimizer, network.model.trainable_variables)
+    if state := files.get(STATE):
+        try:
+            check_plain(state)
+            _read_state(state, _state(network))
+        except (OSError, ValueError, KeyError, *_OF_HDF5) as error:
+            raise damaged(state, error) from None
     if path := files.get(VALIDATION):
         try:
             network.validation = read_predictions(path, settings.classes)
         except (OSError, ValueError, csv.Error) as error:
-            raise _damaged(path, error) from None
+            raise damaged(path, error) from None
     if path := files.get(HISTORY):
         try:
             network.history = read_history(path)
         except (OSError, ValueError, csv.Error) as error:
-            raise _damaged(path, error) from None
+            raise damaged(path, error) from None
     return network
 
 
@@ -146,9 +161,10 @@ def _state(network: Network) -> dict[str, Any]:
     """What training needs beyond the weights, by its name in the file."""
     weights = {id(variable) for variable in network.model.weights}
     random = [variable for variable in network.model.variables if id(variable) not in weights]
-    return {f"optimizer/{number}": variable for number, variable in enumerate(network.optimizer.variables)} | {
-        f"random/{number}": variable for number, variable in enumerate(random)
-    }
+    groups = {"optimizer": network.optimizer.variables, "random": random}
+    if network.settings.ema:
+        groups["weights"] = network.model.trainable_variables
+    return {f"{group}/{number}": variable for group, found in groups.items() for number, variable in enumerate(found)}
 
 
 def _read_state(path: Path, variables: dict[str, Any]) -> None:
@@ -172,38 +188,35 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
         settings = Settings.from_dict(found)
         prefix = _OTHER if isinstance(files, dict) and f"{_OTHER}{WEIGHTS}" in files else ""
         named = {f"{prefix}{name}": name for name in _FILES}
-        if (
-            not isinstance(files, dict)
-            or not {f"{prefix}{WEIGHTS}", f"{prefix}{STATE}"} <= files.keys() <= named.keys()
-        ):
+        if not isinstance(files, dict) or not {f"{prefix}{WEIGHTS}"} <= files.keys() <= named.keys():
             raise ValueError("it does not say which files belong to it")
     except FileNotFoundError:
         raise CheckpointError(
             f"{folder} holds no {SETTINGS}; name the folder of a checkpoint of this program"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, error) from None
+        raise damaged(path, error) from None
     for name, description in files.items():
         try:
-            same = _describe(folder / name) == description
+            same = describe(folder / name) == description
         except OSError as error:
-            raise _damaged(folder / name, error) from None
+            raise damaged(folder / name, error) from None
         if not same:
-            raise _damaged(folder / name, "it is not what was saved")
+            raise damaged(folder / name, "it is not what was saved")
     return settings, {named[name]: folder / name for name in files}
 
 
-def _damaged(path: Path, why: object) -> CheckpointError:
+def damaged(path: Path, why: object) -> CheckpointError:
     return CheckpointError(f"{path} cannot be read ({' '.join(str(why).split())[:200]}); take another checkpoint")
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def describe(path: Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         return {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place once it is whole and on the disk."""
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:

@@ -1,4 +1,4 @@
-"""Write tests/data/radam_reference.json: what `torch.optim.RAdam` makes of known gradients, in float64.
+"""Write tests/data/radam_reference.json: what `torch.optim.RAdam` makes of known gradients, and `AveragedModel` of that, in float64.
 
     pip install torch numpy
     python tests/make_radam_reference.py
@@ -24,6 +24,8 @@ CASES = {
     "never rectified": {"betas": (0.9, 0.6)},
 }
 KEPT = [1, 2, 5, 6, 7, 20, 100, 250, 500]
+# Momentum of an exponential average of the variable, of the case "plain".
+AVERAGING = 0.9
 
 
 def gradient(case: str, step: int) -> np.ndarray:
@@ -45,6 +47,7 @@ def start() -> np.ndarray:
 
 def main() -> None:
     import torch
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
     found: dict[str, dict[str, list[float]]] = {}
     for case, arguments in CASES.items():
@@ -57,9 +60,22 @@ def main() -> None:
             optimizer.step()
             if step in KEPT:
                 found[case][str(step)] = variable.tolist()
+    module = torch.nn.ParameterList([torch.nn.Parameter(torch.tensor(start(), dtype=torch.float64))])
+    optimizer = torch.optim.RAdam(module.parameters(), lr=RATE)
+    averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(AVERAGING))
+    averages: dict[str, list[float]] = {}
+    for step in range(1, STEPS + 1):
+        module[0].grad = torch.tensor(gradient("plain", step))
+        optimizer.step()
+        averaged.update_parameters(module)
+        if step in KEPT:
+            averages[str(step)] = averaged.module[0].tolist()
     path = Path(__file__).parent / "data" / "radam_reference.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"torch": torch.__version__, "cases": found}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps({"torch": torch.__version__, "cases": found, "averages": averages}, indent=1) + "\n",
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def run(network, save):
 strategy = strategy_for(2)
 assert strategy.num_replicas_in_sync == 2
 with strategy.scope():
-    network = small_network.network()
+    network = small_network.network(ema=0.8)
     assert run(network, save)[-1] > 0.9
     resumed = weights.load(f"{sys.argv[1]}/5")
     assert len(run(resumed, lambda name: None)) == 3

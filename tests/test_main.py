@@ -28,13 +28,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def start(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Start:
-    """Start main.py, or `nsml` where the first word is that, and wait for its end."""
+    """Start main.py, or `nsml` or ensemble.py where the first word is that, and wait for its end."""
     work = tmp_path_factory.mktemp("work")
 
     def run(*words: str, dataset: str | None = None) -> subprocess.CompletedProcess[str]:
         program = [str(ROOT / "main.py")]
         if words[:1] == ("nsml",):
             program, words = ["-c", "from nsml.cli.main import main; main()"], words[1:]
+        elif words[:1] == ("ensemble.py",):
+            program, words = [str(ROOT / "ensemble.py")], words[1:]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NSML_")}
         environment = {**kept, "NSML_HOME": str(home), "NSML_USER": "team", "PYTHONPATH": str(LIBRARY)}
         if dataset is not None:
@@ -116,6 +118,11 @@ def test_help_explains_every_argument(start: Start) -> None:
         ["--folds", "1"],
         ["--fold", "2"],
         ["--fold", "5", "--folds", "5"],
+        ["--fold", "all"],
+        ["--fold", "some", "--folds", "5"],
+        ["--ema", "1"],
+        ["--tta", "2"],
+        ["--pretrained", "best"],
         ["--mode", "practise"],
         ["--precision", "float64"],
         ["--jit", "maybe"],
@@ -193,6 +200,31 @@ def test_it_trains_goes_on_predicts_the_test_photographs_and_reports(start: Star
     assert resumed.returncode == 0, resumed.stderr
     assert "not 8; 4 it stays" in resumed.stdout
     assert [line.split()[1] for line in resumed.stdout.splitlines() if line.startswith("epoch")] == ["13/13"]
+
+
+@pytest.mark.slow
+def test_all_folds_are_trained_put_together_with_others_and_predict(start: Start, dataset: str) -> None:
+    trained = start(
+        *SMALL, "--epoch", "2", "--folds", "2", "--fold", "all", "--ema", "0.5", "--tta", "1", dataset=dataset
+    )
+    assert trained.returncode == 0, trained.stderr
+    session = re.search(r"Session (\S+) is started", trained.stderr)[1]
+    assert sum(line.startswith("epoch ") for line in trained.stdout.splitlines()) == 4
+    assert "fold 1, 2 of 2, about " in trained.stdout
+    told = re.search(r"all 2 folds: (val acc .*)", trained.stdout)[1].removeprefix("val ")
+
+    averaged = start(
+        "ensemble.py", "--members", f"{session}:all", f"{session}:fold0", "--weights", "2", "1", dataset=dataset
+    )
+    assert averaged.returncode == 0, averaged.stderr
+    lines = averaged.stdout.splitlines()
+    assert lines[0] == f"{session}:all    weight 2  64 validated: {told}"
+    assert re.match(rf"{session}:fold0  weight 1  32 validated: acc", lines[1])
+    assert lines[2].startswith("together: 64 validated: acc")
+
+    tested = start("ensemble.py", "--mode", "test", "--iteration", "ensemble", "--tta", "1", dataset=dataset)
+    assert tested.returncode == 0, tested.stderr
+    assert re.search(r"accuracy\s+[0-9.]+", tested.stdout), tested.stdout
 
 
 @pytest.mark.slow

@@ -51,26 +51,50 @@ def everything(network: Network) -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted() -> Iterator[Network]:
+def uninterrupted() -> Iterator[dict[float, Network]]:
+    """Networks that were trained without a stop, without and with an average of their weights."""
     start_tensorflow(0)
-    network = small_network.network()
-    train_until(network)
-    yield network
+    networks = {ema: small_network.network(ema=ema) for ema in (0.0, 0.9)}
+    for network in networks.values():
+        train_until(network)
+    yield networks
     # Tests of other files in the same process compile with XLA, which Keras declines while operations are deterministic.
     config.disable_op_determinism()
 
 
-@pytest.mark.parametrize("last", [2, 3], ids=["within a phase", "between phases"])
-def test_going_on_gives_the_same_network_bit_for_bit(uninterrupted: Network, tmp_path: Path, last: int) -> None:
+@pytest.mark.parametrize(
+    ("last", "ema"), [(2, 0.0), (3, 0.9)], ids=["within a phase, last weights", "between phases, averaged weights"]
+)
+def test_going_on_gives_the_same_network_bit_for_bit(
+    uninterrupted: dict[float, Network], tmp_path: Path, last: int, ema: float
+) -> None:
     with pytest.raises(Stopped):
-        train_until(small_network.network(), tmp_path, last)
+        train_until(small_network.network(ema=ema), tmp_path, last)
     network = weights.load(tmp_path)
     assert network.settings.epoch == last
     train_until(network)
-    assert network.settings == uninterrupted.settings
-    assert network.history == uninterrupted.history
-    for found, wanted in zip(everything(network), everything(uninterrupted), strict=True):
+    assert network.settings == uninterrupted[ema].settings
+    assert network.history == uninterrupted[ema].history
+    for found, wanted in zip(everything(network), everything(uninterrupted[ema]), strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_averaging_changes_nothing_of_how_a_network_is_trained(uninterrupted: dict[float, Network]) -> None:
+    plain, averaged = (network.model.trainable_variables for network in uninterrupted.values())
+    for found, wanted in zip(averaged, plain, strict=True):
+        np.testing.assert_array_equal(found.numpy(), wanted.numpy())
+
+
+def test_the_file_of_weights_holds_those_that_predict(uninterrupted: dict[float, Network], tmp_path: Path) -> None:
+    network = uninterrupted[0.9]
+    weights.save(tmp_path, network)
+    model = build_vgg(small_network.SIZE, width=4, depth=2)
+    model.load_weights(tmp_path / "model.weights.h5")
+    images = small_network.data().validation_images
+    predicted = network.predict(images)
+    np.testing.assert_allclose(model(images.astype("float32"), training=False).numpy(), predicted, atol=1e-5)
+    assert np.abs(network.model(images.astype("float32"), training=False).numpy() - predicted).max() > 1e-3
+    np.testing.assert_array_equal(weights.load(tmp_path).predict(images), predicted)
 
 
 @pytest.fixture
@@ -93,6 +117,26 @@ def test_the_settings_come_back(saved: Path) -> None:
     assert weights.load(saved).settings == small_network.settings(
         epoch=7, phase="strong", best_score=71.25, best_epoch=6
     )
+
+
+def test_what_is_only_to_predict_does_so_without_the_state_of_training(saved: Path) -> None:
+    network = small_network.network(seed=5)
+    weights.save(saved, network, to_go_on=False)
+    assert sorted(path.name for path in saved.iterdir()) == ["next.model.weights.h5", "settings.json"]
+    images = small_network.data().validation_images
+    np.testing.assert_array_equal(weights.load(saved).predict(images), network.predict(images))
+
+
+def test_settings_of_an_older_program_lack_what_it_did_not_know(saved: Path) -> None:
+    path = saved / "settings.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    del found["ema"]
+    path.write_text(json.dumps(found), encoding="utf-8")
+    assert weights.load(saved).settings.ema == 0.0
+    del found["width"]
+    path.write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="width is missing"):
+        weights.load(saved)
 
 
 def test_keras_reads_the_weights_by_itself(saved: Path) -> None:
@@ -290,14 +334,17 @@ def test_what_a_going_on_training_cannot_change_is_told() -> None:
     ]
 
 
-def test_how_the_epochs_went_and_the_temperature_come_back_and_go_on(uninterrupted: Network, tmp_path: Path) -> None:
-    weights.save(tmp_path, uninterrupted)
+def test_how_the_epochs_went_and_the_temperature_come_back_and_go_on(
+    uninterrupted: dict[float, Network], tmp_path: Path
+) -> None:
+    network = uninterrupted[0.0]
+    weights.save(tmp_path, network)
     found = weights.load(tmp_path)
-    assert found.history == uninterrupted.history
+    assert found.history == network.history
     assert [(epoch.epoch, epoch.phase) for epoch in found.history] == [
         (1, "strong"), (2, "strong"), (3, "strong"), (4, "gentle")
     ]  # fmt: skip
-    assert found.settings.temperature == uninterrupted.settings.temperature != 1
+    assert found.settings.temperature == network.settings.temperature != 1
 
 
 def test_a_checkpoint_from_before_there_was_a_temperature_is_loaded_with_one(saved: Path) -> None:
@@ -308,8 +355,10 @@ def test_a_checkpoint_from_before_there_was_a_temperature_is_loaded_with_one(sav
 
 
 @pytest.mark.parametrize("lines", [["epoch,phase"], [], ["epoch", "1"], ["{columns}", "1,strong,x,1,1,1,1,1"]])
-def test_a_history_of_another_kind_is_refused(uninterrupted: Network, tmp_path: Path, lines: list[str]) -> None:
-    weights.save(tmp_path, uninterrupted)
+def test_a_history_of_another_kind_is_refused(
+    uninterrupted: dict[float, Network], tmp_path: Path, lines: list[str]
+) -> None:
+    weights.save(tmp_path, uninterrupted[0.0])
     path = tmp_path / "history.csv"
     columns = path.read_text(encoding="utf-8").splitlines()[0]
     path.write_text("\n".join(lines).format(columns=columns), encoding="utf-8")

@@ -153,8 +153,9 @@ def tabulate(
             of_arm = found.get(arm.name)
             of_recipe = found.get(RECIPE)
             figures[side] = None if of_arm is None else estimates(of_arm)
-            comparable = of_arm is not None and of_recipe is not None and arm.name != RECIPE
-            figures[f"{side} difference"] = estimates(of_arm - of_recipe) if comparable else None
+            figures[f"{side} difference"] = (
+                None if of_arm is None or of_recipe is None or arm.name == RECIPE else estimates(of_arm - of_recipe)
+            )
         rows.append(
             Row(
                 arm, figures["validation"], figures["validation difference"], figures["test"],

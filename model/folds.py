@@ -1,0 +1,104 @@
+"""K-fold training: a network for each fold, one after the other, and in the end an ensemble of them all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from .calibration import fit_temperature
+from .ensemble import Ensemble, combine
+from .network import Network
+from .recipe import Recipe
+from .settings import Settings
+from .symmetries import symmetric
+from .terminal import clock
+from .training import Data, train
+from .validation import score_of, validate
+
+ALL = "all"
+
+
+def train_folds(
+    network: Network | None,
+    settings: Settings,
+    recipe: Recipe,
+    *,
+    begin: Callable[[Settings], Network],
+    read: Callable[[Settings], Data],
+    report: Callable[..., None],
+    keep: Callable[[str, Network | Ensemble], None],
+    tta: bool = False,
+    save_every: int = 5,
+    jit: bool = False,
+) -> Ensemble:
+    """Train what is missing of `settings.folds` networks, and keep the ensemble of all.
+
+    The networks are those of the last epoch, not those of the best: choosing an epoch by the fold's own validation would make the
+    predictions for it look better than the ensemble is. Checkpoints of fold K are named `foldK`, each in place of the one before; with
+    the network in training they hold those of the folds before it, so that from any of them the training goes on as if it had not
+    stopped. The ensemble is `all`, with validation predictions for every photograph, by the network that was not trained on it.
+
+    Args:
+        network: of a checkpoint of such a training, or None; its fold is first.
+        settings: of the networks to be begun, but for the fold.
+        begin: makes an untrained network of settings.
+        read: the data as split for settings.
+        report: as `train` takes it; the values of fold K are named `foldK__...`, and at the end those of the ensemble `val__...`.
+        keep: keeps a checkpoint of that name.
+        tta: whether the validation predictions of the ensemble are averaged over symmetries, see `symmetric`.
+        save_every, jit: see `train`.
+    """
+    done = list(network.earlier) if network else []
+    left = [fold for fold in range(settings.folds) if fold not in {each.settings.fold for each in done}]
+    if network:
+        left = [network.settings.fold, *(fold for fold in left if fold != network.settings.fold)]
+    seconds = 0.0
+    for number, fold in enumerate(left):
+        estimate = f", about {clock(seconds * (len(left) - number))} left for all" if seconds else ""
+        print(f"fold {fold}, {len(done) + 1} of {settings.folds}{estimate}", flush=True)
+        if network is None or fold != network.settings.fold:
+            network = begin(
+                replace(settings, fold=fold, epoch=0, phase="", best_score=None, best_epoch=0, temperature=1.0)
+            )
+        network.earlier = tuple(done)
+        started = time.monotonic()
+        data = read(network.settings)
+        _train_fold(network, recipe, data, report, keep, save_every, jit)
+        network.validation = validate(symmetric(network.predict) if tta else network.predict, data)
+        network.settings.temperature = fit_temperature(network.validation.probabilities, data.validation_labels)
+        seconds = time.monotonic() - started
+        done.append(network)
+    done.sort(key=lambda each: each.settings.fold)
+    weights = [1.0] * len(done)
+    ensemble = Ensemble(done, weights, combine([each.validation for each in done], weights))
+    assert ensemble.validation is not None
+    result = score_of(ensemble.validation)
+    print(f"all {len(done)} folds: val acc {result.accuracy:.3f}  score {result.value:.2f}", flush=True)
+    report(summary=True, step=recipe.epochs, val__score=result.value, val__accuracy=result.accuracy)
+    keep(ALL, ensemble)
+    return ensemble
+
+
+def _train_fold(
+    network: Network,
+    recipe: Recipe,
+    data: Data,
+    report: Callable[..., None],
+    keep: Callable[[str, Network | Ensemble], None],
+    save_every: int,
+    jit: bool,
+) -> None:
+    name = f"fold{network.settings.fold}"
+
+    def report_as_fold(*, summary: bool, step: int, **values: Any) -> None:
+        report(summary=summary, step=step, **{f"{name}__{key}": value for key, value in values.items()})
+
+    def keep_as_fold(checkpoint: Any) -> None:
+        if checkpoint != "best":
+            keep(name, network)
+
+    # What was saved at the end of a fold goes on with the next.
+    if recipe.schedule(network.settings.epoch):
+        train(network, recipe, data, report=report_as_fold, save=keep_as_fold, save_every=save_every, jit=jit)

@@ -1,0 +1,91 @@
+"""Averaged weights: their arithmetic, and that they predict while training goes on from others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model import averaging
+from model.network import Network
+from model.radam import RAdam
+from model.vgg import NORM_MOMENTUM, build_vgg
+from tests import small_network
+from tests.make_radam_reference import AVERAGING, KEPT, RATE, STEPS, gradient, start
+
+REFERENCE = json.loads((Path(__file__).parent / "data" / "radam_reference.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_average_agrees_with_pytorch_over_500_steps(dtype: str) -> None:
+    variable = keras.Variable(start(), dtype=dtype)
+    optimizer = RAdam(RATE, **averaging.optimizer_arguments(AVERAGING))
+    optimizer.build([variable])
+    averaging.begin(optimizer, [variable])
+    np.testing.assert_allclose(averaging.averages(optimizer)[0].numpy(), start(), atol=1e-7)
+
+    @tf.function
+    def step_with(values: tf.Tensor) -> None:
+        optimizer.apply([values], [variable])
+
+    for step in range(1, STEPS + 1):
+        step_with(tf.constant(gradient("plain", step), dtype))
+        if step in KEPT:
+            found = averaging.averages(optimizer)[0].numpy()
+            np.testing.assert_allclose(found, REFERENCE["averages"][str(step)], rtol=0, atol=1e-6, err_msg=f"{step}")
+    assert np.abs(found - variable.numpy()).max() > 1e-4
+
+
+@pytest.fixture
+def moved() -> Network:
+    """A network whose weights have moved away from their averages."""
+    network = small_network.network(ema=0.9)
+    rng = np.random.default_rng(0)
+    for variable in network.model.trainable_variables:
+        variable.assign(variable.numpy() + rng.normal(0, 0.1, variable.shape))
+    return network
+
+
+def test_the_averages_predict(moved: Network) -> None:
+    images = small_network.data(20).train_images[:]
+    untouched = small_network.network()
+    np.testing.assert_array_equal(moved.predict(images), untouched.predict(images))
+    assert np.abs(moved.model(images.astype("float32"), training=False).numpy() - moved.predict(images)).max() > 1e-3
+
+
+def test_the_averages_are_in_place_within_a_block_only(moved: Network) -> None:
+    variables = moved.model.trainable_variables
+    before = [variable.numpy() for variable in variables]
+    with averaging.averages_in_place(moved.optimizer, variables):
+        for variable, average in zip(variables, averaging.averages(moved.optimizer), strict=True):
+            np.testing.assert_array_equal(variable.numpy(), average.numpy())
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_without_averaging_the_weights_themselves_predict() -> None:
+    network = small_network.network()
+    assert averaging.averages(network.optimizer) == []
+    kernel = network.model.trainable_variables[0]
+    kernel.assign(kernel + 1.0)
+    read = averaging.reader(network.optimizer, network.model.trainable_variables)
+    np.testing.assert_array_equal(read(kernel), kernel.numpy())
+
+
+@pytest.mark.parametrize(("ema", "wanted"), [(0.0, NORM_MOMENTUM), (0.5, NORM_MOMENTUM), (0.95, 0.95)])
+def test_the_normalisation_is_averaged_as_long_as_the_weights(ema: float, wanted: float) -> None:
+    found = [
+        layer.momentum
+        for layer in small_network.network(ema=ema).model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert found == [wanted] * 2
+
+
+def test_a_momentum_out_of_range_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^norm_momentum is 1.0; give"):
+        build_vgg(16, depth=2, norm_momentum=1.0)
