@@ -21,6 +21,7 @@ def training_batches(
     epochs: range,
     strength: float,
     seed: int,
+    label_smoothing: float = 0.0,
     sample_weights: np.ndarray | None = None,
     workers: int = 2,
     made: Callable[[int], None] | None = None,
@@ -29,12 +30,13 @@ def training_batches(
     float32 weights (b,).
 
     images: uint8 (n, h, w, 3), possibly memory-mapped; labels: integers (n,) in 0..classes-1; sample_weights: (n,), ones
-    unless given; strength of augmentation: 0 to 1. An epoch has ceil(n / batch_size) batches, the last of which may be
+    unless given; strength of augmentation: 0 to 1; label_smoothing, in 0..1, is what each one-hot row hands out to all classes in equal
+    parts (Szegedy et al., CVPR 2016, section 7). An epoch has ceil(n / batch_size) batches, the last of which may be
     smaller, and holds each image once, in an order and with an augmentation that depend on seed and epoch alone: a
     training that goes on from epoch 3 sees what it would have seen. `workers` batches are made at a time, and two wait.
     `made(number)` is called, by any of these threads, when a batch is ready, counted from 0 over all `epochs`.
     """
-    labels, one_hot = _one_hot(images, labels, classes)
+    labels, one_hot = _one_hot(images, labels, classes, label_smoothing)
     weights = np.ones(len(labels), np.float32) if sample_weights is None else np.asarray(sample_weights, np.float32)
     if weights.shape != labels.shape:
         raise ValueError(f"sample_weights has shape {weights.shape}, and there are {len(labels)} images")
@@ -58,7 +60,7 @@ def training_batches(
     return _dataset(make, len(epochs) * count, [images.shape[1:], (classes,), ()], workers)
 
 
-def _one_hot(images: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+def _one_hot(images: np.ndarray, labels: np.ndarray, classes: int, smoothing: float) -> tuple[np.ndarray, np.ndarray]:
     labels = np.asarray(labels)
     if labels.shape != (len(images),):
         raise ValueError(f"labels has shape {labels.shape}, and there are {len(images)} images")
@@ -66,7 +68,10 @@ def _one_hot(images: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.n
         raise ValueError("there are no images to make batches of")
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"labels go from {labels.min()} to {labels.max()}, and there are {classes} classes")
-    return labels, np.eye(classes, dtype=np.float32)[labels]
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"label smoothing {smoothing}: give 0 to 1")
+    rows = np.eye(classes, dtype=np.float32) * np.float32(1 - smoothing) + np.float32(smoothing) / np.float32(classes)
+    return labels, rows[labels]
 
 
 def _check(**counts: int) -> None:

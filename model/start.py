@@ -5,23 +5,45 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# What Keras imports where it is installed, for wrappers, galleries and tables, none of which is of use here: a third of a start.
+_SPARED = ("matplotlib", "pandas", "sklearn")
 
 
 def start_tensorflow(seed: int, jit: str = "off") -> None:
     """Import TensorFlow without its start-up messages, make its operations deterministic, and seed NumPy, Python and Keras.
+
+    Keras is left to believe that there are no Matplotlib, pandas and scikit-learn, unless they were imported before. They can be imported
+    after, but `keras.wrappers` and data frames as training data need them before.
 
     jit: "on", "off" or "auto", see `model.trial`. Where XLA may come into question, operations are left as they are, since Keras does
     not use it while they are deterministic.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    _import_quietly()
+    with _absent(_SPARED):
+        _import_quietly()
     import keras
     import tensorflow as tf
 
     if jit == "off" or (jit == "auto" and not tf.config.list_physical_devices("GPU")):
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
+
+
+@contextmanager
+def _absent(names: tuple[str, ...]) -> Iterator[None]:
+    """Let imports of these fail as though they were not installed."""
+    held = [name for name in names if name not in sys.modules]
+    for name in held:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in held:
+            del sys.modules[name]
 
 
 def _import_quietly() -> None:
@@ -31,6 +53,7 @@ def _import_quietly() -> None:
         sys.stderr.flush()
         os.dup2(elsewhere.fileno(), 2)
         try:
+            import keras  # noqa: F401
             import tensorflow  # noqa: F401
         except BaseException:
             elsewhere.seek(0)

@@ -89,14 +89,9 @@ def train(
     schedule = recipe.schedule(settings.epoch)
     if not schedule:
         print(f"trained for {settings.epoch} epochs already; give a larger --epoch to go on", flush=True)
+    compile_step(network, jit)
     for phase, epochs in schedule:
         network.optimizer.learning_rate = phase.learning_rate
-        network.model.compile(
-            network.optimizer,
-            keras.losses.CategoricalCrossentropy(label_smoothing=phase.label_smoothing),
-            metrics=["accuracy"],
-            jit_compile=jit,
-        )
         waiting = InputWait()
         batches = training_batches(
             data.train_images,
@@ -105,6 +100,7 @@ def train(
             batch_size=recipe.batch_size,
             epochs=epochs,
             strength=phase.augmentation,
+            label_smoothing=phase.label_smoothing,
             seed=settings.seed,
             sample_weights=class_weights(data.train_labels)[data.train_labels] if recipe.class_weights else None,
             made=waiting.made,
@@ -119,6 +115,20 @@ def train(
             verbose=0,
             callbacks=[_EachEpoch(network, recipe, phase, data, report, save, save_every, waiting)],
         )
+
+
+def compile_step(network: Network, jit: bool) -> None:
+    """Let the network's model train on batches of images, one-hot labels and weights, by `fit` or `train_on_batch`.
+
+    Nothing in it is of one phase, so that TensorFlow, which takes seconds to trace a step, does so once in a training.
+    """
+    network.model.compile(
+        network.optimizer,
+        keras.losses.CategoricalCrossentropy(),
+        # Given by its name, Keras would make its variables in the first step, which TensorFlow then has to trace again.
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
+        jit_compile=jit,
+    )
 
 
 def class_weights(labels: np.ndarray) -> np.ndarray:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-import keras
 import numpy as np
 
 from .hardware import has_gpu
 from .network import PRECISIONS, new_network
 from .settings import Settings
+from .training import compile_step
 
 # Only what was shown to train as well may be taken unasked.
 _TAKEN_UNASKED = ("float32",)
@@ -61,9 +61,7 @@ def time_step(settings: Settings, computing: Computing, batch_size: int) -> floa
     It draws nothing from any random generator that training uses, so a training with it and one without are the same.
     """
     network = new_network(replace(settings, precision=computing.precision))
-    network.model.compile(
-        network.optimizer, keras.losses.CategoricalCrossentropy(), metrics=["accuracy"], jit_compile=computing.jit
-    )
+    compile_step(network, computing.jit)
     rng = np.random.default_rng(0)
     size, classes = settings.preparation.size, len(settings.classes)
     images = rng.integers(0, 256, (batch_size, size, size, 3)).astype(np.float32)

@@ -1,5 +1,6 @@
 """Batches for Keras."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -43,6 +44,19 @@ def test_an_epoch_holds_each_image_once_with_its_label_and_weight() -> None:
 
 def test_weights_are_one_unless_given() -> None:
     assert all((batch[2] == 1).all() for batch in batches(range(1)))
+
+
+@pytest.mark.parametrize(("smoothing", "classes"), [(0.1, 4), (0.02, 7), (1.0, 4)])
+def test_smoothed_labels_are_those_of_keras(smoothing: float, classes: int) -> None:
+    dataset = training_batches(
+        IMAGES, LABELS, classes, batch_size=N, epochs=range(1), strength=0.0, seed=3, label_smoothing=smoothing
+    )
+    ((images, found, _),) = [tuple(part.numpy() for part in batch) for batch in dataset]
+    one_hot = np.eye(classes, dtype=np.float32)[LABELS[images[:, 0, 0, 0].astype(int)]]
+    answered = np.random.default_rng(0).dirichlet(np.ones(classes), N).astype(np.float32)
+    wanted = keras.losses.categorical_crossentropy(one_hot, answered, label_smoothing=smoothing)
+    np.testing.assert_allclose(keras.losses.categorical_crossentropy(found, answered), wanted, rtol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_batches_with_any_number_of_workers() -> None:
@@ -94,6 +108,7 @@ def test_the_shapes_are_known_and_the_autotuner_is_off() -> None:
         (LABELS, {"sample_weights": np.ones(3)}, "sample_weights has shape"),
         (LABELS, {"strength": 2.0}, "strength 2.0"),
         (LABELS, {"workers": 0}, "workers 0"),
+        (LABELS, {"label_smoothing": 1.5}, "label smoothing 1.5"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(labels, more, message) -> None:

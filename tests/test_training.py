@@ -7,6 +7,7 @@ import re
 import time
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -98,6 +99,14 @@ def test_waiting_is_from_when_a_step_could_begin_until_its_batch_is_ready(monkey
     # Not the second of the first step, which is compiled in it.
     assert waiting.take() == 0.0 + 2.5
     assert waiting.take() == 0.0
+
+
+def test_the_step_is_traced_once_for_all_phases(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced: list[int] = []
+    step = keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda model, data: traced.append(1) or step(model, data))
+    run(small_network.recipe(1, 1))
+    assert len(traced) == 1
 
 
 def test_a_best_score_of_an_earlier_run_has_to_be_beaten() -> None:
