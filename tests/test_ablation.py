@@ -22,7 +22,7 @@ from model.ablation.arms import ARMS, BY_NAME, Arm, Record
 from model.ablation.claims import claim
 from model.ablation.command import main
 from model.ablation.dataset import find_dataset
-from model.ablation.figures import Row, leaks, tabulate
+from model.ablation.figures import Row, leaks, tabulate, together
 from model.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
 from model.ablation.schedule import make_runs
 from model.ablation.words import leak_sentence, sentence
@@ -61,6 +61,8 @@ def changes(before: object, after: object, prefix: str = "") -> set[str]:
         ("no_class_weights", {"recipe.class_weights"}),
         ("no_batch_norm", {"settings.batch_norm"}),
         ("sample_cnn", {"sample"}),
+        ("tta", {"symmetric"}),
+        ("ema", {"settings.ema"}),
     ],
 )
 def test_an_arm_changes_the_ingredient_that_it_is_named_after_and_no_other(name: str, changed: set[str]) -> None:
@@ -72,7 +74,7 @@ def test_without_the_second_phase_there_are_as_many_epochs() -> None:
 
 
 def test_every_arm_has_a_digest_of_its_own() -> None:
-    assert len({arm.change(RECORD).digest() for arm in ARMS}) == len(ARMS)
+    assert len({arm.change(RECORD).digest() for arm in BY_NAME.values()}) == len(ARMS) + 2
 
 
 def predictions(seed: int, count: int = 40, skill: float = 1.0, patients: int = 20, start: int = 0) -> Predictions:
@@ -178,6 +180,26 @@ def row_of(name: str, value: float, low: float, high: float) -> Row:
 )  # fmt: skip
 def test_a_sentence_says_no_more_than_the_interval_does(row: Row, words: str) -> None:
     assert words in sentence(row)
+
+
+def test_folds_together_answer_by_their_mean_probabilities() -> None:
+    found = done({"recipe": 0.5}, folds=3)
+    tests = [predictions(50 + fold, 30, 0.5, 30) for fold in range(3)]
+    found = [(run, outcome(kept.validation, test)) for (run, kept), test in zip(found, tests, strict=True)]
+    (averaged,) = together(found, [BY_NAME["recipe"]], resamples=20)
+    mean = np.mean([test.probabilities[:, 1] for test in tests], axis=0)
+    assert averaged.difference is None
+    assert [figure.value for figure in averaged.test] == pytest.approx(
+        [
+            accuracy_score(tests[0].labels, mean > 0.5),
+            balanced_accuracy_score(tests[0].labels, mean > 0.5),
+            roc_auc_score(tests[0].labels, mean),
+        ]
+    )
+
+
+def test_one_fold_is_not_averaged() -> None:
+    assert together(done({"recipe": 0.5}, folds=1), [BY_NAME["recipe"]]) == ()
 
 
 def test_a_leak_is_validation_above_the_test_set() -> None:
@@ -329,21 +351,29 @@ def test_the_command_trains_each_arm_and_tells_what_they_say_and_then_trains_non
 ) -> None:
     command = [
         "ablate", "--data", str(drawn), "--folds", "2", "--epoch", "1", "--image_size", "32", "--width", "2", "--only",
-        "sample_cnn", "--out", str(tmp_path / "out"), "--markdown", str(tmp_path / "results.md"),
+        "tta,sample_cnn", "--out", str(tmp_path / "out"), "--markdown", str(tmp_path / "results.md"),
     ]  # fmt: skip
     assert main(command) == 0
     printed = capsys.readouterr().out
-    assert "DRAWN: 2 arms, 2 folds, 1 seeds: 4 runs, 4 to make" in printed
-    for words in ("the recipe", "the sample CNN", "probe: colours", "test set", "One seed:"):
+    assert "DRAWN: 3 arms, 2 folds, 1 seeds: 6 runs, 6 to make" in printed
+    for words in (
+        "the recipe",
+        "with 8 views",
+        "the sample CNN",
+        "probe: colours",
+        "test set",
+        "folds averaged",
+        "One seed:",
+    ):
         assert f"\n{words}" in printed
-    assert len(list((tmp_path / "out" / "runs").glob("*.json"))) == 4
+    assert len(list((tmp_path / "out" / "runs").glob("*.json"))) == 6
     assert cv2.imread(str(tmp_path / "out" / "forest.png")) is not None
     written = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert "](out/forest.png)" in written
     assert f"{tmp_path}" not in written
 
     assert main(command) == 0
-    assert "4 runs, 0 to make" in capsys.readouterr().out
+    assert "6 runs, 0 to make" in capsys.readouterr().out
 
 
 def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(

@@ -19,12 +19,14 @@ RECIPE, FILE_SPLIT, SAMPLE_CNN = "recipe", "file_split", "sample_cnn"
 class Record:
     """All that decides a training on given photographs.
 
-    settings, recipe: as `main.py` makes them of its arguments. sample: where given, that network is trained in its own way, on the same
-    split and at the same size of photographs.
+    settings, recipe: as `main.py` makes them of its arguments. symmetric: whether it predicts averaged over symmetries, see
+    `model.symmetries`; it is trained the same. sample: where given, that network is trained in its own way, on the same split and at the
+    same size of photographs.
     """
 
     settings: Settings
     recipe: Recipe
+    symmetric: bool = False
     sample: SampleCnn | None = None
 
     def with_preparation(self, **changed: Any) -> Record:
@@ -52,7 +54,8 @@ class Record:
         }
         settings |= {"preparation": self.settings.preparation.to_dict(), "classes": list(self.settings.classes)}
         if self.sample is None:
-            return {"settings": settings, "recipe": asdict(self.recipe)}
+            predicting = {"symmetric": True} if self.symmetric else {}
+            return {"settings": settings, "recipe": asdict(self.recipe), **predicting}
         heeded = {name: settings[name] for name in ("classes", "seed", "fold", "folds") if name in settings}
         return {"size": self.settings.preparation.size, "settings": heeded, "sample": asdict(self.sample)}
 
@@ -134,4 +137,19 @@ ARMS: tuple[Arm, ...] = (
         lambda record: replace(record, sample=SampleCnn()),
     ),
 )
-BY_NAME = {arm.name: arm for arm in ARMS}
+# What is not of the recipe, tried on top of it where --only asks for it.
+ADDITIONS: tuple[Arm, ...] = (
+    Arm(
+        "tta",
+        "with 8 views",
+        "predictions are averaged over turned and mirrored views, as by --tta 1",
+        lambda record: replace(record, symmetric=True),
+    ),
+    Arm(
+        "ema",
+        "with averaged weights",
+        "the weights of about the last 50 steps predict, as by --ema 0.98",
+        lambda record: record.with_settings(ema=0.98),
+    ),
+)
+BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}

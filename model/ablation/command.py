@@ -41,7 +41,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         add("--folds", between(int, 2, 100), 5, "folds by patient, all of them")
         if name == "ablate":
             command.add_argument(
-                "--only", type=_names, metavar="ARM,..", help="these arms beside the recipe (default: all)"
+                "--only",
+                type=_names,
+                metavar="ARM,..",
+                help="these beside the recipe, also tta and ema (default: each ingredient)",
             )
         command.add_argument(
             "--classes", type=_names, metavar="A,B", help="only these classes (default: all there are)"
@@ -87,11 +90,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 def run(args: argparse.Namespace) -> None:
     """Make the runs that are missing, and show what all of them say."""
-    from .arms import ARMS, BY_NAME, RECIPE, Record
+    from .arms import ADDITIONS, ARMS, BY_NAME, RECIPE, Record
 
     if unknown := [name for name in args.only if name not in BY_NAME]:
         raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
-    arms = tuple(arm for arm in ARMS if not args.only or arm.name in (RECIPE, *args.only))
+    arms = ARMS if not args.only else tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in (RECIPE, *args.only))
 
     from dataprep.photograph import Preparation
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -12,13 +13,18 @@ from dataprep.cache import prepared_images
 
 from ..data import read_data, read_split
 from ..machine import describe
-from ..network import new_network
+from ..network import Network, new_network
 from ..predictions import Predictions
-from ..training import TrainingError, train
+from ..symmetries import symmetric
+from ..training import Data, TrainingError, train
+from ..validation import validate
 from .arms import Record
 from .dataset import Dataset
 from .runs import Outcome, now
 from .sample_cnn import train_sample_cnn
+
+# The network that was trained last: two arms that predict otherwise are trained alike, one right after the other.
+_latest: dict[str, tuple[Network, Data]] = {}
 
 
 def execute(record: Record, dataset: Dataset, cache: Path) -> Outcome:
@@ -27,7 +33,6 @@ def execute(record: Record, dataset: Dataset, cache: Path) -> Outcome:
 
     cache: the folder of prepared photographs. A training that cannot go on is an outcome as well.
     """
-    keras.backend.clear_session()
     started, processor = time.monotonic(), time.process_time()
     failed = ""
     validation: Predictions | None = None
@@ -42,18 +47,31 @@ def execute(record: Record, dataset: Dataset, cache: Path) -> Outcome:
 
 
 def _train(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions | None, Predictions | None]:
-    settings = record.settings
-    data = read_data(dataset.photographs, settings, cache)
-    network = new_network(record.with_settings().settings)  # a copy, in which training counts its epochs
-    train(network, record.recipe, data, report=lambda **values: None, save=lambda name: None)
+    network, data = _trained(replace(record, symmetric=False), dataset, cache)
+    predict = symmetric(network.predict) if record.symmetric else network.predict
+    validation = validate(predict, data)
     if not dataset.test:
-        return network.validation, None
-    images = prepared_images(dataset.test, settings.preparation, cache)
-    return network.validation, _of_test(dataset, network.predict(images))
+        return validation, None
+    images = prepared_images(dataset.test, record.settings.preparation, cache)
+    return validation, _of_test(dataset, predict(images))
+
+
+def _trained(record: Record, dataset: Dataset, cache: Path) -> tuple[Network, Data]:
+    key = record.digest(dataset.digest)
+    if key not in _latest:
+        _latest.clear()
+        keras.backend.clear_session()
+        data = read_data(dataset.photographs, record.settings, cache)
+        network = new_network(replace(record.settings))  # a copy, in which training counts its epochs
+        train(network, record.recipe, data, report=lambda **values: None, save=lambda name: None)
+        _latest[key] = network, data
+    return _latest[key]
 
 
 def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions, Predictions | None]:
     assert record.sample is not None
+    _latest.clear()
+    keras.backend.clear_session()
     settings = record.settings
     catalog, split = read_split(dataset.photographs, settings)
     samples = catalog.samples

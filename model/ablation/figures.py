@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,6 +52,18 @@ class Table:
     photographs: int
     tested: int
     left_out: int
+
+
+@dataclass(frozen=True)
+class Together:
+    """How the networks of all folds of an arm, trained with the first seed, answer the test photographs as one: their mean.
+
+    Figures in the order of NAMES; `difference` from those of the recipe, None for the recipe itself.
+    """
+
+    arm: Arm
+    test: tuple[Figure, ...]
+    difference: tuple[Figure, ...] | None
 
 
 @dataclass(frozen=True)
@@ -172,6 +184,31 @@ def tabulate(
         len({sample for found in validated for sample in found.samples}),
         0 if tested is None else len(tested.labels),
         len(done) - len(kept),
+    )
+
+
+def together(
+    done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[Together, ...]:
+    """Of each arm that has answered the test photographs in as many folds as the recipe, more than one; what `--fold all` would submit."""
+    cells = complete_cells(done, arms)
+    first = [cell for cell in cells if cell[0] == min(seed for seed, _ in cells)]
+    found: dict[str, dict[Cell, Predictions]] = {}
+    for arm in arms:
+        tests = [o.test for run, o in done if run.arm.name == arm.name and run.cell in first and o.test is not None]
+        if len(tests) == len(first) > 1:
+            mean = np.mean([test.probabilities for test in tests], axis=0)
+            found[arm.name] = {first[0]: replace(tests[0], probabilities=mean)}
+    draws = _draw(found, first[:1], resamples, seed)
+    recipe = draws.get(RECIPE)
+    return tuple(
+        Together(
+            arm,
+            estimates(draws[arm.name]),
+            None if recipe is None or arm.name == RECIPE else estimates(draws[arm.name] - recipe),
+        )
+        for arm in arms
+        if arm.name in draws
     )
 
 

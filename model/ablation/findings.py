@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from .arms import Arm
 from .dataset import Dataset
-from .figures import Table, leaks, tabulate
+from .figures import Table, leaks, tabulate, together
 from .probes import probe_dataset
 from .runs import Outcome, Run
-from .table import Grid, ablation_grid, as_text, leak_grid, test_grid
+from .table import Grid, ablation_grid, as_text, leak_grid, test_grid, together_grid
 from .words import caution, leak_sentence, sentence
 
 _NOTHING_YET = "no fold is trained in every arm yet, so there is no table; the same command goes on"
@@ -46,6 +46,8 @@ def ablation(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], dataset: 
     grids = [ablation_grid(table, probe_dataset(dataset))]
     if tested := test_grid(table):
         grids.append(tested)
+    if averaged := together(done, arms):
+        grids.append(together_grid(averaged))
     found = [sentence(row) for row in table.rows]
     return Findings(heading, tuple(grids), (*(text for text in found if text), caution(table)), table)
 

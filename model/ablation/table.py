@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dataprep.audit.probe import Figure, Probe
 
-from .figures import AUC, BALANCED, NAMES, Leak, Table
+from .figures import AUC, BALANCED, NAMES, Leak, Table, Together
 from .words import points
 
 Grid = list[list[str]]
@@ -30,6 +30,15 @@ def test_grid(table: Table) -> Grid:
     grid = [["test set", "accuracy", "balanced", "AUC", "balanced, less the recipe's", "AUC, less the recipe's"]]
     return grid + [
         [row.arm.title, *(_values(row.test) or ["", "", ""]), *_differences(row.test_difference)] for row in table.rows
+    ]
+
+
+def together_grid(found: Sequence[Together]) -> Grid:
+    """The same of all folds' networks together; with intervals of the figures themselves, since these are what a submission gets."""
+    grid = [["folds averaged, test set", "accuracy", "balanced", "AUC", "balanced, less the recipe's"]]
+    return grid + [
+        [row.arm.title, *map(_whole, row.test), "" if row.difference is None else _signed(row.difference[BALANCED])]
+        for row in found
     ]
 
 
@@ -60,6 +69,10 @@ def as_markdown(grid: Grid) -> str:
     head, *rows = grid
     lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _whole(figure: Figure) -> str:
+    return f"{figure.value:.3f} ({figure.low:.3f}-{figure.high:.3f})"
 
 
 def _values(figures: Sequence[Figure] | None) -> list[str]:
