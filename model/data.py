@@ -64,10 +64,18 @@ def read_split(folder: Path, settings: Settings) -> tuple[Catalog, Split]:
         catalog = read_catalog(folder, settings.classes)
         samples = catalog.samples if settings.split == "patient" else _each_alone(catalog.samples)
         if settings.folds:
-            return catalog, split_folds(samples, settings.folds, settings.fold, settings.seed)
-        return catalog, split_samples(samples, seed=settings.seed)
+            split = split_folds(samples, settings.folds, settings.fold, settings.seed)
+        else:
+            split = split_samples(samples, seed=settings.seed)
+        return catalog, split if settings.share == 1 else _less(samples, split, settings.share, settings.seed)
     except (CatalogError, SplitError) as error:
         raise DataError(str(error)) from None
+
+
+def _less(samples: Sequence[Sample], split: Split, share: float, seed: int) -> Split:
+    """The split with about that share of each class's training photographs, and the same validation."""
+    kept = split_samples([samples[index] for index in split.train], share, seed).validation
+    return replace(split, train=split.train[kept])
 
 
 def _each_alone(samples: Sequence[Sample]) -> list[Sample]:

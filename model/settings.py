@@ -24,6 +24,7 @@ class Settings:
         ema: momentum of the average of the weights, see `model.averaging`; 0 is without one.
         seed, fold, folds: of the split, the augmentation and the initial weights; `folds` 0 is a single split.
         split: who stays together in it, "patient" or "file", see `model.data.SPLITS`.
+        share: of the training photographs, those that are trained on, whole patients, in 0 < share <= 1; less than 1 for a learning curve.
         optimizer: one of `model.network.OPTIMIZERS`.
         batch_norm: of the network, see `model.vgg`.
         epoch: epochs trained so far.
@@ -45,6 +46,7 @@ class Settings:
     fold: int = 0
     folds: int = 0
     split: str = "patient"
+    share: float = 1.0
     optimizer: str = "radam"
     batch_norm: bool = True
     epoch: int = 0

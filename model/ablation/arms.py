@@ -151,5 +151,17 @@ ADDITIONS: tuple[Arm, ...] = (
         "the weights of about the last 50 steps predict, as by --ema 0.98",
         lambda record: record.with_settings(ema=0.98),
     ),
+    Arm(
+        "half",
+        "half the patients",
+        "about half of the training photographs, of whole patients: a point of the learning curve",
+        lambda record: record.with_settings(share=0.5),
+    ),
+    Arm(
+        "quarter",
+        "a quarter of them",
+        "about a quarter of the training photographs: another point of it",
+        lambda record: record.with_settings(share=0.25),
+    ),
 )
 BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}

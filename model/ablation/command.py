@@ -44,7 +44,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
                 "--only",
                 type=_names,
                 metavar="ARM,..",
-                help="these beside the recipe, also tta and ema (default: each ingredient)",
+                help="these beside the recipe, also tta, ema, half, quarter (default: each ingredient)",
             )
         command.add_argument(
             "--classes", type=_names, metavar="A,B", help="only these classes (default: all there are)"
