@@ -10,7 +10,7 @@ from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsml.engine.resources import parse_memory
+from nsml.engine.resources import parse_size
 from nsml.errors import NsmlError
 from nsml.store.home import open_home
 from nsml.store.sessions import list_sessions
@@ -18,7 +18,7 @@ from nsml.store.sessions import list_sessions
 
 @given(st.integers(1, 10**15))
 def test_a_number_of_bytes_is_itself(size: int) -> None:
-    assert parse_memory(str(size)) == size
+    assert parse_size(str(size)) == size
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,13 @@ def test_a_number_of_bytes_is_itself(size: int) -> None:
     [("24G", 24e9), ("12g", 12e9), ("512M", 512e6), ("1.5GB", 1.5e9), ("8 GiB", 8e9), ("24000000000", 24e9)],
 )
 def test_sizes_are_written_as_on_the_platform(text: str, size: float) -> None:
-    assert parse_memory(text) == size
+    assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "G", "-1G", "0", "1X", "1,5G", "nan"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(NsmlError):
-        parse_memory(text)
+        parse_size(text)
 
 
 def test_a_session_that_grows_past_its_memory_is_ended_and_says_so(nsml: Nsml, dataset: str, project: Path) -> None:

@@ -32,6 +32,7 @@ def fork(
     gpus: int | None,
     cpus: int | None,
     memory: str | None,
+    log_limit: str | None,
     shm_size: str | None,
 ) -> None:
     """Start a new session with the same code that goes on from a checkpoint."""
@@ -41,7 +42,7 @@ def fork(
         session_named(home, session),
         checkpoint,
         arguments=None if arguments is None else split_arguments(arguments),
-        limits=limits_from(home, gpus, cpus, memory),
+        limits=limits_from(home, gpus, cpus, memory, log_limit),
     )
     click.echo(f"Session {started.name} is started")
 
@@ -55,9 +56,11 @@ Example:
 )
 @session_argument()
 @limit_options()
-def resume(session: str, gpus: int | None, cpus: int | None, memory: str | None, shm_size: str | None) -> None:
+def resume(
+    session: str, gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None, shm_size: str | None
+) -> None:
     """Start an ended session again from its newest checkpoint ('*' and '?' in the number); log and metrics are continued."""
     home = open_home()
     for found in match_sessions(home, session, home.user()):
-        name = resume_session(home, found, limits_from(home, gpus, cpus, memory))
+        name = resume_session(home, found, limits_from(home, gpus, cpus, memory, log_limit))
         click.echo(f"Session {found.name} is resumed from checkpoint {name}")

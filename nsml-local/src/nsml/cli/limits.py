@@ -7,18 +7,25 @@ from typing import Any
 
 import click
 
-from ..engine.resources import Limits, parse_memory, take_gpus
+from ..engine.log_limit import DEFAULT, SMALLEST
+from ..engine.resources import Limits, parse_size, take_gpus
 from ..store.home import Home
 
 
 def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """-g, -c (or --cpu alone where -c means something else), --memory and --shm-size."""
+    """-g, -c (or --cpu alone where -c means something else), --memory, --log-limit and --shm-size."""
     names = [n for n in ("-c", "--cpus", "--cpu") if n != "-c" or cpus == "-c"]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in (
             click.option("--gpu-driver-version", hidden=True, expose_value=False, help="Accepted as on the platform."),
             click.option("--shm-size", metavar="SIZE", help="Accepted as on the platform; this machine's is used."),
+            click.option(
+                "--log-limit",
+                metavar="SIZE",
+                envvar="NSML_LOG_LIMIT",
+                help="Keep the beginning and the end of a log that grows past it.  [default: 1G, or NSML_LOG_LIMIT]",
+            ),
             click.option("--memory", metavar="SIZE", help="End the session when it uses more, e.g. 24G."),
             click.option(*names, "cpus", type=click.IntRange(min=1), metavar="N", help="Use only N processors."),
             click.option(
@@ -35,7 +42,7 @@ def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[.
     return decorate
 
 
-def limits_from(home: Home, gpus: int | None, cpus: int | None, memory: str | None) -> Limits:
+def limits_from(home: Home, gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None) -> Limits:
     """The limits that the options ask for; NsmlError where there are too few free GPUs, or a size is none."""
     taken = None if gpus is None else take_gpus(home, gpus)
     if gpus and not taken:
@@ -43,5 +50,6 @@ def limits_from(home: Home, gpus: int | None, cpus: int | None, memory: str | No
     return Limits(
         gpus=taken,
         cpus=cpus,
-        memory=None if memory is None else parse_memory(memory),
+        memory=None if memory is None else parse_size(memory),
+        log=DEFAULT if log_limit is None else parse_size(log_limit, "--log-limit", SMALLEST),
     )

@@ -10,6 +10,7 @@ from typing import IO
 import click
 
 from ..store.home import open_home
+from ..store.log_cut import read_cut
 from ..store.sessions import ENDED, Session
 from .arguments import session_argument, session_named
 from .display import size
@@ -46,8 +47,8 @@ def logs(session: str, following: bool, lines: int, everything: bool) -> None:
             raise
     elif found.log.exists():
         with open(found.log, "rb") as log:
-            _begin(log, last)
-            _pour(log)
+            _begin(found, log, last)
+            _pour(found, log)
     if not found.log.exists():
         if found.record().get("kind") == "foreground":
             click.echo(f"session {found.name} ran in the foreground; its output went to the terminal", err=True)
@@ -65,31 +66,31 @@ def follow(session: Session, last: int | None = None) -> None:
     if not session.log.exists():
         return
     with open(session.log, "rb") as log:
-        _begin(log, last)
+        _begin(session, log, last)
         while True:
             # Asked before the last look, so that nothing written between the two is missed.
             ended = session.status() in ENDED
-            if not _pour(log) and ended:
+            if not _pour(session, log) and ended:
                 return
             time.sleep(0.1)
 
 
-def _begin(log: IO[bytes], last: int | None) -> None:
+def _begin(session: Session, log: IO[bytes], last: int | None) -> None:
     """Go to where the `last` lines begin, and say what is left out."""
     if last is None:
         return
-    start = _start_of_last_lines(log, last)
+    start = _start_of_last_lines(log, last, read_cut(session.log)[1])
     log.seek(start)
     if start:
         click.echo(f"the last {last:,} lines; {size(start)} before them are shown by --all", err=True)
 
 
-def _start_of_last_lines(log: IO[bytes], last: int) -> int:
-    """Where the last lines begin, found from the end backwards."""
+def _start_of_last_lines(log: IO[bytes], last: int, least: int = 0) -> int:
+    """Where the last lines begin, found from the end backwards, `least` at the earliest."""
     end = position = log.seek(0, os.SEEK_END)
     left = last
-    while position > 0:
-        start = max(0, position - _PIECE)
+    while position > least:
+        start = max(least, position - _PIECE)
         log.seek(start)
         piece = log.read(position - start)
         # The newline that ends the last line begins no line of its own.
@@ -102,14 +103,27 @@ def _start_of_last_lines(log: IO[bytes], last: int) -> int:
         for _ in range(left):
             until = piece.rfind(b"\n", 0, until)
         return start + until + 1
-    return 0
+    return least
 
 
-def _pour(log: IO[bytes]) -> bool:
-    """Print what is new; whether there was anything."""
+def _pour(session: Session, log: IO[bytes]) -> bool:
+    """Print what is new, but for what the log's limit has cut out; whether there was anything."""
     out = sys.stdout.buffer
     any_new = False
-    while piece := log.read(_PIECE):
+    while True:
+        position = log.tell()
+        piece = log.read(_PIECE)
+        # Looked up after the reading: what was there then is no hole, or is said to be one.
+        first, after = read_cut(session.log)
+        if position < after and position + len(piece) > first:
+            piece = piece[: max(0, first - position)]
+            out.write(piece)
+            out.write(f"nsml: {after - max(first, position):,} bytes are left out here (--log-limit)\n".encode())
+            log.seek(after)
+            any_new = True
+            continue
+        if not piece:
+            break
         out.write(piece)
         any_new = True
     out.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..engine.family import end_strays
 from ..errors import Damaged
 from ..store.home import open_home
 from ..store.sessions import Session, match_sessions, remove_session
@@ -28,6 +29,7 @@ def rm(session: str, force: bool) -> None:
             click.echo(f"{one.name}  {_status(one)}  {one.memo()}".rstrip())
         click.confirm(f"Remove {'this session' if len(found) == 1 else f'these {len(found)} sessions'}?", abort=True)
     for one in found:
+        end_strays(home, one)
         remove_session(one)
         click.echo(f"Session {one.name} is removed")
 

@@ -56,6 +56,7 @@ def run(
     gpus: int | None,
     cpus: int | None,
     memory: str | None,
+    log_limit: str | None,
     shm_size: str | None,
     env: str,
     verbose: bool,
@@ -76,7 +77,7 @@ def run(
         entry=started,
         arguments=split_arguments(arguments),
         memo=memo,
-        limits=limits_from(home, gpus, cpus, memory),
+        limits=limits_from(home, gpus, cpus, memory, log_limit),
         env=env,
     )
     if not dataset:

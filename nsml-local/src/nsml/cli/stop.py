@@ -9,6 +9,7 @@ import time
 
 import click
 
+from ..engine.family import end_strays
 from ..errors import Damaged, RunFailed
 from ..store.home import open_home
 from ..store.sessions import ENDED, Session, match_sessions
@@ -38,7 +39,11 @@ def stop(session: str, force: bool) -> None:
                 raise
             click.echo(f"warning: {error}", err=True)
     for found in matching:
-        if found not in running and len(matching) == 1:
+        if found in running:
+            continue
+        if count := end_strays(home, found):
+            click.echo(f"Session {found.name} was lost; {count} of its processes went on and are ended")
+        elif len(matching) == 1:
             click.echo(f"Session {found.name} has ended already ({found.status()})")
     if running and not force:
         click.confirm(f"Stop {', '.join(str(s.name) for s in running)}?", abort=True)

@@ -16,6 +16,7 @@ from ..store.sessions import ENDED, NO_DATASET, Session, create_session
 from .background import leave_supervisor
 from .entry import check_entry, paused_arguments
 from .environment import LAYER
+from .family import end_strays
 from .requirements import missing_packages, read_needs
 from .resources import Limits
 from .snapshot import Snapshot, copy_code, take_snapshot
@@ -128,6 +129,8 @@ def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS) ->
     record = session.record_with_code()
     if (status := session.status()) not in ENDED:
         raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
+    # What its supervisor left behind would train on beside it, and write into the same log.
+    end_strays(home, session)
     kept = whole_checkpoint(session.checkpoints, None, str(session.name))
     datasets = datasets_of(home, session)
 

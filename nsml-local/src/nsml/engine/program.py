@@ -9,16 +9,29 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..store.files import read_json
+from ..store.home import Home
 from ..store.launches import FILE, VARIABLE
+from .family import adopt_orphans, dying_with_parent, family, own_children, signal_all
+
+if TYPE_CHECKING:
+    import psutil
 
 
-def start_program(
-    folder: Path, work: Path, python: str = sys.executable, **environment: str
-) -> subprocess.Popen[bytes]:
-    """Start what `folder/launch.json` says in `work`, as the leader of a process group of its own.
+_KILLING = 3.0
+
+
+class Program(subprocess.Popen[bytes]):
+    """A program that this process started: its children of before, and the home of its session, tell its family from others."""
+
+    others: frozenset[int] = frozenset()
+    home: Home
+
+
+def start_program(folder: Path, work: Path, python: str = sys.executable, **environment: str) -> Program:
+    """Start what `folder/launch.json` says in `work`, as the leader of a process group of its own. It dies with this process.
 
     What it prints is appended to `folder/log.txt` unbuffered. `python` is the interpreter; `environment` is added to this process's.
     """
@@ -38,7 +51,9 @@ def start_program(
     if (beside.parent / "pyvenv.cfg").exists():
         own["VIRTUAL_ENV"] = str(beside.parent)
     with open(folder / "log.txt", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
-        return subprocess.Popen(
+        adopt_orphans()
+        others = own_children()
+        program = Program(
             [python, "-u", launch["entry"], *map(str, launch["arguments"])],
             cwd=work,
             env=inherited | own | environment,
@@ -46,24 +61,35 @@ def start_program(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=dying_with_parent(),
         )
+    program.others, program.home = others, Home(Path(launch["home"]))
+    return program
 
 
-def end_program(process: subprocess.Popen[bytes], patience: float = 5.0) -> None:
-    """End the whole process group: ask, wait up to `patience` seconds, then kill."""
+def end_program(program: Program, patience: float = 5.0) -> None:
+    """End the program with all that it started: ask, wait up to `patience` seconds, then kill."""
+    signal_all(_family(program), signal.SIGTERM)
+    until = time.monotonic() + patience
+    while program.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    kill_family(program)
+    program.wait()
+
+
+def kill_family(program: Program) -> None:
+    """Kill the program and all that it started, children that outlived it included."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGTERM)
-        until = time.monotonic() + patience
-        while process.poll() is None and time.monotonic() < until:
-            time.sleep(0.05)
-    kill_group(process)
-    process.wait()
+        os.killpg(program.pid, signal.SIGKILL)
+    until = time.monotonic() + _KILLING
+    while (left := _family(program)) and time.monotonic() < until:
+        signal_all(left, signal.SIGKILL)
+        program.poll()
+        time.sleep(0.01)
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the process group, children that outlived their parent included."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _family(program: Program) -> list[psutil.Process]:
+    return family(program.pid, program.others, program.home)
 
 
 def how_it_ended(code: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..store.sessions import Session
 from .entry import check_entry, knows_mode, paused_arguments
 from .environment import session_interpreter
 from .launch import datasets_of
-from .program import end_program, how_it_ended, kill_group, start_program
+from .program import Program, end_program, how_it_ended, kill_family, start_program
 from .snapshot import copy_code
 
 MODE = "report"
@@ -91,7 +90,7 @@ def write_report(
     return target / page.name
 
 
-def _follow(program: subprocess.Popen[bytes], log: Path, on_output: Callable[[bytes], None]) -> None:
+def _follow(program: Program, log: Path, on_output: Callable[[bytes], None]) -> None:
     try:
         with open(log, "rb") as output:
             ended = False
@@ -104,7 +103,7 @@ def _follow(program: subprocess.Popen[bytes], log: Path, on_output: Callable[[by
     finally:
         if program.poll() is None:
             end_program(program)
-        kill_group(program)
+        kill_family(program)
 
 
 def _page(folder: Path) -> Path | None:

@@ -14,6 +14,7 @@ from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE
 from ..store.sessions import ENDED, list_sessions
+from .log_limit import DEFAULT
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 # The variables by which the usual numerical libraries are told how many threads to start.
@@ -28,11 +29,12 @@ _THREADS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """`gpus` are device numbers (None: as the machine is), `cpus` a number of processors, `memory` bytes; None is no limit."""
+    """`gpus` are device numbers (None: as the machine is), `cpus` a number, `memory` bytes; None is no limit. `log` is in bytes."""
 
     gpus: tuple[int, ...] | None = None
     cpus: int | None = None
     memory: int | None = None
+    log: int = DEFAULT
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -42,7 +44,9 @@ class Limits:
     def from_dict(cls, found: dict[str, Any]) -> Limits:
         """Read back what `to_dict` gave."""
         gpus = found.get("gpus")
-        return cls(None if gpus is None else tuple(gpus), found.get("cpus"), found.get("memory"))
+        return cls(
+            None if gpus is None else tuple(gpus), found.get("cpus"), found.get("memory"), found.get("log") or DEFAULT
+        )
 
     def environment(self) -> dict[str, str]:
         """The variables that the usual libraries go by."""
@@ -58,12 +62,14 @@ class Limits:
             os.sched_setaffinity(0, allowed[: self.cpus])
 
 
-def parse_memory(text: str) -> int:
-    """Bytes of "24G", "512m", "1.5GB", "24000000000"; units are powers of 1000. NsmlError for anything else."""
+def parse_size(text: str, option: str = "--memory", least: int = 1) -> int:
+    """Bytes of "24G", "512m", "1.5GB", "24000000000"; units are powers of 1000. NsmlError for anything else, and for less than `least`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text.upper())
     size = int(float(match[1]) * _UNITS[match[2]]) if match else 0
     if size <= 0:
-        raise NsmlError(f"--memory {text!r} is no size; give 24G, 512M or a number of bytes")
+        raise NsmlError(f"{option} {text!r} is no size; give 24G, 512M or a number of bytes")
+    if size < least:
+        raise NsmlError(f"{option} {text!r} is too little; give {least:,} bytes or more")
     return size
 
 

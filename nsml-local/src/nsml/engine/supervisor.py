@@ -24,7 +24,8 @@ from ..store.names import SessionName
 from ..store.processes import identity, memory_of_group
 from ..store.sessions import Session
 from .environment import session_interpreter
-from .program import end_program, how_it_ended, kill_group, start_program
+from .log_limit import LogLimit
+from .program import Program, end_program, how_it_ended, kill_family, start_program
 from .resources import Limits
 
 _LOOK = 0.5  # seconds between two looks at the memory
@@ -91,12 +92,12 @@ def supervise(folder: Path) -> None:
         with stop.held():
             program = start_program(folder, session.work, python, **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)
-        reason = _wait(program, limits.memory)
+        reason = _wait(program, limits.memory, LogLimit(session.log, limits.log))
         over_memory = bool(reason)
         stop.ignore()
         code = program.returncode
         status = "Exited" if code == 0 and not reason else "Failed"
-        kill_group(program)
+        kill_family(program)
     except _Stop:
         if program is not None:
             end_program(program)
@@ -114,21 +115,35 @@ def supervise(folder: Path) -> None:
         session.write_state(status, process=process, started_at=began, ended_at=ended, exit_status=code, **facts)
 
 
-def _wait(program: subprocess.Popen[bytes], memory: int | None) -> str:
-    """Wait for the end; why the program was ended, where it grew past `memory` bytes."""
-    if memory is None:
-        program.wait()
-        return ""
+def _wait(program: Program, memory: int | None, log: LogLimit) -> str:
+    """Wait for the end, and keep the log short; why the program was ended, where it grew past `memory` bytes."""
+    told = ""
+    looked = time.monotonic()
     while True:
-        try:
-            program.wait(_LOOK)
+        pause = log.look()
+        if log.trouble != told:
+            told = log.trouble
+            print(f"--log-limit is not kept: {told}", file=sys.stderr, flush=True)
+        if _ends_within(program, pause):
+            log.look()
             return ""
-        except subprocess.TimeoutExpired:
-            used = memory_of_group(program.pid)
-            if used > memory:
-                kill_group(program)
-                program.wait()
-                return f"ended since it used {used / 1e9:.2f} GB of memory, more than --memory {memory / 1e9:.2f} GB"
+        if memory is None or time.monotonic() - looked < _LOOK:
+            continue
+        looked = time.monotonic()
+        used = memory_of_group(program.pid)
+        if used > memory:
+            kill_family(program)
+            program.wait()
+            return f"ended since it used {used / 1e9:.2f} GB of memory, more than --memory {memory / 1e9:.2f} GB"
+
+
+def _ends_within(program: Program, seconds: float) -> bool:
+    """Whether the program has ended, after waiting so long at most."""
+    try:
+        program.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 from ..engine.entry import check_entry, missing_reserved, paused_arguments
 from ..engine.environment import session_interpreter
 from ..engine.launch import datasets_of
-from ..engine.program import end_program, how_it_ended, kill_group, start_program
+from ..engine.program import Program, end_program, how_it_ended, kill_family, start_program
 from ..engine.snapshot import copy_code
 from ..errors import NsmlError, PredictionsRefused, RunFailed
 from ..store.checkpoints import Checkpoint, whole_checkpoint
@@ -189,7 +188,7 @@ def _predict(
     finally:
         if program.poll() is None:
             end_program(program)
-        kill_group(program)
+        kill_family(program)
     if "error" in last:
         at = "predictions" if last.get("refused") else last["step"]
         raise (PredictionsRefused if at == "predictions" else RunFailed)(
@@ -204,7 +203,7 @@ def _predict(
 
 
 def _follow(
-    program: subprocess.Popen[bytes],
+    program: Program,
     steps: StepReader,
     limit: float,
     on_step: Callable[[dict[str, Any]], None],

@@ -1,0 +1,119 @@
+"""Nothing that a session starts goes on unseen: `stop`, a program's end, a killed supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until
+
+from nsml.store.home import open_home
+from nsml.store.sessions import Session, list_sessions
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt orphans")
+
+# It hears no SIGTERM, and leaves behind a process that hears none either, in another session, of another parent, with its ENVIRONMENT.
+STUBBORN = """\
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+hidden = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', os.getpid(), flush=True); time.sleep(90)"
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execve(sys.executable, [sys.executable, "-S", "-c", hidden], ENVIRONMENT)
+    os._exit(0)
+os.wait()
+time.sleep(WAITS)
+"""
+
+
+def start_stubborn(nsml: Nsml, project: Path, environment: str = "{}", waits: int = 90) -> tuple[Session, int]:
+    """A session that runs, and the number of the process that hides from it."""
+    (project / "stubborn.py").write_text(STUBBORN.replace("ENVIRONMENT", environment).replace("WAITS", str(waits)))
+    assert nsml("run", "-d", "FUNDUS", "-e", "stubborn.py").status == 0
+    (session,) = list_sessions(open_home())
+    wait_until(lambda: session.log.exists() and "here" in session.log.read_text())
+    return session, int(session.log.read_text().split("here ")[1].split()[0])
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
+
+
+@LINUX
+def test_stop_ends_a_program_that_ignores_it_and_what_hides_from_it(nsml: Nsml, dataset: str, project: Path) -> None:
+    session, hidden = start_stubborn(nsml, project)
+    program = session.state()["program"]
+    assert nsml("stop", "-f", "FUNDUS/1").status == 0
+    assert session.status() == "Stopped"
+    assert is_gone(program)
+    assert is_gone(hidden)
+
+
+@LINUX
+def test_what_a_program_leaves_behind_ends_with_it(nsml: Nsml, dataset: str, project: Path) -> None:
+    session, hidden = start_stubborn(nsml, project, waits=0)
+    wait_until(lambda: session.status() == "Exited")
+    assert is_gone(hidden)
+
+
+@LINUX
+def test_a_killed_supervisor_takes_its_program_with_it(nsml: Nsml, dataset: str, project: Path) -> None:
+    session, _ = start_stubborn(nsml, project, "os.environ")
+    state = session.state()
+    os.kill(state["process"]["pid"], signal.SIGKILL)
+    wait_until(lambda: is_gone(state["program"]))
+    assert session.status() == "Lost"
+    nsml("stop", "-f", "FUNDUS/1")
+
+
+@LINUX
+@pytest.mark.parametrize("command", ["stop", "rm"])
+def test_what_a_lost_session_left_behind_is_ended(nsml: Nsml, dataset: str, project: Path, command: str) -> None:
+    session, hidden = start_stubborn(nsml, project, "os.environ")
+    os.kill(session.state()["process"]["pid"], signal.SIGKILL)
+    wait_until(lambda: session.status() == "Lost")
+    assert not is_gone(hidden)
+    ended = nsml(command, "-f", "FUNDUS/1")
+    assert ended.status == 0
+    assert is_gone(hidden)
+    if command == "stop":
+        assert "tester/FUNDUS/1 was lost; 1 of its processes went on and are ended" in ended.out
+
+
+def test_a_session_that_a_session_started_is_not_ended_with_it(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "starts.py").write_text(
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-m', 'nsml', 'run', '-d', 'FUNDUS', '-e', 'waits.py'], check=True)\n"
+    )
+    (project / "waits.py").write_text("import time; print('on', flush=True); time.sleep(90)")
+    start_and_wait(nsml, "-e", "starts.py")
+    (_, second) = list_sessions(open_home())
+    wait_until(lambda: second.log.exists() and "on" in second.log.read_text())
+    assert second.status() == "Running"
+    nsml("stop", "-f", "FUNDUS/2")
+
+
+@LINUX
+def test_a_submit_that_is_killed_leaves_nothing_running_and_does_not_count(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    program = (project / "main.py").read_text()
+    waits = "import time; print('infers', os.getpid(), flush=True); time.sleep(90)"
+    (project / "main.py").write_text(program.replace("return [int(", f"{waits}; return [int("))
+    name = start_and_wait(nsml)
+    output = tmp_path / "out"
+    started = start_for_ctrl_c([sys.executable, "-m", "nsml", "submit", "-v", name, "best"], project, output)
+    wait_until(lambda: "infers" in output.read_text())
+    process = int(output.read_text().partition("infers ")[2].split()[0])
+    started.kill()
+    started.wait(30)
+    wait_until(lambda: is_gone(process))
+    assert "no submission on FUNDUS yet" in nsml("dataset", "board", dataset).err
