@@ -15,8 +15,8 @@ from ..engine.resources import list_gpus
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.damage import damage_of
 from ..store.datasets import list_datasets
-from ..store.files import TEMPORARY
 from ..store.home import Home, open_home
+from ..store.leftovers import leftovers
 from ..store.sessions import list_sessions
 from ..store.submissions import damaged_submissions
 from .display import size
@@ -28,13 +28,21 @@ _LITTLE = 2 * 10**9
 
 @click.command(
     epilog="""\b
-Example:
+Examples:
   nsml doctor
+  nsml doctor --repair
 """
 )
-def doctor() -> None:
+@click.option("--repair", "mending", is_flag=True,
+              help="Put what is damaged aside, into damaged/ of the home, and clear what dead writers left.")  # fmt: skip
+def doctor(mending: bool) -> None:
     """Look at Python, packages, disk, GPUs, datasets and sessions: each line is ok, or says how to mend it."""
     home = open_home()
+    if mending:
+        from ..engine.repair import repair
+
+        for line in repair(home):
+            click.echo(f"mended  {line}")
     bad = 0
     for lines in (
         _python(),
@@ -115,14 +123,5 @@ def _submissions(home: Home) -> Iterator[Line]:
 
 
 def _leftovers(home: Home) -> Iterator[Line]:
-    """Temporary files of writers that died; those of living ones carry their process number."""
-    left = []
-    for root, folders, names in os.walk(home.path):
-        for name in [*folders, *names]:
-            if name.startswith(TEMPORARY):
-                owner = name.removeprefix(TEMPORARY).partition("-")[0]
-                if not (owner.isdecimal() and os.path.exists(f"/proc/{owner}")):
-                    left.append(os.path.join(root, name))
-        folders[:] = [f for f in folders if not f.startswith(TEMPORARY) and f not in ("work", "code", "environments")]
-    if left:
-        yield f"{len(left)} leftovers of writers that died", f"rm -r {left[0]}{' and so on' if len(left) > 1 else ''}"
+    if left := list(leftovers(home)):
+        yield f"{len(left)} leftovers of writers that died", "nsml doctor --repair"

@@ -200,7 +200,7 @@ def list_checkpoints(folder: Path) -> list[Checkpoint | Damaged]:
     bad: list[Checkpoint | Damaged] = []
     for _, path in newest.values():
         try:
-            checkpoint = _read(path)
+            checkpoint = read_checkpoint(path)
             checkpoint.verify_sizes()
             good.append(checkpoint)
         except Damaged as error:
@@ -209,7 +209,8 @@ def list_checkpoints(folder: Path) -> list[Checkpoint | Damaged]:
     return sorted(good, key=lambda c: (c.saved_at, c.name) if isinstance(c, Checkpoint) else (0.0, "")) + bad
 
 
-def _read(folder: Path) -> Checkpoint:
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """The checkpoint in a folder, its files unread. Damaged where its manifest is."""
     try:
         manifest = read_json(folder / _MANIFEST)
     except FileNotFoundError:
@@ -243,7 +244,7 @@ def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
     while name is not None and (generations := _generations(folder, encode_checkpoint(name))):
         newest = generations[max(generations)]
         try:
-            return _read(newest)
+            return read_checkpoint(newest)
         except Damaged:
             if newest.exists():  # else a newer one has taken its place since the look
                 raise

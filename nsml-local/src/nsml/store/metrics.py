@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from .sealing import BLANK, MEMBER, seal, unseal
 
 FILE = "metrics.jsonl"
 _TAIL = 64 * 1024
+_MOMENT = 0.05
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 # What the lines of versions that wrote no checksum begin with.
 _UNSEALED = frozenset({"step"})
@@ -56,11 +58,21 @@ def _records(lines: Iterable[bytes]) -> Iterator[dict[str, Any] | None]:
         yield record if fits else None
 
 
+def whole_lines(content: bytes) -> list[bytes]:
+    """The lines that can be read, as they are."""
+    lines = [line for line in content.split(b"\n") if line]
+    return [line for line, record in zip(lines, _records(lines), strict=True) if record is not None]
+
+
 def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], str]:
     """All readable records of a session, in the order written, and a line on the damaged ones, empty where there are none."""
     path = folder / FILE
     try:
         content = path.read_bytes()
+        if not content:
+            # A writer that has just made the file is about to write.
+            time.sleep(_MOMENT)
+            content = path.read_bytes()
     except FileNotFoundError:
         return [], ""
     except OSError as error:

@@ -39,7 +39,12 @@ def record_score(folder: Path, *, user: str, session: str, checkpoint: str, scor
 
 def _records(home: Home, dataset: str) -> tuple[list[dict[str, Any]], list[str]]:
     """The submissions that count, and a warning for each that cannot be read."""
-    records, warnings = [], []
+    records, damaged = _read(home, dataset)
+    return records, [why for _, why in damaged]
+
+
+def _read(home: Home, dataset: str) -> tuple[list[dict[str, Any]], list[tuple[Path, str]]]:
+    records, damaged = [], []
     for entry in visible(home.submissions / dataset):
         path = Path(entry.path) / "submission.json"
         try:
@@ -47,13 +52,13 @@ def _records(home: Home, dataset: str) -> tuple[list[dict[str, Any]], list[str]]
         except FileNotFoundError:
             continue  # not scored: it failed, or is under way
         except Damaged as error:
-            warnings.append(str(error))
+            damaged.append((path, str(error)))
             continue
         if _valid(record):
             records.append(record)
         else:
-            warnings.append(f"{path} is damaged; move it away to go on without it")
-    return records, warnings
+            damaged.append((path, f"{path} is damaged; move it away to go on without it"))
+    return records, damaged
 
 
 def last_submission(home: Home, dataset: str, user: str) -> float | None:
@@ -65,6 +70,11 @@ def submissions_of(home: Home, dataset: str, user: str) -> tuple[list[dict[str, 
     """All scored submissions of a user, in the order in which they were made, and a warning for each, of anybody, that cannot be read."""
     records, warnings = _records(home, dataset)
     return sorted((r for r in records if r["user"] == user), key=lambda r: r["at"]), warnings
+
+
+def damaged_records(home: Home, dataset: str) -> list[tuple[Path, str]]:
+    """The files of a dataset's submissions that cannot be read, each with a line on it."""
+    return _read(home, dataset)[1]
 
 
 def damaged_submissions(home: Home) -> list[str]:

@@ -1,0 +1,94 @@
+"""Puts what is damaged out of the way, into `damaged/` of the home with a note, and clears what dead writers left. Nothing is deleted that
+anybody wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import Damaged, NsmlError
+from ..store import metrics
+from ..store.checkpoints import read_checkpoint
+from ..store.datasets import list_datasets
+from ..store.files import claim_numbered_folder, remove_tree, visible, write_bytes, write_text
+from ..store.home import Home
+from ..store.leftovers import leftovers
+from ..store.sessions import ENDED, Session, list_sessions
+from ..store.submissions import damaged_records
+from .family import end_strays
+
+FOLDER = "damaged"
+
+
+def repair(home: Home) -> Iterator[str]:
+    """Go through a home; a line on each thing that was done. What belongs to a session that runs is left alone."""
+    for path in leftovers(home):
+        if path.is_dir() and not path.is_symlink():
+            remove_tree(path)
+        else:
+            path.unlink(missing_ok=True)
+        yield f"{path}: cleared, its writer is dead"
+    for dataset in list_datasets(home):
+        try:
+            dataset.record()
+        except Damaged as error:
+            yield _put_aside(home, dataset.folder, str(error))
+    for session in list_sessions(home):
+        yield from _session(home, session)
+    for entry in visible(home.submissions):
+        for path, why in damaged_records(home, entry.name):
+            yield _put_aside(home, path, why)
+
+
+def _session(home: Home, session: Session) -> Iterator[str]:
+    try:
+        session.record()
+    except Damaged as error:
+        if end_strays(home, session) or not _runs(session):
+            yield _put_aside(home, session.folder, str(error))
+        return
+    except NsmlError:
+        return  # removed since it was listed
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            session.state()
+        except Damaged as error:
+            yield _put_aside(home, session.folder / "state.json", str(error))
+    if count := end_strays(home, session):
+        yield f"session {session.name} was lost: {count} of its processes ended"
+    if session.status() not in ENDED:
+        return
+    for entry in visible(session.checkpoints):
+        try:
+            read_checkpoint(Path(entry.path)).verify()
+        except Damaged as error:
+            yield _put_aside(home, Path(entry.path), str(error))
+    if why := metrics.read_metrics(session.folder)[1]:
+        yield _put_metrics_aside(home, session, why)
+
+
+def _runs(session: Session) -> bool:
+    with contextlib.suppress(NsmlError, OSError):
+        return session.status() not in ENDED
+    return False
+
+
+def _put_metrics_aside(home: Home, session: Session, why: str) -> str:
+    """The file with its damaged lines is put aside; its other lines stay."""
+    path = session.folder / metrics.FILE
+    whole = b"".join(line + b"\n" for line in metrics.whole_lines(path.read_bytes()))
+    told = _put_aside(home, path, why)
+    if whole:
+        write_bytes(path, whole)
+    return f"{told}; the lines that can be read stay" if whole else told
+
+
+def _put_aside(home: Home, path: Path, why: str) -> str:
+    folder = claim_numbered_folder(home.path / FOLDER)
+    when = time.strftime("%Y-%m-%d %H:%M:%S")
+    write_text(folder / "note.txt", f"{path}\nput aside on {when} by 'nsml doctor --repair', because\n{why}\n")
+    os.rename(path, folder / path.name)
+    return f"{path}: put aside in {folder}"

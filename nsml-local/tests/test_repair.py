@@ -1,0 +1,145 @@
+"""`nsml doctor --repair`: what is damaged is put aside with a note, what dead writers left is cleared, the rest is left alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, wait_until
+
+from nsml.store.checkpoints import list_checkpoints, store
+from nsml.store.home import open_home
+from nsml.store.metrics import MetricsWriter, read_metrics
+from nsml.store.processes import identity
+from nsml.store.sessions import Session, create_session, list_sessions
+from nsml.store.submissions import leaderboard, open_submission, record_score
+
+
+def write_weights(path: Path) -> None:
+    path.write_text("weights")
+
+
+@pytest.fixture
+def session() -> Session:
+    """An ended session with two checkpoints and two values."""
+    made = create_session(open_home(), "tester", "FUNDUS", {"entry": "main.py", "arguments": [], "kind": "run"})
+    for name in ("1", "2"):
+        store(made.checkpoints, name, write_weights, elapsed=0, summary={})
+    metrics = MetricsWriter(made.folder)
+    for step in (1, 2):
+        metrics.append({"step": step, "values": {"loss": 1.0 / step}})
+    metrics.close()
+    made.write_state("Exited", process=identity(), exit_status=0)
+    return made
+
+
+def change_a_byte(path: Path) -> bytes:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    return bytes(content)
+
+
+def mended(nsml: Nsml) -> list[str]:
+    return [line for line in nsml("doctor", "--repair").out.splitlines() if line.startswith("mended")]
+
+
+def put_aside(home: Path) -> dict[str, Path]:
+    """What lies in damaged/, by its name; each with a note."""
+    found = {}
+    for folder in (home / "damaged").iterdir():
+        assert (folder / "note.txt").read_text().count("\n") == 3
+        (path,) = [path for path in folder.iterdir() if path.name != "note.txt"]
+        found[path.name] = path
+    return found
+
+
+def test_in_a_home_in_order_nothing_is_touched(nsml: Nsml, session: Session, home: Path) -> None:
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    assert mended(nsml) == []
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+def test_a_damaged_checkpoint_is_put_aside_and_the_others_stay(nsml: Nsml, session: Session, home: Path) -> None:
+    folder = next(path for path in session.checkpoints.iterdir() if path.name.startswith("2"))
+    content = change_a_byte(folder / "model")
+    (line,) = mended(nsml)
+    assert f"{folder}: put aside in " in line
+    assert (put_aside(home)[folder.name] / "model").read_bytes() == content
+    assert [kept.name for kept in list_checkpoints(session.checkpoints)] == ["1"]  # type: ignore[union-attr]
+
+
+def test_damaged_lines_of_metrics_are_put_aside_and_the_others_stay(nsml: Nsml, session: Session, home: Path) -> None:
+    content = change_a_byte(session.folder / "metrics.jsonl")
+    (line,) = mended(nsml)
+    assert "the lines that can be read stay" in line
+    assert put_aside(home)["metrics.jsonl"].read_bytes() == content
+    records, damage = read_metrics(session.folder)
+    assert len(records) == 1
+    assert damage == ""
+
+
+@pytest.mark.parametrize("name", ["session.json", "state.json"])
+def test_a_damaged_record_no_longer_hides_the_session_or_is_in_its_way(
+    nsml: Nsml, session: Session, home: Path, name: str
+) -> None:
+    change_a_byte(session.folder / name)
+    assert len(mended(nsml)) == 1
+    assert "damaged" not in nsml("ps", "-a").err
+    aside = put_aside(home)
+    # Without its record, nothing of a session can be used: it is put aside as a whole.
+    assert set(aside) == ({"1"} if name == "session.json" else {"state.json"})
+    assert session.folder.exists() == (name == "state.json")
+
+
+def test_a_damaged_submission_is_put_aside_and_the_board_is_whole(nsml: Nsml, home: Path) -> None:
+    for score in (0.5, 0.9):
+        folder = open_submission(open_home(), "FUNDUS")
+        record_score(folder, user="tester", session="tester/FUNDUS/1", checkpoint="1", score=score)
+    change_a_byte(folder / "submission.json")
+    assert len(mended(nsml)) == 1
+    ranks, warnings = leaderboard(open_home(), "FUNDUS")
+    assert [rank.score for rank in ranks] == [0.5]
+    assert warnings == []
+    assert "submission.json" in put_aside(home)
+
+
+def test_only_what_dead_writers_left_is_cleared(nsml: Nsml, session: Session) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", "pass"])
+    ended.wait()
+    dead, alive = (session.folder / f".tmp-{pid}-ab" for pid in (ended.pid, os.getpid()))
+    dead.mkdir()
+    (dead / "half").write_text("half")
+    alive.write_text("half")
+    (line,) = mended(nsml)
+    assert "cleared, its writer is dead" in line
+    assert not dead.exists()
+    assert alive.exists()
+
+
+def test_a_second_repair_has_nothing_to_do(nsml: Nsml, session: Session, home: Path) -> None:
+    change_a_byte(session.folder / "metrics.jsonl")
+    change_a_byte(next(session.checkpoints.iterdir()) / "model")
+    assert len(mended(nsml)) == 2
+    before = sorted(home.rglob("*"))
+    assert mended(nsml) == []
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_running_sessions_files_are_left_alone(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "waits.py").write_text("import time; print('on', flush=True); time.sleep(90)")
+    nsml("run", "-d", dataset, "-e", "waits.py")
+    (session,) = list_sessions(open_home())
+    wait_until(lambda: session.log.exists() and "on" in session.log.read_text())
+    (session.folder / "metrics.jsonl").write_bytes(b"half a li")
+    assert mended(nsml) == []
+    nsml("stop", "-f", "FUNDUS/1")
+
+
+def test_a_damaged_dataset_is_put_aside(nsml: Nsml, dataset: str, home: Path) -> None:
+    change_a_byte(home / "datasets" / dataset / "dataset.json")
+    assert len(mended(nsml)) == 1
+    assert list(put_aside(home)) == [dataset]
