@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import runpy
@@ -126,6 +127,7 @@ def _read_all(files: Sequence[int], timeout: float, command: Sequence[str]) -> l
 
 def _serve(requests: socket.socket) -> str:
     """Returns only in the process of a command, ready to run the program that is returned."""
+    gc.freeze()  # else the end of each fork looks through all that was imported, and so copies it
     requests.send(b"y" if len(os.listdir("/proc/self/task")) == 1 else b"n")
     while True:
         message, files, _, _ = socket.recv_fds(requests, _LARGEST, 4)
