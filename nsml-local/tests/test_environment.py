@@ -101,7 +101,7 @@ def test_env_current_installs_nothing(nsml: Nsml, dataset: str, needy: Path) -> 
     assert "ModuleNotFoundError: No module named 'tinylens'" in log and "installing" not in log
 
 
-def test_an_installation_that_fails_with_uv_and_pip_ends_the_session_with_pips_last_lines_and_leaves_nothing_behind(
+def test_where_uv_and_pip_fail_the_session_ends_with_pips_last_lines_and_leaves_no_environment(
     nsml: Nsml, dataset: str, project: Path, tmp_path: Path, home: Path
 ) -> None:
     (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path}\nno-such-lens==3\n")
