@@ -25,7 +25,7 @@ class InputWait:
         self._asked = time.monotonic()
 
     def ended(self, number: int) -> None:
-        """The step that used batch `number` has ended; that of the first, 0, waited for the step to be compiled as well."""
+        """The step that used batch `number` has ended; that of the first, 0, is not counted: it may wait for compilation."""
         waited = max(0.0, self._ready.pop(number, 0.0) - self._asked)
         self._seconds += waited if number else 0.0
 

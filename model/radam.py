@@ -8,6 +8,12 @@ import keras
 from keras import ops
 
 
+class _StepSizes:
+    """What `RAdam._step_sizes` gave in the current step, where Keras looks for nothing to save."""
+
+    sizes: tuple[Any, Any] | None = None
+
+
 @keras.saving.register_keras_serializable(package="fundus")
 class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
     """Rectified Adam (Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020, algorithm 2).
@@ -54,6 +60,7 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.l2 = l2
+        self._of_this_step = _StepSizes()
 
     def build(self, variables: list[Any]) -> None:
         """Make both moments of each variable, in its shape and dtype."""
@@ -61,6 +68,14 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
             return
         super().build(variables)
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        """One step for all variables."""
+        self._of_this_step.sizes = None
+        try:
+            return super().apply(grads, trainable_variables)
+        finally:
+            self._of_this_step.sizes = None  # in a traced function they are of its graph alone
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One step for one variable."""
@@ -73,7 +88,9 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.assign_add(momentum, ops.multiply(ops.subtract(gradient, momentum), 1 - self.beta_1))
         self.assign_add(velocity, ops.multiply(ops.subtract(ops.square(gradient), velocity), 1 - self.beta_2))
 
-        plain, rectified = self._step_sizes(learning_rate)
+        # Worked out once for all variables: traced for each, it would be a third of the time until a training begins.
+        sizes = self._of_this_step.sizes = self._of_this_step.sizes or self._step_sizes(learning_rate)
+        plain, rectified = sizes
         # Where one of the two sizes is zero its term vanishes, which spares a branch that XLA and distribution would have to trace.
         adaptive = ops.divide(ops.cast(rectified, dtype), ops.add(ops.sqrt(velocity), self.epsilon))
         adaptive = ops.where(rectified > 0, adaptive, ops.zeros_like(adaptive))

@@ -1,7 +1,8 @@
 """What the tests of the template share: drawn photographs, and the real ones where they are at hand."""
 
+import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,17 @@ Draw = Callable[..., np.ndarray]
 # A busy machine is no failure, so no example has a deadline.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Looks for no garbage among the million objects that TensorFlow and the others leave at their import, nor ever after."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ def run_nsml(arguments: Sequence[str], folder: Path, **environment: str) -> Ende
     """Run `nsml ARGUMENTS`, in a fork where that is the same as an interpreter of its own."""
     if not _server.takes(os.environ | environment):
         return run_command([sys.executable, "-m", "nsml", *arguments], folder, **environment)
-    status, out, err = _server.run(arguments, folder, os.environ | environment, _TIMEOUT)
+    status, out, err = _server.run(["nsml", *arguments], folder, os.environ | environment, _TIMEOUT)
     return Ended(status, _text(out), _text(err))
 
 

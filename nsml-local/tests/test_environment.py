@@ -69,12 +69,6 @@ def test_what_a_missing_package_needs_and_the_current_environment_has_is_not_ins
     assert {path.name.split("-")[0] for path in packages.glob("*.dist-info")} == {"tinylens"}
 
 
-def test_where_uv_fails_pip_has_the_last_word(nsml: Nsml, dataset: str, project: Path, tmp_path: Path) -> None:
-    (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path}\nno-such-lens==3\n")
-    nsml("run", "-d", dataset)
-    assert "No matching distribution" in nsml("logs", "-f", "FUNDUS/1").out
-
-
 def test_a_layer_is_built_once_and_shared(nsml: Nsml, dataset: str, needy: Path) -> None:
     start_and_wait(nsml, "-e", "show.py")
     assert "installing" not in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
@@ -107,8 +101,8 @@ def test_env_current_installs_nothing(nsml: Nsml, dataset: str, needy: Path) -> 
     assert "ModuleNotFoundError: No module named 'tinylens'" in log and "installing" not in log
 
 
-def test_an_installation_that_fails_ends_the_session_with_pips_last_lines(
-    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+def test_where_uv_and_pip_fail_the_session_ends_with_pips_last_lines_and_leaves_no_environment(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path, home: Path
 ) -> None:
     (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path}\nno-such-lens==3\n")
     log = nsml("logs", start_and_wait(nsml)).out
@@ -116,13 +110,6 @@ def test_an_installation_that_fails_ends_the_session_with_pips_last_lines(
         "no-such-lens==3 could not be installed" in log and "No matching distribution" in log and "--env current" in log
     )
     assert "Failed" in nsml("ps", "-a").out
-
-
-def test_a_failed_installation_leaves_no_half_environment(
-    nsml: Nsml, dataset: str, project: Path, tmp_path: Path, home: Path
-) -> None:
-    (project / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path}\nno-such-lens==3\n")
-    start_and_wait(nsml)
     assert list((home / "environments").iterdir()) == []
 
 
