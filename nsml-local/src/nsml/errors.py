@@ -10,6 +10,11 @@ Every message is one line that names the file or argument and the mend.
 
 from __future__ import annotations
 
+import errno
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 
 class NsmlError(Exception):
     """Wrong use. `str(error)` is one line for the user."""
@@ -29,3 +34,12 @@ class Damaged(RunFailed):
 
 class PredictionsRefused(RunFailed):
     """Predictions of the wrong count, type or range."""
+
+
+def mend_of(error: OSError) -> str:
+    """What to do about a file that could not be read or written."""
+    if error.errno in _FULL:
+        return "free some space and try again"
+    if error.errno in _FORBIDDEN:
+        return "get the right to it, or name another folder (NSML_HOME names the one where everything is kept)"
+    return "mend that and try again"

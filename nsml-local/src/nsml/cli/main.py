@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import os
 import sys
@@ -12,7 +11,7 @@ from importlib import import_module
 import click
 
 from .. import __version__
-from ..errors import NsmlError
+from ..errors import NsmlError, mend_of
 
 _COMMANDS = {
     "run": "nsml.cli.run",
@@ -118,12 +117,7 @@ def main() -> None:
     except NsmlError as error:
         _fail(str(error), error.exit_status)
     except OSError as error:
-        mend = (
-            "free some space and try again"
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            else "mend that and try again"
-        )
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {mend}", 1)
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {mend_of(error)}", 1)
     except Exception as error:
         _fail(
             f"{OWN_FAULT}: {type(error).__name__}: {error}; run it again with NSML_DEBUG=1 and report what it shows", 1

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Damaged, NsmlError, RunFailed
+from ..errors import Damaged, NsmlError, RunFailed, mend_of
 from .files import REMOVED, claim_numbered_folder, is_number, read_json, remove_tree, visible, write_json, write_text
 from .home import Home
 from .names import SessionName, nearest, parse_session_name
@@ -157,7 +157,7 @@ def create_session(home: Home, user: str, dataset: str, record: dict[str, Any]) 
     try:
         folder = claim_numbered_folder(parent, fill)
     except OSError as error:
-        raise RunFailed(f"{parent} cannot be written: {error.strerror}; free some space and try again") from error
+        raise RunFailed(f"{parent} cannot be written: {error.strerror}; {mend_of(error)}") from error
     return Session(SessionName(user, dataset, int(folder.name)), folder)
 
 
