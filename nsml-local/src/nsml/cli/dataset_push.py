@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 
 from ..demo import NAME, draw_dataset
+from ..engine.isolation import why_not
+from ..errors import RunFailed
 from ..scoring.metrics import METRICS
 from ..scoring.photographs import photographs_below
 from ..store.datasets import Dataset, list_datasets, push_dataset
@@ -45,8 +47,17 @@ PATH is laid out as on the platform:
 )
 @click.option("--lower-is-better", is_flag=True, help="Rank the lowest score first (logloss and rmse do so anyway).")
 @click.option("--every", metavar="TIME", help="Time between two submissions of a user, e.g. 1h, 30m, 90s.")
-def push(name: str, path: Path, copy: bool, metric: str, lower_is_better: bool, every: str | None) -> None:
+@click.option("--isolate", is_flag=True,
+              help="Copy the files, and let programs see neither the labels nor PATH, whatever they read (Linux).")  # fmt: skip
+def push(
+    name: str, path: Path, copy: bool, metric: str, lower_is_better: bool, every: str | None, isolate: bool
+) -> None:
     """Register the folder PATH as dataset NAME. The files are linked, not copied; the labels are kept from sessions."""
+    if isolate and (why := why_not()):
+        raise RunFailed(
+            f"--isolate: this machine allows no program a view of its own ({why}); "
+            "allow unprivileged user namespaces, or push without it"
+        )
     pushed = push_dataset(
         open_home(),
         name,
@@ -55,6 +66,7 @@ def push(name: str, path: Path, copy: bool, metric: str, lower_is_better: bool, 
         metric=metric,
         lower_is_better=lower_is_better or METRICS[metric].lower_is_better,
         every=None if every is None else parse_duration(every, "--every"),
+        isolate=isolate,
     )
     click.echo(describe(pushed))
 
@@ -78,6 +90,8 @@ def describe(found: Dataset) -> str:
     note = "" if (found.training / "train").is_dir() else "; it has no folder train/, so sessions see all its files"
     if test and not found.loader.exists() and not photographs_below(found.submission / "test"):
         note += "; infer gets the path of test/test_data, since it holds no photographs"
+    if found.isolated():
+        note += "; its sessions are isolated"
     return f"Dataset {found.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
 
 

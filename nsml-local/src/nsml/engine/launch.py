@@ -17,6 +17,7 @@ from .background import leave_supervisor
 from .entry import check_entry, paused_arguments
 from .environment import LAYER
 from .family import end_strays
+from .isolation import check_isolation
 from .requirements import missing_packages, read_needs
 from .resources import Limits
 from .snapshot import Snapshot, copy_code, take_snapshot
@@ -45,6 +46,7 @@ def start_session(
         RunFailed: the copy cannot be made.
     """
     check_entry(source, entry)
+    check_isolation(datasets)
     as_it_is = env != LAYER or not missing_packages(read_needs(source))
     record = {
         "kind": "run",
@@ -83,7 +85,9 @@ def start_session(
 
 def datasets_of(home: Home, session: Session) -> list[Dataset]:
     """The datasets that a session trains on; NsmlError where one is gone."""
-    return [find_dataset(home, name) for name in session.datasets()]
+    found = [find_dataset(home, name) for name in session.datasets()]
+    check_isolation(found)
+    return found
 
 
 def fork_session(

@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import RunFailed
 from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE, VARIABLE
 from .family import adopt_orphans, dying_with_parent, family, own_children, signal_all
+from .isolation import Entrance, isolated_among, view_of
 
 if TYPE_CHECKING:
     import psutil
@@ -50,20 +52,40 @@ def start_program(folder: Path, work: Path, python: str = sys.executable, **envi
     own["PATH"] = os.pathsep.join([str(beside), inherited.get("PATH") or os.defpath])
     if (beside.parent / "pyvenv.cfg").exists():
         own["VIRTUAL_ENV"] = str(beside.parent)
-    with open(folder / "log.txt", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
+    home = Home(Path(launch["home"]))
+    isolated = isolated_among(home, launch["dataset_paths"])
+    entrance = Entrance(view_of(home, isolated, launch["dataset_paths"], folder), work) if isolated else None
+    dying = dying_with_parent()
+
+    def prepare() -> None:
+        if entrance is not None:
+            entrance()
+        if dying is not None:
+            dying()
+
+    with (
+        contextlib.closing(entrance) if entrance else contextlib.nullcontext(),
+        open(folder / "log.txt", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output,
+    ):
         adopt_orphans()
         others = own_children()
-        program = Program(
-            [python, "-u", launch["entry"], *map(str, launch["arguments"])],
-            cwd=work,
-            env=inherited | own | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=dying_with_parent(),
-        )
-    program.others, program.home = others, Home(Path(launch["home"]))
+        try:
+            program = Program(
+                [python, "-u", launch["entry"], *map(str, launch["arguments"])],
+                cwd=work,
+                env=inherited | own | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=prepare,
+            )
+        except subprocess.SubprocessError:
+            # All that is told of an exception in the new process.
+            raise RunFailed(
+                "the program could not be given a view of its own; see 'nsml dataset push --help'"
+            ) from None
+    program.others, program.home = others, home
     return program
 
 

@@ -79,6 +79,10 @@ class Dataset:
         """Whether a lower score ranks higher."""
         return bool(self.record().get("lower_is_better", False))
 
+    def isolated(self) -> bool:
+        """Whether its sessions are to see nothing of the home but what they need."""
+        return bool(self.record().get("isolate", False))
+
     def record(self) -> dict[str, Any]:
         """dataset.json: `source`, `created_at`, `train` (files by class), `train_files`, `test_files`, `size` (bytes)."""
         try:
@@ -119,6 +123,7 @@ def push_dataset(
     metric: str = "fundus",
     lower_is_better: bool = False,
     every: float | None = None,
+    isolate: bool = False,
 ) -> Dataset:
     """Register the folder `source` in the contract's layout as dataset `name`.
 
@@ -128,6 +133,7 @@ def push_dataset(
         metric: the built-in scorer, where the dataset brings none.
         lower_is_better: how the board ranks.
         every: seconds that must lie between two submissions of a user.
+        isolate: keep its labels and `source` out of the reach of sessions; the files are copied then.
 
     Raises:
         NsmlError: the layout is wrong, or the name is taken.
@@ -137,6 +143,7 @@ def push_dataset(
     check_name(name, "NAME")
     if name == NO_DATASET:
         raise NsmlError(f"NAME: {name} stands for no dataset; take another name")
+    copy = copy or isolate
     target = home.datasets / name
     if target.exists():
         raise NsmlError(
@@ -173,7 +180,7 @@ def push_dataset(
                 beside / "feed",
                 ignore=lambda folder, names: scorers_own if Path(folder) == source / "evaluation" else (),
             )
-        facts = {"metric": metric, "lower_is_better": lower_is_better, "every": every}
+        facts = {"metric": metric, "lower_is_better": lower_is_better, "every": every, "isolate": isolate}
         write_json(
             beside / "dataset.json",
             {"source": origin or str(source), "created_at": time.time(), **facts, **_count(beside)},
