@@ -59,8 +59,14 @@ def test_it_learns_what_can_be_learned(capsys: pytest.CaptureFixture[str]) -> No
     assert lines[-1].endswith("0:00 left")
 
 
-def test_each_epoch_is_reported_and_checkpoints_are_kept_when_due() -> None:
+def test_each_epoch_is_reported_checkpoints_are_kept_when_due_and_the_step_is_traced_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    traced: list[int] = []
+    step = keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda model, data: traced.append(1) or step(model, data))
     record = run(small_network.recipe(3, 2), save_every=2)
+    assert len(traced) == 1
     assert [values["step"] for values in record.reports] == [1, 2, 3, 4, 5]
     for values in record.reports:
         assert values["summary"] is True
@@ -99,14 +105,6 @@ def test_waiting_is_from_when_a_step_could_begin_until_its_batch_is_ready(monkey
     # Not the second of the first step, which is compiled in it.
     assert waiting.take() == 0.0 + 2.5
     assert waiting.take() == 0.0
-
-
-def test_the_step_is_traced_once_for_all_phases(monkeypatch: pytest.MonkeyPatch) -> None:
-    traced: list[int] = []
-    step = keras.Model.train_step
-    monkeypatch.setattr(keras.Model, "train_step", lambda model, data: traced.append(1) or step(model, data))
-    run(small_network.recipe(1, 1))
-    assert len(traced) == 1
 
 
 def test_a_best_score_of_an_earlier_run_has_to_be_beaten() -> None:

@@ -23,7 +23,6 @@ from ..store.launches import FILE
 from ..store.names import SessionName
 from ..store.processes import identity, memory_of_group
 from ..store.sessions import Session
-from .environment import session_interpreter
 from .log_limit import LogLimit
 from .program import Program, end_program, how_it_ended, kill_family, start_program
 from .resources import Limits
@@ -74,6 +73,13 @@ def _append(log: Path, line: str) -> None:
         file.write(f"{line}\n".encode())
 
 
+def _layer_interpreter(home: Home, session: Session) -> str:
+    # Imported here, since most sessions need no layer, and it would be a third of what a supervisor imports.
+    from .environment import session_interpreter
+
+    return session_interpreter(home, session, lambda line: _append(session.log, line))
+
+
 def supervise(folder: Path) -> None:
     """Run the program of the session in `folder` to its end."""
     session = Session(SessionName(folder.parts[-3], folder.parts[-2], int(folder.parts[-1])), folder)
@@ -88,7 +94,7 @@ def supervise(folder: Path) -> None:
         limits = Limits.from_dict(launch.get("limits") or {})
         limits.restrict_processors()
         home = Home(Path(launch["home"]))
-        python = launch.get("python") or session_interpreter(home, session, lambda line: _append(session.log, line))
+        python = launch.get("python") or _layer_interpreter(home, session)
         with stop.held():
             program = start_program(folder, session.work, python, **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)
