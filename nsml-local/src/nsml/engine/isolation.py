@@ -9,10 +9,8 @@ processes outside are in another user namespace, so that their files, memory and
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +66,9 @@ class Entrance:
     """
 
     def __init__(self, view: View, work: Path) -> None:
+        import ctypes
+        import tempfile
+
         self._view, self._work = view, work
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._user, self._group = os.getuid(), os.getgid()
@@ -117,6 +118,8 @@ def why_not() -> str:
     """Why no program can be isolated on this machine; "" where it can."""
     if sys.platform != "linux":
         return "only Linux has what it needs"
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         enter = Entrance(View((Path(folder),), ()), Path("/"))
         child = os.fork()
@@ -143,6 +146,8 @@ def check_isolation(datasets: Sequence[Dataset]) -> None:
 
 
 def _call(function: Any, *arguments: Any) -> None:
+    import ctypes
+
     if function(*arguments):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

@@ -6,7 +6,6 @@ that a log grows past the limit for as long as nobody looks; who looks does so t
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import time
@@ -84,6 +83,8 @@ def _punch(file: int, first: int, after: int) -> None:
     """Give the bytes from `first` to `after` back to the disk; they read as zeros. OSError where the file system cannot."""
     if sys.platform != "linux":
         raise OSError(0, "only Linux can")
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
     if libc.fallocate(file, _PUNCH_HOLE, first, after - first):
