@@ -59,7 +59,8 @@ class LogLimit:
             after = _line_after(file, size - self._limit // 2, size)
             # Said before it is done: who reads in between passes over bytes that are still there, and nobody reads zeros.
             write_cut(self._log, first, after)
-            _punch(file, max(first, self._after), after)
+            # The hole of before too: a block at its edge is given back only where all of it is asked for at once.
+            _punch(file, first, after)
             self._first, self._after = first, after
         except OSError as error:
             self.trouble = f"this disk cannot give back the middle of a file ({error.strerror or error})"
