@@ -213,7 +213,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         self.durations.append(time.monotonic() - self.started)
         rate = len(self.data.train_labels) / (trained - self.started)
         self._print_line(values, rate, self.waiting.take() / (trained - self.started), is_best)
-        self.report(summary=True, step=settings.epoch, **values)
+        self.report(summary=True, step=settings.epoch, **values, phase=self.phase.name)
         if settings.epoch % self.save_every == 0 or settings.epoch == self.end_of_phase:
             self.keep(settings.epoch)
         if is_best:

@@ -29,7 +29,7 @@ def session_name(content: bytes, folder: Path) -> None:
 
 
 def arguments(content: bytes, folder: Path) -> None:
-    from nsml.cli.run import split_arguments
+    from nsml.engine.words import split_arguments
     from nsml.store.files import read_json, write_json
 
     words = split_arguments(_text(content))
@@ -141,9 +141,9 @@ def _with_session(folder: Path) -> object:
 
 
 def _metrics(folder: Path) -> object:
-    from nsml.cli.display import values
     from nsml.store.files import is_number
     from nsml.store.metrics import last_summary, read_metrics
+    from nsml.wording import values
 
     records, _ = read_metrics(folder)
     for record in records:

@@ -13,8 +13,9 @@ from ..engine.snapshot import list_snapshot
 from ..errors import RunFailed
 from ..store.datasets import find_dataset
 from ..store.home import open_home
+from ..wording import size
 from .arguments import complete_datasets, json_option
-from .display import print_json, size
+from .display import print_json
 
 
 @click.command(

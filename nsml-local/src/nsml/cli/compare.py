@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..comparing import FILE
+from ..engine.differences import arguments_of, differing_files, pairs
 from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import Checkpoint
 from ..store.files import is_number
 from ..store.home import Home, open_home
 from ..store.metrics import last_summary, read_metrics, shown
 from ..store.sessions import Session
+from ..wording import plain
 from .arguments import chosen_checkpoint, complete_sessions_and_checkpoints, json_option
-from .differences import arguments_of, differing_files, pairs
-from .display import plain, print_json, print_table
+from .display import print_json, print_table
 
 if TYPE_CHECKING:
     from ..comparing.bootstrap import Compared, Estimate

@@ -8,9 +8,10 @@ from ..errors import Damaged
 from ..store.datasets import Dataset, find_dataset, list_datasets, remove_dataset, rename_dataset
 from ..store.home import open_home
 from ..store.submissions import leaderboard, submissions_of
+from ..wording import ago, duration, size
 from .arguments import complete_datasets, json_option
 from .dataset_push import class_counts, demo, describe, push
-from .display import ago, duration, print_json, print_table, size
+from .display import print_json, print_table
 
 
 @click.group()

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from ..engine.differences import arguments_of, differing_files, environment_of, pairs
 from ..store.home import open_home
 from ..store.metrics import last_summary
+from ..wording import plain
 from .arguments import json_option, session_named
-from .differences import arguments_of, differing_files, environment_of, pairs
-from .display import plain, print_json, print_table
+from .display import print_json, print_table
 
 
 @click.command(

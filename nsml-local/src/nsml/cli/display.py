@@ -1,34 +1,19 @@
-"""Times, sizes and tables for people, JSON for programs."""
+"""Tables for people, JSON for programs, and times as options take them."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import time
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from ..errors import NsmlError
+from ..wording import plain
 
 _NARROWEST = 8
-
-
-def ago(moment: float) -> str:
-    """ "3 minutes ago", for seconds since the epoch."""
-    return "just now" if (passed := time.time() - moment) < 1 else f"{duration(passed)} ago"
-
-
-def duration(seconds: float) -> str:
-    """ "45 seconds", "3 minutes", "2 hours", "5 days": the largest unit of which there is at least one."""
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {unit}{'s' * (count != 1)}"
-    return f"{seconds:.0f} second{'s' * (f'{seconds:.0f}' != '1')}"
 
 
 def parse_duration(text: str, option: str) -> float:
@@ -37,27 +22,6 @@ def parse_duration(text: str, option: str) -> float:
     if not match:
         raise NsmlError(f"{option} {text!r} is no time; give 90s, 30m, 1h or 2d")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
-
-
-def size(count: float) -> str:
-    """ "1.3 MB", for bytes, in powers of 1000."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
-def values(summary: dict[str, Any]) -> str:
-    """ "step=3, val/score=71.3" """
-    return ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in summary.items())
-
-
-def plain(text: str) -> str:
-    """`text` without control characters, which could steer the terminal."""
-    return "".join(
-        " " if c in "\n\t" else c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf")
-    )
 
 
 def print_json(value: object) -> None:

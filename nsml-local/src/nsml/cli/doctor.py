@@ -19,7 +19,7 @@ from ..store.home import Home, open_home
 from ..store.leftovers import leftovers
 from ..store.sessions import list_sessions
 from ..store.submissions import damaged_submissions
-from .display import size
+from ..wording import size
 
 # What is told of one thing, and how to mend it; None where it is in order.
 Line = tuple[str, str | None]

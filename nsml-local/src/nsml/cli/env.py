@@ -6,8 +6,9 @@ import click
 
 from ..engine.environment import list_environments, prune_environments
 from ..store.home import open_home
+from ..wording import ago, size
 from .arguments import json_option
-from .display import ago, print_json, print_table, size
+from .display import print_json, print_table
 
 
 @click.group()

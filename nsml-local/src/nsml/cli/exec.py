@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import click
 
+from ..engine.ending import stop_session
 from ..engine.launch import infer_session
 from ..errors import RunFailed
 from ..session.answering import ask, is_listening
 from ..store.home import open_home
 from ..store.sessions import ENDED, remove_session
 from .arguments import complete_checkpoints, session_argument, session_named
-from .stop import stop_session
 
 
 @click.command(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from ..engine.launch import fork_session, resume_session
+from ..engine.words import split_arguments
 from ..store.home import open_home
 from ..store.sessions import match_sessions
 from .arguments import complete_checkpoints, session_argument, session_named
 from .limits import limit_options, limits_from
-from .run import split_arguments
 
 
 @click.command(

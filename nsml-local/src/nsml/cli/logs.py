@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import IO
@@ -11,9 +10,10 @@ import click
 
 from ..store.home import open_home
 from ..store.log_cut import read_cut
+from ..store.log_lines import left_out, start_of_last_lines
 from ..store.sessions import ENDED, Session
+from ..wording import size
 from .arguments import session_argument, session_named
-from .display import size
 
 _PIECE = 1 << 20
 _LINES = 1000
@@ -79,31 +79,10 @@ def _begin(session: Session, log: IO[bytes], last: int | None) -> None:
     """Go to where the `last` lines begin, and say what is left out."""
     if last is None:
         return
-    start = _start_of_last_lines(log, last, read_cut(session.log)[1])
+    start = start_of_last_lines(log, last, least=read_cut(session.log)[1])
     log.seek(start)
     if start:
         click.echo(f"the last {last:,} lines; {size(start)} before them are shown by --all", err=True)
-
-
-def _start_of_last_lines(log: IO[bytes], last: int, least: int = 0) -> int:
-    """Where the last lines begin, found from the end backwards, `least` at the earliest."""
-    end = position = log.seek(0, os.SEEK_END)
-    left = last
-    while position > least:
-        start = max(least, position - _PIECE)
-        log.seek(start)
-        piece = log.read(position - start)
-        # The newline that ends the last line begins no line of its own.
-        until = len(piece) - 1 if position == end else len(piece)
-        count = piece.count(b"\n", 0, until)
-        if count < left:
-            left -= count
-            position = start
-            continue
-        for _ in range(left):
-            until = piece.rfind(b"\n", 0, until)
-        return start + until + 1
-    return least
 
 
 def _pour(session: Session, log: IO[bytes]) -> bool:
@@ -118,7 +97,7 @@ def _pour(session: Session, log: IO[bytes]) -> bool:
         if position < after and position + len(piece) > first:
             piece = piece[: max(0, first - position)]
             out.write(piece)
-            out.write(f"nsml: {after - max(first, position):,} bytes are left out here (--log-limit)\n".encode())
+            out.write(left_out(after - max(first, position)))
             log.seek(after)
             any_new = True
             continue

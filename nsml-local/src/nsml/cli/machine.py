@@ -12,8 +12,9 @@ from ..errors import NsmlError
 from ..store.home import open_home
 from ..store.processes import memory_of_group
 from ..store.sessions import list_sessions
+from ..wording import size
 from .arguments import json_option
-from .display import print_json, print_table, size
+from .display import print_json, print_table
 
 
 @click.command()

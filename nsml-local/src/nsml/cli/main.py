@@ -29,6 +29,7 @@ _COMMANDS = {
     "diff": "nsml.cli.diff",
     "compare": "nsml.cli.compare",
     "report": "nsml.cli.report",
+    "web": "nsml.cli.web",
     "memo": "nsml.cli.memo",
     "command": "nsml.cli.memo",
     "pull": "nsml.cli.pull",

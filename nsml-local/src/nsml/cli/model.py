@@ -12,8 +12,9 @@ from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, r
 from ..store.copies import copy_out
 from ..store.home import open_home
 from ..store.names import encode_checkpoint
+from ..wording import ago, duration, size, values
 from .arguments import complete_checkpoints, json_option, session_argument, session_named
-from .display import ago, duration, print_json, print_table, size, values
+from .display import print_json, print_table
 
 
 @click.group()

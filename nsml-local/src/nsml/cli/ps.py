@@ -11,8 +11,9 @@ from ..errors import Damaged, NsmlError
 from ..store.home import open_home
 from ..store.metrics import last_summary
 from ..store.sessions import ENDED, Session, list_sessions
+from ..wording import ago, values
 from .arguments import complete_datasets, json_option
-from .display import ago, print_json, print_table, values
+from .display import print_json, print_table
 
 
 @click.command(

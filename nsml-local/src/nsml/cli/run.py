@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
 
 from ..engine.environment import CURRENT, LAYER
 from ..engine.launch import start_session
+from ..engine.words import split_arguments
 from ..errors import NsmlError, RunFailed
 from ..store.datasets import find_dataset
 from ..store.home import open_home
 from ..store.sessions import Session, remove_session
+from ..wording import size
 from .arguments import complete_datasets
-from .display import size
 from .limits import limit_options, limits_from
 
 
@@ -116,18 +116,10 @@ def _tell_needs(session: Session, env: str) -> None:
         )
 
 
-def split_arguments(text: str) -> list[str]:
-    """The words of -a, as a shell would split them."""
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise NsmlError(f"-a {text!r}: {str(error).lower()}; close the quotation") from None
-
-
 def _stay(session: Session) -> None:
     """Follow the session to its end, stop it at Ctrl-C, and remove it."""
+    from ..engine.ending import stop_session
     from .logs import follow
-    from .stop import stop_session
 
     try:
         follow(session)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import time
-
 import click
 
+from ..engine.ending import stop_session
 from ..engine.family import end_strays
-from ..errors import Damaged, RunFailed
+from ..errors import Damaged
 from ..store.home import open_home
-from ..store.sessions import ENDED, Session, match_sessions
+from ..store.sessions import ENDED, match_sessions
 from .arguments import session_argument
 
 
@@ -50,18 +46,3 @@ def stop(session: str, force: bool) -> None:
     for found in running:
         stop_session(found)
         click.echo(f"Session {found.name} is stopped")
-
-
-def stop_session(session: Session) -> None:
-    """Tell the supervisor to end the session, and wait until it has. RunFailed where it does not end within 15 seconds."""
-    process = session.state().get("process") or {}
-    until = time.monotonic() + 15
-    while not process and session.status() not in ENDED and time.monotonic() < until:
-        time.sleep(0.02)
-        process = session.state().get("process") or {}
-    with contextlib.suppress(ProcessLookupError, KeyError):
-        os.kill(process["pid"], signal.SIGTERM)
-    while session.status() not in ENDED and time.monotonic() < until:
-        time.sleep(0.05)
-    if session.status() not in ENDED:
-        raise RunFailed(f"session {session.name} does not end; look at process {process.get('pid')}")

@@ -10,8 +10,8 @@ import click
 
 from ..scoring.submit import submit as submit_checkpoint
 from ..store.home import open_home
+from ..wording import plain
 from .arguments import complete_checkpoints, session_argument, session_named
-from .display import plain
 
 
 @click.command(

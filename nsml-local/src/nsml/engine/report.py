@@ -82,7 +82,7 @@ def write_report(
             raise RunFailed(
                 f"report failed: {entry} ended with {how_it_ended(program.returncode)}; above is what it printed"
             )
-        page = _page(left)
+        page = page_of(left)
         if page is None:
             raise RunFailed(f"report failed: {entry} left no .html file in the folder that {VARIABLE} names")
         target = report_folder(session, checkpoint.name)
@@ -106,8 +106,8 @@ def _follow(program: Program, log: Path, on_output: Callable[[bytes], None]) -> 
         kill_family(program)
 
 
-def _page(folder: Path) -> Path | None:
-    """report.html, else the first other page."""
+def page_of(folder: Path) -> Path | None:
+    """The page of a report: report.html, else the first other page; None where there is none."""
     pages = [Path(entry.path) for entry in visible(folder) if entry.name.endswith(".html") and entry.is_file()]
     return next((page for page in pages if page.name == "report.html"), pages[0] if pages else None)
 

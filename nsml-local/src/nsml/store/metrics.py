@@ -89,6 +89,40 @@ def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], str]:
     return good, ""
 
 
+class MetricsReader:
+    """Reads the records of a session as they are written, each once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._place = 0
+        self._file: tuple[int, int] | None = None
+        self.damaged = 0
+
+    def read_new(self, most: int = 8 << 20) -> list[dict[str, Any]] | None:
+        """The records since the last call, of at most about `most` bytes; None, and all from the start next time, where the file
+        is another, or shorter than it was. `damaged` counts the lines that cannot be read."""
+        try:
+            with open(self._path, "rb") as file:
+                status = os.fstat(file.fileno())
+                identity = (status.st_dev, status.st_ino)
+                if self._file not in (None, identity) or status.st_size < self._place:
+                    self._file, self._place, self.damaged = None, 0, 0
+                    return None
+                self._file = identity
+                file.seek(self._place)
+                content = file.read(most)
+        except OSError:
+            return []
+        # Without the line that is being written.
+        whole = content.rfind(b"\n") + 1
+        if not whole and len(content) == most:
+            whole = len(content)
+        self._place += whole
+        found = list(_records(content[:whole].split(b"\n")))
+        self.damaged += found.count(None)
+        return [record for record in found if record is not None]
+
+
 def last_summary(folder: Path) -> dict[str, Any]:
     """The values last reported with `summary=True`, looked for at the end of the file only."""
     try:

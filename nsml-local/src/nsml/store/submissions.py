@@ -66,10 +66,11 @@ def last_submission(home: Home, dataset: str, user: str) -> float | None:
     return max((r["at"] for r in _records(home, dataset)[0] if r["user"] == user), default=None)
 
 
-def submissions_of(home: Home, dataset: str, user: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """All scored submissions of a user, in the order in which they were made, and a warning for each, of anybody, that cannot be read."""
+def submissions_of(home: Home, dataset: str, user: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
+    """All scored submissions of a user, or of everybody, in the order in which they were made, and a warning for each, of anybody, that
+    cannot be read."""
     records, warnings = _records(home, dataset)
-    return sorted((r for r in records if r["user"] == user), key=lambda r: r["at"]), warnings
+    return sorted((r for r in records if user in (None, r["user"])), key=lambda r: r["at"]), warnings
 
 
 def damaged_records(home: Home, dataset: str) -> list[tuple[Path, str]]:

@@ -7,11 +7,11 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from ..engine.requirements import read_needs
 from ..errors import Damaged, NsmlError
 from ..store.files import read_json
 from ..store.launches import FILE
 from ..store.sessions import Session
+from .requirements import read_needs
 
 _LARGEST = 1 << 20
 
@@ -63,7 +63,7 @@ def differing_files(one: Session, other: Session) -> dict[str, list[str]]:
     names = sorted({str(p.relative_to(s.code)) for s in (one, other) for p in s.code.rglob("*") if p.is_file()})
     found = {}
     for name in names:
-        before, after = _content(one.code / name), _content(other.code / name)
+        before, after = content_of(one.code / name), content_of(other.code / name)
         if before == after:
             continue
         if isinstance(before, bytes) or isinstance(after, bytes):
@@ -75,7 +75,7 @@ def differing_files(one: Session, other: Session) -> dict[str, list[str]]:
     return found
 
 
-def _content(path: Path) -> list[str] | bytes | None:
+def content_of(path: Path) -> list[str] | bytes | None:
     """Lines of a text, the bytes of anything else, None where there is no file."""
     try:
         content = path.read_bytes()

@@ -1,0 +1,61 @@
+"""`nsml web`: the page."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+import click
+
+from ..errors import NsmlError
+from ..store.home import open_home
+
+PORT = 18553
+_TOKEN_LETTERS = frozenset(string.ascii_letters + string.digits + "-_")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml web
+  nsml web --read-only --host 0.0.0.0      for a screen that all can see
+  ssh -L 18553:127.0.0.1:18553 SERVER      then open http://127.0.0.1:18553/ here
+"""
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--token", metavar="TEXT", help="What a browser must show; made where the host is not this machine alone."
+)
+@click.option("--read-only", is_flag=True, help="Leave out everything that changes something.")
+@click.option("--no-open", is_flag=True, help="Do not open the browser.")
+def web(port: int, host: str, token: str | None, read_only: bool, no_open: bool) -> None:
+    """Show datasets, leaderboards, sessions, logs and graphs in the browser, until Ctrl-C.
+
+    The page can do what these commands can, so whoever reaches it can too. It listens on this machine alone, and on another
+    --host only for browsers that show the token, which is part of the address that is printed. Traffic is not encrypted.
+    """
+    home = open_home()
+    if token is not None and (len(token) < 16 or not set(token) <= _TOKEN_LETTERS):
+        raise NsmlError(
+            "--token: give at least 16 letters, digits, '-' or '_', or leave it out where one is to be made"
+        )
+    try:
+        from ..web.server import address_of, is_loopback, listen, serve
+        from ..web.site import Site
+    except ImportError as error:
+        missing = (error.name or str(error)).partition(".")[0]
+        raise NsmlError(f"{missing} is needed for the page; pip install 'nsml-local[web]'") from None
+    listener = listen(host, port)
+    if token is None and not is_loopback(listener):
+        token = secrets.token_urlsafe(24)
+    address = address_of(listener, host) + (f"?token={token}" if token else "")
+
+    def tell() -> None:
+        click.echo(f"nsml web is at {address} (Ctrl-C ends it)")
+        if not no_open:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    serve(Site(home, read_only), listener, token, tell)

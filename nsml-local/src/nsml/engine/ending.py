@@ -1,0 +1,26 @@
+"""Ending a session that runs, through its supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+from ..errors import RunFailed
+from ..store.sessions import ENDED, Session
+
+
+def stop_session(session: Session) -> None:
+    """Tell the supervisor to end the session, and wait until it has. RunFailed where it does not end within 15 seconds."""
+    process = session.state().get("process") or {}
+    until = time.monotonic() + 15
+    while not process and session.status() not in ENDED and time.monotonic() < until:
+        time.sleep(0.02)
+        process = session.state().get("process") or {}
+    with contextlib.suppress(ProcessLookupError, KeyError):
+        os.kill(process["pid"], signal.SIGTERM)
+    while session.status() not in ENDED and time.monotonic() < until:
+        time.sleep(0.05)
+    if session.status() not in ENDED:
+        raise RunFailed(f"session {session.name} does not end; look at process {process.get('pid')}")

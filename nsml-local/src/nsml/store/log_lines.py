@@ -1,0 +1,91 @@
+"""Lines of a log, of any size, without reading more of it than is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from .log_cut import read_cut
+
+_PIECE = 1 << 20
+# Of a line that was found, no more than this is handed out.
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Found:
+    """A line that holds what was looked for: where it begins in the file, and its text, shortened."""
+
+    start: int
+    text: str
+
+
+def left_out(count: int) -> bytes:
+    """The line that stands in place of what the limit of a log has cut out."""
+    return f"nsml: {count:,} bytes are left out here (--log-limit)\n".encode()
+
+
+def start_of_last_lines(log: IO[bytes], last: int, *, least: int = 0, end: int | None = None) -> int:
+    """Where the last lines before `end` (else the end of the file) begin, found backwards, `least` at the earliest."""
+    end = position = log.seek(0, os.SEEK_END) if end is None else end
+    left = last
+    while position > least:
+        start = max(least, position - _PIECE)
+        log.seek(start)
+        piece = log.read(position - start)
+        # The newline that ends the last line begins no line of its own.
+        until = len(piece) - 1 if position == end else len(piece)
+        count = piece.count(b"\n", 0, until)
+        if count < left:
+            left -= count
+            position = start
+            continue
+        for _ in range(left):
+            until = piece.rfind(b"\n", 0, until)
+        return start + until + 1
+    return least
+
+
+def read_between(path: Path, start: int, end: int) -> bytes:
+    """The bytes from `start` to before `end`, with a line in place of what was cut out."""
+    with open(path, "rb") as log:
+        log.seek(start)
+        content = log.read(max(0, end - start))
+    # Looked up after the reading: what was there then is no hole, or is said to be one.
+    first, after = read_cut(path)
+    first, until = max(first, start), min(after, start + len(content))
+    if first >= until:
+        return content
+    return content[: first - start] + left_out(after - first) + content[until - start :]
+
+
+def find_lines(path: Path, text: str, most: int) -> Iterator[Found]:
+    """The first `most` lines that hold `text`, in capitals or not, from the beginning of the log on; what was cut out is passed over."""
+    wanted = text.encode().lower()
+    if not wanted:
+        return
+    first, after = read_cut(path)
+    with open(path, "rb") as log:
+        base, rest = 0, b""
+        while most > 0:
+            if first <= base + len(rest) < after:
+                base, rest = log.seek(after), b""
+            piece = log.read(_PIECE)
+            block = rest + piece
+            whole = len(block) if not piece else block.rfind(b"\n") + 1
+            if not whole and len(block) > 8 * _PIECE:
+                whole = len(block)  # no line is that long
+            lowered, position = block[:whole].lower(), 0
+            while most > 0 and (hit := lowered.find(wanted, position)) >= 0:
+                begin = lowered.rfind(b"\n", 0, hit) + 1
+                finish = lowered.find(b"\n", hit)
+                finish = whole if finish < 0 else finish
+                yield Found(base + begin, block[begin:finish][-_LONGEST:].decode(errors="replace").strip("\r\0"))
+                most -= 1
+                position = finish + 1
+            if not piece:
+                return
+            base, rest = base + whole, block[whole:]

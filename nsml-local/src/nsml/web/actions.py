@@ -1,0 +1,216 @@
+"""What the page can do to sessions: what `nsml stop`, `resume`, `fork`, `rm`, `submit` and `memo` do, by the same functions."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from nicegui import ui
+
+from ..engine.ending import stop_session
+from ..engine.family import end_strays
+from ..engine.launch import fork_session, resume_session
+from ..engine.words import split_arguments
+from ..errors import NsmlError
+from ..scoring.submit import Outcome, submit
+from ..store.checkpoints import Checkpoint, list_checkpoints
+from ..store.sessions import ENDED, Session, remove_session
+from ..wording import plain
+from .frame import heading, quiet_button, tell
+from .live import in_thread
+from .site import Site, session_address
+from .texts import Texts
+
+T = TypeVar("T")
+_LIMIT = 3600.0
+
+
+class Actions:
+    """The dialogs and what follows them. Each is told the names of the sessions that it is about."""
+
+    def __init__(self, site: Site, t: Texts) -> None:
+        self._site = site
+        self._t = t
+
+    async def stop(self, names: list[str]) -> None:
+        """Ask, then end the sessions."""
+        if not await _asked(self._t, self._t("Stop {names}?", names=", ".join(names)), self._t("Stop")):
+            return
+        for name in names:
+            if await _done(partial(self._stop, name)):
+                ui.notify(self._t("Session {name} is stopped", name=name))
+
+    def _stop(self, name: str) -> bool:
+        session = self._site.session(name)
+        if session.status() not in ENDED:
+            stop_session(session)
+        else:
+            end_strays(self._site.home, session)
+        return True
+
+    async def resume(self, names: list[str]) -> None:
+        """Start ended sessions again from their newest checkpoints."""
+        for name in names:
+            kept = await _done(partial(self._resume, name))
+            if kept is not None:
+                ui.notify(
+                    self._t("Session {name} is resumed from checkpoint {checkpoint}", name=name, checkpoint=plain(kept))
+                )
+
+    def _resume(self, name: str) -> str:
+        return resume_session(self._site.home, self._site.session(name))
+
+    async def remove(self, names: list[str], then: Callable[[], None] | None = None) -> None:
+        """Ask, then remove ended sessions."""
+        question = self._t(
+            "Remove {names}? Checkpoints and logs go too; scores on the board stay.", names=", ".join(names)
+        )
+        if not await _asked(self._t, question, self._t("Remove")):
+            return
+        removed = [name for name in names if await _done(partial(self._remove, name))]
+        for name in removed:
+            ui.notify(self._t("Session {name} is removed", name=name))
+        if removed and then is not None:
+            then()
+
+    def _remove(self, name: str) -> bool:
+        session = self._site.session(name)
+        end_strays(self._site.home, session)
+        remove_session(session)
+        return True
+
+    async def fork(self, name: str) -> None:
+        """Ask for checkpoint and arguments, then start a session that goes on from there."""
+        t = self._t
+        found = await _done(lambda: self._facts(name))
+        if found is None:
+            return
+        arguments, checkpoints = found
+        with _dialog() as dialog, ui.card().classes("w-full max-w-lg"):
+            heading(t("Fork {name}", name=name), 2)
+            select = ui.select(
+                {"": t("the newest"), **{c: plain(c) for c in checkpoints}}, value="", label=t("Checkpoint")
+            ).classes("w-full")
+            words = ui.input(t("Arguments"), value=arguments).classes("w-full")
+            _buttons(t, dialog, t("Fork"))
+        if not await dialog:
+            return
+        started = await _done(
+            lambda: fork_session(
+                self._site.home,
+                self._site.session(name),
+                select.value or None,
+                arguments=split_arguments(str(words.value or "")),
+            )
+        )
+        if started is not None:
+            ui.notify(t("Session {name} is started", name=started.name))
+            ui.navigate.to(session_address(started.name))
+
+    def _facts(self, name: str) -> tuple[str, list[str]]:
+        session = self._site.session(name)
+        return shlex.join(map(str, session.record()["arguments"])), checkpoint_names(session)
+
+    async def submit(self, name: str) -> None:
+        """Ask for the checkpoint, then predict and score it, with its progress, in the same dialog."""
+        t = self._t
+        found = await _done(lambda: self._facts(name))
+        if found is None:
+            return
+        checkpoints = found[1]
+        if not checkpoints:
+            tell(t("The session has saved no checkpoint"))
+            return
+        with _dialog() as dialog, ui.card().classes("w-full max-w-lg"):
+            heading(t("Submit {name}", name=name), 2)
+            value = "best" if "best" in checkpoints else checkpoints[-1]
+            select = ui.select({c: plain(c) for c in checkpoints}, value=value, label=t("Checkpoint")).classes("w-full")
+            said = ui.label().props("role=status").classes("w-full break-words")
+            bar = ui.linear_progress(0, show_value=False).props(f'aria-label="{t("Submit")}"')
+            bar.set_visibility(False)
+            with ui.row().classes("w-full justify-end"):
+                quiet_button(t("Close"), on_click=lambda: dialog.submit(False))
+                button = ui.button(t("Submit")).props("no-caps")
+        steps: list[dict[str, Any]] = []
+
+        def show() -> None:
+            if steps:
+                text, share = _progress(t, steps[-1])
+                said.set_text(text)
+                bar.set_value(share)
+
+        async def go() -> None:
+            button.disable()
+            bar.set_visibility(True)
+            timer = ui.timer(0.3, show)
+            outcome = await _done(lambda: self._submit(name, str(select.value), steps.append), said.set_text)
+            timer.cancel()
+            bar.set_visibility(False)
+            button.enable()
+            if outcome is not None and outcome.score is not None:
+                said.set_text(t("Score: {score}", score=f"{outcome.score:.10f}".rstrip("0").rstrip(".")))
+                for warning in outcome.warnings:
+                    ui.notify(plain(warning), type="warning")
+
+        button.on_click(go)
+        dialog.open()
+
+    def _submit(self, name: str, checkpoint: str, on_step: Callable[[dict[str, Any]], None]) -> Outcome:
+        return submit(
+            self._site.home, self._site.session(name), checkpoint, dry_run=False, limit=_LIMIT, on_step=on_step
+        )
+
+    async def memo(self, name: str, text: str) -> None:
+        """Keep a line of text on a session."""
+        if await _done(lambda: self._memo(name, text)):
+            ui.notify(self._t("The memo is kept"))
+
+    def _memo(self, name: str, text: str) -> bool:
+        self._site.session(name).write_memo(text)
+        return True
+
+
+def checkpoint_names(session: Session) -> list[str]:
+    """The checkpoints that can be read, in the order in which they were saved."""
+    return [c.name for c in list_checkpoints(session.checkpoints) if isinstance(c, Checkpoint)]
+
+
+def _progress(t: Texts, step: dict[str, Any]) -> tuple[str, float]:
+    match step:
+        case {"step": "environment", "says": line}:
+            return plain(str(line)), 0.0
+        case {"step": "infer", "done": done, "total": total}:
+            return t("photograph {done} of {total}", done=done, total=total), done / max(total, 1)
+        case {"step": "infer"} | {"step": "load"}:
+            return t("loading the checkpoint"), 0.0
+        case {"step": "score"} | {"step": "done"}:
+            return t("scoring"), 1.0
+    return t("starting the program"), 0.0
+
+
+async def _done(work: Callable[[], T], say: Callable[[str], object] = tell) -> T | None:
+    """What the work gives, in a thread; None where it fails, which is said."""
+    try:
+        return await in_thread(work)
+    except (NsmlError, OSError) as error:
+        say(str(error))
+        return None
+
+
+def _dialog() -> ui.dialog:
+    return ui.dialog().props("persistent")
+
+
+def _buttons(t: Texts, dialog: ui.dialog, does: str) -> None:
+    with ui.row().classes("w-full justify-end"):
+        quiet_button(t("Cancel"), on_click=lambda: dialog.submit(False))
+        ui.button(does, on_click=lambda: dialog.submit(True)).props("no-caps")
+
+
+async def _asked(t: Texts, question: str, does: str) -> bool:
+    with _dialog() as dialog, ui.card().classes("w-full max-w-lg"):
+        ui.label(plain(question)).classes("break-words")
+        _buttons(t, dialog, does)
+    return bool(await dialog)

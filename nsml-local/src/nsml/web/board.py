@@ -1,0 +1,138 @@
+"""The leaderboard of a dataset, and how its scores grew."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from nicegui import ui
+
+from ..errors import NsmlError
+from ..store.datasets import Dataset
+from ..store.submissions import leaderboard, submissions_of
+from ..wording import plain
+from .chart import axis, legend, looks
+from .frame import command_lines, heading, is_dark, tell
+from .live import watch
+from .site import Site, session_address
+from .style import LINES
+from .texts import Texts
+
+_LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
+
+
+def board(site: Site, dataset: Dataset, t: Texts) -> None:
+    """The board as a table, everybody's or mine, and the best score of each user against time."""
+    lower = dataset.lower_is_better()
+    ui.label(t("The lowest score first" if lower else "The highest score first")).classes("quiet")
+    whose = ui.toggle({"all": t("Everybody"), "mine": t("Mine")}, value="all").props("no-caps")
+    empty = ui.column()
+    with empty:
+        ui.label(t("No submission yet. When a session has saved a checkpoint:"))
+        command_lines(t, [("nsml submit SESSION CHECKPOINT", "")])
+    table = ui.table(rows=[], columns=_columns(t), row_key="key").classes("w-full").props("flat bordered")
+    table.add_slot("body-cell-session", _LINK)
+    with ui.column().classes("w-full gap-1") as history:
+        heading(t("Best score so far"), 2)
+        chart = ui.echart({}).classes("w-full h-72")
+
+    def look() -> tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]:
+        made, _ = submissions_of(site.home, dataset.name)
+        return _rows(site, dataset, whose.value, lower, t), _by_user(made)
+
+    def show(found: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]) -> None:
+        rows, by_user = found
+        table.rows = rows
+        empty.set_visibility(not by_user)
+        table.set_visibility(bool(by_user))
+        history.set_visibility(bool(by_user))
+        chart.options.clear()
+        chart.options.update(_history(by_user, lower, dark[0], t))
+        chart.update()
+
+    async def colour() -> None:
+        dark[0] = await is_dark()
+        show(look())
+
+    dark = [False]
+    show(look())
+    ui.timer(0, colour, once=True)
+    watch(2, look, show, tell)
+    whose.on_value_change(lambda: show(look()))
+
+
+def _columns(t: Texts) -> list[dict[str, Any]]:
+    left = {"align": "left", "sortable": True}
+    return [
+        {"name": "rank", "label": t("Rank"), "field": "rank", "sortable": True},
+        {"name": "user", "label": t("User"), "field": "user", **left},
+        {"name": "score", "label": t("Score"), "field": "score", "sortable": True},
+        {"name": "session", "label": t("Session"), "field": "session", **left},
+        {"name": "checkpoint", "label": t("Checkpoint"), "field": "checkpoint", **left},
+        {"name": "memo", "label": t("Memo"), "field": "memo", "align": "left"},
+        {"name": "count", "label": t("Submissions"), "field": "count", "sortable": True},
+        {"name": "when", "label": t("When"), "field": "when", "align": "left"},
+    ]
+
+
+def _rows(site: Site, dataset: Dataset, whose: str, lower: bool, t: Texts) -> list[dict[str, Any]]:
+    if whose == "mine":
+        own, _ = submissions_of(site.home, dataset.name, site.home.user())
+        ranked = sorted(own, key=lambda r: (r["score"] if lower else -r["score"], r["at"]))
+        return [
+            {**_row(site, r["user"], r["score"], r["session"], r["checkpoint"], r["at"], t), "rank": n, "key": n}
+            for n, r in enumerate(ranked, 1)
+        ]
+    ranks, _ = leaderboard(site.home, dataset.name, lower_is_better=lower)
+    return [
+        {
+            **_row(site, r.user, r.score, r.session, r.checkpoint, r.at, t),
+            "rank": n,
+            "key": r.user,
+            "count": r.submissions,
+        }
+        for n, r in enumerate(ranks, 1)
+    ]
+
+
+def _row(site: Site, user: str, score: float, session: str, checkpoint: str, at: float, t: Texts) -> dict[str, Any]:
+    memo = ""
+    with contextlib.suppress(NsmlError):
+        memo = site.session(session).memo()
+    return {
+        "user": plain(user),
+        "score": f"{score:.10f}".rstrip("0").rstrip("."),
+        "session": plain(session),
+        "address": session_address(session),
+        "checkpoint": plain(checkpoint),
+        "memo": plain(memo),
+        "when": t.ago(at),
+    }
+
+
+def _by_user(made: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    by_user: dict[str, list[tuple[float, float]]] = {}
+    for record in made:
+        by_user.setdefault(plain(record["user"]), []).append((record["at"], record["score"]))
+    return by_user
+
+
+def _history(by_user: dict[str, list[tuple[float, float]]], lower: bool, dark: bool, t: Texts) -> dict[str, Any]:
+    """A step line a user: the best score from each submission on."""
+    series = []
+    for number, (user, made) in enumerate(by_user.items()):
+        best: list[list[float]] = []
+        for at, score in made:
+            before = best[-1][1] if best else score
+            best.append([at * 1000, min(before, score) if lower else max(before, score)])
+        colour = LINES[number % len(LINES)]
+        series.append({"name": user, "type": "line", "step": "end", "data": best, "color": colour})
+    return {
+        **looks(dark),
+        "legend": {**legend(dark), "top": 0},
+        "tooltip": {"trigger": "axis", "renderMode": "richText"},
+        "grid": {"left": 56, "right": 24, "top": 36, "bottom": 32},
+        "xAxis": {"type": "time", **axis(dark)},
+        "yAxis": {"type": "value", "scale": True, "name": t("Score"), **axis(dark)},
+        "series": series,
+    }

@@ -1,0 +1,240 @@
+"""A chart of what sessions reported under one name, in the form that ECharts takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..wording import plain
+from .curves import MOST_POINTS, Curve, Curves, Values, parse_name, phase_spans, smooth, thin
+from .style import LINES
+from .texts import Texts
+
+_RAW = 0.28
+
+
+@dataclass(frozen=True)
+class View:
+    """How to draw: `axis` is step, time or relative; `smoothing` the weight of the past, 0 to below 1."""
+
+    axis: str = "step"
+    smoothing: float = 0.0
+    logarithmic: bool = False
+    dark: bool = False
+
+
+def charts_of(sessions: Sequence[Curves]) -> dict[str, list[str]]:
+    """The charts by group, both in the order in which names are met; one for each name without its '@...'."""
+    groups: dict[str, list[str]] = {}
+    for curves in sessions:
+        for name in list(curves.curves):
+            parsed = parse_name(name)
+            charts = groups.setdefault(parsed.group, [])
+            if parsed.chart not in charts:
+                charts.append(parsed.chart)
+    return groups
+
+
+def options(chart: str, sessions: dict[str, Curves], view: View, t: Texts) -> dict[str, Any]:
+    """The options of one chart with the lines of all sessions, which are named by their keys."""
+    series: list[dict[str, Any]] = []
+    several = len(sessions) > 1
+    for number, (label, curves) in enumerate(sessions.items()):
+        parts = [(name, parse_name(name)) for name in list(curves.curves)]
+        mine = [(name, parsed) for name, parsed in parts if parsed.chart == chart and parsed.kind != "std"]
+        for order, (name, parsed) in enumerate(mine):
+            colour = LINES[(number if len(mine) == 1 else number * len(mine) + order) % len(LINES)]
+            title = " ".join(filter(None, [label if several else "", parsed.part])) or label
+            line = _Line(plain(title), colour, curves.curves[name], curves, view)
+            series += _stacked(line, label) if parsed.kind == "stack" else _lines(line)
+            band = curves.curves.get(f"{chart}@std")
+            if band is not None and not parsed.kind:
+                series += _band(line, band)
+    if len(sessions) == 1:
+        _mark_phases(series, next(iter(sessions.values())), view)
+    return {
+        **looks(view.dark),
+        "title": {
+            "text": plain(chart.partition("/")[2] or chart),
+            "left": 8,
+            "top": 2,
+            "textStyle": {"fontSize": 14, "color": ink(view.dark)},
+        },
+        "legend": {**legend(view.dark), "top": 26, "data": [s["name"] for s in series if s.get("legend", True)]},
+        "tooltip": {"trigger": "axis", "renderMode": "richText", "order": "valueDesc"},
+        "toolbox": {"right": 8, "top": 0, "itemSize": 13, "feature": {"dataZoom": {}, "restore": {}}},
+        "grid": {"left": 64, "right": 20, "top": 60, "bottom": 44},
+        "xAxis": _x_axis(view, t),
+        "yAxis": {"type": "log" if view.logarithmic else "value", "scale": True, **axis(view.dark)},
+        "dataZoom": [{"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl"}],
+        "series": [{k: v for k, v in s.items() if k != "legend"} for s in series],
+    }
+
+
+def ink(dark: bool) -> str:
+    """The colour of writing on the page."""
+    return "#d5dae0" if dark else "#30373f"
+
+
+def looks(dark: bool) -> dict[str, Any]:
+    """What all charts of the page have in common."""
+    return {"animation": False, "aria": {"enabled": True}, "textStyle": {"color": ink(dark)}}
+
+
+def legend(dark: bool) -> dict[str, Any]:
+    """A legend that scrolls where it has no room."""
+    return {"type": "scroll", "textStyle": {"color": ink(dark)}, "pageTextStyle": {"color": ink(dark)}}
+
+
+def axis(dark: bool) -> dict[str, Any]:
+    """The looks of an axis."""
+    return {
+        "axisLabel": {"color": ink(dark)},
+        "nameTextStyle": {"color": ink(dark)},
+        "axisLine": {"lineStyle": {"color": "#8b949e"}},
+        "splitLine": {"lineStyle": {"color": "#8b949e44"}},
+    }
+
+
+def _x_axis(view: View, t: Texts) -> dict[str, Any]:
+    if view.axis == "time":
+        return {"type": "time", **axis(view.dark)}
+    name = t("Step") if view.axis == "step" else f"{t('Relative time')} ({t('seconds')})"
+    return {"type": "value", "scale": True, "name": name, "nameLocation": "middle", "nameGap": 26, **axis(view.dark)}
+
+
+@dataclass(frozen=True)
+class _Line:
+    title: str
+    colour: str
+    curve: Curve
+    of: Curves
+    view: View
+
+    def x(self) -> Values:
+        return places(self.curve, self.of, self.view.axis)
+
+    def y(self) -> Values:
+        return np.array(self.curve.values, dtype=float)
+
+
+def places(curve: Curve, of: Curves, axis: str) -> Values:
+    """Where the values stand on the axis: steps, milliseconds since the epoch, or seconds since the session's first report."""
+    if axis == "step":
+        return np.array(curve.steps, dtype=float)
+    times = np.array(curve.times, dtype=float)
+    return times * 1000 if axis == "time" else times - (of.began or 0.0)
+
+
+def _points(x: Values, y: Values, logarithmic: bool, evenly: bool = False) -> list[list[float]]:
+    """The finite points, thinned; `evenly`, where the lines of a stack must keep the same places."""
+    count = min(len(x), len(y))
+    x, y = x[:count], y[:count]
+    good = np.isfinite(x) & np.isfinite(y)
+    if logarithmic:
+        good &= y > 0
+    x, y = x[good], y[good]
+    chosen = np.unique(np.linspace(0, len(y) - 1, MOST_POINTS).astype(int)) if evenly and len(y) else thin(x, y)
+    return [[float(a), float(f"{b:.7g}")] for a, b in zip(x[chosen], y[chosen], strict=True)]
+
+
+def _lines(line: _Line) -> list[dict[str, Any]]:
+    """The line, and where it is smoothed the raw one behind it."""
+    x, y = line.x(), line.y()
+    base = {
+        "name": line.title,
+        "type": "line",
+        "color": line.colour,
+        "showSymbol": len(y) <= 1,
+        "lineStyle": {"width": 2},
+    }
+    if not line.view.smoothing:
+        return [{**base, "data": _points(x, y, line.view.logarithmic)}]
+    behind = {
+        **base,
+        "data": _points(x, y, line.view.logarithmic),
+        "lineStyle": {"width": 1, "opacity": _RAW},
+        "silent": True,
+        "tooltip": {"show": False},
+        "z": 1,
+        "legend": False,
+        "name": f"{line.title} raw",
+    }
+    return [behind, {**base, "data": _points(x, smooth(y, line.view.smoothing), line.view.logarithmic)}]
+
+
+def _stacked(line: _Line, label: str) -> list[dict[str, Any]]:
+    x, y = line.x(), line.y()
+    return [
+        {
+            "name": line.title,
+            "type": "line",
+            "color": line.colour,
+            "showSymbol": False,
+            "stack": f"stack {label}",
+            "areaStyle": {"opacity": 0.5},
+            "data": _points(x, y, False, evenly=True),
+        }
+    ]
+
+
+def _band(line: _Line, deviation: Curve) -> list[dict[str, Any]]:
+    """The value less and plus its deviation, as an area: an unseen line, and the rest stacked on it."""
+    x, y, spread = line.x(), line.y(), np.array(deviation.values, dtype=float)
+    count = min(len(x), len(y), len(spread))
+    x, spread = x[:count], spread[:count]
+    y = smooth(y, line.view.smoothing)[:count]
+    chosen = thin(x, y)
+    below, width = y[chosen] - spread[chosen], 2 * spread[chosen]
+    base = {
+        "type": "line",
+        "color": line.colour,
+        "showSymbol": False,
+        "silent": True,
+        "tooltip": {"show": False},
+        "stack": f"band {line.title}",
+        "stackStrategy": "all",
+        "lineStyle": {"opacity": 0},
+        "legend": False,
+    }
+    good = np.isfinite(below) & np.isfinite(width)
+    places = x[chosen][good].tolist()
+    return [
+        {
+            **base,
+            "name": f"{line.title} -std",
+            "data": [list(p) for p in zip(places, below[good].tolist(), strict=True)],
+        },
+        {
+            **base,
+            "name": f"{line.title} +std",
+            "areaStyle": {"opacity": 0.18},
+            "data": [list(p) for p in zip(places, width[good].tolist(), strict=True)],
+        },
+    ]
+
+
+def _mark_phases(series: list[dict[str, Any]], curves: Curves, view: View) -> None:
+    """The phases that the program named, as shaded stretches behind the first line."""
+    if not series or not curves.phases:
+        return
+    points = series[-1]["data"]
+    if not points:
+        return
+    last = points[-1][0]
+    scale, zero = (
+        (1000.0, 0.0) if view.axis == "time" else (1.0, (curves.began or 0.0) if view.axis == "relative" else 0.0)
+    )
+    spans = phase_spans(curves.phases, (last / scale) + zero, by_time=view.axis != "step")
+    areas = [
+        [
+            {"name": plain(name), "xAxis": (start - zero) * scale, "itemStyle": {"opacity": 0.05 + 0.09 * (i % 2)}},
+            {"xAxis": (end - zero) * scale},
+        ]
+        for i, (start, end, name) in enumerate(spans)
+    ]
+    label = {"position": "insideTop", "fontSize": 11, "color": ink(view.dark)}
+    series[-1]["markArea"] = {"silent": True, "label": label, "data": areas}

@@ -1,0 +1,44 @@
+"""A dataset: its leaderboard and its sessions."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from nicegui import ui
+
+from ..errors import NsmlError
+from ..store.datasets import find_dataset
+from ..store.names import check_name
+from ..store.sessions import list_sessions
+from ..wording import plain
+from .board import board
+from .frame import frame, heading
+from .sessions_table import sessions_table
+from .site import Site
+
+
+def register(site: Site) -> None:
+    """Make the page known."""
+
+    @ui.page("/dataset/{name}", response_timeout=60)
+    def dataset(request: Request, name: str, tab: str = "") -> None:
+        with frame(site, request, name) as t:
+            try:
+                found = find_dataset(site.home, check_name(name, "DATASET"))
+            except NsmlError as error:
+                found = None
+                if not any(session.name.dataset == name for session in list_sessions(site.home)):
+                    heading(t("Datasets"))
+                    ui.label(plain(str(error))).props("role=alert")
+                    return
+            heading(name)
+            with ui.tabs().props("no-caps inline-label dense align=left").classes("w-full") as tabs:
+                if found is not None:
+                    ui.tab("board", label=t("Leaderboard"), icon="leaderboard")
+                ui.tab("sessions", label=t("Sessions"), icon="list")
+            first = "sessions" if tab == "sessions" or found is None else "board"
+            with ui.tab_panels(tabs, value=first, animated=False, keep_alive=True).classes("w-full"):
+                if found is not None:
+                    with ui.tab_panel("board").classes("p-0 pt-2 gap-3"):
+                        board(site, found, t)
+                with ui.tab_panel("sessions").classes("p-0 pt-2 gap-2"):
+                    sessions_table(site, name, t)

@@ -1,0 +1,162 @@
+"""Two sessions side by side: arguments, environment, results, code, and whether one is better."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from nicegui import background_tasks, ui
+
+from ..engine.differences import arguments_of, content_of, differing_files, environment_of, pairs
+from ..errors import NsmlError
+from ..store.metrics import last_summary
+from ..store.sessions import Session, list_sessions
+from ..wording import plain
+from .frame import frame, heading
+from .live import in_thread
+from .site import Site, diff_address, session_address
+from .texts import Texts
+
+_CONTEXT = 3
+_MOST_LINES = 20_000
+
+
+def register(site: Site) -> None:
+    """Make the page known."""
+
+    @ui.page("/diff", response_timeout=60)
+    async def diff(request: Request, first: str = "", second: str = "") -> None:
+        with frame(site, request, "") as t:
+            heading(t("Differences"))
+            _choice(site, first, second, t)
+            if not (first and second):
+                return
+            try:
+                one, other = site.session(first), site.session(second)
+                tables = await in_thread(lambda: _tables(one, other, t))
+            except NsmlError as error:
+                ui.label(plain(str(error))).props("role=alert")
+                return
+            heading(t("Is one better?"), 2)
+            verdict = ui.label(t("comparing")).classes("mono as-is").props("role=status tabindex=0")
+            background_tasks.create(_show_verdict(site, one, other, verdict))
+            for title, both in tables:
+                heading(title, 2)
+                _table(both, one, other, t)
+            await _files(one, other, t)
+
+
+def _choice(site: Site, first: str, second: str, t: Texts) -> None:
+    names = [str(session.name) for session in list_sessions(site.home)]
+    with ui.row().classes("items-center gap-2"):
+        chosen = [
+            ui.select(names, value=value if value in names else None, label=label, with_input=True)
+            .props("dense outlined")
+            .classes("w-64")
+            for value, label in ((first, t("First session")), (second, t("Second session")))
+        ]
+
+        def go() -> None:
+            if all(select.value for select in chosen):
+                ui.navigate.to(diff_address(str(chosen[0].value), str(chosen[1].value)))
+
+        ui.button(t("Compare"), on_click=go).props("no-caps")
+
+
+def _tables(one: Session, other: Session, t: Texts) -> list[tuple[str, dict[str, tuple[Any, Any]]]]:
+    return [
+        (t("Arguments"), pairs(arguments_of(one), arguments_of(other))),
+        (t("Results"), pairs(last_summary(one.folder), last_summary(other.folder))),
+        (t("Environment"), pairs(environment_of(one), environment_of(other))),
+    ]
+
+
+def _table(both: dict[str, tuple[Any, Any]], one: Session, other: Session, t: Texts) -> None:
+    rows = [
+        {"name": plain(name), "first": _text(a), "second": _text(b), "differs": "≠" if a != b else ""}
+        for name, (a, b) in sorted(both.items(), key=lambda item: item[1][0] == item[1][1])
+    ]
+    columns = [
+        {"name": "differs", "label": "≠", "field": "differs", "align": "left"},
+        {"name": "name", "label": t("Name"), "field": "name", "align": "left"},
+        {"name": "first", "label": str(one.name), "field": "first", "align": "left"},
+        {"name": "second", "label": str(other.name), "field": "second", "align": "left"},
+    ]
+    table = (
+        ui.table(rows=rows, columns=columns, row_key="name").classes("w-full").props("flat bordered dense wrap-cells")
+    )
+    table.props(f'no-data-label="{t("There is nothing here")}"')
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else plain(str(value))
+
+
+async def _files(one: Session, other: Session, t: Texts) -> None:
+    if not (one.code.is_dir() and other.code.is_dir()):
+        heading(t("Files"), 2)
+        ui.label(t("The code of one of them was not kept"))
+        return
+    names = list(await in_thread(lambda: differing_files(one, other)))
+    heading(t("Files") if names else t("Files: the same"), 2)
+    with ui.row().classes("gap-4"):
+        for session in (one, other):
+            ui.link(str(session.name), session_address(session.name)).classes("link")
+    for name in names:
+        table = await in_thread(partial(side_by_side, one.code / name, other.code / name))
+        with (
+            ui.expansion(plain(name), value=len(names) <= 8).classes("w-full").props("dense header-class=font-semibold")
+        ):
+            if table is None:
+                ui.label(t("not text, or large: they differ"))
+            else:
+                with (
+                    ui.element("div")
+                    .classes("w-full overflow-auto")
+                    .props(f'tabindex=0 role=region aria-label="{_attribute(name)}"')
+                ):
+                    ui.html(table, sanitize=False).classes("w-full")
+
+
+def side_by_side(one: Path, other: Path) -> str | None:
+    """An HTML table of the lines that differ with those around them, all text escaped; None where one is no text, or large."""
+    before, after = content_of(one) or [], content_of(other) or []
+    if isinstance(before, bytes) or isinstance(after, bytes) or len(before) + len(after) > _MOST_LINES:
+        return None
+    first, second = ([plain(line.expandtabs(4)) for line in side] for side in (before, after))
+    made = difflib.HtmlDiff(wrapcolumn=None).make_table(first, second, context=True, numlines=_CONTEXT)
+    # Made for pages of another age: cells that may not break, links that lead to the next change by a name.
+    return made.replace("&nbsp;", " ").replace(' nowrap="nowrap"', "")
+
+
+async def _show_verdict(site: Site, one: Session, other: Session, label: ui.label) -> None:
+    """What `nsml compare` says, in a process of its own: its statistics take seconds and much memory to import."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "nsml",
+        "compare",
+        str(one.name),
+        str(other.name),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "NSML_HOME": str(site.home.path)},
+    )
+    out, err = await process.communicate()
+    text = out.decode(errors="replace") if process.returncode == 0 else err.decode(errors="replace")
+    lines = text.split("\n")
+    # What differs is shown below.
+    if "" in lines and process.returncode == 0:
+        lines = [*lines[:2], *lines[lines.index("") :]]
+    label.set_text("\n".join(plain(line.rstrip()) for line in lines).strip())
+
+
+def _attribute(text: str) -> str:
+    return plain(text).replace('"', "").replace("\\", "")

@@ -1,0 +1,34 @@
+"""The graph of several sessions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query, Request
+from nicegui import ui
+
+from ..errors import NsmlError
+from ..wording import plain
+from .frame import frame, heading
+from .graph_view import GraphView
+from .site import Site, session_address
+
+_MOST = 20
+
+
+def register(site: Site) -> None:
+    """Make the page known."""
+
+    @ui.page("/graph", response_timeout=60)
+    def graph(request: Request, session: Annotated[list[str], Query()] = []) -> None:  # noqa: B006
+        with frame(site, request) as t:
+            heading(t("Graph"))
+            try:
+                sessions = [site.session(name) for name in dict.fromkeys(session[:_MOST])]
+            except NsmlError as error:
+                ui.label(plain(str(error))).props("role=alert")
+                return
+            with ui.row().classes("gap-3"):
+                for found in sessions:
+                    ui.link(str(found.name), session_address(found.name)).classes("link")
+            GraphView(sessions, t)

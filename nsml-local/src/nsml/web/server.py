@@ -1,0 +1,95 @@
+"""Starting the server of the page, and telling where it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+from nicegui import ui
+
+from ..errors import NsmlError, RunFailed
+from . import dataset_page, datasets_page, diff_page, graph_page, machine_page, report_files, session_page
+from .guard import LOOPBACK, Guard
+from .icon import ICON
+from .site import Site
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is bound to the address; RunFailed where that is taken or is none of this machine's, NsmlError where it is none."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise NsmlError(f"--host {host}: {error.strerror}; give an address of this machine") from None
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise RunFailed(
+            f"{host}:{port} cannot be listened on: {error.strerror}; name another port with --port"
+        ) from None
+    return listener
+
+
+def serve(site: Site, listener: socket.socket, token: str | None, on_ready: Callable[[], None]) -> None:
+    """Serve the page on `listener` until Ctrl-C; `on_ready` is called when it answers."""
+    for module in (datasets_page, dataset_page, session_page, graph_page, diff_page, machine_page):
+        module.register(site)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    report_files.register(app, site)
+    ui.run_with(
+        app,
+        title="NSML",
+        favicon=ICON,
+        dark=None,
+        language="en-US",
+        show_welcome_message=False,
+        markdown=False,
+        reconnect_timeout=10,
+        # Nothing here is bound to a value that changes by itself.
+        binding_refresh_interval=None,
+    )
+    # What goes wrong is shown in the page; a line in the terminal would be read by nobody.
+    logging.getLogger("nicegui").setLevel(logging.ERROR)
+    hosts = LOOPBACK if is_loopback(listener) else None
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Guard(app, hosts=hosts, token=token),
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+    async def run() -> None:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if server.started:
+            on_ready()
+        await serving
+
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(run())
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only programs on this machine can reach it."""
+    address = str(listener.getsockname()[0])
+    return address == "::1" or address.startswith("127.")
+
+
+def address_of(listener: socket.socket, host: str) -> str:
+    """The address to open in a browser."""
+    name = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)
+    return f"http://{f'[{name}]' if ':' in name else name}:{listener.getsockname()[1]}/"

@@ -1,0 +1,180 @@
+"""A session: how it goes, what one can do with it, its log, graph, checkpoints, report, terminal and details."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+from nicegui import ui
+
+from ..engine.differences import arguments_of, environment_of
+from ..errors import Damaged, NsmlError
+from ..store.metrics import last_summary
+from ..store.sessions import ENDED, Session
+from ..wording import plain, values
+from .actions import Actions
+from .checkpoints_view import checkpoints_view
+from .frame import frame, heading, quiet_button, tell
+from .graph_view import GraphView
+from .live import watch
+from .log_view import LogView
+from .report_view import report_view
+from .site import Site, dataset_address
+from .terminal_view import terminal_view
+from .texts import Texts
+
+_COLOURS = {
+    "Running": "positive",
+    "Starting": "info",
+    "Failed": "negative",
+    "Lost": "negative",
+    "Damaged": "negative",
+    "Stopped": "secondary",
+    "Exited": "secondary",
+}
+
+
+def register(site: Site) -> None:
+    """Make the page known."""
+
+    @ui.page("/session/{user}/{dataset}/{number}", response_timeout=60)
+    def session(request: Request, user: str, dataset: str, number: str, tab: str = "log") -> None:
+        with frame(site, request, f"{dataset}/{number}") as t:
+            try:
+                found = site.session(f"{user}/{dataset}/{number}")
+            except NsmlError as error:
+                heading(t("Sessions"))
+                ui.label(plain(str(error))).props("role=alert")
+                return
+            _head(site, found, t)
+            views: dict[str, tuple[str, str, Callable[[], object]]] = {
+                "log": (t("Log"), "subject", lambda: LogView(found, t)),
+                "graph": (t("Graph"), "show_chart", lambda: GraphView([found], t)),
+                "checkpoints": (t("Checkpoints"), "save", lambda: checkpoints_view(site, found, t)),
+                "report": (t("Report"), "description", lambda: report_view(site, found, t)),
+                "details": (t("Details"), "info", lambda: _details(found, t)),
+            }
+            if not site.read_only:
+                views["terminal"] = (t("Terminal"), "terminal", lambda: terminal_view(found, t))
+            first = tab if tab in views else "log"
+            with (
+                ui.tabs()
+                .props("no-caps inline-label dense align=left outside-arrows mobile-arrows")
+                .classes("w-full") as tabs
+            ):
+                for name, (label, icon, _) in views.items():
+                    ui.tab(name, label=label, icon=icon)
+            places: dict[str, ui.element] = {}
+            with ui.tab_panels(tabs, value=first, animated=False, keep_alive=True).classes("w-full"):
+                for name in views:
+                    with ui.tab_panel(name).classes("p-0 pt-2"):
+                        places[name] = ui.column().classes("w-full gap-3")
+
+            def build() -> None:
+                # A view is made when it is first looked at, and goes on from then.
+                place = places.pop(str(tabs.value), None)
+                if place is not None:
+                    with place:
+                        views[str(tabs.value)][2]()
+
+            tabs.on_value_change(build)
+            build()
+
+
+def _head(site: Site, session: Session, t: Texts) -> None:
+    with ui.row().classes("w-full items-center gap-3"):
+        heading(str(session.name))
+        badge = ui.badge().classes("text-sm px-2 py-1")
+        since = ui.label().classes("quiet")
+        ui.link(session.name.dataset, dataset_address(session.name.dataset, "sessions")).classes("link")
+    why = ui.label().classes("break-words").props("role=status")
+    summary = ui.label().classes("mono quiet")
+    actions = Actions(site, t)
+    name = str(session.name)
+    if site.read_only:
+        memo_text = ui.label(plain(session.memo()))
+    else:
+        memo = ui.input(t("Memo"), value=plain(session.memo())).props("dense outlined maxlength=500")
+        memo.classes("w-full max-w-xl")
+        kept = [str(memo.value)]
+
+        async def keep() -> None:
+            if str(memo.value or "") != kept[0]:
+                kept[0] = str(memo.value or "")
+                await actions.memo(name, kept[0])
+
+        memo.on("blur", keep)
+        memo.on("keydown.enter", keep)
+        with ui.row().classes("gap-1"):
+            stop = quiet_button(t("Stop"), on_click=lambda: actions.stop([name]))
+            resume = quiet_button(t("Resume"), on_click=lambda: actions.resume([name]))
+            quiet_button(t("Fork"), on_click=lambda: actions.fork(name))
+            quiet_button(t("Submit"), on_click=lambda: actions.submit(name))
+            back = dataset_address(session.name.dataset, "sessions")
+            remove = quiet_button(t("Remove"), on_click=lambda: actions.remove([name], lambda: ui.navigate.to(back)))
+
+    def show(facts: dict[str, Any]) -> None:
+        badge.set_text(t.status(facts["status"]))
+        badge.props(f"color={_COLOURS.get(facts['status'], 'secondary')}")
+        since.set_text(facts["age"])
+        why.set_text(facts["why"])
+        summary.set_text(facts["summary"])
+        if site.read_only:
+            memo_text.set_text(facts["memo"])
+            return
+        ended = facts["status"] in ENDED or facts["status"] == "Damaged"
+        stop.set_visibility(not ended or facts["status"] == "Lost")
+        resume.set_visibility(ended)
+        remove.set_visibility(ended)
+
+    show(_facts(session, t))
+    watch(1, lambda: _facts(session, t), show, tell)
+
+
+def _facts(session: Session, t: Texts) -> dict[str, Any]:
+    try:
+        record, state = session.record(), session.state()
+    except Damaged as error:
+        return {"status": "Damaged", "age": "", "why": plain(str(error)), "summary": "", "memo": plain(session.memo())}
+    why = state.get("error") or state.get("reason") or ""
+    code = state.get("exit_status")
+    if not why and state.get("status") == "Failed" and code is not None:
+        why = f"exit status {code}"
+    return {
+        "status": str(state.get("status")),
+        "age": t.ago(float(record["created_at"])),
+        "why": plain(str(why)),
+        "summary": plain(values(last_summary(session.folder))),
+        "memo": plain(session.memo()),
+    }
+
+
+def _details(session: Session, t: Texts) -> None:
+    try:
+        record = session.record()
+        facts = {
+            t("Entry"): record["entry"],
+            t("Kind"): record.get("kind", ""),
+            t("Goes on from"): record.get("of", ""),
+            t("Command"): shlex.join(["nsml", "run", "-d", session.name.dataset, "-e", record["entry"], "-a"])
+            + " "
+            + shlex.quote(shlex.join(map(str, record["arguments"]))),
+        }
+        tables = [("", facts), (t("Arguments"), arguments_of(session))]
+        with contextlib.suppress(NsmlError):
+            tables.append((t("Environment"), environment_of(session)))
+    except NsmlError as error:
+        ui.label(plain(str(error))).props("role=alert")
+        return
+    for title, found in tables:
+        if title:
+            heading(title, 2)
+        with ui.element("div"):
+            for key, value in found.items():
+                if value not in (None, ""):
+                    with ui.row().classes("gap-2 items-baseline no-wrap"):
+                        ui.label(plain(str(key))).classes("font-semibold min-w-32")
+                        ui.label(plain(str(value))).classes("mono")

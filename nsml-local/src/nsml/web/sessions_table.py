@@ -1,0 +1,181 @@
+"""The sessions of a dataset as a table that one can sort, search, edit the memos of, and act on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nicegui import events, ui
+
+from ..wording import plain
+from .actions import Actions
+from .frame import command_lines, quiet_button, tell
+from .live import watch
+from .session_rows import DAMAGED, SessionRows, common_arguments
+from .site import Site, diff_address, graph_address, session_address
+from .texts import Texts
+
+_LINK = """(cell) => {
+  const link = document.createElement('a');
+  link.href = cell.data.address; link.className = 'link'; link.textContent = cell.value;
+  return link;
+}"""
+_MOST_VALUES = 24
+
+
+def sessions_table(site: Site, dataset: str, t: Texts) -> None:
+    """The table with its buttons, renewed as sessions change."""
+    source = SessionRows(site.home, dataset)
+    shown: dict[str, dict[str, Any]] = {}
+    layout: list[Any] = [None]
+    empty = ui.column()
+    with empty:
+        ui.label(t("No session yet. Type this in the folder of your program:"))
+        command_lines(t, [(f"nsml run -d {dataset}", "")])
+    with ui.row().classes("w-full items-center gap-2") as bar:
+        search = ui.input(t("Find")).props("dense outlined clearable").classes("w-48")
+        buttons = ui.row().classes("items-center gap-1")
+    common = ui.label().classes("quiet mono")
+    grid = ui.aggrid(
+        {
+            "columnDefs": [],
+            "rowData": [],
+            ":getRowId": "(row) => row.data.name",
+            "rowSelection": {"mode": "multiRow"},
+            "selectionColumnDef": {"pinned": "left"},
+            "suppressFieldDotNotation": True,
+            "defaultColDef": {"sortable": True, "resizable": True, "minWidth": 80},
+            "stopEditingWhenCellsLoseFocus": True,
+            "overlayNoRowsTemplate": t("There is nothing here"),
+            "enableCellTextSelection": True,
+        },
+        auto_size_columns=False,
+    ).style("height: min(65vh, 60rem)")
+    grid.props(f'role=region aria-label="{t("Sessions")}"')
+    search.on_value_change(lambda e: grid.run_grid_method("setGridOption", "quickFilterText", str(e.value or "")))
+
+    def show(rows: list[dict[str, Any]]) -> None:
+        empty.set_visibility(not rows)
+        for element in (bar, grid):
+            element.set_visibility(bool(rows))
+        arguments, differing = common_arguments(rows)
+        words = " ".join(f"{name} {value}" for name, value in arguments.items())
+        common.set_text(f"{t('Common arguments')}: {words}" if words and rows else "")
+        now = {row["name"]: _flat(row, differing, t) for row in rows}
+        columns = _columns(now, differing, site.read_only, t)
+        if not shown:
+            grid.options["columnDefs"] = columns
+            grid.options["rowData"] = list(now.values())
+            grid.update()
+        else:
+            if columns != layout[0]:
+                grid.run_grid_method("setGridOption", "columnDefs", columns)
+            change = {
+                "add": [row for name, row in now.items() if name not in shown],
+                "update": [row for name, row in now.items() if name in shown and row != shown[name]],
+                "remove": [row for name, row in shown.items() if name not in now],
+            }
+            if change["add"] or change["update"] or change["remove"]:
+                grid.run_grid_method("applyTransaction", {**change, "addIndex": 0})
+            # What a reload of the browser's connection starts from.
+            grid.options["columnDefs"] = columns
+            grid.options["rowData"] = list(now.values())
+        layout[0] = columns
+        shown.clear()
+        shown.update(now)
+
+    show(source.read())
+    watch(1.5, source.read, show, tell)
+    _add_buttons(site, grid, buttons, t)
+    if not site.read_only:
+        actions = Actions(site, t)
+
+        async def edited(event: events.GenericEventArguments) -> None:
+            if event.args.get("colId") == "memo" and event.args.get("newValue") != event.args.get("oldValue"):
+                await actions.memo(str(event.args["data"]["name"]), str(event.args.get("newValue") or ""))
+
+        grid.on("cellValueChanged", edited)
+
+
+def _add_buttons(site: Site, grid: ui.aggrid, row: ui.row, t: Texts) -> None:
+    async def chosen() -> list[str]:
+        return [str(found["name"]) for found in await grid.get_selected_rows()]
+
+    def button(text: str, act: Callable[[list[str]], Awaitable[None] | None], count: int | None = None) -> None:
+        async def clicked() -> None:
+            names = await chosen()
+            if not names:
+                ui.notify(t("Select sessions in the table first"))
+            elif count == 1 and len(names) != 1:
+                ui.notify(t("Select one session"))
+            elif count == 2 and len(names) != 2:
+                ui.notify(t("Select two sessions"))
+            elif (waiting := act(names)) is not None:
+                await waiting
+
+        quiet_button(text, on_click=clicked)
+
+    with row:
+        button(t("Graph"), lambda names: ui.navigate.to(graph_address(names)))
+        button(t("Differences"), lambda names: ui.navigate.to(diff_address(names[-1], names[0])), 2)
+        if not site.read_only:
+            actions = Actions(site, t)
+            button(t("Submit"), lambda names: actions.submit(names[0]), 1)
+            button(t("Fork"), lambda names: actions.fork(names[0]), 1)
+            button(t("Resume"), actions.resume)
+            button(t("Stop"), actions.stop)
+            button(t("Remove"), actions.remove)
+
+
+def _flat(row: dict[str, Any], differing: list[str], t: Texts) -> dict[str, Any]:
+    """A row of the grid: one value a column."""
+    status = t.status(row["status"])
+    flat = {
+        "name": row["name"],
+        "address": session_address(row["name"]),
+        "number": row["number"],
+        "user": row["user"],
+        "status": f"{status} ({row['why']})" if row["why"] and row["status"] != DAMAGED else status,
+        "age": t.ago(row["created_at"]),
+        "created": row["created_at"],
+        "memo": row["why"] if row["status"] == DAMAGED else row["memo"],
+    }
+    flat |= {f"argument {name}": number_or_text(row["arguments"].get(name)) for name in differing}
+    return flat | {f"value {name}": _short(value) for name, value in row["summary"].items()}
+
+
+def number_or_text(value: str | None) -> float | str | None:
+    """A number where it is one, so that columns sort by size."""
+    try:
+        return None if value is None else float(value) if "_" not in value else value
+    except ValueError:
+        return value
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    return value if isinstance(value, int | None) else plain(str(value))
+
+
+def _columns(rows: dict[str, dict[str, Any]], differing: list[str], read_only: bool, t: Texts) -> list[dict[str, Any]]:
+    users = {row["user"] for row in rows.values()}
+    values = list(dict.fromkeys(key for row in rows.values() for key in row if key.startswith("value ")))
+    columns: list[dict[str, Any]] = [
+        {"headerName": t("Number"), "field": "number", "width": 110, ":cellRenderer": _LINK, "pinned": "left"},
+        {"headerName": t("User"), "field": "user", "width": 110, "hide": len(users) < 2},
+        {"headerName": t("Status"), "field": "status", "width": 130},
+        {
+            "headerName": t("Age"),
+            "field": "age",
+            "width": 120,
+            ":comparator": "(a, b, one, other) => other.data.created - one.data.created",
+        },
+        {"headerName": t("Memo"), "field": "memo", "width": 220, "editable": not read_only, "tooltipField": "memo"},
+    ]
+    columns += [{"headerName": key.partition(" ")[2], "field": key, "width": 120} for key in values[:_MOST_VALUES]]
+    columns += [
+        {"headerName": name, "field": f"argument {name}", "width": 140, "tooltipField": f"argument {name}"}
+        for name in differing[:_MOST_VALUES]
+    ]
+    return columns

@@ -1,0 +1,42 @@
+"""What every page needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from ..store.home import Home
+from ..store.names import SessionName, parse_session_name
+from ..store.sessions import Session, find_session
+
+
+@dataclass(frozen=True)
+class Site:
+    """The home that is shown, and whether it may only be looked at."""
+
+    home: Home
+    read_only: bool
+
+    def session(self, text: str) -> Session:
+        """The session of that name, looked up among those that exist. NsmlError where there is none."""
+        return find_session(self.home, parse_session_name(text, self.home.user()))
+
+
+def dataset_address(name: str, tab: str = "") -> str:
+    """Address of a dataset's page."""
+    return f"/dataset/{quote(name)}{f'?tab={tab}' if tab else ''}"
+
+
+def session_address(name: SessionName | str, tab: str = "") -> str:
+    """Address of a session's page."""
+    return f"/session/{quote(str(name))}{f'?tab={tab}' if tab else ''}"
+
+
+def graph_address(names: list[str]) -> str:
+    """Address of the graph of several sessions."""
+    return f"/graph?{urlencode({'session': names}, doseq=True)}"
+
+
+def diff_address(first: str, second: str) -> str:
+    """Address of the differences of two sessions."""
+    return f"/diff?{urlencode({'first': first, 'second': second})}"

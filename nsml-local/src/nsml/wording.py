@@ -1,0 +1,42 @@
+"""Times, sizes and values as people read them, and text that is safe to print."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from typing import Any
+
+
+def ago(moment: float) -> str:
+    """ "3 minutes ago", for seconds since the epoch."""
+    return "just now" if (passed := time.time() - moment) < 1 else f"{duration(passed)} ago"
+
+
+def duration(seconds: float) -> str:
+    """ "45 seconds", "3 minutes", "2 hours", "5 days": the largest unit of which there is at least one."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' * (count != 1)}"
+    return f"{seconds:.0f} second{'s' * (f'{seconds:.0f}' != '1')}"
+
+
+def size(count: float) -> str:
+    """ "1.3 MB", for bytes, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def values(summary: dict[str, Any]) -> str:
+    """ "step=3, val/score=71.3" """
+    return ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in summary.items())
+
+
+def plain(text: str) -> str:
+    """`text` without control characters, which could steer the terminal."""
+    return "".join(
+        " " if c in "\n\t" else c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf")
+    )
