@@ -23,7 +23,7 @@ $(READY): setup.py requirements-dev.txt nsml-local/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; name a newer one with PYTHON=..." >&2; exit 2; }
 	@echo "Setting up $(VENV): about 2 GB, one to three minutes, only this once"
 	@$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -r requirements-dev.txt -e './nsml-local[images,scorers,compare]' .
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -r requirements-dev.txt -e './nsml-local[images,scorers,compare,web]' .
 	@# On all processors, where pip would use one, and without the tests of others, which take a quarter of it.
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 	@rm -rf build *.egg-info

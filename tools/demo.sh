@@ -15,3 +15,4 @@ step nsml logs -f "$session"
 step nsml model ls "$session"
 step nsml submit "$session" best
 step nsml dataset board FUNDUS_DEMO
+printf '\nThe same in the browser: %s/nsml web\n' "$(dirname "$(command -v nsml)")"

@@ -81,6 +81,8 @@ def find_lines(path: Path, text: str, most: int) -> Iterator[Found]:
             lowered, position = block[:whole].lower(), 0
             while most > 0 and (hit := lowered.find(wanted, position)) >= 0:
                 begin = lowered.rfind(b"\n", 0, hit) + 1
+                if base + begin < after <= base + hit:
+                    begin = after - base
                 finish = lowered.find(b"\n", hit)
                 finish = whole if finish < 0 else finish
                 yield Found(base + begin, block[begin:finish][-_LONGEST:].decode(errors="replace").strip("\r\0"))

@@ -10,7 +10,6 @@ from typing import Any
 from nicegui import ui
 
 from ..store.sessions import Session
-from ..wording import plain
 from .chart import View, charts_of, options
 from .curves import Curves, parse_name
 from .frame import heading, is_dark, quiet_button, tell
@@ -89,9 +88,7 @@ class GraphView:
                 heading(group or self._t("other"), 2)
                 self._groups[group] = ui.element("div").classes("w-full grid grid-cols-1 lg:grid-cols-2 gap-4")
         with self._groups[group], ui.column().classes("w-full gap-0 min-w-0"):
-            element = ui.echart(drawn).classes("w-full h-72")
-            element.props(f'role=img aria-label="{_attribute(chart)}"')
-            self._charts[chart] = element
+            self._charts[chart] = ui.echart(drawn).classes("w-full h-72 chart")
             with ui.row().classes("gap-1 self-end"):
                 quiet_button("PNG", on_click=lambda: self._save_picture(chart))
                 quiet_button("CSV", on_click=lambda: self._save_values(chart))
@@ -122,10 +119,6 @@ class GraphView:
 def _cell(name: str) -> str:
     """A name that no spreadsheet takes for a formula."""
     return f"'{name}" if name[:1] in "=+-@\t\r" else name
-
-
-def _attribute(text: str) -> str:
-    return plain(text).replace('"', "").replace("\\", "")
 
 
 def _file_name(chart: str) -> str:

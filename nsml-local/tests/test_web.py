@@ -1,0 +1,400 @@
+"""The page in a real browser: what a team sees and does there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import wait_until
+from web_server import Home, Server, make_home
+
+pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright drives the browser")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)")
+
+expect = playwright.expect
+_PATIENCE = 30_000
+_QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+HOSTILE = "<script>window.hacked=1</script><img/src=x/onerror=window.hacked=1>`${window.hacked=1}"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with two sessions that have ended and a board."""
+    home = make_home(tmp_path_factory.mktemp("web"))
+    first = home.run_to_the_end("--mistakes 2", "first try")
+    program = home.project / "main.py"
+    program.write_text(program.read_text().replace("1 / epoch,", "2 / epoch,"))
+    home.run_to_the_end("--mistakes 1", "steeper")
+    home.nsml("submit", first, "best")
+    home.nsml("submit", first, "best", NSML_USER="rival")
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(place: Home) -> Iterator[Server]:
+    started = Server(place)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
+        yield started
+        started.close()
+
+
+class Tabs:
+    """Opens pages of a server; what their browser complains about, or asks of other hosts, is kept."""
+
+    def __init__(self, browser: Any, server: Server) -> None:
+        self._browser, self._server = browser, server
+        self.complaints: list[str] = []
+        self._contexts: list[Any] = []
+
+    def __call__(self, path: str, *, server: Server | None = None, **options: Any) -> Any:
+        server = server or self._server
+        context = self._browser.new_context(**{"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | options)
+        context.set_default_timeout(_PATIENCE)
+        self._contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("request", lambda r: None if _is_ours(r.url, server) else self.complaints.append(f"asked for {r.url}"))
+        page.goto(f"{server.address}{path}")
+        return page
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+def _is_ours(url: str, server: Server) -> bool:
+    return url.startswith((f"{server.address}/", f"ws{server.address[4:]}/", "data:", "blob:"))
+
+
+@pytest.fixture
+def open_page(browser: Any, server: Server) -> Iterator[Tabs]:
+    """Opens a page of the server; at the end the browser must have had nothing to complain about, and asked no other host."""
+    tabs = Tabs(browser, server)
+    yield tabs
+    tabs.close()
+    assert tabs.complaints == []
+
+
+expect.set_options(timeout=_PATIENCE)
+
+
+def test_a_new_submission_changes_the_board_without_a_reload(place: Home, open_page: Tabs) -> None:
+    board = open_page("/dataset/FUNDUS")
+    first = board.locator("tbody tr").first
+    expect(first).to_contain_text("tester")
+    board.get_by_text("Mine", exact=True).click()
+    expect(board.locator("tbody tr")).to_have_count(1)
+    session = open_page("/session/tester/FUNDUS/2")
+    session.get_by_role("button", name="Submit").click()
+    dialog = session.get_by_role("dialog")
+    dialog.get_by_role("button", name="Submit").click()
+    expect(dialog.get_by_role("status")).to_contain_text(re.compile(r"Score: \d+"))
+    score = dialog.get_by_role("status").inner_text().split()[1]
+    expect(board.locator("tbody tr")).to_have_count(2)
+    expect(board.locator("tbody tr").first).to_contain_text(score)
+    ranks = json.loads(place.nsml("dataset", "board", "FUNDUS", "-j").out)
+    assert ranks[0]["session"] == "tester/FUNDUS/2"
+
+
+def test_the_log_and_the_graph_of_a_running_session_move(place: Home, open_page: Tabs) -> None:
+    name = place.run("--epoch 500 --seconds 0.1")
+    page = open_page(f"/session/{name}")
+    log = page.get_by_role("log", name="Log")
+    expect(log).to_contain_text("epoch 1 green")
+    seen = _epochs(log)
+    wait_until(lambda: _epochs(log) > seen)
+    expect(log.locator("span.ansi32").first).to_have_text("green")
+    page.get_by_role("tab", name="Graph").click()
+    expect(page.get_by_role("img", name=re.compile('"loss"'))).to_be_visible()
+    points = _points(page)
+    wait_until(lambda: _points(page) > points)
+    place.nsml("stop", "-f", name)
+    expect(page.locator(".q-badge", has_text="Stopped")).to_be_visible()
+
+
+def _epochs(log: Any) -> int:
+    return int(re.findall(r"epoch (\d+)", log.inner_text())[-1])
+
+
+def _points(page: Any) -> int:
+    """How many points the first chart's first line has in the browser."""
+    return int(page.evaluate(_CHART + "return chart.getOption().series[0].data.length; })()"))
+
+
+# The library's element knows its chart.
+_CHART = "(() => { const chart = getElement(document.querySelector('.chart').id.slice(1)).chart; "
+
+
+def test_a_reader_who_scrolled_up_stays_where_they_read(place: Home, open_page: Tabs) -> None:
+    name = place.run("--epoch 500 --seconds 0.05 --text " + "long" * 60)
+    page = open_page(f"/session/{name}", viewport={"width": 900, "height": 500})
+    log = page.get_by_role("log", name="Log")
+    wait_until(lambda: bool(log.evaluate("box => box.scrollHeight > box.clientHeight + 400")))
+    log.evaluate("box => { box.scrollTop = -300; }")
+    first = page.evaluate("() => document.querySelector('.log').scrollHeight")
+    wait_until(lambda: int(page.evaluate("() => document.querySelector('.log').scrollHeight")) > int(first))
+    assert log.evaluate("box => box.scrollTop") <= -300
+    page.get_by_role("button", name="To the end").click()
+    wait_until(lambda: log.evaluate("box => box.scrollTop") == 0)
+    place.nsml("stop", "-f", name)
+
+
+def test_a_line_of_the_log_is_found_and_shown(place: Home, open_page: Tabs) -> None:
+    name = place.run_to_the_end("--epoch 700")
+    page = open_page(f"/session/{name}")
+    log = page.get_by_role("log", name="Log")
+    expect(log).to_contain_text("epoch 700 ")
+    assert "epoch 77 " not in log.inner_text()
+    page.get_by_label("Find in the log").fill("EPOCH 77 ")
+    page.get_by_role("button", name="Find", exact=True).click()
+    expect(page.get_by_text("1 lines found")).to_be_visible()
+    page.locator("button", has_text="epoch 77").click()
+    expect(log).to_contain_text("epoch 77 ")
+    page.get_by_role("button", name="Earlier lines").click()
+    expect(log).to_contain_text("epoch 1 ")
+
+
+def test_the_memo_is_edited_in_the_table(place: Home, open_page: Tabs) -> None:
+    page = open_page("/dataset/FUNDUS?tab=sessions")
+    cell = page.locator(".ag-row", has_text="steeper").locator("[col-id=memo]")
+    cell.dblclick()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("steeper, seed 0")
+    page.keyboard.press("Enter")
+    wait_until(lambda: "steeper, seed 0" in place.nsml("ps", "-a").out)
+
+
+def test_the_memo_is_edited_on_the_sessions_page(place: Home, open_page: Tabs) -> None:
+    page = open_page("/session/tester/FUNDUS/1")
+    field = page.get_by_label("Memo")
+    expect(field).to_have_value("first try")
+    field.fill("first try, 4 epochs")
+    field.press("Enter")
+    wait_until(lambda: "first try, 4 epochs" in place.nsml("ps", "-a").out)
+
+
+def test_two_sessions_are_compared(open_page: Tabs) -> None:
+    page = open_page("/dataset/FUNDUS?tab=sessions")
+    for number in ("1", "2"):
+        link = page.get_by_role("link", name=number, exact=True)
+        index = link.locator("xpath=ancestor::*[@row-index]").first.get_attribute("row-index")
+        page.locator(f".ag-row[row-index='{index}'] input[type=checkbox]").first.check()
+    page.get_by_role("button", name="Differences").click()
+    expect(page).to_have_url(re.compile("/diff"))
+    row = page.locator("tr", has_text="--mistakes")
+    expect(row).to_contain_text("≠")
+    code = page.get_by_role("region", name="main.py")
+    expect(code.locator(".diff_chg, .diff_add, .diff_sub").first).to_be_visible()
+    expect(code).to_contain_text("2 / epoch,")
+    expect(page.get_by_text("Reported values cannot tell luck from progress")).to_be_visible()
+
+
+def test_a_session_is_stopped_and_resumed_and_forked(place: Home, open_page: Tabs) -> None:
+    name = place.run("--epoch 3000 --seconds 0.05")
+    page = open_page(f"/session/{name}")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(page.locator(".q-badge", has_text="Stopped")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text(f"session {name} has no checkpoint")).to_be_visible()
+    ended = open_page("/session/tester/FUNDUS/1")
+    ended.get_by_role("button", name="Fork").click()
+    ended.get_by_role("dialog").get_by_label("Arguments").fill("--epoch 6")
+    ended.get_by_role("dialog").get_by_role("button", name="Fork").click()
+    expect(ended).not_to_have_url(re.compile("/FUNDUS/1$"))
+    expect(ended.get_by_role("log", name="Log")).to_contain_text("epoch 6")
+
+
+def test_a_session_is_removed_when_that_is_confirmed(place: Home, open_page: Tabs) -> None:
+    name = place.run_to_the_end(memo="not needed")
+    page = open_page(f"/session/{name}")
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert name in place.nsml("ps", "-a").out
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page).to_have_url(re.compile("/dataset/FUNDUS"))
+    assert name not in place.nsml("ps", "-a").out
+
+
+def test_an_expression_is_evaluated_in_a_running_session(place: Home, open_page: Tabs) -> None:
+    name = place.run("--epoch 3000 --seconds 0.05")
+    page = open_page(f"/session/{name}?tab=terminal")
+    field = page.get_by_label(re.compile("An expression"))
+    field.fill("args.epoch * 2")
+    field.press("Enter")
+    expect(page.get_by_text("6000", exact=True)).to_be_visible()
+    field.fill("1 / 0")
+    field.press("Enter")
+    expect(page.get_by_text(re.compile("ZeroDivisionError"))).to_be_visible()
+    place.nsml("stop", "-f", name)
+
+
+def test_a_report_is_shown_and_runs_nothing(place: Home, open_page: Tabs) -> None:
+    place.nsml("report", "tester/FUNDUS/1", "best")
+    page = open_page("/session/tester/FUNDUS/1?tab=report")
+    inside = page.frame_locator("iframe.report")
+    expect(inside.get_by_role("heading", name="What was learned")).to_be_visible()
+    expect(inside.get_by_text("script ran")).to_have_count(0)
+    open_page.complaints.remove(next(c for c in open_page.complaints if "Blocked script execution" in c))
+
+
+def test_graphs_of_several_sessions_share_their_charts(open_page: Tabs) -> None:
+    page = open_page("/graph?session=tester/FUNDUS/1&session=tester/FUNDUS/2")
+    expect(page.get_by_role("img", name=re.compile('"loss"'))).to_be_visible()
+    names = page.evaluate(_CHART + "return chart.getOption().series.map((line) => line.name); })()")
+    assert {"tester/FUNDUS/1", "tester/FUNDUS/2"} <= set(names)
+    page.get_by_label("X axis").click()
+    page.get_by_role("option", name="Relative time").click()
+    wait_until(lambda: "Relative" in page.evaluate(_CHART + "return chart.getOption().xAxis[0].name; })()"))
+
+
+def test_a_chart_is_saved_as_picture_and_as_table(open_page: Tabs, tmp_path: Path) -> None:
+    page = open_page("/session/tester/FUNDUS/1?tab=graph")
+    expect(page.get_by_role("img", name=re.compile('"loss"'))).to_be_visible()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="PNG").first.click()
+    assert saved.value.suggested_filename == "train_loss.png"
+    assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").first.click()
+    lines = Path(saved.value.path()).read_text().splitlines()
+    assert lines[0] == "session,name,step,time,value"
+    assert [line.split(",")[2] for line in lines if ",train/loss," in line] == ["1.0", "2.0", "3.0", "4.0"]
+
+
+def test_the_page_speaks_the_browsers_language_and_can_be_switched(open_page: Tabs) -> None:
+    page = open_page("/dataset/FUNDUS", locale="ko-KR")
+    expect(page.get_by_role("tab", name="리더보드")).to_be_visible()
+    assert page.locator("html").get_attribute("lang") == "ko-KR"
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("tab", name="Leaderboard")).to_be_visible()
+    page.goto(page.url)
+    expect(page.get_by_role("tab", name="Leaderboard")).to_be_visible()
+
+
+def test_the_theme_can_be_switched_and_stays(open_page: Tabs) -> None:
+    page = open_page("/", color_scheme="light")
+    expect(page.locator("body.body--light")).to_be_visible()
+    page.get_by_role("button", name="Light or dark").click()
+    expect(page.locator("body.body--dark")).to_be_visible()
+    page.reload()
+    expect(page.locator("body.body--dark")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/dataset/FUNDUS", "/dataset/FUNDUS?tab=sessions", "/session/tester/FUNDUS/1?tab=graph", "/machine"]
+)
+def test_it_fits_a_telephone(open_page: Tabs, path: str) -> None:
+    page = open_page(path, viewport={"width": 390, "height": 800})
+    expect(page.locator(".q-page [role=heading]").first).to_be_visible()
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+
+
+def test_hostile_text_is_shown_and_not_obeyed(place: Home, open_page: Tabs) -> None:
+    name = place.run_to_the_end(f"--text '{HOSTILE}'", memo=HOSTILE)
+    for tab in ("log", "graph", "checkpoints", "details"):
+        page = open_page(f"/session/{name}?tab={tab}")
+        if tab == "log":
+            expect(page.get_by_role("log", name="Log")).to_contain_text(HOSTILE)
+        expect(page.get_by_label("Memo")).to_have_value(HOSTILE)
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.hacked") is None
+    for path in ("/dataset/FUNDUS?tab=sessions", f"/diff?first={name}&second=tester/FUNDUS/1", "/dataset/<script>x"):
+        page = open_page(path)
+        expect(page.locator(".q-page")).to_contain_text("script>")
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.hacked") is None
+    place.nsml("rm", "-f", name)
+
+
+def test_a_session_whose_files_are_broken_is_one_bad_row(place: Home, open_page: Tabs) -> None:
+    name = place.run_to_the_end(memo="broken")
+    record = place.path / "sessions" / name / "session.json"
+    kept = record.read_bytes()
+    record.write_text("{")
+    page = open_page("/dataset/FUNDUS?tab=sessions")
+    row = page.locator(".ag-row", has_text="Damaged")
+    expect(row).to_contain_text("session.json")
+    expect(page.locator(".ag-row", has_text="first try")).to_be_visible()
+    session = open_page(f"/session/{name}")
+    expect(session.locator(".q-badge", has_text="Damaged")).to_be_visible()
+    record.write_bytes(kept)
+    expect(page.locator(".ag-row", has_text="Damaged")).to_have_count(0)
+    place.nsml("rm", "-f", name)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_accessibility_check_finds_nothing(open_page: Tabs, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    paths = ("/", "/dataset/FUNDUS", "/dataset/FUNDUS?tab=sessions", "/session/tester/FUNDUS/1", "/machine")
+    more = ("/session/tester/FUNDUS/1?tab=graph", "/diff?first=tester/FUNDUS/1&second=tester/FUNDUS/2")
+    for path in (*paths, *more):
+        page = open_page(path, color_scheme=scheme)
+        expect(page.locator(".q-page [role=heading]").first).to_be_visible()
+        page.wait_for_timeout(700)
+        found = [(v["impact"], v["id"], v["nodes"][0]["html"]) for v in axe.run(page).response["violations"]]
+        assert [v for v in found if v[0] in ("serious", "critical")] == [], path
+
+
+def test_the_first_thing_a_keyboard_reaches_leads_past_the_menu(open_page: Tabs) -> None:
+    page = open_page("/dataset/FUNDUS")
+    expect(page.get_by_role("tab", name="Sessions")).to_be_visible()
+    page.keyboard.press("Tab")
+    focused = page.locator(":focus")
+    expect(focused).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.q-page') !== null")
+
+
+def test_a_page_to_look_at_only_has_nothing_that_changes_anything(place: Home, open_page: Tabs) -> None:
+    started = Server(place, "--read-only")
+    try:
+        sessions = open_page("/dataset/FUNDUS?tab=sessions", server=started)
+        expect(sessions.get_by_role("button", name="Graph")).to_be_visible()
+        sessions.locator("[col-id=memo]").nth(1).dblclick()
+        expect(sessions.locator("input.ag-input-field-input[type=text]")).to_have_count(0)
+        session = open_page("/session/tester/FUNDUS/1?tab=checkpoints", server=started)
+        expect(session.get_by_role("tab", name="Graph")).to_be_visible()
+        for page in (sessions, session):
+            for name in ("Stop", "Resume", "Fork", "Remove", "Submit", "Write a report", "Evaluate"):
+                assert page.get_by_role("button", name=name, exact=True).count() == 0
+        assert session.get_by_role("tab", name="Terminal").count() == 0
+        assert session.get_by_label("Memo").count() == 0
+    finally:
+        for page in (sessions, session):
+            page.context.close()
+        started.stop()
+
+
+def test_an_empty_home_shows_what_to_type(tmp_path: Path, open_page: Tabs) -> None:
+    home = Home(tmp_path)
+    home.project.mkdir()
+    started = Server(home)
+    try:
+        page = open_page("/", server=started)
+        expect(page.get_by_text("nsml dataset demo")).to_be_visible()
+        page.context.close()
+    finally:
+        started.stop()

@@ -1,0 +1,205 @@
+"""What the server of `nsml web` answers, to whom."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from helpers import run_command
+from web_server import Home, Server, make_home
+
+pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
+
+SECRET = "the organiser's labels"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = make_home(tmp_path_factory.mktemp("web"))
+    (home.path / "secret.txt").write_text(SECRET)
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(place: Home) -> Iterator[Server]:
+    started = Server(place)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def open_server(place: Home) -> Iterator[Server]:
+    """One that listens on all addresses."""
+    started = Server(place, "--host", "0.0.0.0", "--read-only")
+    yield started
+    started.stop()
+
+
+def test_it_listens_on_this_machine_alone(server: Server) -> None:
+    listening = [c for c in psutil.Process(server.process.pid).net_connections() if c.status == psutil.CONN_LISTEN]
+    assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+
+
+def test_its_own_names_are_answered(server: Server) -> None:
+    names = [f"localhost:{server.port}", f"127.0.0.1:{server.port}", f"LOCALHOST:{server.port}"]
+    assert [server.ask("/", Host=name).status for name in names] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:18553", ""])
+def test_another_host_name_is_refused_so_that_no_site_can_rebind_its_name_to_us(server: Server, host: str) -> None:
+    answer = server.ask("/", Host=host)
+    assert answer.status == 400
+    assert b"not served under that name" in answer.content
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_requests_that_could_change_something_are_refused(server: Server, method: str) -> None:
+    answers = [server.ask(path, method).status for path in ("/", "/dataset/FUNDUS", "/_nicegui_ws/socket.io/")]
+    assert answers == [405, 405, 405]
+
+
+@pytest.mark.parametrize("origin", [None, "http://evil.example", "null", "http://localhost:1"])
+def test_another_sites_page_cannot_open_the_socket_over_which_changes_go(server: Server, origin: str | None) -> None:
+    assert _handshake(server, origin) == 403
+
+
+def test_our_own_page_can_open_the_socket(server: Server) -> None:
+    assert _handshake(server, server.address) == 101
+
+
+def _handshake(server: Server, origin: str | None) -> int:
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    if origin is not None:
+        headers["Origin"] = origin
+    return server.ask("/_nicegui_ws/socket.io/?EIO=4&transport=websocket", **headers).status
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../secret.txt",
+        "/..%2fsecret.txt",
+        "/%2e%2e/secret.txt",
+        "//secret.txt",
+        "/_nicegui/../../secret.txt",
+        "/secret.txt%00",
+        "/dataset/..%2f..%2fsecret.txt",
+        "/session/tester/FUNDUS/..%2f..%2f..%2fsecret.txt",
+        "/session/../../secret.txt/1",
+        "/report?session=../../secret.txt&checkpoint=x",
+        "/report?session=tester/FUNDUS/1&checkpoint=../../../secret.txt",
+        "/file:///etc/passwd",
+    ],
+)
+def test_no_path_leads_to_a_file(server: Server, path: str) -> None:
+    content = server.ask(path).content
+    assert SECRET.encode() not in content
+    assert b"root:" not in content
+
+
+def test_an_endless_address_is_refused(server: Server) -> None:
+    assert server.ask("/?" + "x" * 20_000).status == 414
+
+
+def test_the_browser_is_told_to_be_strict(server: Server) -> None:
+    answer = server.ask("/")
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert not re.search(r"https?:|\*", " ".join(policy.values()))
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_the_page_names_no_other_host(server: Server) -> None:
+    text = server.ask("/").content.decode()
+    others = set(re.findall(r"""(?:src|href)=["']?(?:https?:)?//[^"'\s>]+""", text))
+    assert others == set()
+
+
+def test_a_host_that_others_reach_makes_a_token(open_server: Server) -> None:
+    assert re.fullmatch(r"\?token=[\w-]{20,}", open_server.query)
+
+
+@pytest.mark.parametrize("query", ["", "?token=", "?token=wrong", "?token=a&token=b"])
+def test_without_the_token_nothing_is_shown(open_server: Server, query: str) -> None:
+    answer = open_server.ask(f"/dataset/FUNDUS{query}")
+    assert answer.status == 401
+    assert b"FUNDUS" not in answer.content
+
+
+def test_without_the_token_the_socket_stays_shut(open_server: Server) -> None:
+    assert _handshake(open_server, open_server.address) == 403
+
+
+def test_the_token_becomes_a_cookie_and_leaves_the_address(open_server: Server) -> None:
+    answer = open_server.ask(f"/dataset/FUNDUS{open_server.query}&tab=sessions")
+    assert (answer.status, answer.headers["Location"]) == (303, "/dataset/FUNDUS?tab=sessions")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+    assert open_server.ask("/dataset/FUNDUS", Cookie=cookie.partition(";")[0]).status == 200
+
+
+def test_a_token_leads_to_no_other_site(open_server: Server) -> None:
+    answer = open_server.ask(f"//evil.example/{open_server.query}")
+    assert answer.headers.get("Location", "/").startswith("/")
+    assert not answer.headers.get("Location", "/").startswith("//")
+
+
+def test_a_port_that_is_taken_is_named(place: Home, server: Server) -> None:
+    command = [sys.executable, "-m", "nsml", "web", "--no-open", "--port", str(server.port)]
+    ended = run_command(command, place.project, **place.environment)
+    assert ended.status == 1
+    assert f"127.0.0.1:{server.port}" in ended.err and "--port" in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_an_address_of_another_machine_is_refused(place: Home) -> None:
+    command = [sys.executable, "-m", "nsml", "web", "--no-open", "--port", "0", "--host", "192.0.2.1"]
+    ended = run_command(command, place.project, **place.environment)
+    assert (ended.status, ended.err.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize("token", ["short", "with a space and more", "newline-newline-\n"])
+def test_a_weak_token_is_refused(place: Home, token: str) -> None:
+    command = [sys.executable, "-m", "nsml", "web", "--no-open", "--port", "0", "--token", token]
+    ended = run_command(command, place.project, **place.environment)
+    assert ended.status == 2
+    assert "--token" in ended.err and ended.err.count("\n") == 1
+
+
+def test_without_the_extra_it_says_how_to_install_it(place: Home) -> None:
+    code = (
+        "import sys; sys.modules['nicegui'] = None; sys.argv = ['nsml', 'web']; from nsml.cli.main import main; main()"
+    )
+    ended = run_command([sys.executable, "-c", code], place.project, **place.environment)
+    assert ended.status == 2
+    assert ended.err == "nsml: nicegui is needed for the page; pip install 'nsml-local[web]'\n"
+
+
+def test_it_writes_nothing_and_says_nothing_but_its_address(place: Home) -> None:
+    before = {path for path in place.folder.rglob("*") if "web-" not in path.name}
+    started = Server(place)
+    try:
+        for path in ("/", "/dataset/FUNDUS", "/machine", "/dataset/NONE", "/nowhere"):
+            started.ask(path)
+    finally:
+        started.stop()
+    after = {path for path in place.folder.rglob("*") if "web-" not in path.name}
+    assert after == before
+    assert started.output().strip() == f"nsml web is at {started.address}/ (Ctrl-C ends it)"
+    assert started.process.returncode == 0
+
+
+def test_the_token_is_in_no_other_programs_sight(open_server: Server) -> None:
+    command = " ".join(psutil.Process(open_server.process.pid).cmdline())
+    assert open_server.query.partition("=")[2] not in command + str(dict(os.environ))
