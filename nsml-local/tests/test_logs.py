@@ -8,8 +8,8 @@ from helpers import Nsml, start_and_wait
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsml.cli import logs
-from nsml.cli.logs import _start_of_last_lines
+from nsml.store import log_lines
+from nsml.store.log_lines import start_of_last_lines
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def test_following_begins_with_the_last_lines(nsml: Nsml, talker: str) -> None:
 @given(st.binary(max_size=60).map(lambda b: b.replace(b"\r", b"\n")), st.integers(1, 9), st.integers(1, 20))
 def test_the_last_lines_are_those_that_splitting_gives(content: bytes, last: int, piece: int) -> None:
     content = bytes(b"\n"[0] if b < 128 else b for b in content)
-    before, logs._PIECE = logs._PIECE, piece
+    before, log_lines._PIECE = log_lines._PIECE, piece
     try:
-        start = _start_of_last_lines(io.BytesIO(content), last)
+        start = start_of_last_lines(io.BytesIO(content), last)
     finally:
-        logs._PIECE = before
+        log_lines._PIECE = before
     assert content[start:] == b"".join(content.splitlines(keepends=True)[-last:])
