@@ -71,6 +71,7 @@ def test_each_epoch_is_reported_checkpoints_are_kept_when_due_and_the_step_is_tr
     for values in record.reports:
         assert values["summary"] is True
         assert {"train__loss", "train__accuracy", "val__loss", "val__accuracy", "val__score"} < values.keys()
+        assert values.pop("phase") == ("strong" if values["step"] <= 3 else "gentle")
         assert all(np.isfinite(value) for value in values.values())
     assert [name for name in record.saved if name != "best"] == [2, 3, 4, 5]
     scores = [values["val__score"] for values in record.reports]
