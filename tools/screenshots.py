@@ -1,6 +1,6 @@
 """Take the pictures of docs/web.md from a running `nsml web`, with the Chromium of this machine.
 
-    python tools/screenshots.py --address http://127.0.0.1:18553 --first team146/FUNDUS/1 --second team146/FUNDUS/2
+python tools/screenshots.py --address http://127.0.0.1:18553 --first team146/FUNDUS/1 --second team146/FUNDUS/2
 """
 
 from __future__ import annotations

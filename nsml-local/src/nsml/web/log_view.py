@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from nicegui import ui
 
@@ -18,9 +19,18 @@ from .texts import Texts
 _LINES = 500
 # What is added at one look; of a program that prints faster, the end is shown.
 _MOST = 256 * 1024
-# Pieces of the log that the browser holds while it follows.
-_PIECES = 60
+# Lines that the browser holds while it follows.
+_HELD = 4000
 _MATCHES = 200
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of the log in the window, and where in the file it ends."""
+
+    element: ui.html
+    end: int
+    lines: int
 
 
 class LogView:
@@ -30,7 +40,7 @@ class LogView:
         self._session = session
         self._t = t
         self._start = self._end = 0
-        self._pieces: deque[ui.html] = deque()
+        self._pieces: deque[_Piece] = deque()
         with ui.row().classes("w-full items-center gap-2"):
             self._wanted = ui.input(t("Find in the log")).props("dense outlined clearable").classes("w-64")
             self._wanted.on("keydown.enter", self._find)
@@ -69,7 +79,7 @@ class LogView:
         if passed:
             self._clear()
         if content:
-            self._append(to_html(content))
+            self._append(content, self._end)
         self._earlier.set_visibility(self._start > 0)
 
     def _why_empty(self) -> str:
@@ -83,13 +93,14 @@ class LogView:
             length = self._session.log.stat().st_size
         except FileNotFoundError:
             return None
+        after = read_cut(self._session.log)[1]
+        passed = 0
         with open(self._session.log, "rb") as log:
             if self._end == 0 or length < self._end:
-                least = read_cut(self._session.log)[1]
-                self._start = self._end = start_of_last_lines(log, _LINES, least=max(least, length - 4 * _MOST))
-            passed = 0
-            if length - self._end > 4 * _MOST:
-                begin = start_of_last_lines(log, _LINES, least=length - _MOST)
+                least = max(after, length - 4 * _MOST)
+                self._start = self._end = start_of_last_lines(log, _LINES, least=least)
+            elif length - self._end > 4 * _MOST or self._end < after:
+                begin = start_of_last_lines(log, _LINES, least=max(after, length - _MOST))
                 passed, self._start, self._end = begin - self._end, begin, begin
         content = read_between(self._session.log, self._end, min(length, self._end + _MOST))
         whole = content.rfind(b"\n") + 1
@@ -98,12 +109,18 @@ class LogView:
         self._end += whole
         return content[:whole], passed
 
-    def _append(self, html: str) -> None:
+    def _append(self, content: bytes, end: int) -> None:
+        self._pieces.append(self._piece(content, end))
+        while sum(piece.lines for piece in self._pieces) > _HELD and len(self._pieces) > 1:
+            # 'Earlier lines' goes on from what is left.
+            gone = self._pieces.popleft()
+            gone.element.delete()
+            self._start = gone.end
+
+    def _piece(self, content: bytes, end: int) -> _Piece:
         with self._lines:
-            self._pieces.append(ui.html(f"<pre>{html}</pre>", sanitize=False))
-        while len(self._pieces) > _PIECES:
-            # A piece that is gone from the window is found again by 'Earlier lines' only from the start of what is left.
-            self._pieces.popleft().delete()
+            element = ui.html(f"<pre>{to_html(content)}</pre>", sanitize=False)
+        return _Piece(element, end, content.count(b"\n") + 1)
 
     def _clear(self) -> None:
         self._lines.clear()
@@ -113,10 +130,10 @@ class LogView:
         start, content = await in_thread(lambda: self._read_earlier(self._start))
         if not content:
             return
+        piece = self._piece(content, self._start)
         self._start = start
-        with self._lines:
-            piece = ui.html(f"<pre>{to_html(content)}</pre>", sanitize=False)
-        piece.move(target_index=0)
+        self._pieces.appendleft(piece)
+        piece.element.move(target_index=0)
         self._earlier.set_visibility(self._start > 0)
 
     def _read_earlier(self, end: int) -> tuple[int, bytes]:
@@ -174,7 +191,7 @@ class LogView:
         start, content = await in_thread(read)
         self._clear()
         self._start = start
-        self._append(to_html(content))
+        self._append(content, start + len(content))
         self._earlier.set_visibility(start > 0)
         # From the bottom: as far up as it goes.
         ui.run_javascript(f"const box = getElement({self._box.id}); box.scrollTop = -box.scrollHeight")
