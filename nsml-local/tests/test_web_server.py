@@ -203,3 +203,9 @@ def test_it_writes_nothing_and_says_nothing_but_its_address(place: Home) -> None
 def test_the_token_is_in_no_other_programs_sight(open_server: Server) -> None:
     command = " ".join(psutil.Process(open_server.process.pid).cmdline())
     assert open_server.query.partition("=")[2] not in command + str(dict(os.environ))
+
+
+def test_a_token_can_be_given_by_a_variable_that_no_list_of_processes_shows(place: Home) -> None:
+    command = [sys.executable, "-m", "nsml", "web", "--no-open", "--port", "0"]
+    ended = run_command(command, place.project, **place.environment, NSML_WEB_TOKEN="short")
+    assert (ended.status, "--token" in ended.err) == (2, True)

@@ -24,9 +24,8 @@ Examples:
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option(
-    "--token", metavar="TEXT", help="What a browser must show; made where the host is not this machine alone."
-)
+@click.option("--token", metavar="TEXT", envvar="NSML_WEB_TOKEN",
+              help="What a browser must show (or NSML_WEB_TOKEN); made where the host is not this machine alone.")  # fmt: skip
 @click.option("--read-only", is_flag=True, help="Leave out everything that changes something.")
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
 def web(port: int, host: str, token: str | None, read_only: bool, no_open: bool) -> None:
