@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 
 from nicegui import ui
 
+from ..errors import NsmlError
 from ..store.log_cut import read_cut
 from ..store.log_lines import Found, find_lines, read_between, start_of_last_lines
 from ..store.sessions import Session
@@ -83,8 +85,9 @@ class LogView:
         self._earlier.set_visibility(self._start > 0)
 
     def _why_empty(self) -> str:
-        if self._session.folder.exists() and self._session.record().get("kind") == "foreground":
-            return self._t("It ran in the foreground; its output went to the terminal")
+        with contextlib.suppress(NsmlError):
+            if self._session.record().get("kind") == "foreground":
+                return self._t("It ran in the foreground; its output went to the terminal")
         return self._t("Nothing was printed yet")
 
     def _read_new(self) -> tuple[bytes, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -85,7 +86,8 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
         shown.update(now)
 
     show(source.read())
-    watch(1.5, source.read, show, tell)
+    # Ages are to the minute, and go on where nothing else changes.
+    watch(1.5, lambda: (source.read(), time.time() // 60), lambda found: show(found[0]), tell)
     _add_buttons(site, grid, buttons, t)
     if not site.read_only:
         actions = Actions(site, t)
