@@ -196,6 +196,21 @@ def test_the_memo_is_edited_in_the_table(place: Home, open_page: Tabs) -> None:
     wait_until(lambda: "steeper, seed 0" in place.nsml("ps", "-a").out)
 
 
+def test_what_is_ticked_and_typed_stays_while_sessions_come_and_go(place: Home, open_page: Tabs) -> None:
+    page = open_page("/dataset/FUNDUS?tab=sessions")
+    ticked = page.locator(".ag-row[row-id='tester/FUNDUS/1'] input[type=checkbox]").first
+    ticked.check()
+    cell = page.locator(".ag-row[row-id='tester/FUNDUS/2'] [col-id=memo]")
+    cell.dblclick()
+    cell.locator("input").fill("half a sent")
+    name = place.run_to_the_end("--epoch 30 --seconds 0.1")
+    expect(page.locator(f".ag-row[row-id='{name}'] [col-id=status]")).to_have_text("Exited")
+    expect(ticked).to_be_checked()
+    expect(cell.locator("input")).to_have_value("half a sent")
+    page.keyboard.press("Escape")
+    place.nsml("rm", "-f", name)
+
+
 def test_the_memo_is_edited_on_the_sessions_page(place: Home, open_page: Tabs) -> None:
     page = open_page("/session/tester/FUNDUS/1")
     field = page.get_by_label("Memo")

@@ -78,9 +78,11 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
             }
             if change["add"] or change["update"] or change["remove"]:
                 grid.run_grid_method("applyTransaction", {**change, "addIndex": 0})
-            # What a reload of the browser's connection starts from.
-            grid.options["columnDefs"] = columns
-            grid.options["rowData"] = list(now.values())
+            # A browser that connects again begins with these; sent now, they would make the table anew, and what is selected, typed or
+            # scrolled to would be lost.
+            with grid.props.suspend_updates():
+                grid.options["columnDefs"] = columns
+                grid.options["rowData"] = list(now.values())
         layout[0] = columns
         shown.clear()
         shown.update(now)
