@@ -67,3 +67,8 @@ def dataset(tmp_path: Path, nsml: Nsml) -> str:
 def trained(nsml: Nsml, dataset: str) -> str:
     """The name of a session that has ended well, with checkpoints 0, 1 and best."""
     return start_and_wait(nsml)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The page's tests first: they wait more than they work, and left to the end they would keep one processor alone."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_web"))
