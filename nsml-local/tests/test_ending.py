@@ -20,13 +20,22 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a pr
 STUBBORN = """\
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-hidden = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', os.getpid(), flush=True); time.sleep(90)"
+hidden = '''
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("here", os.getpid(), flush=True)
+open("said", "w").close()
+time.sleep(90)
+'''
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         os.execve(sys.executable, [sys.executable, "-S", "-c", hidden], ENVIRONMENT)
     os._exit(0)
 os.wait()
+# Where it ended sooner, what it leaves behind would be ended before it has said anything.
+while not os.path.exists("said"):
+    time.sleep(0.01)
 time.sleep(WAITS)
 """
 
