@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def server(place: Home) -> Iterator[Server]:
-    started = Server(place)
-    yield started
-    started.stop()
+    with Server(place) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -399,8 +399,8 @@ def test_the_first_thing_a_keyboard_reaches_leads_past_the_menu(open_page: Tabs)
 
 
 def test_a_page_to_look_at_only_has_nothing_that_changes_anything(place: Home, open_page: Tabs) -> None:
-    started = Server(place, "--read-only")
-    try:
+    # The pages are closed before their server.
+    with Server(place, "--read-only") as started, closing(open_page):
         sessions = open_page("/dataset/FUNDUS?tab=sessions", server=started)
         expect(sessions.get_by_role("button", name="Graph")).to_be_visible()
         sessions.locator("[col-id=memo]").nth(1).dblclick()
@@ -412,18 +412,11 @@ def test_a_page_to_look_at_only_has_nothing_that_changes_anything(place: Home, o
                 assert page.get_by_role("button", name=name, exact=True).count() == 0
         assert session.get_by_role("tab", name="Terminal").count() == 0
         assert session.get_by_label("Memo").count() == 0
-    finally:
-        open_page.close()
-        started.stop()
 
 
 def test_an_empty_home_shows_what_to_type(tmp_path: Path, open_page: Tabs) -> None:
     home = Home(tmp_path)
     home.project.mkdir()
-    started = Server(home)
-    try:
+    with Server(home) as started, closing(open_page):
         page = open_page("/", server=started)
         expect(page.get_by_text("nsml dataset demo")).to_be_visible()
-    finally:
-        open_page.close()
-        started.stop()

@@ -54,7 +54,7 @@ def test_smoothing_passes_over_what_is_not_finite() -> None:
 @given(st.integers(MOST_POINTS + 1, 20_000), st.integers(0, 2**32 - 1))
 def test_thinning_keeps_the_ends_the_extremes_and_the_order(count: int, seed: int) -> None:
     y = np.random.default_rng(seed).normal(size=count).cumsum()
-    kept = thin(np.arange(len(y), dtype=float), y)
+    kept = thin(y)
     assert len(kept) <= MOST_POINTS
     assert (np.diff(kept) > 0).all()
     assert (kept[0], kept[-1]) == (0, len(y) - 1)
@@ -63,7 +63,7 @@ def test_thinning_keeps_the_ends_the_extremes_and_the_order(count: int, seed: in
 
 @given(st.lists(FINITE, max_size=MOST_POINTS))
 def test_a_short_line_keeps_every_point(values: list[float]) -> None:
-    assert len(thin(np.arange(len(values), dtype=float), np.array(values, dtype=float))) == len(values)
+    assert len(thin(np.array(values, dtype=float))) == len(values)
 
 
 def test_what_is_reported_later_is_added_and_never_read_twice(tmp_path: Path) -> None:

@@ -26,17 +26,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def server(place: Home) -> Iterator[Server]:
-    started = Server(place)
-    yield started
-    started.stop()
+    with Server(place) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def open_server(place: Home) -> Iterator[Server]:
     """One that listens on all addresses."""
-    started = Server(place, "--host", "0.0.0.0", "--read-only")
-    yield started
-    started.stop()
+    with Server(place, "--host", "0.0.0.0", "--read-only") as started:
+        yield started
 
 
 def test_it_listens_on_this_machine_alone(server: Server) -> None:
@@ -188,12 +186,9 @@ def test_without_the_extra_it_says_how_to_install_it(place: Home) -> None:
 
 def test_it_writes_nothing_and_says_nothing_but_its_address(place: Home) -> None:
     before = {path for path in place.folder.rglob("*") if "web-" not in path.name}
-    started = Server(place)
-    try:
+    with Server(place) as started:
         for path in ("/", "/dataset/FUNDUS", "/machine", "/dataset/NONE", "/nowhere"):
             started.ask(path)
-    finally:
-        started.stop()
     after = {path for path in place.folder.rglob("*") if "web-" not in path.name}
     assert after == before
     assert started.output().strip() == f"nsml web is at {started.address}/ (Ctrl-C ends it)"

@@ -100,7 +100,10 @@ class Server:
                 # After a switch to a WebSocket the rest is no answer.
                 return Answer(answer.status, answer.headers, b"" if answer.status == 101 else answer.read())
 
-    def stop(self) -> None:
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(20)

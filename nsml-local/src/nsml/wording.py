@@ -35,6 +35,11 @@ def values(summary: dict[str, Any]) -> str:
     return ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in summary.items())
 
 
+def score(value: float) -> str:
+    """ "95.0092", ten places at most, without zeros at the end."""
+    return f"{value:.10f}".rstrip("0").rstrip(".")
+
+
 def plain(text: str) -> str:
     """`text` without control characters, which could steer the terminal."""
     return "".join(

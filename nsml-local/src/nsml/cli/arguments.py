@@ -35,10 +35,10 @@ def complete_datasets(ctx: click.Context, param: click.Parameter, incomplete: st
 
 def complete_checkpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The checkpoints, beginning with what was typed, of the session named before."""
-    from ..store.checkpoints import Checkpoint, list_checkpoints
+    from ..store.checkpoints import checkpoint_names
 
-    found = list_checkpoints(session_named(open_home(), ctx.params["session"]).checkpoints)
-    return [c.name for c in found if isinstance(c, Checkpoint) and c.name.startswith(incomplete)]
+    found = checkpoint_names(session_named(open_home(), ctx.params["session"]).checkpoints)
+    return [name for name in found if name.startswith(incomplete)]
 
 
 def session_argument() -> Decorator:
@@ -61,10 +61,10 @@ def complete_sessions_and_checkpoints(ctx: click.Context, param: click.Parameter
     session, colon, start = incomplete.partition(":")
     if not colon:
         return complete_sessions(ctx, param, incomplete)
-    from ..store.checkpoints import Checkpoint, list_checkpoints
+    from ..store.checkpoints import checkpoint_names
 
-    found = list_checkpoints(session_named(open_home(), session).checkpoints)
-    return [f"{session}:{c.name}" for c in found if isinstance(c, Checkpoint) and c.name.startswith(start)]
+    found = checkpoint_names(session_named(open_home(), session).checkpoints)
+    return [f"{session}:{name}" for name in found if name.startswith(start)]
 
 
 def chosen_checkpoint(home: Home, text: str) -> tuple[Session, Checkpoint | None]:

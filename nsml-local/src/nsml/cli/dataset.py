@@ -8,7 +8,7 @@ from ..errors import Damaged
 from ..store.datasets import Dataset, find_dataset, list_datasets, remove_dataset, rename_dataset
 from ..store.home import open_home
 from ..store.submissions import leaderboard, submissions_of
-from ..wording import ago, duration, size
+from ..wording import ago, duration, score, size
 from .arguments import complete_datasets, json_option
 from .dataset_push import class_counts, demo, describe, push
 from .display import print_json, print_table
@@ -127,7 +127,7 @@ def board(name: str, mine: bool, as_json: bool) -> None:
     print_table(
         ("Rank", "User", "Score", "Session", "Checkpoint", "Submissions", "When"),
         [
-            (str(n), r.user, _score(r.score), r.session, r.checkpoint, str(r.submissions), ago(r.at))
+            (str(n), r.user, score(r.score), r.session, r.checkpoint, str(r.submissions), ago(r.at))
             for n, r in enumerate(ranks, 1)
         ],
         right=(0, 5),
@@ -144,12 +144,8 @@ def _print_own(found: Dataset, as_json: bool) -> None:
     if as_json:
         print_json(own)
         return
-    rows = [(_score(r["score"]), r["session"], r["checkpoint"], ago(r["at"])) for r in own]
+    rows = [(score(r["score"]), r["session"], r["checkpoint"], ago(r["at"])) for r in own]
     print_table(("Score", "Session", "Checkpoint", "When"), rows)
-
-
-def _score(value: float) -> str:
-    return f"{value:.10f}".rstrip("0").rstrip(".")
 
 
 @dataset.command()

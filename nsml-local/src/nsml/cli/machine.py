@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 
 import click
 
-from ..engine.resources import list_gpus
+from ..engine.resources import gpu_use, list_gpus
 from ..errors import NsmlError
 from ..store.home import open_home
 from ..store.processes import memory_of_group
@@ -69,14 +68,7 @@ def status(as_json: bool) -> None:
 @click.command()
 def gpumem() -> None:
     """Show the memory of the GPUs of this machine."""
-    if not list_gpus():
-        click.echo("this machine has no NVIDIA GPU")
-        return
-    fields = "index,name,memory.used,memory.total,utilization.gpu"
-    told = subprocess.run(
-        ["nvidia-smi", f"--query-gpu={fields}", "--format=csv"], capture_output=True, text=True, check=False
-    )
-    click.echo(told.stdout.rstrip() or told.stderr.rstrip())
+    click.echo(gpu_use(header=True) or "this machine has no NVIDIA GPU")
 
 
 @click.command()

@@ -6,6 +6,7 @@ import shlex
 
 import click
 
+from ..engine.words import run_words
 from ..store.home import open_home
 from .arguments import session_argument, session_named
 
@@ -35,10 +36,7 @@ Example:
 def command(session: str) -> None:
     """Print the command that starts such a session again."""
     found = session_named(open_home(), session)
-    record = found.record()
-    words = ["nsml", "run", "-d", found.name.dataset, "-e", record["entry"]]
-    if record["arguments"]:
-        words += ["-a", shlex.join(map(str, record["arguments"]))]
+    words = run_words(found)
     if text := found.memo():
         words += ["-m", text]
     click.echo(shlex.join(words))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ..engine.family import end_strays
+from ..engine.ending import end_and_remove
 from ..errors import Damaged
 from ..store.home import open_home
-from ..store.sessions import Session, match_sessions, remove_session
+from ..store.sessions import Session, match_sessions
 from .arguments import session_argument
 
 
@@ -29,8 +29,7 @@ def rm(session: str, force: bool) -> None:
             click.echo(f"{one.name}  {_status(one)}  {one.memo()}".rstrip())
         click.confirm(f"Remove {'this session' if len(found) == 1 else f'these {len(found)} sessions'}?", abort=True)
     for one in found:
-        end_strays(home, one)
-        remove_session(one)
+        end_and_remove(home, one)
         click.echo(f"Session {one.name} is removed")
 
 

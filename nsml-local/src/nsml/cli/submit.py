@@ -10,7 +10,7 @@ import click
 
 from ..scoring.submit import submit as submit_checkpoint
 from ..store.home import open_home
-from ..wording import plain
+from ..wording import plain, score
 from .arguments import complete_checkpoints, session_argument, session_named
 
 
@@ -72,7 +72,7 @@ def submit(
             click.echo(plain(line))
         click.echo(f"Dry run, not scored; 'nsml logs {outcome.session}' shows what it printed")
     else:
-        click.echo(f"Score: {outcome.score:.10f}".rstrip("0").rstrip("."))
+        click.echo(f"Score: {score(outcome.score)}")
     click.echo("Done")
 
 

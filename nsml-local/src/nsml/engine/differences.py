@@ -58,14 +58,17 @@ def environment_of(session: Session) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in (None, "")}
 
 
+def names_of_differing_files(one: Session, other: Session) -> list[str]:
+    """The files whose content is not the same in both, or that only one has, by their paths in the code."""
+    names = sorted({str(p.relative_to(s.code)) for s in (one, other) for p in s.code.rglob("*") if p.is_file()})
+    return [name for name in names if content_of(one.code / name) != content_of(other.code / name)]
+
+
 def differing_files(one: Session, other: Session) -> dict[str, list[str]]:
     """The lines of a unified diff by file, of the files that differ."""
-    names = sorted({str(p.relative_to(s.code)) for s in (one, other) for p in s.code.rglob("*") if p.is_file()})
     found = {}
-    for name in names:
+    for name in names_of_differing_files(one, other):
         before, after = content_of(one.code / name), content_of(other.code / name)
-        if before == after:
-            continue
         if isinstance(before, bytes) or isinstance(after, bytes):
             found[name] = [f"--- {one.name}/{name}", f"+++ {other.name}/{name}", "(not text, or large: they differ)"]
             continue

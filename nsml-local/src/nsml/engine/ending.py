@@ -1,4 +1,4 @@
-"""Ending a session that runs, through its supervisor."""
+"""Ending a session that runs, through its supervisor, and removing one that has ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import signal
 import time
 
 from ..errors import RunFailed
-from ..store.sessions import ENDED, Session
+from ..store.home import Home
+from ..store.sessions import ENDED, Session, remove_session
+from .family import end_strays
 
 
 def stop_session(session: Session) -> None:
@@ -24,3 +26,9 @@ def stop_session(session: Session) -> None:
         time.sleep(0.05)
     if session.status() not in ENDED:
         raise RunFailed(f"session {session.name} does not end; look at process {process.get('pid')}")
+
+
+def end_and_remove(home: Home, session: Session) -> None:
+    """Remove an ended session, and before it what a lost one left behind. NsmlError where it has not ended."""
+    end_strays(home, session)
+    remove_session(session)

@@ -103,6 +103,18 @@ def list_gpus() -> list[int]:
     return [int(line) for line in told.stdout.split() if line.strip().isdecimal()]
 
 
+def gpu_use(*, header: bool) -> str:
+    """A line of CSV on each GPU: number, name, memory used and there, use; "" where there is none."""
+    if not list_gpus():
+        return ""
+    fields = "index,name,memory.used,memory.total,utilization.gpu"
+    kind = "csv" if header else "csv,noheader"
+    told = subprocess.run(
+        ["nvidia-smi", f"--query-gpu={fields}", f"--format={kind}"], capture_output=True, text=True, check=False
+    )
+    return told.stdout.rstrip() or told.stderr.rstrip()
+
+
 def _taken(home: Home) -> Iterable[int]:
     for session in list_sessions(home, but_for_ended=True):
         try:

@@ -209,6 +209,11 @@ def list_checkpoints(folder: Path) -> list[Checkpoint | Damaged]:
     return sorted(good, key=lambda c: (c.saved_at, c.name) if isinstance(c, Checkpoint) else (0.0, "")) + bad
 
 
+def checkpoint_names(folder: Path) -> list[str]:
+    """The names of the checkpoints in `folder` that can be read, in the order in which they were saved."""
+    return [entry.name for entry in list_checkpoints(folder) if isinstance(entry, Checkpoint)]
+
+
 def read_checkpoint(folder: Path) -> Checkpoint:
     """The checkpoint in a folder, its files unread. Damaged where its manifest is."""
     try:

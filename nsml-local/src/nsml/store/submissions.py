@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,11 @@ def _valid(record: dict[str, Any]) -> bool:
 def leaderboard(home: Home, dataset: str, *, lower_is_better: bool = False) -> tuple[list[Rank], list[str]]:
     """The users by their best score, the earlier first where scores tie, and a warning for each submission that cannot be read."""
     records, warnings = _records(home, dataset)
+    return ranking(records, lower_is_better=lower_is_better), warnings
+
+
+def ranking(records: Iterable[dict[str, Any]], *, lower_is_better: bool) -> list[Rank]:
+    """The users of these submissions by their best score, the earlier first where scores tie."""
     sign = 1 if lower_is_better else -1
     by_user: dict[str, list[dict[str, Any]]] = {}
     for record in records:
@@ -100,4 +106,4 @@ def leaderboard(home: Home, dataset: str, *, lower_is_better: bool = False) -> t
     for user, own in by_user.items():
         best = min(own, key=lambda r: (sign * r["score"], r["at"]))
         ranks.append(Rank(user, best["score"], best["session"], best["checkpoint"], best["at"], len(own)))
-    return sorted(ranks, key=lambda r: (sign * r.score, r.at)), warnings
+    return sorted(ranks, key=lambda r: (sign * r.score, r.at))

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 from nicegui import ui
 
-from ..engine.ending import stop_session
+from ..engine.ending import end_and_remove, stop_session
 from ..engine.family import end_strays
 from ..engine.launch import fork_session, resume_session
 from ..engine.words import split_arguments
 from ..errors import NsmlError
 from ..scoring.submit import Outcome, submit
-from ..store.checkpoints import Checkpoint, list_checkpoints
-from ..store.sessions import ENDED, Session, remove_session
-from ..wording import plain
+from ..store.checkpoints import checkpoint_names
+from ..store.sessions import ENDED
+from ..wording import plain, score
 from .frame import heading, quiet_button, tell
 from .live import in_thread
 from .site import Site, session_address
@@ -76,9 +76,7 @@ class Actions:
             then()
 
     def _remove(self, name: str) -> bool:
-        session = self._site.session(name)
-        end_strays(self._site.home, session)
-        remove_session(session)
+        end_and_remove(self._site.home, self._site.session(name))
         return True
 
     async def fork(self, name: str) -> None:
@@ -111,7 +109,7 @@ class Actions:
 
     def _facts(self, name: str) -> tuple[str, list[str]]:
         session = self._site.session(name)
-        return shlex.join(map(str, session.record()["arguments"])), checkpoint_names(session)
+        return shlex.join(map(str, session.record()["arguments"])), checkpoint_names(session.checkpoints)
 
     async def submit(self, name: str) -> None:
         """Ask for the checkpoint, then predict and score it, with its progress, in the same dialog."""
@@ -150,7 +148,7 @@ class Actions:
             bar.set_visibility(False)
             button.enable()
             if outcome is not None and outcome.score is not None:
-                said.set_text(t("Score: {score}", score=f"{outcome.score:.10f}".rstrip("0").rstrip(".")))
+                said.set_text(t("Score: {score}", score=score(outcome.score)))
                 for warning in outcome.warnings:
                     ui.notify(plain(warning), type="warning")
 
@@ -170,11 +168,6 @@ class Actions:
     def _memo(self, name: str, text: str) -> bool:
         self._site.session(name).write_memo(text)
         return True
-
-
-def checkpoint_names(session: Session) -> list[str]:
-    """The checkpoints that can be read, in the order in which they were saved."""
-    return [c.name for c in list_checkpoints(session.checkpoints) if isinstance(c, Checkpoint)]
 
 
 def _progress(t: Texts, step: dict[str, Any]) -> tuple[str, float]:

@@ -9,16 +9,15 @@ from nicegui import ui
 
 from ..errors import NsmlError
 from ..store.datasets import Dataset
-from ..store.submissions import leaderboard, submissions_of
+from ..store.submissions import ranking, submissions_of
 from ..wording import plain
+from ..wording import score as shown_score
 from .chart import axis, legend, looks
-from .frame import command_lines, heading, is_dark, tell
+from .frame import command_lines, data_table, heading, is_dark, tell
 from .live import watch
 from .site import Site, session_address
 from .style import LINES
 from .texts import Texts
-
-_LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
 
 
 def board(site: Site, dataset: Dataset, t: Texts) -> None:
@@ -30,15 +29,14 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
     with empty:
         ui.label(t("No submission yet. When a session has saved a checkpoint:"))
         command_lines(t, [("nsml submit SESSION CHECKPOINT", "")])
-    table = ui.table(rows=[], columns=_columns(t), row_key="key").classes("w-full").props("flat bordered")
-    table.add_slot("body-cell-session", _LINK)
+    table = data_table(_columns(t), "key", links="session")
     with ui.column().classes("w-full gap-1") as history:
         heading(t("Best score so far"), 2)
         chart = ui.echart({}).classes("w-full h-72")
 
     def look() -> tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]:
         made, _ = submissions_of(site.home, dataset.name)
-        return _rows(site, dataset, whose.value, lower, t), _by_user(made)
+        return _rows(site, made, whose.value, lower, t), _by_user(made)
 
     def show(found: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]) -> None:
         rows, by_user = found
@@ -55,7 +53,6 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
         show(look())
 
     dark = [False]
-    show(look())
     ui.timer(0, colour, once=True)
     watch(2, look, show, tell)
     whose.on_value_change(lambda: show(look()))
@@ -75,15 +72,14 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(site: Site, dataset: Dataset, whose: str, lower: bool, t: Texts) -> list[dict[str, Any]]:
+def _rows(site: Site, made: list[dict[str, Any]], whose: str, lower: bool, t: Texts) -> list[dict[str, Any]]:
     if whose == "mine":
-        own, _ = submissions_of(site.home, dataset.name, site.home.user())
+        own = [record for record in made if record["user"] == site.home.user()]
         ranked = sorted(own, key=lambda r: (r["score"] if lower else -r["score"], r["at"]))
         return [
             {**_row(site, r["user"], r["score"], r["session"], r["checkpoint"], r["at"], t), "rank": n, "key": n}
             for n, r in enumerate(ranked, 1)
         ]
-    ranks, _ = leaderboard(site.home, dataset.name, lower_is_better=lower)
     return [
         {
             **_row(site, r.user, r.score, r.session, r.checkpoint, r.at, t),
@@ -91,7 +87,7 @@ def _rows(site: Site, dataset: Dataset, whose: str, lower: bool, t: Texts) -> li
             "key": r.user,
             "count": r.submissions,
         }
-        for n, r in enumerate(ranks, 1)
+        for n, r in enumerate(ranking(made, lower_is_better=lower), 1)
     ]
 
 
@@ -101,7 +97,7 @@ def _row(site: Site, user: str, score: float, session: str, checkpoint: str, at:
         memo = site.session(session).memo()
     return {
         "user": plain(user),
-        "score": f"{score:.10f}".rstrip("0").rstrip("."),
+        "score": shown_score(score),
         "session": plain(session),
         "address": session_address(session),
         "checkpoint": plain(checkpoint),

@@ -137,7 +137,7 @@ def _points(x: Values, y: Values, logarithmic: bool, evenly: bool = False) -> li
     if logarithmic:
         good &= y > 0
     x, y = x[good], y[good]
-    chosen = np.unique(np.linspace(0, len(y) - 1, MOST_POINTS).astype(int)) if evenly and len(y) else thin(x, y)
+    chosen = np.unique(np.linspace(0, len(y) - 1, MOST_POINTS).astype(int)) if evenly and len(y) else thin(y)
     return [[float(a), float(f"{b:.7g}")] for a, b in zip(x[chosen], y[chosen], strict=True)]
 
 
@@ -187,7 +187,7 @@ def _band(line: _Line, deviation: Curve) -> list[dict[str, Any]]:
     count = min(len(x), len(y), len(spread))
     x, spread = x[:count], spread[:count]
     y = smooth(y, line.view.smoothing)[:count]
-    chosen = thin(x, y)
+    chosen = thin(y)
     below, width = y[chosen] - spread[chosen], 2 * spread[chosen]
     base = {
         "type": "line",
@@ -218,7 +218,7 @@ def _band(line: _Line, deviation: Curve) -> list[dict[str, Any]]:
 
 
 def _mark_phases(series: list[dict[str, Any]], curves: Curves, view: View) -> None:
-    """The phases that the program named, as shaded stretches behind the first line."""
+    """The phases that the program named, as shaded stretches behind the lines."""
     if not series or not curves.phases:
         return
     points = series[-1]["data"]

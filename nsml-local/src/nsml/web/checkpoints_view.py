@@ -11,7 +11,7 @@ from ..store.checkpoints import Checkpoint, list_checkpoints
 from ..store.sessions import Session
 from ..wording import plain, size, values
 from .actions import Actions
-from .frame import quiet_button, tell
+from .frame import data_table, quiet_button, tell
 from .live import watch
 from .site import Site
 from .texts import Texts
@@ -25,8 +25,7 @@ def checkpoints_view(site: Site, session: Session, t: Texts) -> None:
         with ui.row().classes("gap-1"):
             for text, act in ((t("Submit"), actions.submit), (t("Fork"), actions.fork)):
                 quiet_button(text, on_click=partial(act, name))
-    table = ui.table(rows=[], columns=_columns(t), row_key="key").classes("w-full")
-    table.props(f'flat bordered no-data-label="{t("The session has saved no checkpoint")}"')
+    table = data_table(_columns(t), "key", empty=t("The session has saved no checkpoint"))
 
     def show(rows: list[dict[str, Any]]) -> None:
         table.rows = rows
@@ -34,7 +33,6 @@ def checkpoints_view(site: Site, session: Session, t: Texts) -> None:
     def look() -> list[dict[str, Any]]:
         return [_row(entry, number, t) for number, entry in enumerate(list_checkpoints(session.checkpoints))]
 
-    show(look())
     watch(2, look, show, tell)
 
 

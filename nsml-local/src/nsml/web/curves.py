@@ -135,7 +135,7 @@ def smooth(values: Values, weight: float) -> Values:
     return result
 
 
-def thin(x: Values, y: Values, most: int = MOST_POINTS) -> npt.NDArray[np.intp]:
+def thin(y: Values, most: int = MOST_POINTS) -> npt.NDArray[np.intp]:
     """The indices of at most `most` points that keep the first, the last, and the highest and lowest of every stretch."""
     if len(y) <= most:
         return np.arange(len(y))

@@ -26,7 +26,7 @@ def register(site: Site) -> None:
                 found = find_dataset(site.home, check_name(name, "DATASET"))
             except NsmlError as error:
                 found = None
-                if not any(session.name.dataset == name for session in list_sessions(site.home)):
+                if not list_sessions(site.home, dataset=name):
                     heading(t("Datasets"))
                     ui.label(plain(str(error))).props("role=alert")
                     return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -13,14 +15,12 @@ from ..errors import Damaged
 from ..store.datasets import Dataset, list_datasets
 from ..store.files import visible
 from ..store.home import Home
-from ..store.sessions import NO_DATASET, list_sessions
+from ..store.sessions import NO_DATASET
 from ..wording import plain, size
-from .frame import command_lines, frame, heading, tell
+from .frame import command_lines, data_table, frame, heading, tell
 from .live import watch
 from .site import Site, dataset_address
 from .texts import Texts
-
-_LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
 
 
 def register(site: Site) -> None:
@@ -42,10 +42,8 @@ def register(site: Site) -> None:
                     ],
                 )
             found = ui.input(t("Find a dataset")).props("dense clearable outlined").classes("w-64")
-            table = ui.table(rows=[], columns=_columns(t), row_key="name").classes("w-full").props("flat bordered")
-            table.props(f'no-data-label="{t("There is nothing here")}"')
+            table = data_table(_columns(t), "name", links="name", empty=t("There is nothing here"))
             table.bind_filter_from(found, "value", lambda value: value or "")
-            table.add_slot("body-cell-name", _LINK)
 
             def show(rows: list[dict[str, Any]]) -> None:
                 empty.set_visibility(not rows)
@@ -53,7 +51,6 @@ def register(site: Site) -> None:
                     element.set_visibility(bool(rows))
                 table.rows = rows
 
-            show(_rows(site.home, t))
             watch(5, lambda: _rows(site.home, t), show, tell)
 
 
@@ -71,15 +68,17 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
 
 
 def _rows(home: Home, t: Texts) -> list[dict[str, Any]]:
-    rows = [_row(home, dataset, t) for dataset in list_datasets(home)]
+    uses = _uses(home)
+    datasets = list_datasets(home)
     # Sessions may outlive their dataset, or be of none.
-    known = {row["name"] for row in rows}
-    others = {session.name.dataset for session in list_sessions(home)} - known
-    return rows + [_row_without_dataset(home, name, t) for name in sorted(others)]
+    others = {name for name, use in uses.items() if use.sessions} - {dataset.name for dataset in datasets}
+    return [_row(dataset, uses, t) for dataset in datasets] + [
+        _shared(name, t("none") if name == NO_DATASET else name, uses, t) for name in sorted(others)
+    ]
 
 
-def _row(home: Home, dataset: Dataset, t: Texts) -> dict[str, Any]:
-    row = {"name": dataset.name, "address": dataset_address(dataset.name), **_use(home, dataset.name, t)}
+def _row(dataset: Dataset, uses: dict[str, _Use], t: Texts) -> dict[str, Any]:
+    row = _shared(dataset.name, dataset.name, uses, t)
     try:
         record = dataset.record()
     except Damaged as error:
@@ -94,18 +93,28 @@ def _row(home: Home, dataset: Dataset, t: Texts) -> dict[str, Any]:
     }
 
 
-def _row_without_dataset(home: Home, name: str, t: Texts) -> dict[str, Any]:
-    shown = t("none") if name == NO_DATASET else name
-    return {"name": shown, "address": dataset_address(name), **_use(home, name, t)}
+def _shared(name: str, shown: str, uses: dict[str, _Use], t: Texts) -> dict[str, Any]:
+    use = uses.get(name, _Use())
+    used = t.ago(use.changed) if use.changed else ""
+    return {"name": shown, "address": dataset_address(name), "sessions": use.sessions, "used": used}
 
 
-def _use(home: Home, name: str, t: Texts) -> dict[str, Any]:
-    """How many sessions there are, and when one was last started or a submission made: when the folders last changed."""
-    folders = [f"{user.path}/{name}" for user in visible(home.sessions)]
-    count, changed = 0, 0.0
-    for folder in [*folders, str(home.submissions / name)]:
-        with contextlib.suppress(OSError):
-            changed = max(changed, os.stat(folder).st_mtime)
-            if folder in folders:
-                count += sum(entry.name.isdecimal() for entry in os.scandir(folder))
-    return {"sessions": count, "used": t.ago(changed) if changed else ""}
+@dataclass
+class _Use:
+    """How many sessions a dataset has, and when one was last started or a submission made: when the folders last changed."""
+
+    sessions: int = 0
+    changed: float = 0.0
+
+
+def _uses(home: Home) -> dict[str, _Use]:
+    """By dataset, without opening a session."""
+    uses: dict[str, _Use] = {}
+    for parent in [home.submissions, *(Path(user.path) for user in visible(home.sessions))]:
+        for entry in visible(parent):
+            use = uses.setdefault(entry.name, _Use())
+            with contextlib.suppress(OSError):
+                use.changed = max(use.changed, entry.stat().st_mtime)
+                if parent != home.submissions:
+                    use.sessions += sum(number.name.isdecimal() for number in os.scandir(entry.path))
+    return uses

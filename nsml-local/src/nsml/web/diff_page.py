@@ -13,12 +13,12 @@ from typing import Any
 from fastapi import Request
 from nicegui import background_tasks, ui
 
-from ..engine.differences import arguments_of, content_of, differing_files, environment_of, pairs
+from ..engine.differences import arguments_of, content_of, environment_of, names_of_differing_files, pairs
 from ..errors import NsmlError
 from ..store.metrics import last_summary
 from ..store.sessions import Session, list_sessions
 from ..wording import plain
-from .frame import frame, heading
+from .frame import data_table, frame, heading
 from .live import in_thread
 from .site import Site, diff_address, session_address
 from .texts import Texts
@@ -88,10 +88,8 @@ def _table(both: dict[str, tuple[Any, Any]], one: Session, other: Session, t: Te
         {"name": "first", "label": str(one.name), "field": "first", "align": "left"},
         {"name": "second", "label": str(other.name), "field": "second", "align": "left"},
     ]
-    table = (
-        ui.table(rows=rows, columns=columns, row_key="name").classes("w-full").props("flat bordered dense wrap-cells")
-    )
-    table.props(f'no-data-label="{t("There is nothing here")}"')
+    table = data_table(columns, "name", empty=t("There is nothing here")).props("dense wrap-cells")
+    table.rows = rows
 
 
 def _text(value: Any) -> str:
@@ -103,7 +101,7 @@ async def _files(one: Session, other: Session, t: Texts) -> None:
         heading(t("Files"), 2)
         ui.label(t("The code of one of them was not kept"))
         return
-    names = list(await in_thread(lambda: differing_files(one, other)))
+    names = await in_thread(lambda: names_of_differing_files(one, other))
     heading(t("Files") if names else t("Files: the same"), 2)
     with ui.row().classes("gap-4"):
         for session in (one, other):

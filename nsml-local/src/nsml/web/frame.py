@@ -24,6 +24,7 @@ new MutationObserver(() => {
   for (const table of document.querySelectorAll('.q-table__middle:not([tabindex])')) table.setAttribute('tabindex', '0');
 }).observe(document.body, {childList: true, subtree: true});
 </script>"""
+_LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
 _KEPT = "path=/; max-age=31536000; samesite=strict"
 
 
@@ -109,6 +110,16 @@ def quiet_button(text: str, on_click: Callable[..., Any] | None = None) -> ui.bu
     """A button of words without a box, in a colour that can be read in both themes."""
     button = ui.button(text, on_click=on_click, color=None)
     return button.props("flat dense no-caps").classes("quiet-button px-2")
+
+
+def data_table(columns: list[dict[str, Any]], key: str, *, links: str = "", empty: str = "") -> ui.table:
+    """A table without rows yet. The column `links` leads to the `address` of its row; `empty` is said where there are no rows."""
+    table = ui.table(rows=[], columns=columns, row_key=key).classes("w-full").props("flat bordered")
+    if empty:
+        table.props(f'no-data-label="{empty}"')
+    if links:
+        table.add_slot(f"body-cell-{links}", _LINK)
+    return table
 
 
 def tell(text: str) -> None:

@@ -56,7 +56,7 @@ class Guard:
         if not status and self._token is not None and not self._is_known(headers):
             status, text = self._let_in(scope)
         if status:
-            await _answer(scope, send, status, text)
+            await self._answer(scope, send, status, text)
             return
 
         async def send_strictly(message: Any) -> None:
@@ -94,14 +94,28 @@ class Guard:
         return self._token is not None and hmac.compare_digest(shown.encode(), self._token.encode())
 
     def _let_in(self, scope: Any) -> tuple[int, str]:
-        """Where the address holds the token: the cookie, and the same address without it, so that it is not left in the history."""
+        """303 and the same address without the token, where it holds the right one, so that it is not left in the history."""
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         given = [value for name, value in query if name == "token"]
         if scope["type"] == "http" and given and self._fits(given[0]):
             rest = urlencode([pair for pair in query if pair[0] != "token"])
             path = "/" + scope.get("raw_path", b"/").decode("latin-1").partition("?")[0].lstrip("/\\")
-            return 303, f"{path}{f'?{rest}' if rest else ''}\n{self._token}"
+            return 303, f"{path}{f'?{rest}' if rest else ''}"
         return 401, "this page asks for a token; open the address that 'nsml web' printed"
+
+    async def _answer(self, scope: Any, send: Any, status: int, text: str) -> None:
+        """Refuse, and say why; with 303 hand out the cookie, and send on to the address `text`."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": text})
+            return
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"), *_HEADERS.items()]
+        body = f"nsml: {text}\n".encode()
+        if status == 303:
+            cookie = f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+            headers += [(b"location", text.encode("latin-1")), (b"set-cookie", cookie.encode("latin-1"))]
+            body = b""
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 class _Headers:
@@ -119,17 +133,3 @@ def _name_of(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
-
-
-async def _answer(scope: Any, send: Any, status: int, text: str) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": text})
-        return
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"), *_HEADERS.items()]
-    if status == 303:
-        address, _, token = text.partition("\n")
-        cookie = f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
-        headers += [(b"location", address.encode("latin-1")), (b"set-cookie", cookie.encode("latin-1"))]
-        text = ""
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": f"nsml: {text}\n".encode() if text else b""})

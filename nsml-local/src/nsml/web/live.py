@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from nicegui import run, ui
+from nicegui import ui
 
 from ..errors import NsmlError
 
@@ -15,28 +15,26 @@ T = TypeVar("T")
 
 async def in_thread(work: Callable[[], T]) -> T:
     """What the work gives, without holding up the other pages; what it raises is raised."""
-    done = False
-
-    def noting() -> T:
-        nonlocal done
-        result = work()
-        done = True
-        return result
-
-    found = await run.io_bound(noting)
-    if not done:
-        raise asyncio.CancelledError  # the server is ending
-    return cast("T", found)
+    return await asyncio.to_thread(work)
 
 
 def watch(
-    seconds: float, look: Callable[[], T], show: Callable[[T], None], on_error: Callable[[str], None]
-) -> ui.timer:
-    """Call `look` in a thread every so many seconds, and `show` with what it finds where that is another than before.
+    seconds: float,
+    look: Callable[[], T],
+    show: Callable[[T], None],
+    on_error: Callable[[str], None],
+    *,
+    now: bool = True,
+) -> None:
+    """Call `show` with what `look` finds now, if that is wanted; then look again in a thread every so many seconds, and show what is
+    another than before.
 
-    A look that fails is told to `on_error` as a line, once for each different line.
+    A later look that fails is told to `on_error` as a line, once for each different line.
     """
     last: list[object] = [object()]
+    if now:
+        last[0] = found = look()
+        show(found)
 
     async def tick() -> None:
         try:
@@ -50,4 +48,4 @@ def watch(
             last[0] = found
             show(found)
 
-    return ui.timer(seconds, tick)
+    ui.timer(seconds, tick, immediate=not now)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from typing import Any
 
 import psutil
 from fastapi import Request
 from nicegui import ui
 
-from ..engine.resources import Limits, list_gpus
+from ..engine.resources import Limits, gpu_use
 from ..errors import NsmlError
 from ..store.files import read_json
 from ..store.home import Home
@@ -18,12 +17,10 @@ from ..store.launches import FILE
 from ..store.processes import memory_of_group
 from ..store.sessions import Session, list_sessions
 from ..wording import size
-from .frame import frame, heading, tell
+from .frame import data_table, frame, heading, tell
 from .live import watch
 from .site import Site, session_address
 from .texts import Texts
-
-_LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
 
 
 def register(site: Site) -> None:
@@ -38,8 +35,7 @@ def register(site: Site) -> None:
             gpus = ui.label().classes("mono")
             heading(t("Sessions"), 2)
             none = ui.label(t("No session runs")).classes("quiet")
-            table = ui.table(rows=[], columns=_columns(t), row_key="name").classes("w-full").props("flat bordered")
-            table.add_slot("body-cell-name", _LINK)
+            table = data_table(_columns(t), "name", links="name")
             processes: dict[int, psutil.Process] = {}
 
             def show(facts: dict[str, Any]) -> None:
@@ -50,7 +46,7 @@ def register(site: Site) -> None:
                 table.set_visibility(bool(facts["sessions"]))
                 table.rows = facts["sessions"]
 
-            watch(2, lambda: _facts(site.home, processes, t), show, tell)
+            watch(2, lambda: _facts(site.home, processes, t), show, tell, now=False)
 
 
 class _Meter:
@@ -90,19 +86,9 @@ def _facts(home: Home, processes: dict[int, psutil.Process], t: Texts) -> dict[s
             "Memory": free(memory.available, memory.total),
             "Disk": free(disk.free, disk.total),
         },
-        "gpus": _gpus(),
+        "gpus": gpu_use(header=False),
         "sessions": [row for session in list_sessions(home, but_for_ended=True) if (row := _row(session, processes))],
     }
-
-
-def _gpus() -> str:
-    if not list_gpus():
-        return ""
-    fields = "index,name,memory.used,memory.total,utilization.gpu"
-    told = subprocess.run(
-        ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"], capture_output=True, text=True, check=False
-    )
-    return told.stdout.strip()
 
 
 def _row(session: Session, processes: dict[int, psutil.Process]) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from ..engine.report import page_of, report_folder
 from ..errors import NsmlError
-from ..store.checkpoints import Checkpoint, list_checkpoints
+from ..store.checkpoints import checkpoint_names
 from ..store.sessions import Session
 from .site import Site
 
@@ -23,8 +23,7 @@ ADDRESS = "/report"
 
 def reported(session: Session) -> list[str]:
     """The checkpoints on which there is a report."""
-    kept = [c.name for c in list_checkpoints(session.checkpoints) if isinstance(c, Checkpoint)]
-    return [name for name in kept if page_of(report_folder(session, name)) is not None]
+    return [name for name in checkpoint_names(session.checkpoints) if page_of(report_folder(session, name)) is not None]
 
 
 def register(app: FastAPI, site: Site) -> None:

@@ -8,10 +8,9 @@ from nicegui import ui
 
 from ..engine.report import write_report
 from ..errors import NsmlError
-from ..store.checkpoints import find_checkpoint
+from ..store.checkpoints import checkpoint_names, find_checkpoint
 from ..store.sessions import Session
 from ..wording import plain
-from .actions import checkpoint_names
 from .frame import quiet_button, tell
 from .live import in_thread
 from .report_files import ADDRESS, reported
@@ -50,7 +49,7 @@ def report_view(site: Site, session: Session, t: Texts) -> None:
 
 
 def _add_writing(site: Site, session: Session, choice: ui.select, t: Texts) -> None:
-    names = checkpoint_names(session)
+    names = checkpoint_names(session.checkpoints)
     on = ui.select({name: plain(name) for name in names}, value="best" if "best" in names else next(iter(names), None))
     on.props(f'dense outlined aria-label="{t("Checkpoint")}"').classes("w-40")
     button = quiet_button(t("Write a report"))

@@ -11,6 +11,7 @@ from fastapi import Request
 from nicegui import ui
 
 from ..engine.differences import arguments_of, environment_of
+from ..engine.words import run_words
 from ..errors import Damaged, NsmlError
 from ..store.metrics import last_summary
 from ..store.sessions import ENDED, Session
@@ -22,6 +23,7 @@ from .graph_view import GraphView
 from .live import watch
 from .log_view import LogView
 from .report_view import report_view
+from .session_rows import DAMAGED, why_ended
 from .site import Site, dataset_address
 from .terminal_view import terminal_view
 from .texts import Texts
@@ -31,7 +33,7 @@ _COLOURS = {
     "Starting": "info",
     "Failed": "negative",
     "Lost": "negative",
-    "Damaged": "negative",
+    DAMAGED: "negative",
     "Stopped": "secondary",
     "Exited": "secondary",
 }
@@ -125,12 +127,11 @@ def _head(site: Site, session: Session, t: Texts) -> None:
         if site.read_only:
             memo_text.set_text(facts["memo"])
             return
-        ended = facts["status"] in ENDED or facts["status"] == "Damaged"
+        ended = facts["status"] in ENDED or facts["status"] == DAMAGED
         stop.set_visibility(not ended or facts["status"] == "Lost")
         resume.set_visibility(ended)
         remove.set_visibility(ended)
 
-    show(_facts(session, t))
     watch(1, lambda: _facts(session, t), show, tell)
 
 
@@ -138,15 +139,11 @@ def _facts(session: Session, t: Texts) -> dict[str, Any]:
     try:
         record, state = session.record(), session.state()
     except Damaged as error:
-        return {"status": "Damaged", "age": "", "why": plain(str(error)), "summary": "", "memo": plain(session.memo())}
-    why = state.get("error") or state.get("reason") or ""
-    code = state.get("exit_status")
-    if not why and state.get("status") == "Failed" and code is not None:
-        why = f"exit status {code}"
+        return {"status": DAMAGED, "age": "", "why": plain(str(error)), "summary": "", "memo": plain(session.memo())}
     return {
         "status": str(state.get("status")),
         "age": t.ago(float(record["created_at"])),
-        "why": plain(str(why)),
+        "why": plain(why_ended(state)),
         "summary": plain(values(last_summary(session.folder))),
         "memo": plain(session.memo()),
     }
@@ -159,9 +156,7 @@ def _details(session: Session, t: Texts) -> None:
             t("Entry"): record["entry"],
             t("Kind"): record.get("kind", ""),
             t("Goes on from"): record.get("of", ""),
-            t("Command"): shlex.join(["nsml", "run", "-d", session.name.dataset, "-e", record["entry"], "-a"])
-            + " "
-            + shlex.quote(shlex.join(map(str, record["arguments"]))),
+            t("Command"): shlex.join(run_words(session)),
         }
         tables = [("", facts), (t("Arguments"), arguments_of(session))]
         with contextlib.suppress(NsmlError):

@@ -63,11 +63,7 @@ def _mark(folder: Path) -> object:
 def _row(session: Session) -> dict[str, Any]:
     record, state = session.record(), session.state()
     status = str(state.get("status"))
-    why = ""
-    if status == "Failed":
-        code = state.get("exit_status")
-        told = state.get("error") or state.get("reason") or state.get("cause")
-        why = str(told or ("" if code is None else f"exit status {code}"))
+    why = why_ended(state) if status == "Failed" else ""
     return {
         "name": str(session.name),
         "user": session.name.user,
@@ -79,6 +75,13 @@ def _row(session: Session) -> dict[str, Any]:
         "arguments": {plain(k): plain(str(v)) for k, v in arguments_of(session).items()},
         "summary": {plain(k): v for k, v in last_summary(session.folder).items()},
     }
+
+
+def why_ended(state: dict[str, Any]) -> str:
+    """Why a session ended as it did, as far as its state says."""
+    code = state.get("exit_status")
+    failed = state.get("status") == "Failed" and code is not None
+    return str(state.get("error") or state.get("reason") or (f"exit status {code}" if failed else ""))
 
 
 def _damaged(session: Session, why: str) -> dict[str, Any]:

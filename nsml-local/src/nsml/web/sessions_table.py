@@ -87,12 +87,11 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
         shown.clear()
         shown.update(now)
 
-    show(source.read())
     # Ages are to the minute, and go on where nothing else changes.
     watch(1.5, lambda: (source.read(), time.time() // 60), lambda found: show(found[0]), tell)
-    _add_buttons(site, grid, buttons, t)
-    if not site.read_only:
-        actions = Actions(site, t)
+    actions = None if site.read_only else Actions(site, t)
+    _add_buttons(actions, grid, buttons, t)
+    if actions is not None:
 
         async def edited(event: events.GenericEventArguments) -> None:
             if event.args.get("colId") == "memo" and event.args.get("newValue") != event.args.get("oldValue"):
@@ -101,7 +100,7 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
         grid.on("cellValueChanged", edited)
 
 
-def _add_buttons(site: Site, grid: ui.aggrid, row: ui.row, t: Texts) -> None:
+def _add_buttons(actions: Actions | None, grid: ui.aggrid, row: ui.row, t: Texts) -> None:
     async def chosen() -> list[str]:
         return [str(found["name"]) for found in await grid.get_selected_rows()]
 
@@ -122,8 +121,7 @@ def _add_buttons(site: Site, grid: ui.aggrid, row: ui.row, t: Texts) -> None:
     with row:
         button(t("Graph"), lambda names: ui.navigate.to(graph_address(names)))
         button(t("Differences"), lambda names: ui.navigate.to(diff_address(names[-1], names[0])), 2)
-        if not site.read_only:
-            actions = Actions(site, t)
+        if actions is not None:
             button(t("Submit"), lambda names: actions.submit(names[0]), 1)
             button(t("Fork"), lambda names: actions.fork(names[0]), 1)
             button(t("Resume"), actions.resume)
