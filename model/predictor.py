@@ -27,7 +27,7 @@ def predictor(
         model: of `build_vgg`, see `fold`. ValueError at the first call where it is another.
         batch_size: images computed at once.
         precision: "float32" or "bfloat16" for the convolutions; unless given, bfloat16 where the machine has matrix units for it. The
-            probabilities of a trained network then differ by 1e-3 to 3e-2, most where it hesitates.
+            probabilities of a trained network then differ by 1e-3 to 5e-2, most where it hesitates.
         read: gives the value with which a variable of the model predicts; unless given, its own.
     """
     return _Predictor(model, batch_size, precision, read)
