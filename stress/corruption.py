@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from nsml.errors import NsmlError
 from nsml.store.checkpoints import store
 from nsml.store.home import Home
+from nsml.store.log_cut import write_cut
 from nsml.store.metrics import MetricsWriter
 from nsml.store.sessions import create_session
 from nsml.store.submissions import open_submission, record_score
@@ -29,6 +30,7 @@ TOLD_BY = {
     "state.json": ("ps", "-a", "-j"),
     "checkpoint.json": ("model", "ls", "{}"),
     "metrics.jsonl": ("plot", "{}"),
+    "log-cut.json": ("logs", "{}"),
     "submission.json": ("dataset", "board", "-j", DATASET),
     "dataset.json": ("dataset", "ls"),
     "weights": ("model", "pull", "{}", "best", os.devnull),
@@ -44,6 +46,8 @@ def fill(home: Home) -> list[Path]:
         for step in range(4):
             writer.append({"step": step, "time": 1.0, "values": {"loss": 1 / (step + 1)}, "summary": True})
         writer.close()
+        session.log.write_bytes(b"first\n" + bytes(100) + b"last\n")
+        write_cut(session.log, 6, 106)
         session.write_state("Exited", started_at=1.0, ended_at=2.0, exit_status=0)
         folder = open_submission(home, DATASET)
         record_score(folder, user=user, session=str(session.name), checkpoint="best", score=50.0 + number)

@@ -40,7 +40,9 @@ def test_a_change_at_random_is_named_and_hides_nothing_else(
     assert list(losses(home, data.draw(st.sampled_from(files)), change)) == []
 
 
-@pytest.mark.parametrize("name", ["session.json", "checkpoint.json", "metrics.jsonl", "submission.json", "weights"])
+@pytest.mark.parametrize(
+    "name", ["session.json", "checkpoint.json", "metrics.jsonl", "log-cut.json", "submission.json", "weights"]
+)
 @pytest.mark.parametrize("kind", ["flip", "cut", "lose", "insert", "empty"])
 def test_each_kind_of_change_of_each_kind_of_file_is_named(filled: Filled, name: str, kind: str) -> None:
     home, files = filled

@@ -12,6 +12,7 @@ from helpers import Nsml, wait_until
 
 from nsml.store.checkpoints import list_checkpoints, store
 from nsml.store.home import open_home
+from nsml.store.log_cut import write_cut
 from nsml.store.metrics import MetricsWriter, read_metrics
 from nsml.store.processes import identity
 from nsml.store.sessions import Session, create_session, list_sessions
@@ -93,6 +94,14 @@ def test_a_damaged_record_no_longer_hides_the_session_or_is_in_its_way(
     # Without its record, nothing of a session can be used: it is put aside as a whole.
     assert set(aside) == ({"1"} if name == "session.json" else {"state.json"})
     assert session.folder.exists() == (name == "state.json")
+
+
+def test_a_damaged_note_of_what_a_log_leaves_out_is_put_aside(nsml: Nsml, session: Session, home: Path) -> None:
+    write_cut(session.log, 6, 106)
+    content = change_a_byte(session.log.with_name("log-cut.json"))
+    (line,) = mended(nsml)
+    assert "log-cut.json: put aside in " in line
+    assert put_aside(home)["log-cut.json"].read_bytes() == content
 
 
 def test_a_damaged_submission_is_put_aside_and_the_board_is_whole(nsml: Nsml, home: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_session_whose_process_is_gone_is_lost() -> None:
 def test_a_process_number_given_to_another_process_is_not_taken_for_the_session() -> None:
     mine = identity()
     assert is_alive(mine)
-    assert not is_alive({**mine, "started": mine["started"] - 3600})
+    assert not is_alive({**mine, "started": mine["started"] - 3600, "ticks": mine.get("ticks", 0) - 3600})
 
 
 def test_a_killed_supervisor_makes_its_session_lost(nsml: Nsml, dataset: str, project: Path) -> None:

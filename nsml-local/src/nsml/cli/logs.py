@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import IO
+from collections.abc import Callable
+from typing import IO, TypeVar
 
 import click
 
+from ..errors import Damaged
 from ..store.home import open_home
-from ..store.log_cut import read_cut
+from ..store.log_cut import checked_cut, read_cut
 from ..store.log_lines import left_out, start_of_last_lines
 from ..store.sessions import ENDED, Session
 from ..wording import size
 from .arguments import session_argument, session_named
 
+T = TypeVar("T")
 _PIECE = 1 << 20
 _LINES = 1000
 
@@ -37,6 +40,7 @@ Examples:
 def logs(session: str, following: bool, lines: int, everything: bool) -> None:
     """Print what a session printed: the last 1,000 lines, or all of it."""
     found = session_named(open_home(), session)
+    _told_of_damage(lambda: checked_cut(found.log))
     last = None if everything else lines
     if following:
         try:
@@ -54,9 +58,18 @@ def logs(session: str, following: bool, lines: int, everything: bool) -> None:
             click.echo(f"session {found.name} ran in the foreground; its output went to the terminal", err=True)
         else:
             click.echo(f"session {found.name} ({found.status()}) has printed nothing", err=True)
-    elif found.status() == "Lost":
+    elif _told_of_damage(found.status) == "Lost":
         mend = f"'nsml resume {found.name}' goes on from its newest checkpoint"
         click.echo(f"session {found.name} is lost: its supervisor is gone without a word; {mend}", err=True)
+
+
+def _told_of_damage(read: Callable[[], T]) -> T | None:
+    """What was read; None, with a warning, where it is damaged, which keeps nobody from reading the log."""
+    try:
+        return read()
+    except Damaged as error:
+        click.echo(f"warning: {error}", err=True)
+        return None
 
 
 def follow(session: Session, last: int | None = None) -> None:

@@ -106,7 +106,7 @@ def _is_held(lock: Path) -> bool:
     try:
         return is_alive(read_json(lock / "owner.json"))
     except FileNotFoundError:
-        return time.time() - lock.stat().st_mtime < 10 if lock.exists() else True
+        return abs(time.time() - lock.stat().st_mtime) < 10 if lock.exists() else True
     except Exception:
         return False
 

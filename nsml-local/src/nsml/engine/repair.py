@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import Damaged, NsmlError
-from ..store import metrics
+from ..store import log_cut, metrics
 from ..store.checkpoints import read_checkpoint
 from ..store.datasets import list_datasets
 from ..store.files import claim_numbered_folder, remove_tree, visible, write_bytes, write_text
@@ -61,6 +61,10 @@ def _session(home: Home, session: Session) -> Iterator[str]:
         yield f"session {session.name} was lost: {count} of its processes ended"
     if session.status() not in ENDED:
         return
+    try:
+        log_cut.checked_cut(session.log)
+    except Damaged as error:
+        yield _put_aside(home, session.log.with_name(log_cut.FILE), str(error))
     for entry in visible(session.checkpoints):
         try:
             read_checkpoint(Path(entry.path)).verify()

@@ -84,7 +84,7 @@ def supervise(folder: Path) -> None:
     """Run the program of the session in `folder` to its end."""
     session = Session(SessionName(folder.parts[-3], folder.parts[-2], int(folder.parts[-1])), folder)
     process = identity()
-    began = time.time()
+    began, passed = time.time(), time.monotonic()
     stop = _StopSignal()
     program = None
     reason, over_memory = "", False
@@ -111,14 +111,14 @@ def supervise(folder: Path) -> None:
         status = "Stopped"
     except (OSError, NsmlError) as failure:
         code, status, reason = 1, "Failed", f"the program could not be started: {failure}"
-    ended = time.time()
+    passed = time.monotonic() - passed
     verb = "stopped" if status == "Stopped" else "ended"
-    last = f"Session {session.name} {verb} with {how_it_ended(code)} after {ended - began:.1f} seconds"
+    last = f"Session {session.name} {verb} with {how_it_ended(code)} after {passed:.1f} seconds"
     facts = {"cause": "memory", "reason": reason} if over_memory else {"reason": reason} if reason else {}
     try:
         _append(session.log, f"{reason}\n{last}" if reason else last)
     finally:
-        session.write_state(status, process=process, started_at=began, ended_at=ended, exit_status=code, **facts)
+        session.write_state(status, process=process, started_at=began, ended_at=time.time(), exit_status=code, **facts)
 
 
 def _wait(program: Program, memory: int | None, log: LogLimit) -> str:

@@ -130,7 +130,8 @@ def _check_interval(home: Home, dataset: Dataset) -> None:
     """NsmlError where this user submitted less than the dataset's interval ago; failed submits and dry runs do not count."""
     every = dataset.record().get("every")
     last = last_submission(home, dataset.name, home.user())
-    if every and last is not None and (left := last + every - time.time()) > 0:
+    # More than the interval is left only where the clock was set back since; that is nobody's fault who waits.
+    if every and last is not None and 0 < (left := last + every - time.time()) <= every:
         raise NsmlError(
             f"dataset {dataset.name} takes a submission every {every:.0f} seconds; wait {left:.0f} more, or try 'nsml submit -t'"
         )

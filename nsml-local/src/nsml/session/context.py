@@ -54,7 +54,7 @@ class Context:
     def __init__(self) -> None:
         facts = read_launch()
         self.on_nsml = facts is not None
-        self.saved_at = time.time()
+        self.saved_at = time.monotonic()
         self.checkpoint: str | None = None
         self.source: str | None = None
         self.submission: Path | None = None

@@ -70,7 +70,7 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
     if hook is None:
         print(f"nsml.save: no save function is bound, checkpoint {name} is empty", file=sys.stderr)
     session = context.open_session()
-    now = time.time()
+    now = time.monotonic()
     kept = store(
         session.checkpoints,
         name,
@@ -78,7 +78,7 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
         elapsed=now - context.saved_at,
         summary=dict(latest_summary),
     )
-    context.saved_at = time.time()
+    context.saved_at = time.monotonic()
     if hook is not None and not kept.manifest["files"]:
         print(f"nsml.save: the save function wrote no file, checkpoint {name} is empty", file=sys.stderr)
 

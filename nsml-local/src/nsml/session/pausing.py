@@ -88,13 +88,13 @@ def _predict_for_submit(context: Context) -> NoReturn:
     try:
         steps.write(step)
         infer = _need("infer")
-        began = time.time()
+        began = time.monotonic()
         load_from(context.session, context.checkpoint)
-        print(f"load nsml model takes {time.time() - began:.2f} seconds", flush=True)
+        print(f"load nsml model takes {time.monotonic() - began:.2f} seconds", flush=True)
         step = "infer"
-        steps.write(step, load_seconds=round(time.time() - began, 2))
+        steps.write(step, load_seconds=round(time.monotonic() - began, 2))
         print(f".Infer test set. The inference should be completed within {context.limit:.0f} seconds.", flush=True)
-        began = time.time()
+        began = time.monotonic()
         if context.loader is not None:
             feed_with_loader(infer, context.loader, Path(context.dataset_path), output, context.batch_size)
         else:
@@ -106,8 +106,8 @@ def _predict_for_submit(context: Context) -> NoReturn:
                 Wanted.from_dict(context.wanted),
                 lambda done, total: steps.write("infer", done=done, total=total),
             )
-        print(f".Infer test set takes {time.time() - began:.2f} seconds", flush=True)
-        steps.write("done", infer_seconds=round(time.time() - began, 2))
+        print(f".Infer test set takes {time.monotonic() - began:.2f} seconds", flush=True)
+        steps.write("done", infer_seconds=round(time.monotonic() - began, 2))
         status = 0
     except BaseException as error:
         if not isinstance(error, NsmlError):

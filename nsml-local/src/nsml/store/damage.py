@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..errors import Damaged, NsmlError
 from .checkpoints import Checkpoint, list_checkpoints
+from .log_cut import checked_cut
 from .metrics import read_metrics
 from .sessions import Session
 
@@ -19,6 +20,10 @@ def damage_of(session: Session) -> Iterator[str]:
             yield str(error)
         except NsmlError:
             return  # removed since it was listed
+    try:
+        checked_cut(session.log)
+    except Damaged as error:
+        yield str(error)
     for kept in list_checkpoints(session.checkpoints):
         try:
             if not isinstance(kept, Checkpoint):

@@ -17,12 +17,22 @@ FILE = "log-cut.json"
 def read_cut(log: Path) -> tuple[int, int]:
     """The first byte that is left out and the first after it; (0, 0) where nothing is, and where what says so is damaged."""
     try:
-        found = read_json(log.with_name(FILE))
-        first, after = found["first"], found["after"]
-    except (FileNotFoundError, Damaged, KeyError):
+        return checked_cut(log)
+    except Damaged:
         return 0, 0
-    whole = isinstance(first, int) and isinstance(after, int) and 0 <= first <= after
-    return (first, after) if whole else (0, 0)
+
+
+def checked_cut(log: Path) -> tuple[int, int]:
+    """`read_cut`; Damaged where the file is not what was written."""
+    path = log.with_name(FILE)
+    try:
+        found = read_json(path)
+    except FileNotFoundError:
+        return 0, 0
+    first, after = found.get("first"), found.get("after")
+    if not (isinstance(first, int) and isinstance(after, int) and 0 <= first <= after):
+        raise Damaged(f"{path} is damaged; move it away to go on without it")
+    return first, after
 
 
 def write_cut(log: Path, first: int, after: int) -> None:

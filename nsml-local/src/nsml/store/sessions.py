@@ -101,7 +101,8 @@ class Session:
         try:
             state = read_json(self.folder / "state.json")
         except FileNotFoundError:
-            return {"status": "Starting" if time.time() - self._started_at() < _GRACE else "Lost"}
+            # A start in the future, where the clock was set back since, would be Starting until then.
+            return {"status": "Starting" if abs(time.time() - self._started_at()) < _GRACE else "Lost"}
         if state.get("status") not in ENDED and not is_alive(state.get("process")):
             # The process may have written its last word between the two looks.
             with contextlib.suppress(FileNotFoundError):
