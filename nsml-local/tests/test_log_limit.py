@@ -109,3 +109,15 @@ def test_a_log_limit_that_is_no_size_or_too_little_is_refused(nsml: Nsml, datase
 
 def test_the_log_limit_may_stand_in_the_environment(nsml: Nsml, dataset: str) -> None:
     assert nsml("run", "-d", dataset, NSML_LOG_LIMIT="1K").status == 2
+
+
+def test_a_submit_that_floods_its_log_keeps_to_the_limit_of_its_session(
+    nsml: Nsml, dataset: str, project: Path, home: Path
+) -> None:
+    program = (project / "main.py").read_text()
+    flood = "for n in range(300_000):\n            print(n, n, n)\n        "
+    (project / "main.py").write_text(program.replace("return [int", f"{flood}return [int"))
+    name = start_and_wait(nsml, "--log-limit", "300k")
+    assert nsml("submit", name, "best").status == 0
+    (log,) = (home / "submissions" / dataset).glob("*/log.txt")
+    assert on_disk(log) <= 320_000 < log.stat().st_size

@@ -16,13 +16,18 @@ from typing import Any
 from ..engine.entry import check_entry, missing_reserved, paused_arguments
 from ..engine.environment import session_interpreter
 from ..engine.launch import datasets_of
+from ..engine.log_limit import LogLimit
 from ..engine.program import Program, end_program, how_it_ended, kill_family, start_program
+from ..engine.resources import Limits
 from ..engine.snapshot import copy_code
-from ..errors import NsmlError, PredictionsRefused, RunFailed
+from ..errors import Damaged, NsmlError, PredictionsRefused, RunFailed
 from ..store.checkpoints import Checkpoint, whole_checkpoint
 from ..store.datasets import Dataset
+from ..store.files import read_json
 from ..store.home import Home
+from ..store.launches import FILE as LAUNCH
 from ..store.launches import write_launch
+from ..store.log_cut import read_cut
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
 from ..store.submissions import last_submission, open_submission, record_score
@@ -183,9 +188,16 @@ def _predict(
     log = folder / "log.txt"
     own = {name: value for name, value in _KEPT.items() if name not in os.environ}
     program = start_program(folder, folder / "work", python, **own, **limit_of_photographs())
+    keeper = LogLimit(log, _log_limit_of(session))
+
+    def look_at_output() -> None:
+        if on_output:
+            on_output(output.read())
+        keeper.look()
+
     try:
         with open(log, "rb") as output:
-            last = _follow(program, StepReader(folder), limit, on_step, lambda: on_output and on_output(output.read()))
+            last = _follow(program, StepReader(folder), limit, on_step, look_at_output)
     finally:
         if program.poll() is None:
             end_program(program)
@@ -237,8 +249,18 @@ def _why_no_end(entry: str, how: str, last: dict[str, Any], log: Path) -> str:
     return f"{entry} ended with {how} before it called nsml.paused{_last_line(log)}"
 
 
+def _log_limit_of(session: Session) -> int:
+    """In bytes, as the session itself was given it."""
+    try:
+        return Limits.from_dict(read_json(session.folder / LAUNCH).get("limits") or {}).log
+    except (FileNotFoundError, Damaged):
+        return Limits().log
+
+
 def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    with open(log, "rb") as file:
+        file.seek(max(read_cut(log)[1], file.seek(0, os.SEEK_END) - 64 * 1024))
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     return f"; the last it printed: {lines[-1][:300]}" if lines else "; it printed nothing"
 
 
