@@ -1,0 +1,143 @@
+"""What the runs of an ablation say: figures, intervals and sentences, of made-up predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
+
+from dataprep.audit.probe import Figure
+from model.ablation.arms import BY_NAME
+from model.ablation.figures import Row, leaks, tabulate, together
+from model.ablation.runs import Outcome, Run
+from model.ablation.words import leak_sentence, sentence
+from tests.ablation_samples import RECORD, outcome, predictions
+
+
+def done(arms: dict[str, float], folds: int = 2, seeds: int = 1, tested: bool = True) -> list[tuple[Run, Outcome]]:
+    """Runs of arms that are as skilled as is said, on the same photographs."""
+    found = []
+    for seed in range(seeds):
+        for fold in range(folds):
+            for name, skill in arms.items():
+                record = RECORD.with_settings(seed=seed, fold=fold)
+                test = predictions(99 + seed, 30, skill, 30) if tested else None
+                answers = predictions(10 * seed + fold, 40, skill, start=100 * fold)
+                found.append((Run(BY_NAME[name], record, f"{name}-{seed}-{fold}"), outcome(answers, test)))
+    return found
+
+
+def test_the_figures_of_one_fold_are_those_of_scikit_learn() -> None:
+    found = done({"recipe": 0.7}, folds=1)
+    answers = found[0][1].validation
+    assert answers is not None
+    row = tabulate(found, [BY_NAME["recipe"]], resamples=50).rows[0]
+    assert row.validation is not None
+    said = answers.probabilities.argmax(axis=1)
+    assert [figure.value for figure in row.validation] == pytest.approx(
+        [
+            accuracy_score(answers.labels, said),
+            balanced_accuracy_score(answers.labels, said),
+            roc_auc_score(answers.labels, answers.probabilities[:, 1]),
+        ]
+    )
+
+
+def test_accuracies_are_of_all_photographs_and_an_auc_is_the_mean_of_the_folds() -> None:
+    found = done({"recipe": 0.7}, folds=2)
+    row = tabulate(found, [BY_NAME["recipe"]], resamples=50).rows[0]
+    folds = [result.validation for _, result in found if result.validation is not None]
+    labels = np.concatenate([fold.labels for fold in folds])
+    said = np.concatenate([fold.probabilities.argmax(axis=1) for fold in folds])
+    areas = [roc_auc_score(fold.labels, fold.probabilities[:, 1]) for fold in folds]
+    assert row.validation is not None
+    assert [figure.value for figure in row.validation] == pytest.approx(
+        [accuracy_score(labels, said), balanced_accuracy_score(labels, said), np.mean(areas)]
+    )
+
+
+def test_a_difference_that_is_there_has_an_interval_without_zero_and_one_that_is_not_holds_zero() -> None:
+    arms = [BY_NAME[name] for name in ("recipe", "adam", "no_local_average")]
+    rows = tabulate(done({"recipe": 1.5, "adam": 1.5, "no_local_average": 0.0}), arms).rows
+    assert rows[0].difference is None
+    same, worse = (row.difference for row in rows[1:])
+    assert same is not None and worse is not None
+    assert [figure.value for figure in same] == pytest.approx([0, 0, 0])
+    assert all(figure.high < 0 for figure in worse)
+
+
+def test_only_folds_that_every_arm_was_trained_on_are_compared() -> None:
+    found = done({"recipe": 1.0, "adam": 1.0})[:-1]
+    table = tabulate(found, [BY_NAME["recipe"], BY_NAME["adam"]], resamples=10)
+    assert table.cells == ((0, 0),)
+    assert table.left_out == 1
+
+
+def test_an_arm_that_could_not_be_trained_has_no_figures_but_a_count() -> None:
+    found = done({"recipe": 1.0, "no_batch_norm": 1.0})
+    found = [
+        (run, outcome(None, None, "the loss is nan") if run.arm.name == "no_batch_norm" else kept)
+        for run, kept in found
+    ]
+    row = tabulate(found, [BY_NAME["recipe"], BY_NAME["no_batch_norm"]], resamples=10).rows[1]
+    assert row.validation is None
+    assert row.failed == 2
+    assert sentence(row) == "no BatchNorm: 2 of its trainings could not go on, so there are no figures: it is needed"
+
+
+def row_of(name: str, value: float, low: float, high: float) -> Row:
+    figures = (Figure(0, 0, 0), Figure(value, low, high), Figure(0, 0, 0))
+    return Row(BY_NAME[name], figures, figures, None, None, 1.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (row_of("adam", 0.01, -0.02, 0.04), "Adam, not RAdam: +1.0 points, 95 % interval -2.0 to +4.0: cannot be told apart"),
+        (row_of("no_smoothing", -0.05, -0.08, -0.02), "5.0 points worse, 95 % interval 2.0 to 8.0: it helps"),
+        (row_of("no_smoothing", 0.05, 0.02, 0.08), "5.0 points better, 95 % interval 2.0 to 8.0: without it the recipe is better here"),
+        (row_of("sample_cnn", -0.05, -0.08, -0.02), "the recipe is above the floor"),
+        (row_of("file_split", 0.05, 0.02, 0.08), "validation promises more than by patient"),
+    ],
+)  # fmt: skip
+def test_a_sentence_says_no_more_than_the_interval_does(row: Row, words: str) -> None:
+    assert words in sentence(row)
+
+
+def test_folds_together_answer_by_their_mean_probabilities() -> None:
+    found = done({"recipe": 0.5}, folds=3)
+    tests = [predictions(50 + fold, 30, 0.5, 30) for fold in range(3)]
+    found = [(run, outcome(kept.validation, test)) for (run, kept), test in zip(found, tests, strict=True)]
+    (averaged,) = together(found, [BY_NAME["recipe"]], resamples=20)
+    mean = np.mean([test.probabilities[:, 1] for test in tests], axis=0)
+    assert averaged.difference is None
+    assert [figure.value for figure in averaged.test] == pytest.approx(
+        [
+            accuracy_score(tests[0].labels, mean > 0.5),
+            balanced_accuracy_score(tests[0].labels, mean > 0.5),
+            roc_auc_score(tests[0].labels, mean),
+        ]
+    )
+
+
+def test_one_fold_is_not_averaged() -> None:
+    assert together(done({"recipe": 0.5}, folds=1), [BY_NAME["recipe"]]) == ()
+
+
+def test_a_leak_is_validation_above_the_test_set() -> None:
+    arms = [BY_NAME["recipe"], BY_NAME["file_split"]]
+    kept = done({"recipe": 1.0}, folds=4)
+    split = [
+        (run, outcome(found.validation, predictions(7, 200, 0.0, 200)))
+        for run, found in done({"file_split": 2.0}, folds=4)
+    ]
+    by_patient, by_file = leaks([*kept, *split], arms)
+    assert by_file.gap[1].low > 0.1
+    assert by_patient.gap[1].low < by_patient.gap[1].value < by_patient.gap[1].high
+    assert "split by file, " in leak_sentence([by_patient, by_file])
+
+
+def test_without_test_labels_there_is_no_leak_to_show() -> None:
+    assert (
+        leaks(done({"recipe": 1.0, "file_split": 1.0}, tested=False), [BY_NAME["recipe"], BY_NAME["file_split"]]) == ()
+    )
