@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nsml.errors import NsmlError
-from nsml.store.checkpoints import Checkpoint, list_checkpoints
+from nsml.store.checkpoints import Checkpoint, checkpoint_names, list_checkpoints
 from nsml.store.home import Home
 from nsml.store.names import parse_session_name
 from nsml.store.sessions import ENDED, Session, find_session
@@ -182,11 +182,12 @@ class Driver:
     def remove_checkpoint(self) -> None:
         if (name := self._one_that_ended("0")) is None:
             return
+        before = self._checkpoints(name)
         code, _, err = self._command(self.model.sessions[name].user, "model", "rm", "-f", name, "0")
         self.counts.done["removals of a checkpoint"] += 1
         self._holds(code == 0, f"checkpoint 0 of {name} is not removed: {err}")
-        kept = [c.name for c in list_checkpoints(self._session(name).checkpoints) if isinstance(c, Checkpoint)]
-        self._holds("0" not in kept and "best" in kept, f"{name} has the checkpoints {kept} after 0 was removed")
+        kept = self._checkpoints(name)
+        self._holds(kept == before - {"0"}, f"{name} has {sorted(kept)} of {sorted(before)} after 0 was removed")
 
     # What must be true.
 
@@ -259,11 +260,12 @@ class Driver:
         found = []
         for name in sorted(self.model.sessions):
             session = self._session(name)
-            if session.status() in ENDED:
-                kept = {c.name for c in list_checkpoints(session.checkpoints) if isinstance(c, Checkpoint)}
-                if checkpoint is None or checkpoint in kept:
-                    found.append(name)
+            if session.status() in ENDED and (checkpoint is None or checkpoint in self._checkpoints(name)):
+                found.append(name)
         return self.chance.choice(found) if found else None
+
+    def _checkpoints(self, name: str) -> set[str]:
+        return set(checkpoint_names(self._session(name).checkpoints))
 
     def _wait(self, true: Callable[[], bool]) -> bool:
         until = time.monotonic() + _PATIENCE

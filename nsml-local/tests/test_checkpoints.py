@@ -1,11 +1,20 @@
 """Checkpoints on disk."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from nsml.errors import Damaged, NsmlError
-from nsml.store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, store
+from nsml.store.checkpoints import (
+    Checkpoint,
+    checkpoint_names,
+    discard_superseded,
+    find_checkpoint,
+    list_checkpoints,
+    remove_checkpoint,
+    store,
+)
 
 
 def _store(folder: Path, name: str, content: str = "weights") -> Checkpoint:
@@ -42,6 +51,37 @@ def test_a_save_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
         store(tmp_path, "best", fail, elapsed=0, summary={})
     assert (find_checkpoint(tmp_path, "best", "s").model / "weights.txt").read_text() == "old"
     assert [p for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def store_twice_and_die_in_between(folder: Path, name: str) -> Checkpoint:
+    """As a program leaves it that is killed after its save is whole, and before the one of before is gone."""
+    first = _store(folder, name, "old")
+    shutil.copytree(first.folder, folder / "kept")
+    second = _store(folder, name, "new")
+    (folder / "kept").rename(first.folder)
+    return second
+
+
+def test_a_removed_checkpoint_does_not_come_back_as_the_save_before_it(tmp_path: Path) -> None:
+    _store(tmp_path, "1")
+    remove_checkpoint(store_twice_and_die_in_between(tmp_path, "0"))
+    assert checkpoint_names(tmp_path) == ["1"]
+
+
+def test_what_was_saved_since_a_checkpoint_was_looked_up_is_not_removed_with_it(tmp_path: Path) -> None:
+    looked_up = store_twice_and_die_in_between(tmp_path, "0")
+    _store(tmp_path, "0", "newest")
+    remove_checkpoint(looked_up)
+    assert (find_checkpoint(tmp_path, "0", "s").model / "weights.txt").read_text() == "newest"
+
+
+def test_only_what_a_newer_save_should_have_removed_is_cleared(tmp_path: Path) -> None:
+    _store(tmp_path, "1")
+    newest = store_twice_and_die_in_between(tmp_path, "0")
+    assert len(list(discard_superseded(tmp_path))) == 1
+    assert find_checkpoint(tmp_path, "0", "s").folder == newest.folder
+    assert checkpoint_names(tmp_path) == ["1", "0"]
+    assert list(discard_superseded(tmp_path)) == []
 
 
 def test_a_single_file_can_be_a_checkpoint(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,14 @@ def test_a_damaged_checkpoint_is_put_aside_and_the_others_stay(nsml: Nsml, sessi
     assert f"{folder}: put aside in " in line
     assert (put_aside(home)[folder.name] / "model").read_bytes() == content
     assert [kept.name for kept in list_checkpoints(session.checkpoints)] == ["1"]  # type: ignore[union-attr]
+
+
+def test_what_a_program_left_that_was_killed_between_two_saves_is_cleared(nsml: Nsml, session: Session) -> None:
+    kept = next(path for path in session.checkpoints.iterdir() if path.name.startswith("2"))
+    shutil.copytree(kept, older := kept.with_name("2@0"))
+    (line,) = mended(nsml)
+    assert f"{older}: cleared, the checkpoint was saved again after it" in line
+    assert kept.exists() and not older.exists()
 
 
 def test_damaged_lines_of_metrics_are_put_aside_and_the_others_stay(nsml: Nsml, session: Session, home: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import Damaged, NsmlError
 from ..store import log_cut, metrics
-from ..store.checkpoints import read_checkpoint
+from ..store.checkpoints import discard_superseded, read_checkpoint
 from ..store.datasets import list_datasets
 from ..store.files import claim_numbered_folder, remove_tree, visible, write_bytes, write_text
 from ..store.home import Home
@@ -70,6 +70,8 @@ def _session(home: Home, session: Session) -> Iterator[str]:
             read_checkpoint(Path(entry.path)).verify()
         except Damaged as error:
             yield _put_aside(home, Path(entry.path), str(error))
+    for path in discard_superseded(session.checkpoints):
+        yield f"{path}: cleared, the checkpoint was saved again after it"
     if why := metrics.read_metrics(session.folder)[1]:
         yield _put_metrics_aside(home, session, why)
 

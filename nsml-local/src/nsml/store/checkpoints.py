@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -284,5 +284,22 @@ def whole_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint
 
 
 def remove_checkpoint(checkpoint: Checkpoint) -> None:
-    """Remove a checkpoint, out of sight in one step."""
+    """Remove a checkpoint, out of sight in one step.
+
+    What was saved before it under its name goes first: a program that was killed between two saves may have left it, and it would be
+    in sight again.
+    """
+    folder = checkpoint.folder.parent
+    encoded, _, generation = checkpoint.folder.name.rpartition("@")
+    for number, older in sorted(_generations(folder, encoded).items()):
+        if number < int(generation):
+            _discard(older)
     _discard(checkpoint.folder)
+
+
+def discard_superseded(folder: Path) -> Iterator[Path]:
+    """Remove, and name, what was saved before the newest of each name and should have gone when that was saved."""
+    for encoded in {entry.name.rpartition("@")[0] for entry in visible(folder)}:
+        for _, older in sorted(_generations(folder, encoded).items())[:-1]:
+            _discard(older)
+            yield older
