@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Without which the tests of the page are skipped.
+BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 # Where it is set, every start of a program compiles all of this project's modules anew, and the tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -38,8 +40,13 @@ lint: $(READY)
 	$(BIN)/mypy
 # Starting the threads of the BLAS that NumPy brings along takes half as long as importing NumPy, in each of hundreds of processes.
 test: export OPENBLAS_NUM_THREADS := 1
+# So that the workers of pytest are measured, and what they start, wherever that runs.
+test: export COVERAGE_FILE := $(CURDIR)/.coverage/data
+test: export COVERAGE_RCFILE := $(CURDIR)/pyproject.toml
 test: lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@rm -rf .coverage && mkdir .coverage
+	COVERAGE_PROCESS_START=$(COVERAGE_RCFILE) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python tools/coverage_report.py $(if $(BROWSER),,--omit nsml/web) nsml=90 dataprep,model=85
 
 stress: $(READY)
 	$(BIN)/python -m stress $(PROOFS) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(TIMES),--times $(TIMES))

@@ -25,7 +25,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _LARGEST = 200_000  # of a message, in bytes
@@ -37,6 +37,8 @@ from nsml.cli import main
 for module in {*main._COMMANDS.values()}:
     import_module(module)
 """
+# As it is before coverage has it store figures first.
+_end_at_once = os._exit
 # Of OpenBLAS, which NumPy brings along, there are threads as soon as it is imported.
 _WITHOUT_THREADS = {"OPENBLAS_NUM_THREADS": "1"}
 
@@ -51,7 +53,8 @@ class CommandServer:
         self._imports = imports
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._environment = dict(environment)
+        # By which it would be measured twice.
+        self._environment = {name: value for name, value in environment.items() if name != "COVERAGE_PROCESS_START"}
         self._may_fork = sys.platform == "linux"
 
     def takes(self, environment: Mapping[str, str]) -> bool:
@@ -125,6 +128,25 @@ def _read_all(files: Sequence[int], timeout: float, command: Sequence[str]) -> l
     return [bytes(found[file]) for file in files]
 
 
+def _measure_coverage() -> Callable[[], None]:
+    """Begin to, where a run of the tests asks for it; what is returned begins anew in a fork, whose figures are stored at its end."""
+    if "COVERAGE_FILE" not in os.environ:
+        return lambda: None
+    import coverage
+
+    # A name of its own for each process, but not by the settings' `parallel`: to erase would then be to erase all others'.
+    measured = coverage.Coverage(data_suffix=True)
+    measured.start()
+    atexit.register(measured.save)
+
+    def begin_anew() -> None:
+        measured.stop()
+        measured.erase()
+        measured.start()
+
+    return begin_anew
+
+
 def _serve(requests: socket.socket) -> str:
     """Returns only in the process of a command, ready to run the program that is returned."""
     gc.freeze()  # else the end of each fork looks through all that was imported, and so copies it
@@ -148,7 +170,7 @@ def _serve(requests: socket.socket) -> str:
             os.close(file)
         _, status = os.waitpid(command, 0)
         os.write(reply, str(os.waitstatus_to_exitcode(status)).encode())
-        os._exit(0)
+        _end_at_once(0)
     for number, file in enumerate(standard):
         os.dup2(file, number)
     for file in files:
@@ -172,8 +194,10 @@ def _serve(requests: socket.socket) -> str:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin_to_measure = _measure_coverage()
     exec(sys.argv[2], {})
     to_run = _serve(socket.socket(fileno=int(sys.argv[1])))
+    begin_to_measure()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if to_run.endswith(".py"):
         runpy.run_path(to_run, run_name="__main__")

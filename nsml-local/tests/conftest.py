@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 from helpers import PROGRAM, Ended, Nsml, make_dataset, run_command, run_nsml, start_and_wait
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A worker is measured since its start, but not all that it starts.
+    os.environ.pop("COVERAGE_PROCESS_START", None)
+# Those of the library within programs, and of what organisers bring along.
+_WHOSE_PROGRAMS_ARE_MEASURED = {
+    "test_answering",
+    "test_caching",
+    "test_copying_out",
+    "test_hooks",
+    "test_organiser",
+    "test_other_test_data",
+    "test_programs_hooks",
+    "test_programs_infer",
+    "test_reporting",
+}
 
 # A busy machine is no failure, so no example has a deadline.
 settings.register_profile("unhurried", deadline=None)
@@ -24,6 +41,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NSML_USER", "tester")
     monkeypatch.setenv("COLUMNS", "100")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def measured_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where coverage is measured, measure the programs that these tests start too; in all others it would cost more than it shows."""
+    if request.path.stem in _WHOSE_PROGRAMS_ARE_MEASURED and "COVERAGE_FILE" in os.environ:
+        monkeypatch.setenv("COVERAGE_PROCESS_START", os.environ["COVERAGE_RCFILE"])
 
 
 @pytest.fixture

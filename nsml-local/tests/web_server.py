@@ -76,10 +76,11 @@ class Server:
         self._output = home.folder / f"web-{time.monotonic_ns()}.txt"
         # Python's warnings there would be ours to mend, and are read by a test.
         command = [sys.executable, "-W", "default", "-m", "nsml", "web", "--no-open", "--port", "0", *options]
+        environment = os.environ | home.environment
+        if "COVERAGE_FILE" in environment:
+            environment["COVERAGE_PROCESS_START"] = environment["COVERAGE_RCFILE"]
         with open(self._output, "wb") as output:
-            self.process = subprocess.Popen(
-                command, cwd=home.project, env=os.environ | home.environment, stdout=output, stderr=output
-            )
+            self.process = subprocess.Popen(command, cwd=home.project, env=environment, stdout=output, stderr=output)
         wait_until(lambda: " is at http" in self.output() or self.process.poll() is not None, _PATIENCE)
         found = re.search(r"http://([^:/]+|\[[^]]+\]):(\d+)/(\S*)", self.output())
         assert found, self.output()
