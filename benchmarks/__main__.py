@@ -119,7 +119,7 @@ def print_end(found: dict[str, Any]) -> None:
     if found["quick"]:
         print("a quick run: few and small samples")
     if lines := [f"{name}: {what}" for name, records in found["results"].items() for what in missed(records)]:
-        print("not reached: " + "; ".join(lines))
+        print(textwrap.fill("not reached: " + "; ".join(lines), WIDTH))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.__main__ import print_end
 from benchmarks.records import (
     Comparison,
     Condition,
@@ -117,6 +118,14 @@ def test_the_tables_are_narrow_and_name_baselines_and_the_machine(measured: tupl
     assert all(len(line) <= WIDTH for line in printed.splitlines())
     for words in ("python -c pass", "GaussianBlur formula at 512", "import nsml", "processor", "samples of each way"):
         assert words in printed
+
+
+def test_what_missed_its_target_is_named_in_lines_as_narrow(capsys: pytest.CaptureFixture[str]) -> None:
+    missed = [Condition(f"largest difference of probability {n}", 2.0, "", "at most", 1.0) for n in range(9)]
+    print_end({"machine": {"processor": "any"}, "seconds": {}, "quick": False, "results": {"predict": missed}})
+    printed = capsys.readouterr().out
+    assert "not reached: predict: largest difference of probability 0" in printed and "probability 8" in printed
+    assert all(len(line) <= WIDTH for line in printed.splitlines())
 
 
 def test_what_was_measured_can_be_shown_again_and_put_into_a_document(
