@@ -140,9 +140,9 @@ class Driver:
         name = self.chance.choice(running)
         state = self._session(name).state()
         whom, wanted = self.chance.choice((("process", ("Lost",)), ("program", ("Failed", "Exited", "Lost"))))
-        pid = state["process"]["pid"] if whom == "process" else state.get("program")
-        if state["status"] != "Running" or pid is None:
+        if state["status"] != "Running":
             return
+        pid = state["process"]["pid"] if whom == "process" else state["program"]
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         self.counts.done[f"kills of a {'supervisor' if whom == 'process' else 'program'}"] += 1
