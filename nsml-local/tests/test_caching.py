@@ -38,6 +38,21 @@ def test_the_function_is_called_once_and_its_files_found_by_later_sessions(
     assert all("['a.txt'] A" in shown for shown in (first, second))
 
 
+@pytest.mark.parametrize("output", ["processed", "processed/a.txt"])
+def test_on_a_disk_without_links_later_sessions_find_copies(
+    nsml: Nsml, dataset: str, project: Path, output: str
+) -> None:
+    refuse = "def refuse(*_, **__): raise PermissionError(1, 'Operation not permitted')\nos.symlink = refuse"
+    path = "output_path[0]" if output == "processed" else "os.path.dirname(output_path[0])"
+    function = f"{refuse}\n{WITHOUT.replace('output_path[0]', path)}"
+    function = function.replace("os.makedirs(", "os.makedirs(exist_ok=True, name=")
+    (project / "p.py").write_text(PROGRAM.format(function=function, call=f"nsml.cache(prepare, '{output}')"))
+    for _ in range(2):
+        shown = nsml("logs", start_and_wait(nsml, "-e", "p.py")).out
+        assert "['a.txt'] A" in shown
+    assert "called" not in shown
+
+
 def test_visdom_is_a_no_op_that_says_so_where_it_is_missing(project: Path, python: Nsml) -> None:
     (project / "p.py").write_text(
         "from nsml import Visdom\nv = Visdom(visdom=None, port=1)\nprint(v.line([1, 2], win='x'))"

@@ -91,4 +91,11 @@ def _link(path: Path, store: Path) -> None:
     if path.exists() or path.is_symlink():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.symlink_to(store)
+    try:
+        path.symlink_to(store)
+    except OSError:
+        # Some disks know no links: those of cameras and sticks, some of networks.
+        if store.is_dir():
+            shutil.copytree(store, path)
+        else:
+            shutil.copyfile(store, path)
