@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .files import temporary_name
 from .sealing import BLANK, MEMBER, seal, unseal
 
 FILE = "metrics.jsonl"
@@ -24,14 +26,21 @@ class MetricsWriter:
     """Appends lines; each is handed to the operating system at once, so that a crash of the process loses none."""
 
     def __init__(self, folder: Path) -> None:
-        self._descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        length = os.lseek(self._descriptor, 0, os.SEEK_END)
-        # Of a writer that was killed, or met a full disk.
-        self._torn = length > 0 and os.pread(self._descriptor, 1, length - 1) != b"\n"
+        self._path = folder / FILE
+        self._descriptor: int | None = None
+        self._torn = False
+        with contextlib.suppress(FileNotFoundError):
+            self._open(0)
 
     def append(self, line: dict[str, Any]) -> None:
         """Write one record. OSError where the disk is full."""
         content = seal(_encode({MEMBER: BLANK, **line})) + b"\n"
+        if self._descriptor is None:
+            made = self._begin(content)
+            self._open(os.O_CREAT)
+            if made:
+                return
+        assert self._descriptor is not None
         if self._torn:
             content = b"\n" + content
         written = os.write(self._descriptor, content)
@@ -39,9 +48,35 @@ class MetricsWriter:
         if written < len(content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def _begin(self, content: bytes) -> bool:
+        """Make the file with its first line in it, as one that is empty is one that lost its lines.
+
+        False where another process of the session has made it meanwhile, and where the disk knows no second name of a file.
+        """
+        beside = temporary_name(self._path.parent)
+        try:
+            with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(content)
+            os.link(beside, self._path)
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                return False
+            raise
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+        return True
+
+    def _open(self, more: int) -> None:
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | more, 0o600)
+        length = os.lseek(self._descriptor, 0, os.SEEK_END)
+        # Of a writer that was killed, or met a full disk.
+        self._torn = length > 0 and os.pread(self._descriptor, 1, length - 1) != b"\n"
+
     def close(self) -> None:
         """Nothing more is appended."""
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def _records(lines: Iterable[bytes]) -> Iterator[dict[str, Any] | None]:
