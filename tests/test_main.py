@@ -40,7 +40,7 @@ def start(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Star
     """Start main.py, or `nsml` or ensemble.py where the first word is that, and wait for its end."""
     work = tmp_path_factory.mktemp("work")
 
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NSML_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NSML_", "COVERAGE_"))}
     common = {**kept, "NSML_HOME": str(home), "NSML_USER": "team", "PYTHONPATH": str(LIBRARY)}
     # Where there is a dataset, the programs import TensorFlow, which takes them seconds.
     light, heavy = CommandServer(environment=common), CommandServer(TENSORFLOW, common)

@@ -159,9 +159,10 @@ ADDITIONS: tuple[Arm, ...] = (
     ),
     Arm(
         "quarter",
-        "a quarter of them",
+        "a quarter of the patients",
         "about a quarter of the training photographs: another point of it",
         lambda record: record.with_settings(share=0.25),
     ),
 )
+TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema"), ("half", "quarter")
 BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}

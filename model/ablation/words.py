@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dataprep.audit.probe import Figure
 
-from .arms import FILE_SPLIT, RECIPE, SAMPLE_CNN
+from .arms import FILE_SPLIT, LEARNING_CURVE, RECIPE, SAMPLE_CNN, TRIED_ON_TOP
 from .figures import BALANCED, Leak, Row, Table
 
 
@@ -33,6 +33,10 @@ def _meaning(name: str, worse: bool) -> str:
         return "validation promises " + ("less than by patient" if worse else "more than by patient, see `leak`")
     if name == SAMPLE_CNN:
         return "the recipe is " + ("above" if worse else "below") + " the floor"
+    if name in LEARNING_CURVE:
+        return "more patients help" if worse else "fewer patients do here"
+    if name in TRIED_ON_TOP:
+        return "with it the recipe is worse here" if worse else "it helps"
     return "it helps" if worse else "without it the recipe is better here"
 
 
