@@ -74,14 +74,19 @@ def _keep(path: Path, store: Path) -> None:
     if not path.exists():
         print(f"nsml.cache: the function wrote nothing at {path}; it will be called again next time", file=sys.stderr)
         return
-    beside = temporary_name(store.parent)
-    if path.is_dir():
-        shutil.copytree(path, beside)
+    _copy(path, store)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A file or a folder, which is there as a whole or not at all."""
+    beside = temporary_name(target.parent)
+    if source.is_dir():
+        shutil.copytree(source, beside)
     else:
-        shutil.copyfile(path, beside)
+        shutil.copyfile(source, beside)
         flush_to_disk(beside)
     try:
-        os.rename(beside, store)
+        os.rename(beside, target)
     except OSError:
         # Another session was first; what it kept serves as well.
         shutil.rmtree(beside, ignore_errors=True) if beside.is_dir() else beside.unlink()
@@ -95,7 +100,4 @@ def _link(path: Path, store: Path) -> None:
         path.symlink_to(store)
     except OSError:
         # Some disks know no links: those of cameras and sticks, some of networks.
-        if store.is_dir():
-            shutil.copytree(store, path)
-        else:
-            shutil.copyfile(store, path)
+        _copy(store, path)
