@@ -280,9 +280,11 @@ class Driver:
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
+        # CPython before 3.12.8 leaves modules that it compiles by such a limit cut short, and nobody could import them after.
+        own = {"PYTHONDONTWRITEBYTECODE": "1"} if limit is not None else {}
         return subprocess.Popen(
             [sys.executable, "-m", "nsml", *words],
-            cwd=self.home.path.with_name("project"), env=environment(self.home.path, user), preexec_fn=restrict,
+            cwd=self.home.path.with_name("project"), env=environment(self.home.path, user) | own, preexec_fn=restrict,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
         )  # fmt: skip
 

@@ -107,6 +107,18 @@ def test_a_full_disk_is_one_line_and_status_1(nsml: Nsml, dataset: str, project:
     assert "Failed" in nsml("ps", "-a").out
 
 
+def test_compiled_python_that_a_full_disk_cut_short_is_named(tmp_path: Path) -> None:
+    """As CPython 3.11 leaves it, which says "marshal data too short" of it ever after."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PYTHONPYCACHEPREFIX": str(tmp_path), "NSML_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "nsml", "ps"]
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    (compiled,) = tmp_path.glob("**/nsml/cli/ps.*.pyc")
+    os.truncate(compiled, 200)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    _is_one_clear_line(Ended(ended.returncode, ended.stdout, ended.stderr), 1, f"{compiled} is cut short", "remove")
+
+
 def test_a_home_that_cannot_be_written_is_one_line(nsml: Nsml, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     _is_one_clear_line(nsml("ps", NSML_HOME=str(tmp_path / "file" / "home")), 1, "Not a directory")

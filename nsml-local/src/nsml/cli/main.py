@@ -7,11 +7,12 @@ import io
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 from .. import __version__
-from ..errors import NsmlError, mend_of
+from ..errors import NsmlError, RunFailed, mend_of
 
 _COMMANDS = {
     "run": "nsml.cli.run",
@@ -64,6 +65,17 @@ class _Commands(click.Group):
             import_module(_COMMANDS[cmd_name]), "exec_" if cmd_name == "exec" else cmd_name
         )
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            # click would tell of it as of a question that nobody answered.
+            if cut := _cut_bytecode(error):
+                raise RunFailed(
+                    f"{cut} is cut short, as by a disk that was full when Python wrote it; remove that file"
+                ) from error
+            raise
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -123,6 +135,20 @@ def main() -> None:
         _fail(
             f"{OWN_FAULT}: {type(error).__name__}: {error}; run it again with NSML_DEBUG=1 and report what it shows", 1
         )
+
+
+def _cut_bytecode(error: EOFError) -> str:
+    """The file of compiled Python that could not be read to its end, or "".
+
+    CPython before 3.12.8 and 3.13.1 takes a write that a full disk cut short for a whole one (gh-126606), and cannot import that module
+    any more.
+    """
+    step = error.__traceback__
+    while step is not None:
+        if path := step.tb_frame.f_locals.get("bytecode_path"):
+            return str(path)
+        step = step.tb_next
+    return ""
 
 
 def _one_line(error: click.ClickException) -> str:
