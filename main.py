@@ -9,6 +9,7 @@ python main.py --mode report --iteration best    writes a page on what that chec
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -116,13 +117,13 @@ def run(args: argparse.Namespace) -> None:
 
         check_matplotlib()  # before minutes may be spent
 
-    from model.start import start_tensorflow
+    from model.start import repeat_exactly, start_tensorflow
 
     start_tensorflow(args.seed, args.jit)
 
     from dataprep.photograph import Preparation
     from model import checkpoint, inference
-    from model.data import read_data
+    from model.data import read_data, read_split
     from model.distribution import strategy_for
     from model.ensemble import Ensemble
     from model.folds import train_folds
@@ -195,8 +196,12 @@ def run(args: argparse.Namespace) -> None:
 
         if args.fold != "all":
             data = read(settings)
-        computing = choose(settings, precision, args.jit, recipe.batch_size)
+        learned = len(read_split(photographs, settings)[1].train if args.fold == "all" else data.train_labels)
+        steps = max(recipe.epochs - settings.epoch, 0) * math.ceil(learned / recipe.batch_size)
+        computing = choose(settings, precision, args.jit, recipe.batch_size, steps)
         settings.precision = computing.precision
+        if not computing.jit:
+            repeat_exactly()
         if args.fold == "all":
             print(f"session {nsml.SESSION_NAME}: {settings.folds} folds of {recipe.epochs} epochs", flush=True)
             train_folds(

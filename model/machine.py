@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -17,12 +18,21 @@ def describe() -> dict[str, str]:
     return {
         "processor": _from_cpuinfo("model name") or platform.processor() or platform.machine(),
         "cores": str(cores()),
+        **({"gpu": ", ".join(found)} if (found := gpus()) else {}),
         "memory": f"{_memory('MemTotal') / 2**30:.0f} GiB",
         "vector and matrix units": ", ".join(name for name in _MATRIX_UNITS if name in flags) or "unknown",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         **{name.removesuffix("-python-headless"): _version(name) for name in _PACKAGES},
     }
+
+
+def gpus() -> list[str]:
+    """The names of the GPUs that TensorFlow computes on; none where this process has not imported it."""
+    if (tf := sys.modules.get("tensorflow")) is None:
+        return []
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return [str(detail.get("device_name", "GPU")) for detail in details]
 
 
 def cores() -> int:

@@ -16,16 +16,23 @@ _SPARED = ("matplotlib", "pandas", "sklearn")
 def start_tensorflow(seed: int, jit: str = "off") -> None:
     """Import TensorFlow, make its operations deterministic, and seed NumPy, Python and Keras.
 
-    jit: "on", "off" or "auto", see `model.trial`. Where XLA may come into question, operations are left as they are, since Keras does
-    not use it while they are deterministic.
+    jit: "on", "off" or "auto", see `model.trial`. Where XLA may come into question, operations are left as they are, until it is
+    settled, see `repeat_exactly`.
     """
     import_tensorflow()
     import keras
     import tensorflow as tf
 
     if jit == "off" or (jit == "auto" and not tf.config.list_physical_devices("GPU")):
-        tf.config.experimental.enable_op_determinism()
+        repeat_exactly()
     keras.utils.set_random_seed(seed)
+
+
+def repeat_exactly() -> None:
+    """From here on an operation gives the same for the same, on a GPU too; Keras does not use XLA then."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
 
 
 def import_tensorflow() -> None:

@@ -15,6 +15,9 @@ from .training import compile_step
 # Only what was shown to train as well may be taken unasked.
 _TAKEN_UNASKED = ("float32",)
 _WARM_UP, _STEPS = 2, 5
+# Compiling takes XLA ten seconds on a fast machine and minutes on a busy one, once to time it and once to train: seconds of a training
+# without it from which that may come back.
+_WORTH_COMPILING = 120.0
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,43 @@ def candidates(precision: str, jit: str, gpu: bool) -> list[Computing]:
     return [Computing(precision, jit) for precision in precisions for jit in jits]
 
 
-def choose(settings: Settings, precision: str, jit: str, batch_size: int) -> Computing:
-    """The fastest of the candidates, with a line on stdout that says how fast each was; where there is one only, it, untimed."""
+@dataclass(frozen=True)
+class Cost:
+    """What a training step takes: `first` seconds the first time, tracing and compiling included, then `step` seconds each."""
+
+    first: float
+    step: float
+
+    def of(self, steps: int) -> float:
+        """Seconds of a training of so many steps."""
+        return self.first + steps * self.step
+
+
+def choose(settings: Settings, precision: str, jit: str, batch_size: int, steps: int) -> Computing:
+    """The candidate that makes `steps` training steps soonest, with a line on stdout that says how long each takes.
+
+    Where there is one only, it, untimed. XLA is not even tried on a training that is over before compiling could pay.
+    """
     found = candidates(precision, jit, has_gpu())
     if len(found) == 1:
         return found[0]
-    seconds = {computing: time_step(settings, computing, batch_size) for computing in found}
-    fastest = min(found, key=seconds.__getitem__)
-    times = ", ".join(f"{computing} {1000 * seconds[computing]:.1f} ms" for computing in found)
-    print(f"a step takes {times}: {fastest} is used (--precision and --jit choose otherwise)", flush=True)
-    return fastest
+    costs: dict[Computing, Cost] = {}
+    # Without XLA first, as `candidates` has it.
+    for computing in found:
+        if computing.jit and min(cost.of(steps) for cost in costs.values()) < _WORTH_COMPILING:
+            continue
+        costs[computing] = time_step(settings, computing, batch_size)
+    soonest = min(costs, key=lambda computing: costs[computing].of(steps))
+    times = ", ".join(
+        f"{computing} {1000 * cost.step:.1f} ms after {cost.first:.0f} s" for computing, cost in costs.items()
+    )
+    why = "" if len(costs) == len(found) else ", too short a training to compile for"
+    print(f"a step takes {times}: {soonest} is used{why} (--precision and --jit choose otherwise)", flush=True)
+    return soonest
 
 
-def time_step(settings: Settings, computing: Computing, batch_size: int) -> float:
-    """Median seconds of a training step on made-up images, of a network like the one to be trained, which is thrown away after.
+def time_step(settings: Settings, computing: Computing, batch_size: int) -> Cost:
+    """The cost of a training step on made-up images, the median of some, of a network like the one to be trained, thrown away after.
 
     It draws nothing from any random generator that training uses, so a training with it and one without are the same.
     """
@@ -66,9 +92,9 @@ def time_step(settings: Settings, computing: Computing, batch_size: int) -> floa
     size, classes = settings.preparation.size, len(settings.classes)
     images = rng.integers(0, 256, (batch_size, size, size, 3)).astype(np.float32)
     labels = np.eye(classes, dtype=np.float32)[np.arange(batch_size) % classes]
-    seconds = []
+    seconds: list[float] = []
     for _ in range(_WARM_UP + _STEPS):
         start = time.perf_counter()
         network.model.train_on_batch(images, labels, np.ones(batch_size, np.float32))
         seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds[_WARM_UP:]))
+    return Cost(seconds[0], float(np.median(seconds[_WARM_UP:])))

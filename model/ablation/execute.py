@@ -97,4 +97,5 @@ def _of_test(dataset: Dataset, probabilities: np.ndarray) -> Predictions:
 
 def _machine() -> str:
     found = describe()
-    return f"{found['processor']}, {found['cores']} cores, TensorFlow {found['tensorflow']}, Keras {found['keras']}"
+    computed = ", ".join([found["processor"], f"{found['cores']} cores", *([found["gpu"]] if "gpu" in found else [])])
+    return f"{computed}, TensorFlow {found['tensorflow']}, Keras {found['keras']}"
