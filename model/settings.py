@@ -9,6 +9,8 @@ from typing import Any
 from dataprep.photograph import Preparation
 
 FORMAT = 1
+# The file of a checkpoint that holds them, with the size and SHA-256 of the others.
+FILE = "settings.json"
 
 
 @dataclass

@@ -34,9 +34,9 @@ from .network import Network, new_network
 from .plain_hdf5 import check_plain
 from .predictions import FILE as VALIDATION
 from .predictions import read_predictions, write_predictions
-from .settings import Settings
+from .settings import FILE, Settings
 
-WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", "settings.json"
+WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", FILE
 _FILES = (WEIGHTS, STATE, VALIDATION, HISTORY)
 _OTHER = "next."
 # What h5py raises, besides, where a file is HDF5 at its beginning only.

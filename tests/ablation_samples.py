@@ -1,7 +1,10 @@
-"""Outcomes of runs of an ablation that nobody made, for the tests of what is made of them."""
+"""Outcomes of runs of an ablation that nobody made, and photographs for runs that are made, for the tests."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 
 from dataprep.photograph import Preparation
@@ -27,3 +30,28 @@ def predictions(seed: int, count: int = 40, skill: float = 1.0, patients: int = 
 
 def outcome(validation: Predictions | None, test: Predictions | None = None, failed: str = "") -> Outcome:
     return Outcome(validation, test, 60.0, 90.0, "2026-01-02 03:04", "a machine", failed)
+
+
+def draw_dataset(root: Path) -> Path:
+    """A dataset of two classes at `root`, each patient with two eyes, and test photographs with labels."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for number in range(16):
+        for eye in "RL":
+            name, code, label = (("NORMAL", "NOR", 0), ("AMD", "AMD", 1))[number % 2]
+            _draw(root / "train" / "train_data" / name / f"Wide_{code}_{number}_{eye}.jpg", label, rng)
+    for number in range(8):
+        label = number % 2
+        _draw(root / "test" / "test_data" / f"{number}.jpg", label, rng)
+        lines.append(f"test_data,{number}.jpg,{label}\n")
+    (root / "test" / "test_label").write_text("".join(lines), encoding="utf-8")
+    return root
+
+
+def _draw(path: Path, label: int, rng: np.random.Generator) -> None:
+    image = np.zeros((60, 60, 3), np.uint8)
+    cv2.circle(image, (30, 30), 28, (60, 90, 170), -1)
+    if label:
+        cv2.circle(image, tuple(int(v) for v in rng.integers(20, 40, 2)), 5, (240, 240, 240), -1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image)

@@ -25,7 +25,7 @@ from model.ablation.schedule import make_runs
 from model.predictions import Predictions
 from model.recipe import winning_recipe
 from model.settings import Settings
-from tests.ablation_samples import RECORD, outcome, predictions
+from tests.ablation_samples import RECORD, draw_dataset, outcome, predictions
 
 
 def changes(before: object, after: object, prefix: str = "") -> set[str]:
@@ -165,30 +165,7 @@ def test_a_document_whose_second_mark_is_missing_is_left_alone(tmp_path: Path) -
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of two classes, each patient with two eyes, and test photographs with labels."""
-    root = tmp_path_factory.mktemp("data") / "DRAWN"
-    rng = np.random.default_rng(0)
-    lines = []
-    for number in range(16):
-        for eye in "RL":
-            name, code, label = (("NORMAL", "NOR", 0), ("AMD", "AMD", 1))[number % 2]
-            path = root / "train" / "train_data" / name / f"Wide_{code}_{number}_{eye}.jpg"
-            photograph(path, label, rng)
-    for number in range(8):
-        label = number % 2
-        photograph(root / "test" / "test_data" / f"{number}.jpg", label, rng)
-        lines.append(f"test_data,{number}.jpg,{label}\n")
-    (root / "test" / "test_label").write_text("".join(lines), encoding="utf-8")
-    return root
-
-
-def photograph(path: Path, label: int, rng: np.random.Generator) -> None:
-    image = np.zeros((60, 60, 3), np.uint8)
-    cv2.circle(image, (30, 30), 28, (60, 90, 170), -1)
-    if label:
-        cv2.circle(image, tuple(int(v) for v in rng.integers(20, 40, 2)), 5, (240, 240, 240), -1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), image)
+    return draw_dataset(tmp_path_factory.mktemp("data") / "DRAWN")
 
 
 @pytest.fixture
@@ -255,6 +232,10 @@ def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(
         (["--classes", "NORMAL,AMD,DMR"], "no photographs of DMR; --classes may name others"),
         (["--folds", "20"], "20"),
         (["--data", "/nowhere/at/all"], "/nowhere/at/all: no such folder; give the dataset's"),
+        (
+            ["--pretrained", "/nowhere"],
+            "argument --pretrained: /nowhere/settings.json: No such file or directory; give",
+        ),
     ],
 )
 def test_wrong_use_is_one_line_that_names_the_mend(

@@ -6,13 +6,22 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from ..recipe import Recipe
 from ..settings import Settings
 from .sample_cnn import SampleCnn
 
-RECIPE, FILE_SPLIT, SAMPLE_CNN = "recipe", "file_split", "sample_cnn"
+RECIPE, FILE_SPLIT, SAMPLE_CNN, PRETRAINED = "recipe", "file_split", "sample_cnn", "pretrained"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Weights to begin with: the folder of a checkpoint, and the SHA-256 of its settings, which hold those of its other files."""
+
+    folder: Path
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -21,13 +30,14 @@ class Record:
 
     settings, recipe: as `main.py` makes them of its arguments. symmetric: whether it predicts averaged over symmetries, see
     `model.symmetries`; it is trained the same. sample: where given, that network is trained in its own way, on the same split and at the
-    same size of photographs.
+    same size of photographs. pretrained: in place of random first weights.
     """
 
     settings: Settings
     recipe: Recipe
     symmetric: bool = False
     sample: SampleCnn | None = None
+    pretrained: Pretrained | None = None
 
     def with_preparation(self, **changed: Any) -> Record:
         """This record with other fields of the preparation."""
@@ -54,8 +64,10 @@ class Record:
         }
         settings |= {"preparation": self.settings.preparation.to_dict(), "classes": list(self.settings.classes)}
         if self.sample is None:
-            predicting = {"symmetric": True} if self.symmetric else {}
-            return {"settings": settings, "recipe": asdict(self.recipe), **predicting}
+            more: dict[str, Any] = {"symmetric": True} if self.symmetric else {}
+            if self.pretrained is not None:
+                more["pretrained"] = self.pretrained.sha256
+            return {"settings": settings, "recipe": asdict(self.recipe), **more}
         heeded = {name: settings[name] for name in ("classes", "seed", "fold", "folds") if name in settings}
         return {"size": self.settings.preparation.size, "settings": heeded, "sample": asdict(self.sample)}
 
@@ -164,5 +176,5 @@ ADDITIONS: tuple[Arm, ...] = (
         lambda record: record.with_settings(share=0.25),
     ),
 )
-TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema"), ("half", "quarter")
+TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", PRETRAINED), ("half", "quarter")
 BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}

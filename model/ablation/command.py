@@ -46,6 +46,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
                 metavar="ARM,..",
                 help="these beside the recipe, also tta, ema, half, quarter (default: each ingredient)",
             )
+            command.add_argument(
+                "--pretrained", type=Path, metavar="DIR",
+                help="beside these, the recipe that begins with the weights of the checkpoint in that folder",
+            )  # fmt: skip
         command.add_argument(
             "--classes", type=_names, metavar="A,B", help="only these classes (default: all there are)"
         )
@@ -70,7 +74,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     args.only = getattr(args, "only", None) or ()
     if args.command == "leak":
-        args.only = ("file_split",)
+        args.only, args.pretrained = ("file_split",), None
     return args
 
 
@@ -95,6 +99,11 @@ def run(args: argparse.Namespace) -> None:
     if unknown := [name for name in args.only if name not in BY_NAME]:
         raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
     arms = ARMS if not args.only else tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in (RECIPE, *args.only))
+
+    if args.pretrained:
+        from .pretrained import pretrained_arm
+
+        arms += (pretrained_arm(args.pretrained),)
 
     from dataprep.photograph import Preparation
 
@@ -194,6 +203,8 @@ def _as_typed(args: argparse.Namespace) -> str:
         words += ["--classes", ",".join(args.classes)]
     if args.command == "ablate" and args.only:
         words += ["--only", ",".join(args.only)]
+    if args.pretrained:
+        words += ["--pretrained", args.pretrained.name]
     return shlex.join(words)
 
 

@@ -20,6 +20,7 @@ from ..training import Data, TrainingError, train
 from ..validation import validate
 from .arms import Record
 from .dataset import Dataset
+from .pretrained import begin_with
 from .runs import Outcome, now
 from .sample_cnn import train_sample_cnn
 
@@ -63,6 +64,8 @@ def _trained(record: Record, dataset: Dataset, cache: Path) -> tuple[Network, Da
         keras.backend.clear_session()
         data = read_data(dataset.photographs, record.settings, cache)
         network = new_network(replace(record.settings))  # a copy, in which training counts its epochs
+        if record.pretrained is not None:
+            begin_with(network, record.pretrained)
         train(network, record.recipe, data, report=lambda **values: None, save=lambda name: None)
         _latest[key] = network, data
     return _latest[key]

@@ -1,0 +1,50 @@
+"""The arm of an ablation that begins with the weights of another training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tensorflow.python.framework import config
+
+from dataprep.photograph import Preparation
+from model import weights
+from model.ablation.command import main
+from tests import small_network
+from tests.ablation_samples import draw_dataset
+
+# Keras with NumPy 2, as it saves.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t accept:DeprecationWarning")
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[list[str]]:
+    """The recipe for an epoch on drawn photographs, and the same with the weights of a network of other classes to begin with."""
+    weights.save(tmp_path / "best", small_network.network(preparation=Preparation(32), width=2, depth=5, seed=7))
+    yield [
+        "ablate", "--data", str(draw_dataset(tmp_path / "DRAWN")), "--folds", "2", "--epoch", "1", "--image_size", "32",
+        "--only", "recipe", "--pretrained", str(tmp_path / "best"), "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    # Tests of other files in the same process compile with XLA, which Keras declines while operations are deterministic.
+    config.disable_op_determinism()
+
+
+def test_the_recipe_is_held_against_one_that_begins_with_other_weights(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--width", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "DRAWN: 2 arms, 2 folds, 1 seeds: 4 runs, 4 to make" in printed and "\npretrained" in printed
+    found = {
+        path.name.partition("-")[0]: json.loads(path.read_text(encoding="utf-8"))
+        for path in (tmp_path / "out" / "runs").glob("*-seed0-fold0-*.json")
+    }
+    assert found["recipe"]["validation"] != found["pretrained"]["validation"]
+
+
+def test_weights_of_another_network_are_refused(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--width", "3"]) == 2
+    told = capsys.readouterr().err
+    assert "argument --pretrained: " in told and "it was trained with --width 2" in told
