@@ -45,6 +45,8 @@ def import_tensorflow() -> None:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # Else the first program on a GPU has all of its memory, and the next one none.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with _absent(_SPARED), _without_collection():
         _import_quietly()
 

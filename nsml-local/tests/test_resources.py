@@ -56,6 +56,15 @@ def test_no_gpu_is_visible_where_none_was_asked_for(nsml: Nsml, dataset: str, pr
     assert nsml("logs", start_and_wait(nsml, "-e", "gpus.py", "-g", "0")).out.startswith("'' 0\n")
 
 
+def test_a_program_leaves_the_memory_of_a_gpu_to_others_unless_told_otherwise(
+    nsml: Nsml, dataset: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "memory.py").write_text("import os; print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])")
+    assert nsml("logs", start_and_wait(nsml, "-e", "memory.py")).out.startswith("true\n")
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
+    assert nsml("logs", start_and_wait(nsml, "-e", "memory.py")).out.startswith("false\n")
+
+
 def test_a_machine_without_a_gpu_runs_what_asks_for_one_and_says_so(
     nsml: Nsml, dataset: str, project: Path, tmp_path: Path
 ) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 _KILLING = 3.0
+# TensorFlow and JAX take all of a GPU's memory when they start, and a checkpoint is often submitted while its session goes on training.
+_SHARED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 class Program(subprocess.Popen[bytes]):
@@ -38,7 +40,7 @@ def start_program(folder: Path, work: Path, python: str = sys.executable, **envi
     What it prints is appended to `folder/log.txt` unbuffered. `python` is the interpreter; `environment` is added to this process's.
     """
     launch: dict[str, Any] = read_json(folder / FILE)
-    inherited = {name: value for name, value in os.environ.items() if name != "NSML_DATASET"}
+    inherited = _SHARED | {name: value for name, value in os.environ.items() if name != "NSML_DATASET"}
     own = {
         VARIABLE: str(folder / FILE),
         "PYTHONUNBUFFERED": "1",
