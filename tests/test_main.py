@@ -27,6 +27,23 @@ from model.start import import_tensorflow
 import_tensorflow()
 """
 
+# As main.py finds it where TensorFlow sees a GPU, which this one is not: what it computes on stays the processor.
+ON_A_GPU = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+import tensorflow as tf
+from tensorflow.python.framework import config
+
+found = tf.config.list_physical_devices
+tf.config.list_physical_devices = lambda kind=None: ["a GPU"] if kind == "GPU" else found(kind)
+tf.config.experimental.get_device_details = lambda gpu: {{"compute_capability": (7, 0)}}
+import main
+
+status = main.main(["--epoch", "1", "--image_size", "32", "--width", "2"])
+print("repeats exactly:", config.is_op_determinism_enabled())
+sys.exit(status)
+"""
+
 Start = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -37,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def start(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Start main.py, or `nsml` or ensemble.py where the first word is that, and wait for its end."""
+    """Start main.py, or `nsml`, ensemble.py or the program at a whole path where the first word is that, and wait for its end."""
     work = tmp_path_factory.mktemp("work")
 
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NSML_", "COVERAGE_"))}
@@ -46,7 +63,7 @@ def start(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Star
     light, heavy = CommandServer(environment=common), CommandServer(TENSORFLOW, common)
 
     def run(*words: str, dataset: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-        if words[:1] not in (("nsml",), ("ensemble.py",)):
+        if words[:1] not in (("nsml",), ("ensemble.py",)) and not (words and os.path.isabs(words[0])):
             words = ("main.py", *words)
         command = [words[0] if words[0] == "nsml" else str(ROOT / words[0]), *words[1:]]
         environment = {**common, **variables}
@@ -254,6 +271,17 @@ def test_it_trains_in_bfloat16_and_by_xla_where_that_is_asked_for(start: Start, 
 
 
 @pytest.mark.slow
+def test_a_training_on_a_gpu_that_is_too_short_for_xla_repeats_exactly(
+    start: Start, dataset: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "on_a_gpu.py"
+    program.write_text(ON_A_GPU, encoding="utf-8")
+    ended = start(str(program), dataset=dataset)
+    assert ended.returncode == 0, ended.stderr
+    assert "float32 without XLA is used, too short a training to compile for" in ended.stdout
+    assert ended.stdout.endswith("repeats exactly: True\n")
+
+
 def test_a_failed_run_is_one_line_and_a_traceback_only_where_asked_for(start: Start, dataset: str, home: Path) -> None:
     wrong = [*SMALL, "--learning_rate", "1", "--epoch", "1", "--pause", "1", "--iteration", "missing"]
     ended = start(*wrong, dataset=dataset)
