@@ -82,7 +82,8 @@ def train_sample_cnn(
     model.compile(
         keras.optimizers.SGD(sample.learning_rate, momentum=sample.momentum, nesterov=True),
         keras.losses.CategoricalCrossentropy(),
-        metrics=["accuracy"],
+        # By its name, Keras would make its variables in the first step, which is then traced again.
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
     )
 
     def tell(epoch: int, logs: dict[str, float]) -> None:
@@ -98,7 +99,13 @@ def train_sample_cnn(
     )
 
     def predict(others: Sequence[Path]) -> np.ndarray:
-        return np.asarray(model.predict(_load(others, size), verbose=0), np.float32)
+        images = _load(others, size)
+        # `model.predict` would be traced anew for each network and each size of a last batch, and TensorFlow complain of it.
+        pieces = [
+            np.asarray(model(images[start : start + sample.batch_size], training=False), np.float32)
+            for start in range(0, len(images), sample.batch_size)
+        ]
+        return np.concatenate(pieces)
 
     return predict
 
