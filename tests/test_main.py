@@ -282,6 +282,7 @@ def test_a_training_on_a_gpu_that_is_too_short_for_xla_repeats_exactly(
     assert ended.stdout.endswith("repeats exactly: True\n")
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_one_line_and_a_traceback_only_where_asked_for(start: Start, dataset: str, home: Path) -> None:
     wrong = [*SMALL, "--learning_rate", "1", "--epoch", "1", "--pause", "1", "--iteration", "missing"]
     ended = start(*wrong, dataset=dataset)
