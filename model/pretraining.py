@@ -39,17 +39,23 @@ def take_weights(network: Network, other: Network) -> None:
     averaging.begin(network.optimizer, network.model.trainable_variables)
 
 
+def begin_with(network: Network, other: Network | Ensemble, named: str) -> None:
+    """`take_weights`; ValueError, with one line that says how `other` is named, where that is no network like this one."""
+    if isinstance(other, Ensemble):
+        raise ValueError(f"{named} is an ensemble of {len(other.networks)} networks; name a checkpoint of a single one")
+    try:
+        take_weights(network, other)
+    except ValueError as error:
+        raise ValueError(f"{named} cannot be used: {error}") from None
+
+
 def pretrain(network: Network, wanted: SessionCheckpoint, load: Load) -> None:
     """`take_weights` from another session's checkpoint, through `load`, which is `nsml.load`.
 
     MemberError where there is no such checkpoint, or its network is another.
     """
     other = fetch(wanted, load)
-    if isinstance(other, Ensemble):
-        raise MemberError(
-            f"{wanted} is an ensemble of {len(other.networks)} networks; name a checkpoint of a single one"
-        )
     try:
-        take_weights(network, other)
+        begin_with(network, other, str(wanted))
     except ValueError as error:
-        raise MemberError(f"{wanted} cannot be used: {error}") from None
+        raise MemberError(str(error)) from None

@@ -11,16 +11,18 @@ import numpy as np
 
 from dataprep.cache import prepared_images
 
+from .. import checkpoint
 from ..data import read_data, read_split
-from ..machine import describe
+from ..machine import describe, gpus
 from ..network import Network, new_network
 from ..predictions import Predictions
+from ..pretraining import begin_with
 from ..symmetries import symmetric
 from ..training import Data, TrainingError, train
 from ..validation import validate
-from .arms import Record
+from .arms import Pretrained, Record
 from .dataset import Dataset
-from .pretrained import begin_with
+from .pretrained import PretrainedError
 from .runs import Outcome, now
 from .sample_cnn import train_sample_cnn
 
@@ -65,10 +67,17 @@ def _trained(record: Record, dataset: Dataset, cache: Path) -> tuple[Network, Da
         data = read_data(dataset.photographs, record.settings, cache)
         network = new_network(replace(record.settings))  # a copy, in which training counts its epochs
         if record.pretrained is not None:
-            begin_with(network, record.pretrained)
+            _begin_with(network, record.pretrained)
         train(network, record.recipe, data, report=lambda **values: None, save=lambda name: None)
         _latest[key] = network, data
     return _latest[key]
+
+
+def _begin_with(network: Network, pretrained: Pretrained) -> None:
+    try:
+        begin_with(network, checkpoint.load(pretrained.folder), str(pretrained.folder))
+    except ValueError as error:
+        raise PretrainedError(f"argument --pretrained: {error}") from None
 
 
 def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions, Predictions | None]:
@@ -100,5 +109,5 @@ def _of_test(dataset: Dataset, probabilities: np.ndarray) -> Predictions:
 
 def _machine() -> str:
     found = describe()
-    computed = ", ".join([found["processor"], f"{found['cores']} cores", *([found["gpu"]] if "gpu" in found else [])])
+    computed = ", ".join([found["processor"], f"{found['cores']} cores", *gpus()])
     return f"{computed}, TensorFlow {found['tensorflow']}, Keras {found['keras']}"

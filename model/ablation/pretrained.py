@@ -5,13 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..settings import FILE
 from .arms import PRETRAINED, Arm, Pretrained
-
-if TYPE_CHECKING:
-    from ..network import Network
 
 
 class PretrainedError(ValueError):
@@ -36,18 +32,3 @@ def pretrained_arm(folder: Path) -> Arm:
         "the first weights are those of another training, as by --pretrained",
         lambda record: replace(record, pretrained=found),
     )
-
-
-def begin_with(network: Network, pretrained: Pretrained) -> None:
-    """Put its weights into a network that is to be trained anew. PretrainedError where they are damaged or another network's."""
-    from .. import checkpoint
-    from ..ensemble import Ensemble
-    from ..pretraining import take_weights
-
-    try:
-        other = checkpoint.load(pretrained.folder)
-        if isinstance(other, Ensemble):
-            raise ValueError("it is an ensemble; give a checkpoint of a single network")
-        take_weights(network, other)
-    except ValueError as error:
-        raise PretrainedError(f"argument --pretrained: {pretrained.folder} cannot be used: {error}") from None
