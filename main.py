@@ -9,7 +9,6 @@ python main.py --mode report --iteration best    writes a page on what that chec
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 from pathlib import Path
@@ -194,10 +193,12 @@ def run(args: argparse.Namespace) -> None:
             network = kept
             nsml.save(name)
 
+        def steps() -> int:
+            learned = read_split(photographs, settings)[1].train if args.fold == "all" else data.train_labels
+            return max(recipe.epochs - settings.epoch, 0) * recipe.steps_per_epoch(len(learned))
+
         if args.fold != "all":
             data = read(settings)
-        learned = len(read_split(photographs, settings)[1].train if args.fold == "all" else data.train_labels)
-        steps = max(recipe.epochs - settings.epoch, 0) * math.ceil(learned / recipe.batch_size)
         computing = choose(settings, precision, args.jit, recipe.batch_size, steps)
         settings.precision = computing.precision
         if not computing.jit:

@@ -70,6 +70,10 @@ class Recipe:
         """Epochs of all phases together."""
         return sum(phase.epochs for phase in self.phases)
 
+    def steps_per_epoch(self, photographs: int) -> int:
+        """Steps in which as many photographs are learned from once, the last of them with what is left."""
+        return math.ceil(photographs / self.batch_size)
+
     def schedule(self, done: int = 0) -> list[tuple[Phase, range]]:
         """The phases that are left after `done` epochs, each with its epochs, counted from 0 over all phases."""
         left, start = [], 0

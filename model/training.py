@@ -110,7 +110,7 @@ def train(
             batches,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
-            steps_per_epoch=math.ceil(len(data.train_labels) / recipe.batch_size),
+            steps_per_epoch=recipe.steps_per_epoch(len(data.train_labels)),
             shuffle=False,
             verbose=0,
             callbacks=[_EachEpoch(network, recipe, phase, data, report, save, save_every, waiting)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,21 +59,23 @@ class Cost:
         return self.first + steps * self.step
 
 
-def choose(settings: Settings, precision: str, jit: str, batch_size: int, steps: int) -> Computing:
-    """The candidate that makes `steps` training steps soonest, with a line on stdout that says how long each takes.
+def choose(settings: Settings, precision: str, jit: str, batch_size: int, steps: Callable[[], int]) -> Computing:
+    """The candidate that makes so many training `steps` soonest, with a line on stdout that says how long each takes.
 
-    Where there is one only, it, untimed. XLA is not even tried on a training that is over before compiling could pay.
+    Where there is one only, it, untimed, and the steps are not asked for. XLA is not even tried on a training that is over before
+    compiling could pay.
     """
     found = candidates(precision, jit, has_gpu())
     if len(found) == 1:
         return found[0]
+    planned = steps()
     costs: dict[Computing, Cost] = {}
     # Without XLA first, as `candidates` has it.
     for computing in found:
-        if computing.jit and min(cost.of(steps) for cost in costs.values()) < _WORTH_COMPILING:
+        if computing.jit and min(cost.of(planned) for cost in costs.values()) < _WORTH_COMPILING:
             continue
         costs[computing] = time_step(settings, computing, batch_size)
-    soonest = min(costs, key=lambda computing: costs[computing].of(steps))
+    soonest = min(costs, key=lambda computing: costs[computing].of(planned))
     times = ", ".join(
         f"{computing} {1000 * cost.step:.1f} ms after {cost.first:.0f} s" for computing, cost in costs.items()
     )

@@ -34,7 +34,7 @@ def deterministic() -> Iterator[None]:
 
 def test_on_a_processor_there_is_nothing_to_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert candidates("auto", "auto", gpu=False) == [Computing("float32", False)]
-    assert choose(small_network.settings(), "auto", "auto", 8, 100) == Computing("float32", False)
+    assert choose(small_network.settings(), "auto", "auto", 8, lambda: 100) == Computing("float32", False)
     assert capsys.readouterr().out == ""
 
 
@@ -72,7 +72,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Computing]]:
 def test_what_trains_soonest_is_taken_and_told_in_one_line(
     gpu: list[Computing], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert choose(small_network.settings(), "auto", "auto", 8, 20_000) == Computing("float32", True)
+    assert choose(small_network.settings(), "auto", "auto", 8, lambda: 20_000) == Computing("float32", True)
     assert capsys.readouterr().out == (
         "a step takes float32 without XLA 13.9 ms after 7 s, float32 with XLA 5.4 ms after 60 s: float32 with XLA is used "
         "(--precision and --jit choose otherwise)\n"
@@ -83,14 +83,14 @@ def test_a_faster_step_is_not_taken_where_compiling_takes_longer_than_it_saves(
     gpu: list[Computing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trial, "_WORTH_COMPILING", 0)
-    assert choose(small_network.settings(), "auto", "auto", 8, 6_000) == Computing("float32", False)
-    assert choose(small_network.settings(), "auto", "auto", 8, 6_500) == Computing("float32", True)
+    assert choose(small_network.settings(), "auto", "auto", 8, lambda: 6_000) == Computing("float32", False)
+    assert choose(small_network.settings(), "auto", "auto", 8, lambda: 6_500) == Computing("float32", True)
 
 
 def test_xla_is_not_tried_on_a_training_too_short_for_it(
     gpu: list[Computing], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert choose(small_network.settings(), "auto", "auto", 8, 960) == Computing("float32", False)
+    assert choose(small_network.settings(), "auto", "auto", 8, lambda: 960) == Computing("float32", False)
     assert gpu == [Computing("float32", False)]
     assert "float32 without XLA is used, too short a training to compile for (" in capsys.readouterr().out
 
