@@ -58,6 +58,7 @@ def changes(before: object, after: object, prefix: str = "") -> set[str]:
         ("sample_cnn", {"sample"}),
         ("tta", {"symmetric"}),
         ("ema", {"settings.ema"}),
+        ("longer", {"recipe.phases.epochs"}),
         ("half", {"settings.share"}),
         ("quarter", {"settings.share"}),
     ],
@@ -68,6 +69,11 @@ def test_an_arm_changes_the_ingredient_that_it_is_named_after_and_no_other(name:
 
 def test_without_the_second_phase_there_are_as_many_epochs() -> None:
     assert BY_NAME["one_phase"].change(RECORD).recipe.epochs == RECORD.recipe.epochs
+
+
+def test_three_times_the_epochs_are_those_that_main_py_would_train_in_as_many() -> None:
+    longer = BY_NAME["longer"].change(dataclasses.replace(RECORD, recipe=winning_recipe(32)))
+    assert longer.recipe == winning_recipe(96)
 
 
 def test_every_arm_has_a_digest_of_its_own() -> None:

@@ -92,6 +92,11 @@ def _one_phase(record: Record) -> Record:
     return replace(record, recipe=replace(record.recipe, phases=(first,)))
 
 
+def _longer(record: Record) -> Record:
+    phases = tuple(replace(phase, epochs=3 * phase.epochs) for phase in record.recipe.phases)
+    return replace(record, recipe=replace(record.recipe, phases=phases))
+
+
 ARMS: tuple[Arm, ...] = (
     Arm(RECIPE, "the recipe", "everything as `main.py` trains it", lambda record: record),
     Arm(
@@ -164,6 +169,12 @@ ADDITIONS: tuple[Arm, ...] = (
         lambda record: record.with_settings(ema=0.98),
     ),
     Arm(
+        "longer",
+        "three times the epochs",
+        "each phase has three times as many epochs",
+        _longer,
+    ),
+    Arm(
         "half",
         "half the patients",
         "about half of the training photographs, of whole patients: a point of the learning curve",
@@ -176,5 +187,5 @@ ADDITIONS: tuple[Arm, ...] = (
         lambda record: record.with_settings(share=0.25),
     ),
 )
-TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", PRETRAINED), ("half", "quarter")
+TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", "longer", PRETRAINED), ("half", "quarter")
 BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}
