@@ -1,7 +1,7 @@
 """Average what several sessions have learned, and keep it as one checkpoint.
 
 nsml run -e ensemble.py -d DATASET -a "--members team/DATASET/1:best team/DATASET/2:30"
-nsml submit SESSION ensemble
+nsml submit SESSION ensemble          nsml report SESSION ensemble   writes a page on what it has learned
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.session_checkpoint import session_checkpoint
@@ -44,7 +45,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--tta", between(int, 0, 1), 0, "1: average predictions over flips and turns as well")
     add("--pause", between(int, 0, 1), 0, "reserved: 1 where a checkpoint is to be loaded")
     add("--iteration", str, "0", "reserved: the name of that checkpoint")
-    parser.add_argument("--mode", choices=("train", "test", "infer"), default="train", help="reserved (default: train)")
+    told = "reserved; report: write a page on what the ensemble has learned (default: train)"
+    parser.add_argument("--mode", choices=("train", "test", "infer", "report"), default="train", help=told)
+    told = "folder that a report is written to, in place of the platform's output folder"
+    parser.add_argument("--out", type=Path, metavar="DIR", help=told)
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure, as NSML_DEBUG=1 does")
     args = parser.parse_args(arguments)
     if not args.members and args.mode == "train":
@@ -60,6 +64,12 @@ def run(args: argparse.Namespace) -> None:
     """Bind the hooks; then predict where that is asked for, else put the members together."""
     import nsml
     from model.start import start_tensorflow
+
+    if args.mode == "report":
+        from model.report.entry import report_checkpoint
+        from model.report.requirements import check_matplotlib
+
+        check_matplotlib()
 
     start_tensorflow(0)
 
@@ -85,6 +95,9 @@ def run(args: argparse.Namespace) -> None:
     nsml.bind(save=save, load=load, infer=infer)
     if args.pause or args.mode != "train":
         nsml.paused(scope=locals())
+    if args.mode == "report":
+        report_checkpoint(kept, Path(nsml.DATASET_PATH) / "train" / "train_data", args.iteration, args.out)
+        return
 
     weights = args.weights or [1.0] * len(args.members)
     found = [fetch(member, nsml.load) for member in args.members]

@@ -13,7 +13,6 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from model.session_checkpoint import session_checkpoint
 from model.terminal import Parser, between, one_line
@@ -112,6 +111,7 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(f"{photographs} is missing; {NO_DATASET}")
 
     if args.mode == "report":
+        from model.report.entry import report_checkpoint
         from model.report.requirements import check_matplotlib
 
         check_matplotlib()  # before minutes may be spent
@@ -159,7 +159,7 @@ def run(args: argparse.Namespace) -> None:
         if args.pause or args.mode != "train":
             nsml.paused(scope=locals())
         if args.mode == "report":
-            report(network, photographs, args)
+            report_checkpoint(network, photographs, args.iteration, args.out)
             return
 
         recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
@@ -219,27 +219,6 @@ def run(args: argparse.Namespace) -> None:
         )  # fmt: skip
         if args.tta:
             validate_with_symmetries(network, data, nsml.report, nsml.save)
-
-
-def report(network: Network | Ensemble | None, photographs: Path, args: argparse.Namespace) -> None:
-    """Write the report of a loaded checkpoint, and say where."""
-    import nsml
-    from model.ensemble import Ensemble
-    from model.report.write import write_report
-
-    if network is None:
-        raise UsageError("no checkpoint was loaded; name one with --iteration, and give --pause 1 where that is needed")
-    if isinstance(network, Ensemble):
-        raise UsageError("a report is of one network, and this checkpoint is an ensemble; name one of its members' own")
-    outlives = getattr(nsml, "NSML_NFS_OUTPUT", "")
-    told = os.environ.get("NSML_REPORT")  # by `nsml report`
-    # Without a name, the newest checkpoint was loaded.
-    name = args.iteration if args.iteration != "0" else f"epoch {network.settings.epoch}"
-    reports = Path(outlives or ".") / "reports" / quote(f"{nsml.DATASET_NAME}-{name}", safe=" ")
-    title = f"{nsml.SESSION_NAME if told else nsml.DATASET_NAME}, checkpoint {name}"
-    page = write_report(network, photographs, args.out or Path(told or reports), title)
-    if not told:  # else the command moves the page, and says where
-        print(f"report: {page}", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -236,7 +236,9 @@ def test_it_trains_goes_on_predicts_the_test_photographs_and_reports(start: Star
 
 
 @pytest.mark.slow
-def test_all_folds_are_trained_put_together_with_others_and_predict(start: Start, dataset: str) -> None:
+def test_all_folds_are_trained_put_together_with_others_predict_and_report(
+    start: Start, dataset: str, tmp_path: Path
+) -> None:
     trained = start(
         *SMALL, "--epoch", "2", "--folds", "2", "--fold", "all", "--ema", "0.5", "--tta", "1", dataset=dataset
     )
@@ -258,6 +260,12 @@ def test_all_folds_are_trained_put_together_with_others_and_predict(start: Start
     tested = start("ensemble.py", "--mode", "test", "--iteration", "ensemble", "--tta", "1", dataset=dataset)
     assert tested.returncode == 0, tested.stderr
     assert re.search(r"accuracy\s+[0-9.]+", tested.stdout), tested.stdout
+
+    pages = ["--out", str(tmp_path)]
+    reported = start("ensemble.py", "--mode", "report", "--iteration", "ensemble", *pages, dataset=dataset)
+    assert reported.returncode == 0, reported.stderr
+    assert reported.stdout.splitlines()[-1] == f"report: {tmp_path / 'report.html'}"
+    assert "This is an ensemble of 3 networks." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

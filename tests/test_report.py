@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from dataprep.photograph import Preparation
+from model.calibration import fit_temperature
+from model.ensemble import Ensemble, combine
 from model.history import Epoch
 from model.network import Network
 from model.predictions import Predictions
@@ -18,6 +20,7 @@ from model.report import requirements
 from model.report.lesions import look_at_lesions
 from model.report.pictures import surest, worst_mistakes
 from model.report.requirements import ReportError
+from model.report.subject import View, subject_of
 from model.report.write import write_report
 from tests import small_network
 
@@ -156,6 +159,63 @@ def test_a_checkpoint_without_predictions_and_a_missing_matplotlib_are_told(
         write_report(small_network.network(), tmp_path, tmp_path / "out", "")
 
 
+def of_fold(network: Network, *places: int, **changed: object) -> Network:
+    """Another network, that has answered the photographs at these places as `network` has."""
+    found = small_network.network(classes=network.classes, **changed)
+    answers = network.validation
+    assert answers is not None
+    chosen = [list(part[place] for place in places) for part in (answers.samples, answers.patients)]
+    found.validation = Predictions(*chosen, answers.labels[list(places)], answers.probabilities[list(places)])
+    found.history = HISTORY[: 3 + int(found.settings.fold)]
+    return found
+
+
+def ensemble_of(*networks: Network, weights: tuple[float, ...]) -> Ensemble:
+    return Ensemble(list(networks), list(weights), combine([each.validation for each in networks], weights))
+
+
+def test_a_report_of_folds_shows_each_photograph_by_the_network_that_did_not_see_it(tmp_path: Path) -> None:
+    whole = network_on(tmp_path, ("NORMAL", "AMD"), [0, 1] * 4, wrong=[0, 1, 2])
+    one = of_fold(whole, 0, 2, 4, 5, fold=0, folds=2)
+    other = of_fold(whole, 1, 3, 6, 7, fold=1, folds=2, preparation=Preparation(24))
+    ensemble = ensemble_of(one, other, weights=(1.0, 2.0))
+    subject = subject_of(ensemble)
+    seen = {
+        sample: view.preparation.size for sample, view in zip(subject.validation.samples, subject.views, strict=True)
+    }
+    assert {sample for sample, size in seen.items() if size == 24} == set(other.validation.samples)  # type: ignore[union-attr]
+    write_report(ensemble, tmp_path / "train_data", tmp_path / "out", "all")
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "answered here by those that did not train on it, one of them" in text
+    assert "<td>split</td><td>fold 0 of 2; fold 1 of 2</td>" in text
+    assert "<td>validated on</td><td>8 photographs of 4 patients</td>" in text
+    assert "and not stored in the checkpoint" in text
+    assert "cannot be read" not in text
+    assert "<td>AMD</td><td>4</td>" in text.partition("Does it look at the lesions?")[2]
+
+
+def test_of_networks_that_all_validated_on_a_photograph_the_heat_is_of_the_one_that_weighs_most(tmp_path: Path) -> None:
+    whole = network_on(tmp_path, ("NORMAL", "AMD"), [0, 1] * 2, wrong=[0])
+    light = of_fold(whole, 0, 1, 2, 3)
+    heavy = of_fold(whole, 0, 1, 2, 3, preparation=Preparation(24))
+    subject = subject_of(ensemble_of(light, heavy, weights=(1.0, 2.0)))
+    assert {view.preparation.size for view in subject.views} == {24}
+    assert "all of which validated on these photographs" in subject.note
+
+
+def test_the_temperature_of_an_ensemble_fits_its_own_answers(tmp_path: Path) -> None:
+    whole = network_on(tmp_path, ("NORMAL", "AMD"), [0, 1] * 4, wrong=[0, 1, 2])
+    assert whole.validation is not None
+    subject = subject_of(ensemble_of(of_fold(whole, 0, 1, 2, 3), of_fold(whole, 4, 5, 6, 7), weights=(1.0, 1.0)))
+    wanted = fit_temperature(whole.validation.probabilities, whole.validation.labels)
+    assert subject.temperature == pytest.approx(wanted, rel=1e-6)
+
+
+def test_an_ensemble_of_several_datasets_has_no_report_and_says_why() -> None:
+    with pytest.raises(ReportError, match="put together members that were trained on one dataset"):
+        subject_of(Ensemble([small_network.network()], [1.0]))
+
+
 def test_the_worst_mistakes_come_first_and_the_surest_are_right() -> None:
     labels = np.array([0, 0, 1, 1, 2])
     probabilities = np.array([[0.4, 0.6, 0], [0.1, 0.9, 0], [0.2, 0.8, 0], [0.05, 0.95, 0], [0.5, 0.5, 0]])
@@ -175,7 +235,7 @@ def on_lesions(tmp_path: Path, bright: bool) -> tuple[float, float]:
 
     found, unusable = look_at_lesions(
         tmp_path / "train_data", samples, ["a", "a", "b", "c"], np.ones(4, int), ("NORMAL", "AMD"),
-        Preparation(64, local_average=False), heat_of,
+        [View(Preparation(64, local_average=False), heat_of)] * 4,
     )  # fmt: skip
     assert unusable == []
     assert [(one.name, one.photographs) for one in found] == [("AMD", 4)]

@@ -10,7 +10,7 @@ A photograph without such a file is one of which nothing is known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from dataprep.photograph import PhotographError, Preparation, prepare_array, pre
 
 from ..grad_cam import enlarged
 from .ranking import draw_patients
+from .subject import View
 
 FOLDER = "lesions"
 _AT_ONCE = 32
@@ -59,20 +60,21 @@ def look_at_lesions(
     patients: Sequence[str],
     labels: np.ndarray,
     classes: Sequence[str],
-    preparation: Preparation,
-    heat_of: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    views: Sequence[View],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[OnLesions], list[str]]:
     """The heat of the true class on the lesions of those samples that have some, by class; and what could not be used, a line each.
 
-    heat_of: from prepared images and classes to heats, see `model.grad_cam`.
+    views: as many as samples, how each is seen.
     """
     marked = [index for index, sample in enumerate(samples) if marks_of(photographs, sample).is_file()]
     found: dict[int, tuple[float, float]] = {}
     unusable: list[str] = []
-    for start in range(0, len(marked), _AT_ONCE):
+    looked_at = 0
+    for view, indices in _batches(marked, views):
+        preparation = view.preparation
         seen: dict[int, _Seen] = {}
-        for index in marked[start : start + _AT_ONCE]:
+        for index in indices:
             path = photographs / samples[index]
             try:
                 one = _see(path, marks_of(photographs, samples[index]), preparation)
@@ -81,20 +83,29 @@ def look_at_lesions(
             else:
                 seen |= {index: one} if one.lesions.any() else {}
         if seen:
-            heats = heat_of(np.stack([one.prepared for one in seen.values()]), labels[list(seen)])
+            heats = view.heat(np.stack([one.prepared for one in seen.values()]), labels[list(seen)])
             for (index, one), heat in zip(seen.items(), heats, strict=True):
                 within = enlarged(heat, preparation.size) * one.retina
                 if within.any():
                     on_lesions = (within * one.lesions).sum() / within.sum()
                     found[index] = float(one.lesions.sum() / one.retina.sum()), float(on_lesions)
+        looked_at += len(indices)
         if progress is not None:
-            progress(min(start + _AT_ONCE, len(marked)), len(marked))
+            progress(looked_at, len(marked))
     by_class = []
     for label, name in enumerate(classes):
         own = [index for index in found if labels[index] == label]
         if own:
             by_class.append(_on_lesions(name, np.array([found[i] for i in own]), [patients[i] for i in own]))
     return by_class, unusable
+
+
+def _batches(indices: Sequence[int], views: Sequence[View]) -> Iterator[tuple[View, Sequence[int]]]:
+    """The indices in portions that are seen alike."""
+    for view in dict.fromkeys(views[index] for index in indices):
+        alike = [index for index in indices if views[index] is view]
+        for start in range(0, len(alike), _AT_ONCE):
+            yield view, alike[start : start + _AT_ONCE]
 
 
 def _see(photograph: Path, marks: Path, preparation: Preparation) -> _Seen:

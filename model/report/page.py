@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from dataprep.audit.probe import Figure
 from dataprep.html_page import document, image, table, text
 
-from ..settings import Settings
 from .figures import SPECIFICITIES, Figures
 from .lesions import OnLesions
 from .pictures import Strip
@@ -25,11 +24,20 @@ _STRIPS = (
 
 
 @dataclass(frozen=True)
+class Temperature:
+    """By which probabilities are calibrated. stored: whether the checkpoint holds it."""
+
+    value: float
+    stored: bool
+
+
+@dataclass(frozen=True)
 class Report:
     """What the page shows. `diagrams` are PNGs by name: confusion, roc, precision_recall, calibration, learning; some may lack."""
 
     title: str
-    settings: Settings
+    classes: Sequence[str]
+    temperature: Temperature
     facts: dict[str, str]
     figures: Figures
     diagrams: dict[str, bytes]
@@ -42,7 +50,7 @@ class Report:
 
 def page(report: Report) -> str:
     """The whole page. Every text that comes from elsewhere is escaped."""
-    figures, classes = report.figures, report.settings.classes
+    figures, classes = report.figures, report.classes
     parts = [
         *[f"<p>Note: {text(note)}</p>" for note in report.notes],
         _says(
@@ -118,7 +126,7 @@ def _calibration(report: Report) -> str:
     for found in report.figures.calibrations:
         error = found.reliability.expected_error
         rows.append((found.name, f"{error:.3f}", f"{found.brier:.3f}", f"{found.log_loss:.3f}"))
-    temperature = report.settings.temperature
+    temperature = report.temperature.value
     how = (
         "too sure of itself"
         if temperature > 1
@@ -126,9 +134,14 @@ def _calibration(report: Report) -> str:
         if temperature < 1
         else "as it should be"
     )
+    where = (
+        "It is stored in the checkpoint, and calibrates"
+        if report.temperature.stored
+        else "It is fitted here, to the answers that this page shows, and not stored in the checkpoint; it calibrates"
+    )
     sentence = (
         f"Temperature scaling (Guo et al., ICML 2017) divides the scores before the softmax by {temperature:.3f}, which fits these "
-        f"photographs best: the network was {how}. It is stored in the checkpoint, and calibrates the probabilities given below; what is "
+        f"photographs best: the network was {how}. {where} the probabilities given below; what is "
         "predicted stays the same. The last row is the honest one: each patient's probabilities by a temperature fitted to the others."
     )
     picture = _diagram(report, "calibration", "Reliability before and after temperature scaling")
@@ -142,8 +155,8 @@ def _learning(report: Report) -> list[str]:
         "<h2>How it learned</h2>",
         _diagram(report, "learning", "Loss and accuracy by epoch, with the phases"),
         _says(
-            "Up to the epoch of this checkpoint. The training's loss has smoothed labels and augmented photographs, so the two losses "
-            "need not meet."
+            "A line for each network, up to the epoch of this checkpoint. The training's loss has smoothed labels and augmented "
+            "photographs, so the two losses need not meet."
         ),
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from dataprep.audit.measure import decode
-from dataprep.photograph import PhotographError, Preparation, prepare_file
+from dataprep.photograph import PhotographError, prepare_file
 
 from ..grad_cam import enlarged
+from .subject import View
 
 MISTAKES = 12
 _SIDE = 208  # pixels of each picture in a strip
@@ -56,31 +57,24 @@ def strips(
     samples: Sequence[str],
     labels: np.ndarray,
     probabilities: np.ndarray,
-    preparation: Preparation,
-    heat_of: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    views: Sequence[View],
 ) -> list[Strip]:
-    """A strip of each of the `chosen` (m,). heat_of: from prepared images and classes to heats, see `model.grad_cam`."""
+    """A strip of each of the `chosen` (m,), indices of the n samples. views: n, how each is seen."""
     found = []
     for index in chosen.tolist():
         truth, predicted = int(labels[index]), int(probabilities[index].argmax())
-        png = _strip(photographs / samples[index], truth, predicted, preparation, heat_of)
+        png = _strip(photographs / samples[index], truth, predicted, views[index])
         found.append(Strip(samples[index], truth, predicted, probabilities[index], png))
     return found
 
 
-def _strip(
-    path: Path,
-    truth: int,
-    predicted: int,
-    preparation: Preparation,
-    heat_of: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> bytes | None:
+def _strip(path: Path, truth: int, predicted: int, view: View) -> bytes | None:
     try:
         photograph = decode(path.read_bytes())
-        prepared = prepare_file(path, preparation)
+        prepared = prepare_file(path, view.preparation)
     except (PhotographError, OSError):
         return None
-    heats = heat_of(np.stack([prepared, prepared]), np.array([predicted, truth]))
+    heats = view.heat(np.stack([prepared, prepared]), np.array([predicted, truth]))
     parts = [_fitted(photograph), _resized(prepared), *(_heated(prepared, heat) for heat in heats)]
     gap = np.full((_SIDE, _GAP, 3), 255, np.uint8)
     row = [part for picture in parts for part in (picture, gap)][:-1]

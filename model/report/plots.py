@@ -94,19 +94,25 @@ def calibration_png(before: Calibration, after: Calibration) -> bytes:
         return _png(canvas)
 
 
-def learning_png(history: Sequence[Epoch], best_epoch: int) -> bytes:
-    """Losses and accuracies over the epochs, the phases shaded, the best epoch marked."""
-    epochs = [epoch.epoch for epoch in history]
-    marker = "o" if len(history) < 40 else None
+def learning_png(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> bytes:
+    """Losses and accuracies over the epochs, a line for each network, the phases of the longest training shaded, the best epoch marked."""
+    longest = max(histories, key=len)
+    epochs = [epoch.epoch for epoch in longest]
+    several = len(histories) > 1
+    marker = "o" if len(longest) < 40 and not several else None
     with rc_context(_STYLE):
         canvas = Canvas(dpi=_DPI, figsize=(8.4, 3.6), layout="constrained")
         panels = canvas.subplots(1, 2)
         for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
             for side, colour in (("train", _SECOND), ("val", _FIRST)):
-                values = [getattr(epoch, f"{side}_{name}") for epoch in history]
                 label = "training" if side == "train" else "validation"
-                axes.plot(epochs, values, color=colour, marker=marker, markersize=3, linewidth=1.3, label=label)
-            _shade_phases(axes, history)
+                for number, history in enumerate(histories):
+                    axes.plot(
+                        [epoch.epoch for epoch in history], [getattr(epoch, f"{side}_{name}") for epoch in history],
+                        color=colour, marker=marker, markersize=3, linewidth=0.9 if several else 1.3,
+                        alpha=0.7 if several else 1, label=None if number else label,
+                    )  # fmt: skip
+            _shade_phases(axes, longest)
             if best_epoch in epochs:
                 axes.axvline(best_epoch, color="#444", linewidth=0.9, linestyle=":", label="best score")
             axes.set(xlabel="epoch", ylabel=name, xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
