@@ -52,7 +52,7 @@ def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str
     """The Python to start a program with; a layer is built where the running interpreter lacks something.
 
     Args:
-        say: is told, in lines, that something is installed.
+        say: is told, in lines, that something is installed, and how it goes.
 
     Raises:
         RunFailed: pip failed; the message ends in its last lines. No half environment is left behind.
@@ -115,7 +115,7 @@ def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Call
     shutil.rmtree(folder, ignore_errors=True)
     try:
         # Built under its own name, since a virtual environment cannot be moved; the mark inside says when it is whole.
-        run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "the virtual environment")
+        run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "the virtual environment", say)
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         packages = folder / "lib" / version / "site-packages"
         below = [p for p in dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))) if p]

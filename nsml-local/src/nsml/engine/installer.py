@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import RunFailed
+from .install_progress import follow
 from .requirements import loosened
 
 TIME = 3600
@@ -40,13 +41,13 @@ def install(layer: Path, packages: Sequence[str], options: Sequence[str], say: C
     Args:
         packages: pip requirements.
         options: lines of a requirements file that are pip's own, such as `--find-links FOLDER`.
-        say: is told, in lines, why the packages could not be installed as asked for.
+        say: is told, in lines, how it goes where it takes long, and why the packages could not be installed as asked for.
 
     Raises:
         RunFailed: they could be installed in no way; the message ends in the last lines of the first try.
     """
     try:
-        _install_as_asked(layer, packages, options)
+        _install_as_asked(layer, packages, options, say)
         return []
     except InstallationFailed as error:
         say(error.output)
@@ -58,21 +59,33 @@ def install(layer: Path, packages: Sequence[str], options: Sequence[str], say: C
         try:
             if asked := [package for package, _ in others if package is not None]:
                 # Without it, what is asked for anew could bring other versions of what is here, gigabytes of them.
-                _install_as_asked(layer, asked, [*options, f"--constraint {_write_versions_here(layer)}"])
+                constraint = f"--constraint {_write_versions_here(layer)}"
+                _install_as_asked(layer, asked, [*options, constraint], say)
         except RunFailed:
             raise error from None
         return lines
 
 
-def _install_as_asked(layer: Path, packages: Sequence[str], options: Sequence[str]) -> None:
+def _install_as_asked(layer: Path, packages: Sequence[str], options: Sequence[str], say: Callable[[str], None]) -> None:
     uv = shutil.which("uv")
     # pip knows mirrors and constraints of its own that uv does not, so where uv fails the word is pip's.
-    if uv is not None and _install_with_uv(uv, layer, packages, options):
+    if uv is not None and _install_with_uv(uv, layer, packages, options, say):
         return
     asked = _write(layer, packages, options)
     pip = [sys.executable, "-m", "pip", "--python", str(layer / "bin" / "python"), "install"]
-    quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-    run([*pip, *quiet, "-r", str(asked)], brief(packages))
+    plainly = ["--disable-pip-version-check", "--no-input", "--progress-bar", "raw" if _pip_tells_bytes() else "off"]
+    run([*pip, *plainly, "-r", str(asked)], brief(packages), say)
+
+
+def _pip_tells_bytes() -> bool:
+    """Whether this pip, of 24.1 or later, has a progress bar for programs to read."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        first, second = (int(part) for part in version("pip").split(".")[:2])
+    except (PackageNotFoundError, ValueError):
+        return False
+    return (first, second) >= (24, 1)
 
 
 def brief(packages: Sequence[str]) -> str:
@@ -81,22 +94,25 @@ def brief(packages: Sequence[str]) -> str:
     return ", ".join(shown)
 
 
-def _install_with_uv(uv: str, layer: Path, packages: Sequence[str], options: Sequence[str]) -> bool:
+def _install_with_uv(
+    uv: str, layer: Path, packages: Sequence[str], options: Sequence[str], say: Callable[[str], None]
+) -> bool:
     """Whether uv did it: planned against the running environment, since it would not see what a layer inherits, then installed as
     planned."""
     asked = _write(layer, packages, options)
     look = [uv, "pip", "install", "--dry-run", "--break-system-packages", "--python", sys.executable, "-r", str(asked)]
     try:
-        plan = _call(look)
+        plan = _call(look, say)
     except subprocess.TimeoutExpired:
         return False
-    added = [f"{name} @ {url}" if url else f"{name}=={v}" for name, v, url in _ADDED.findall(plan.stdout + plan.stderr)]
+    added = [f"{name} @ {url}" if url else f"{name}=={v}" for name, v, url in _ADDED.findall(plan.stdout)]
     if plan.returncode or not added:
         return False
     planned = _write(layer, added, options)
     python = str(layer / "bin" / "python")
     try:
-        return _call([uv, "pip", "install", "--no-deps", "--python", python, "-r", str(planned)]).returncode == 0
+        done = _call([uv, "pip", "install", "--no-deps", "--python", python, "-r", str(planned)], say)
+        return done.returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
@@ -116,19 +132,19 @@ def _write(layer: Path, packages: Sequence[str], options: Sequence[str]) -> Path
     return path
 
 
-def _call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _call(command: Sequence[str], say: Callable[[str], None]) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
-    return subprocess.run(command, capture_output=True, text=True, timeout=TIME, env=environment, check=False)
+    return follow(command, environment, say, TIME)
 
 
-def run(command: Sequence[str], what: str) -> None:
-    """Run an installer's command; RunFailed with its last lines where it fails."""
+def run(command: Sequence[str], what: str, say: Callable[[str], None]) -> None:
+    """Run an installer's command, `say` is told how it goes; RunFailed with its last lines where it fails."""
     try:
-        done = _call(command)
+        done = _call(command, say)
     except subprocess.TimeoutExpired:
         raise RunFailed(f"{what} could not be installed within {TIME} seconds") from None
     if done.returncode:
-        said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        said = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         errors = [line for line in said if re.match(r"(\w+\.)*\w*(Error|Exception): ", line)]
         last = " / ".join([*errors[-1:], *[x for x in said if not x.startswith(("WARNING", "[notice]"))][-4:]])
         raise InstallationFailed(
