@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     from dataprep.audit.progress import Progress
     from dataprep.audit.table import table
     from dataprep.catalog import CatalogError
+    from dataprep.closed_output import say_no_more
 
     try:
         found = audit(args.path, args.test, args.classes, Progress("reading photographs"))
@@ -61,6 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
     except CatalogError as error:
         print(f"audit: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        say_no_more()
+        return 1
     except OSError as error:
         print(f"audit: {error.filename or args.out}: {error.strerror or error}", file=sys.stderr)
         return 1

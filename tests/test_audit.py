@@ -189,6 +189,20 @@ def test_a_page_that_cannot_be_written_is_one_line_and_status_1(
     assert str(tmp_path / "file") in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_reader_that_has_seen_enough_is_no_error_to_tell(dataset: Path, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "dataprep", "audit", str(dataset), "--out", str(tmp_path)],
+            cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert ended.returncode == 1
+    assert all(line.startswith("reading photographs: ") for line in ended.stderr.splitlines())
+
+
 class Elements(HTMLParser):
     """The elements of a page, and whether they are closed in order."""
 

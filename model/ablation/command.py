@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dataprep.closed_output import say_no_more
+
 from ..terminal import Parser, between, one_line
 
 if TYPE_CHECKING:
@@ -222,6 +224,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{args.command}: stopped; the same command goes on", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        say_no_more()
+        return 1
     except Exception as error:
         if args.debug or os.environ.get("NSML_DEBUG") == "1":
             raise
