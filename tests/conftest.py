@@ -38,6 +38,18 @@ def predictions_as_exact_on_every_machine() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def determinism_ends() -> Iterator[None]:
+    """Operations that a test makes deterministic are so no longer than its file is run.
+
+    Tests of other files in the same process compile with XLA, which Keras declines while they are.
+    """
+    yield
+    from tensorflow.python.framework import config
+
+    config.disable_op_determinism()
+
+
 @pytest.fixture(scope="session")
 def fundus_photographs() -> Path:
     """The folder that holds MEX_FUNDUS and ODIR_FUNDUS, named by FUNDUS_PHOTOGRAPHS or beside the repository."""

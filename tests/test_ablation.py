@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tensorflow.python.framework import config
 
 from dataprep.photograph import Preparation
 from model.ablation import document
@@ -174,14 +172,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_dataset(tmp_path_factory.mktemp("data") / "DRAWN")
 
 
-@pytest.fixture
-def deterministic() -> Iterator[None]:
-    yield
-    # Tests of other files in the same process compile with XLA, which Keras declines while operations are deterministic.
-    config.disable_op_determinism()
-
-
-@pytest.mark.usefixtures("deterministic")
+@pytest.mark.usefixtures("determinism_ends")
 def test_the_command_trains_each_arm_and_tells_what_they_say_and_then_trains_none_again(
     drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

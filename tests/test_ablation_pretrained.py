@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tensorflow.python.framework import config
 
 from dataprep.photograph import Preparation
 from model import weights
@@ -20,15 +18,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Iterator[list[str]]:
+def command(tmp_path: Path, determinism_ends: None) -> list[str]:
     """The recipe for an epoch on drawn photographs, and the same with the weights of a network of other classes to begin with."""
     weights.save(tmp_path / "best", small_network.network(preparation=Preparation(32), width=2, depth=5, seed=7))
-    yield [
+    return [
         "ablate", "--data", str(draw_dataset(tmp_path / "DRAWN")), "--folds", "2", "--epoch", "1", "--image_size", "32",
         "--only", "recipe", "--pretrained", str(tmp_path / "best"), "--out", str(tmp_path / "out"),
     ]  # fmt: skip
-    # Tests of other files in the same process compile with XLA, which Keras declines while operations are deterministic.
-    config.disable_op_determinism()
 
 
 def test_the_recipe_is_held_against_one_that_begins_with_other_weights(

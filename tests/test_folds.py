@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tensorflow.python.framework import config
 
 from model import checkpoint
 from model.ensemble import Ensemble
@@ -66,14 +64,12 @@ class Session:
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+def session(tmp_path_factory: pytest.TempPathFactory, determinism_ends: None) -> Session:
     """One that trained both folds without a stop."""
     start_tensorflow(0)
     found = Session(tmp_path_factory.mktemp("session"))
     found.run(tta=True)
-    yield found
-    # Tests of other files in the same process compile with XLA, which Keras declines while operations are deterministic.
-    config.disable_op_determinism()
+    return found
 
 
 def ensemble_of(session: Session) -> Ensemble:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tensorflow.python.framework import config
 
 from model import trial
 from model.network import PRECISIONS, Network
@@ -26,10 +25,8 @@ def trained(network: Network) -> Network:
 
 
 @pytest.fixture
-def deterministic() -> Iterator[None]:
+def deterministic(determinism_ends: None) -> None:
     start_tensorflow(0)
-    yield
-    config.disable_op_determinism()
 
 
 def test_on_a_processor_there_is_nothing_to_time(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from tensorflow.python.framework import config
 
 from model import weights
 from model.network import Network
@@ -51,15 +50,13 @@ def everything(network: Network) -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted() -> Iterator[dict[float, Network]]:
+def uninterrupted(determinism_ends: None) -> dict[float, Network]:
     """Networks that were trained without a stop, without and with an average of their weights."""
     start_tensorflow(0)
     networks = {ema: small_network.network(ema=ema) for ema in (0.0, 0.9)}
     for network in networks.values():
         train_until(network)
-    yield networks
-    # Tests of other files in the same process compile with XLA, which Keras declines while operations are deterministic.
-    config.disable_op_determinism()
+    return networks
 
 
 @pytest.mark.parametrize(
