@@ -57,6 +57,7 @@ def changes(before: object, after: object, prefix: str = "") -> set[str]:
         ("tta", {"symmetric"}),
         ("ema", {"settings.ema"}),
         ("longer", {"recipe.phases.epochs"}),
+        ("wider", {"settings.width"}),
         ("half", {"settings.share"}),
         ("quarter", {"settings.share"}),
     ],

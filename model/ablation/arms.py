@@ -175,6 +175,12 @@ ADDITIONS: tuple[Arm, ...] = (
         _longer,
     ),
     Arm(
+        "wider",
+        "twice the width",
+        "each convolution has twice as many channels, so that a step computes four times as much",
+        lambda record: record.with_settings(width=2 * record.settings.width),
+    ),
+    Arm(
         "half",
         "half the patients",
         "about half of the training photographs, of whole patients: a point of the learning curve",
@@ -187,5 +193,5 @@ ADDITIONS: tuple[Arm, ...] = (
         lambda record: record.with_settings(share=0.25),
     ),
 )
-TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", "longer", PRETRAINED), ("half", "quarter")
+TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", "longer", "wider", PRETRAINED), ("half", "quarter")
 BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}

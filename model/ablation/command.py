@@ -46,7 +46,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
                 "--only",
                 type=_names,
                 metavar="ARM,..",
-                help="these beside the recipe, also tta, ema, longer, half, quarter (default: each ingredient)",
+                help="these beside the recipe, also tta, ema, longer, wider, half, quarter (default: each ingredient)",
             )
             command.add_argument(
                 "--pretrained", type=Path, metavar="DIR",
