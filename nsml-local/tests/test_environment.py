@@ -1,6 +1,7 @@
 """What a project needs, and the layer that a session is given for it."""
 
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from nsml.engine.requirements import Needs, missing_packages, read_needs
 from nsml.errors import NsmlError
+from nsml.store.files import write_json
+from nsml.store.processes import identity
 
 
 def _wheel(folder: Path, version: str = "1.0", name: str = "tinylens", needs: str = "") -> None:
@@ -82,6 +85,21 @@ def test_two_sessions_that_start_together_build_it_once(nsml: Nsml, dataset: str
     assert len(nsml("env", "ls").out.splitlines()) == 2
 
 
+def test_a_session_that_waits_for_the_installation_of_another_says_so(
+    nsml: Nsml, dataset: str, needy: Path, home: Path
+) -> None:
+    start_and_wait(nsml, "-e", "show.py")
+    (layer,) = (home / "environments").iterdir()
+    nsml("env", "prune")
+    lock = home / "environments" / f".lock-{layer.name}"
+    lock.mkdir()
+    write_json(lock / "owner.json", identity())
+    nsml("run", "-d", dataset, "-e", "show.py")
+    wait_until(lambda: "another session is installing the same; waiting for it\n" in nsml("logs", "FUNDUS/2").out)
+    shutil.rmtree(lock)
+    assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/2").out
+
+
 def test_a_submit_gets_the_layer_too(nsml: Nsml, dataset: str, needy: Path) -> None:
     (needy / "main.py").write_text("import tinylens\n" + (needy / "main.py").read_text())
     assert nsml("submit", start_and_wait(nsml), "best").out.startswith("Score: 100.010001\n")
@@ -129,8 +147,6 @@ def test_an_image_is_shown_and_said_not_to_be_used(nsml: Nsml, dataset: str, pro
 def test_missing_debian_packages_are_named_with_the_line_that_installs_them(
     nsml: Nsml, dataset: str, project: Path
 ) -> None:
-    import shutil
-
     if shutil.which("dpkg-query") is None:
         pytest.skip("this is no Debian")
     (project / "nsml_package.txt").write_text("bash\nno-such-package-of-debian\n# a comment\n")

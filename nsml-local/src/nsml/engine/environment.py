@@ -84,6 +84,7 @@ def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say:
     """Build, or wait for whoever is building; a builder that died is cleared away."""
     lock = folder.with_name(f".lock-{folder.name}")
     until = time.monotonic() + TIME
+    waits = False
     while not (folder / _READY).exists():
         try:
             lock.mkdir()
@@ -92,6 +93,9 @@ def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say:
                 raise RunFailed(f"{lock} is held for an hour; remove that folder") from None
             if not _is_held(lock):
                 shutil.rmtree(lock, ignore_errors=True)
+            elif not waits:
+                say("another session is installing the same; waiting for it")
+                waits = True
             time.sleep(0.2)
             continue
         try:
