@@ -10,6 +10,25 @@ import pytest
 from helpers import Nsml, start_and_wait
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("--epoch 2 --lr=0.1 -v", {"--epoch": "2", "--lr": "0.1", "-v": "-v"}),
+        ("--members a:best b:30 --tta 1", {"--members": "a:best b:30", "--tta": "1"}),
+        ("--low -1 -2 --flag", {"--low": "-1", "-2": "-2", "--flag": "--flag"}),
+        ("first second --x", {"[0]": "first", "[1]": "second", "--x": "--x"}),
+    ],
+)
+def test_diff_gives_each_argument_its_own_values(
+    nsml: Nsml, dataset: str, project: Path, words: str, found: dict[str, str]
+) -> None:
+    (project / "show.py").write_text("print('here')")
+    nsml("run", "-d", dataset, "-e", "show.py", "-a", words)
+    nsml("run", "-d", dataset, "-e", "show.py")
+    arguments = json.loads(nsml("diff", "FUNDUS/1", "FUNDUS/2", "-j").out)["arguments"]
+    assert {name: pair[0] for name, pair in arguments.items() if name != "entry"} == found
+
+
 def test_diff_shows_arguments_results_and_files(nsml: Nsml, dataset: str, project: Path) -> None:
     one = start_and_wait(nsml, "-a", "--epoch 2")
     (project / "main.py").write_text((project / "main.py").read_text().replace("% 4", "% 3"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,26 @@ def pairs(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, An
 
 
 def arguments_of(session: Session) -> dict[str, Any]:
-    """`--name value` pairs by name; words that belong to no name by their position."""
-    words = [str(word) for word in session.record()["arguments"]]
-    found: dict[str, Any] = {"entry": session.record()["entry"]}
-    position = 0
-    while position < len(words):
-        word = words[position]
-        if word.startswith("--") and "=" in word:
-            name, _, value = word.partition("=")
-            found[name] = value
-        elif word.startswith("-") and position + 1 < len(words) and not words[position + 1].startswith("--"):
-            found[word] = words[position + 1]
-            position += 1
+    """`--name value` pairs by name, several values with spaces between; words before the first name by their position."""
+    record = session.record()
+    return {"entry": record["entry"]} | _by_name([str(word) for word in record["arguments"]])
+
+
+def _by_name(words: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    values: list[str] = []
+    name = ""
+    for position, word in enumerate(words):
+        # The first word after a name may be a number below zero; a further one that begins with a dash is the next name.
+        if word.startswith("--") or (word.startswith("-") and (values or not name)):
+            name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+            values = [value] if equals else []
+            found[name] = value if equals else name
+        elif name:
+            values.append(word)
+            found[name] = " ".join(values)
         else:
-            found[word if word.startswith("-") else f"[{position}]"] = word
-        position += 1
+            found[f"[{position}]"] = word
     return found
 
 
