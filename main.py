@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--width", between(int, 1, 256), 16, "channels of the network's first block")
     add("--folds", between(int, 0, 100), 0, "validate on one of N folds; 0: on a fifth of the patients")
     add("--fold", fold_or_all, 0, "which of the folds, counted from 0; all: each in turn, and their ensemble, 'all'")
+    parser.one_of("--optimizer", ("radam", "adam"), "radam: rectified Adam, as the winners took; adam: as Keras has it")
+    add(
+        "--local_average",
+        between(int, 0, 1),
+        1,
+        "0: photographs in their own colours, the local average not subtracted",
+    )
+    add("--class_weights", between(int, 0, 1), 1, "0: each photograph counts the same, however rare its class")
     add("--seed", between(int, 0, 2**31 - 1), 0, "of the split, the first weights and the augmentation")
     add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best' and the end of a phase")
     add(
@@ -163,10 +172,12 @@ def run(args: argparse.Namespace) -> None:
             return
 
         recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
+        recipe = replace(recipe, class_weights=bool(args.class_weights))
         fold = (network.settings.fold if isinstance(network, Network) else 0) if args.fold == "all" else args.fold
         settings = Settings(
-            Preparation(args.image_size), CLASSES[: args.num_classes], args.width, depth=5, dropout=recipe.dropout,
-            l2=recipe.l2, ema=args.ema, seed=args.seed, fold=fold, folds=args.folds,
+            Preparation(args.image_size, local_average=bool(args.local_average)), CLASSES[: args.num_classes], args.width,
+            depth=5, dropout=recipe.dropout, l2=recipe.l2, ema=args.ema, seed=args.seed, fold=fold, folds=args.folds,
+            optimizer=args.optimizer,
         )  # fmt: skip
         precision = args.precision
         if isinstance(network, Ensemble):

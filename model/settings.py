@@ -62,9 +62,10 @@ class Settings:
         pairs = {
             "image_size": (self.preparation.size, asked.preparation.size),
             "num_classes": (len(self.classes), len(asked.classes)),
+            "local_average": (int(self.preparation.local_average), int(asked.preparation.local_average)),
             **{
                 name: (getattr(self, name), getattr(asked, name))
-                for name in ("width", "precision", "ema", "seed", "fold", "folds")
+                for name in ("width", "precision", "ema", "optimizer", "seed", "fold", "folds")
             },
         }
         return [

@@ -269,6 +269,17 @@ def test_all_folds_are_trained_put_together_with_others_predict_and_report(
 
 
 @pytest.mark.slow
+def test_what_the_ablation_switches_off_can_be_switched_off_and_stays_so(start: Start, dataset: str) -> None:
+    other = ["--optimizer", "adam", "--local_average", "0", "--class_weights", "0"]
+    trained = start(*SMALL, "--epoch", "2", *other, dataset=dataset)
+    assert trained.returncode == 0, trained.stderr
+    resumed = start(*SMALL, "--epoch", "3", "--pause", "1", "--iteration", "2", dataset=dataset)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "warning: the checkpoint was trained with --local_average 0, not 1; 0 it stays\n" in resumed.stdout
+    assert "warning: the checkpoint was trained with --optimizer adam, not radam; adam it stays\n" in resumed.stdout
+
+
+@pytest.mark.slow
 def test_it_trains_in_bfloat16_and_by_xla_where_that_is_asked_for(start: Start, dataset: str) -> None:
     # How fast the compiled step would be is no matter here, and making it so takes longest.
     quickly = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"

@@ -49,41 +49,50 @@ def everything(network: Network) -> list[np.ndarray]:
     return [variable.numpy() for variable in [*network.model.variables, *network.optimizer.variables]]
 
 
+OPTIMISED: dict[str, dict[str, object]] = {
+    "last weights": {},
+    "averaged weights": {"ema": 0.9},
+    "averaged weights of Adam": {"ema": 0.9, "optimizer": "adam", "l2": 0.0},
+}
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(determinism_ends: None) -> dict[float, Network]:
-    """Networks that were trained without a stop, without and with an average of their weights."""
+def uninterrupted(determinism_ends: None) -> dict[str, Network]:
+    """Networks that were trained without a stop, one for each of OPTIMISED."""
     start_tensorflow(0)
-    networks = {ema: small_network.network(ema=ema) for ema in (0.0, 0.9)}
+    networks = {name: small_network.network(**changed) for name, changed in OPTIMISED.items()}
     for network in networks.values():
         train_until(network)
     return networks
 
 
 @pytest.mark.parametrize(
-    ("last", "ema"), [(2, 0.0), (3, 0.9)], ids=["within a phase, last weights", "between phases, averaged weights"]
+    ("last", "optimised"),
+    [(2, "last weights"), (3, "averaged weights"), (2, "averaged weights of Adam")],
+    ids=["within a phase", "between phases, averaged", "within a phase, averaged, Adam"],
 )
 def test_going_on_gives_the_same_network_bit_for_bit(
-    uninterrupted: dict[float, Network], tmp_path: Path, last: int, ema: float
+    uninterrupted: dict[str, Network], tmp_path: Path, last: int, optimised: str
 ) -> None:
     with pytest.raises(Stopped):
-        train_until(small_network.network(ema=ema), tmp_path, last)
+        train_until(small_network.network(**OPTIMISED[optimised]), tmp_path, last)
     network = weights.load(tmp_path)
     assert network.settings.epoch == last
     train_until(network)
-    assert network.settings == uninterrupted[ema].settings
-    assert network.history == uninterrupted[ema].history
-    for found, wanted in zip(everything(network), everything(uninterrupted[ema]), strict=True):
+    assert network.settings == uninterrupted[optimised].settings
+    assert network.history == uninterrupted[optimised].history
+    for found, wanted in zip(everything(network), everything(uninterrupted[optimised]), strict=True):
         np.testing.assert_array_equal(found, wanted)
 
 
-def test_averaging_changes_nothing_of_how_a_network_is_trained(uninterrupted: dict[float, Network]) -> None:
-    plain, averaged = (network.model.trainable_variables for network in uninterrupted.values())
+def test_averaging_changes_nothing_of_how_a_network_is_trained(uninterrupted: dict[str, Network]) -> None:
+    plain, averaged = (uninterrupted[name].model.trainable_variables for name in ("last weights", "averaged weights"))
     for found, wanted in zip(averaged, plain, strict=True):
         np.testing.assert_array_equal(found.numpy(), wanted.numpy())
 
 
-def test_the_file_of_weights_holds_those_that_predict(uninterrupted: dict[float, Network], tmp_path: Path) -> None:
-    network = uninterrupted[0.9]
+def test_the_file_of_weights_holds_those_that_predict(uninterrupted: dict[str, Network], tmp_path: Path) -> None:
+    network = uninterrupted["averaged weights"]
     weights.save(tmp_path, network)
     model = build_vgg(small_network.SIZE, width=4, depth=2)
     model.load_weights(tmp_path / "model.weights.h5")
@@ -332,9 +341,9 @@ def test_what_a_going_on_training_cannot_change_is_told() -> None:
 
 
 def test_how_the_epochs_went_and_the_temperature_come_back_and_go_on(
-    uninterrupted: dict[float, Network], tmp_path: Path
+    uninterrupted: dict[str, Network], tmp_path: Path
 ) -> None:
-    network = uninterrupted[0.0]
+    network = uninterrupted["last weights"]
     weights.save(tmp_path, network)
     found = weights.load(tmp_path)
     assert found.history == network.history
@@ -353,9 +362,9 @@ def test_a_checkpoint_from_before_there_was_a_temperature_is_loaded_with_one(sav
 
 @pytest.mark.parametrize("lines", [["epoch,phase"], [], ["epoch", "1"], ["{columns}", "1,strong,x,1,1,1,1,1"]])
 def test_a_history_of_another_kind_is_refused(
-    uninterrupted: dict[float, Network], tmp_path: Path, lines: list[str]
+    uninterrupted: dict[str, Network], tmp_path: Path, lines: list[str]
 ) -> None:
-    weights.save(tmp_path, uninterrupted[0.0])
+    weights.save(tmp_path, uninterrupted["last weights"])
     path = tmp_path / "history.csv"
     columns = path.read_text(encoding="utf-8").splitlines()[0]
     path.write_text("\n".join(lines).format(columns=columns), encoding="utf-8")
