@@ -1,7 +1,8 @@
 """Average what several sessions have learned, and keep it as one checkpoint.
 
 nsml run -e ensemble.py -d DATASET -a "--members team/DATASET/1:best team/DATASET/2:30"
-nsml submit SESSION ensemble          nsml report SESSION ensemble   writes a page on what it has learned
+nsml submit SESSION ensemble
+nsml report SESSION ensemble
 """
 
 from __future__ import annotations
