@@ -54,7 +54,7 @@ def _line(run: Run, outcome: Outcome) -> str:
     else:
         right = outcome.validation.probabilities.argmax(axis=1) == outcome.validation.labels
         result = f"accuracy {right.mean():.3f}"
-    return f"{run.arm.title:<19} seed {seed} fold {fold}  {result}  {clock(outcome.seconds)}"
+    return f"{run.arm.title:<22} seed {seed} fold {fold}  {result}  {clock(outcome.seconds)}"
 
 
 def finished(runs: Sequence[Run], folder: Path) -> list[tuple[Run, Outcome]]:
