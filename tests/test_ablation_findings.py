@@ -123,6 +123,20 @@ def test_folds_together_answer_by_their_mean_probabilities() -> None:
     )
 
 
+def test_folds_together_are_those_of_a_seed_and_the_figures_the_mean_over_the_seeds() -> None:
+    found = done({"recipe": 0.4, "adam": 0.8}, folds=2, seeds=2)
+    arms = [BY_NAME["recipe"], BY_NAME["adam"]]
+    recipe, adam = together(found, arms, resamples=200)
+    of_seeds = [together([pair for pair in found if pair[0].cell[0] == seed], arms, resamples=20) for seed in (0, 1)]
+    for averaged, one, other in ((recipe, *(o[0] for o in of_seeds)), (adam, *(o[1] for o in of_seeds))):
+        wanted = [(a.value + b.value) / 2 for a, b in zip(one.test, other.test, strict=True)]
+        assert [figure.value for figure in averaged.test] == pytest.approx(wanted)
+    assert adam.difference is not None and adam.difference[0].low > 0
+    # A third seed of one fold is no ensemble to be compared with the others.
+    more = done({"recipe": 0.4, "adam": 0.8}, folds=1, seeds=3)[4:]
+    assert together(found + more, arms, resamples=200) == (recipe, adam)
+
+
 def test_one_fold_is_not_averaged() -> None:
     assert together(done({"recipe": 0.5}, folds=1), [BY_NAME["recipe"]]) == ()
 

@@ -8,6 +8,7 @@ same draws. With one seed, an interval knows nothing of what another seed would 
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -56,7 +57,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Together:
-    """How the networks of all folds of an arm, trained with the first seed, answer the test photographs as one: their mean.
+    """How the networks of all folds of an arm, of one seed, answer the test photographs as one, by their mean; the mean over the seeds.
 
     Figures in the order of NAMES; `difference` from those of the recipe, None for the recipe itself.
     """
@@ -190,16 +191,23 @@ def tabulate(
 def together(
     done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[Together, ...]:
-    """Of each arm that has answered the test photographs in as many folds as the recipe, more than one; what `--fold all` would submit."""
+    """Of each arm that has answered the test photographs in as many folds as the recipe, more than one; what `--fold all` would submit.
+
+    Seeds with fewer folds than another are left out.
+    """
     cells = complete_cells(done, arms)
-    first = [cell for cell in cells if cell[0] == min(seed for seed, _ in cells)]
+    folds = Counter(seed for seed, _ in cells)
+    most = max(folds.values(), default=0)
+    seeds = [seed for seed, count in folds.items() if count == most > 1]
     found: dict[str, dict[Cell, Predictions]] = {}
     for arm in arms:
-        tests = [o.test for run, o in done if run.arm.name == arm.name and run.cell in first and o.test is not None]
-        if len(tests) == len(first) > 1:
-            mean = np.mean([test.probabilities for test in tests], axis=0)
-            found[arm.name] = {first[0]: replace(tests[0], probabilities=mean)}
-    draws = _draw(found, first[:1], resamples, seed)
+        of_seeds: dict[int, list[Predictions]] = {seed: [] for seed in seeds}
+        for run, outcome in done:
+            if run.arm.name == arm.name and run.cell in cells and run.cell[0] in of_seeds and outcome.test is not None:
+                of_seeds[run.cell[0]].append(outcome.test)
+        if all(len(tests) == most for tests in of_seeds.values()):
+            found[arm.name] = {(seed, 0): _mean(tests) for seed, tests in of_seeds.items()}
+    draws = _draw(found, [(seed, 0) for seed in seeds], resamples, seed)
     recipe = draws.get(RECIPE)
     return tuple(
         Together(
@@ -210,6 +218,10 @@ def together(
         for arm in arms
         if arm.name in draws
     )
+
+
+def _mean(tests: Sequence[Predictions]) -> Predictions:
+    return replace(tests[0], probabilities=np.mean([test.probabilities for test in tests], axis=0))
 
 
 def leaks(
