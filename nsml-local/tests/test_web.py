@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from helpers import wait_until
+from web_browser import DESK, PATIENCE, QUIET, Tabs
 from web_server import Home, Server, make_home
 
 pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
@@ -20,12 +21,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)")
 
 expect = playwright.expect
-_PATIENCE = 30_000
-_QUIET = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-DESK = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}}
 HOSTILE = "<script>window.hacked=1</script><img/src=x/onerror=window.hacked=1>`${window.hacked=1}"
 
 
@@ -51,7 +46,7 @@ def server(place: Home) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield started
         started.close()
 
@@ -60,41 +55,6 @@ def browser() -> Iterator[Any]:
 def usual(browser: Any) -> Any:
     """An English browser on a desk, which keeps what it has fetched from test to test."""
     return browser.new_context(**DESK)
-
-
-class Tabs:
-    """Opens pages of a server; what their browser complains about, or asks of other hosts, is kept."""
-
-    def __init__(self, browser: Any, usual: Any, server: Server) -> None:
-        self._browser, self._usual, self._server = browser, usual, server
-        self.complaints: list[str] = []
-        self._open: list[Any] = []
-
-    def __call__(self, path: str, *, server: Server | None = None, **options: Any) -> Any:
-        server = server or self._server
-        context = self._usual
-        if options:
-            context = self._browser.new_context(**DESK | options)
-            self._open.append(context)
-        context.set_default_timeout(_PATIENCE)
-        page = context.new_page()
-        self._open.append(page)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("request", lambda r: None if _is_ours(r.url, server) else self.complaints.append(f"asked for {r.url}"))
-        page.goto(f"{server.address}{path}")
-        # What is typed before that may be taken for pressed after it.
-        page.wait_for_function("window.did_handshake")
-        return page
-
-    def close(self) -> None:
-        for opened in reversed(self._open):
-            opened.close()
-        self._open.clear()
-
-
-def _is_ours(url: str, server: Server) -> bool:
-    return url.startswith((f"{server.address}/", f"ws{server.address[4:]}/", "data:", "blob:"))
 
 
 @pytest.fixture
@@ -106,7 +66,7 @@ def open_page(browser: Any, usual: Any, server: Server) -> Iterator[Tabs]:
     assert tabs.complaints == []
 
 
-expect.set_options(timeout=_PATIENCE)
+expect.set_options(timeout=PATIENCE)
 
 
 def test_a_new_submission_changes_the_board_without_a_reload(place: Home, open_page: Tabs) -> None:

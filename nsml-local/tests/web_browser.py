@@ -1,0 +1,50 @@
+"""How the tests of the page use a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from web_server import Server
+
+# Milliseconds that a busy machine may take.
+PATIENCE = 30_000
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+DESK = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}}
+
+
+class Tabs:
+    """Opens pages of a server; what their browser complains about, or asks of other hosts, is kept."""
+
+    def __init__(self, browser: Any, usual: Any, server: Server) -> None:
+        self._browser, self._usual, self._server = browser, usual, server
+        self.complaints: list[str] = []
+        self._open: list[Any] = []
+
+    def __call__(self, path: str, *, server: Server | None = None, **options: Any) -> Any:
+        server = server or self._server
+        context = self._usual
+        if options:
+            context = self._browser.new_context(**DESK | options)
+            self._open.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        self._open.append(page)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("request", lambda r: None if _is_ours(r.url, server) else self.complaints.append(f"asked for {r.url}"))
+        page.goto(f"{server.address}{path}")
+        # What is typed before that may be taken for pressed after it.
+        page.wait_for_function("window.did_handshake")
+        return page
+
+    def close(self) -> None:
+        for opened in reversed(self._open):
+            opened.close()
+        self._open.clear()
+
+
+def _is_ours(url: str, server: Server) -> bool:
+    return url.startswith((f"{server.address}/", f"ws{server.address[4:]}/", "data:", "blob:"))
