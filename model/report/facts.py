@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..network import Network
-from ..score import score
+from ..validation import score_of
 from .subject import Subject
 
 
@@ -13,7 +13,7 @@ def facts(subject: Subject) -> dict[str, str]:
     of_each = [_of(network) for network in subject.networks]
     values = {name: dict.fromkeys(one[name] for one in of_each if one[name]) for name in of_each[0]}
     together = {
-        "score of the competition": f"{score(found.labels, found.probabilities.argmax(axis=1)).value:.2f}",
+        "score of the competition": f"{score_of(found).value:.2f}",
         "validated on": f"{len(found.labels)} photographs of {len(set(found.patients))} patients",
     }
     if len(subject.networks) > 1:

@@ -24,20 +24,17 @@ _STRIPS = (
 
 
 @dataclass(frozen=True)
-class Temperature:
-    """By which probabilities are calibrated. stored: whether the checkpoint holds it."""
-
-    value: float
-    stored: bool
-
-
-@dataclass(frozen=True)
 class Report:
-    """What the page shows. `diagrams` are PNGs by name: confusion, roc, precision_recall, calibration, learning; some may lack."""
+    """What the page shows.
+
+    diagrams: PNGs by name: confusion, roc, precision_recall, calibration, learning; some may lack. temperature_stored: whether the
+    checkpoint holds the temperature.
+    """
 
     title: str
     classes: Sequence[str]
-    temperature: Temperature
+    temperature: float
+    temperature_stored: bool
     facts: dict[str, str]
     figures: Figures
     diagrams: dict[str, bytes]
@@ -126,7 +123,7 @@ def _calibration(report: Report) -> str:
     for found in report.figures.calibrations:
         error = found.reliability.expected_error
         rows.append((found.name, f"{error:.3f}", f"{found.brier:.3f}", f"{found.log_loss:.3f}"))
-    temperature = report.temperature.value
+    temperature = report.temperature
     how = (
         "too sure of itself"
         if temperature > 1
@@ -136,7 +133,7 @@ def _calibration(report: Report) -> str:
     )
     where = (
         "It is stored in the checkpoint, and calibrates"
-        if report.temperature.stored
+        if report.temperature_stored
         else "It is fitted here, to the answers that this page shows, and not stored in the checkpoint; it calibrates"
     )
     sentence = (

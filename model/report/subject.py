@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -36,7 +37,6 @@ class Subject:
         temperature: by which they are calibrated.
         stored: whether the checkpoint holds that temperature; else it was fitted to them just now.
         views: n of them, how each photograph was seen.
-        histories: of each network that has one.
         best_epoch: of a single network, 0 where there is none.
         note: how the predictions came about where that is not plain.
     """
@@ -46,7 +46,6 @@ class Subject:
     temperature: float
     stored: bool
     views: tuple[View, ...]
-    histories: tuple[Sequence[Epoch], ...]
     best_epoch: int = 0
     note: str = ""
 
@@ -54,6 +53,11 @@ class Subject:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the probabilities."""
         return self.networks[0].classes
+
+    @property
+    def histories(self) -> tuple[Sequence[Epoch], ...]:
+        """Of each network that has one."""
+        return tuple(network.history for network in self.networks if network.history)
 
 
 def subject_of(kept: Network | Ensemble) -> Subject:
@@ -69,7 +73,7 @@ def subject_of(kept: Network | Ensemble) -> Subject:
     if isinstance(kept, Network):
         settings = kept.settings
         views = (_view(kept),) * len(found.labels)
-        return Subject((kept,), found, settings.temperature, True, views, _histories(kept), settings.best_epoch)
+        return Subject((kept,), found, settings.temperature, True, views, settings.best_epoch)
     networks = tuple(kept.networks)
     heaviest = sorted(range(len(networks)), key=lambda number: -kept.weights[number])
     by_number = [_view(network) for network in networks]
@@ -84,15 +88,11 @@ def subject_of(kept: Network | Ensemble) -> Subject:
     views = tuple(view_of.get(sample, by_number[heaviest[0]]) for sample in found.samples)
     temperature = fit_temperature(found.probabilities, found.labels)
     note = _note(len(networks), min(answers.values()), max(answers.values()))
-    return Subject(networks, found, temperature, False, views, _histories(*networks), note=note)
-
-
-def _histories(*networks: Network) -> tuple[Sequence[Epoch], ...]:
-    return tuple(network.history for network in networks if network.history)
+    return Subject(networks, found, temperature, False, views, note=note)
 
 
 def _view(network: Network) -> View:
-    return View(network.settings.preparation, lambda images, classes: grad_cam(network.model, images, classes))
+    return View(network.settings.preparation, partial(grad_cam, network.model))
 
 
 def _note(networks: int, fewest: int, most: int) -> str:

@@ -14,7 +14,7 @@ from ..terminal import Progress
 from .facts import facts
 from .figures import work_out
 from .lesions import look_at_lesions
-from .page import Report, Temperature, page
+from .page import Report, page
 from .pictures import strips, surest, worst_mistakes
 from .requirements import check_matplotlib
 from .subject import subject_of
@@ -64,7 +64,8 @@ def write_report(kept: Network | Ensemble, photographs: Path, folder: Path, titl
     report = Report(
         title,
         classes,
-        Temperature(subject.temperature, subject.stored),
+        subject.temperature,
+        subject.stored,
         facts(subject),
         figures,
         diagrams,

@@ -81,11 +81,12 @@ def _pip_tells_bytes() -> bool:
     """Whether this pip, of 24.1 or later, has a progress bar for programs to read."""
     from importlib.metadata import PackageNotFoundError, version
 
+    from packaging.version import InvalidVersion, Version
+
     try:
-        first, second = (int(part) for part in version("pip").split(".")[:2])
-    except (PackageNotFoundError, ValueError):
+        return Version(version("pip")) >= Version("24.1")
+    except (PackageNotFoundError, InvalidVersion):
         return False
-    return (first, second) >= (24, 1)
 
 
 def brief(packages: Sequence[str]) -> str:
