@@ -11,8 +11,12 @@ import psutil
 import pytest
 from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until
 
+from nsml.engine.launch import resume_session, start_session
+from nsml.engine.program import Program, end_program, start_program
 from nsml.store.home import open_home
-from nsml.store.sessions import Session, list_sessions
+from nsml.store.launches import write_launch
+from nsml.store.names import SessionName
+from nsml.store.sessions import Session, find_session, list_sessions
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt orphans")
 
@@ -126,3 +130,69 @@ def test_a_submit_that_is_killed_leaves_nothing_running_and_does_not_count(
     started.wait(30)
     wait_until(lambda: is_gone(process))
     assert "no submission on FUNDUS yet" in nsml("dataset", "board", dataset).err
+
+
+def start_by_hand(folder: Path, code: str) -> Program:
+    """A program that this process starts, as the page starts one for each submit; it says when it is there."""
+    folder.mkdir()
+    (folder / "main.py").write_text(f"{code}\nopen('there', 'w').close(); import time; time.sleep(WAITS)")
+    (folder / "main.py").write_text((folder / "main.py").read_text().replace("WAITS", "0.2" if code else "90"))
+    session = Session(SessionName("tester", "none", 1), folder)
+    write_launch(folder, open_home(), session, [], entry="main.py", arguments=[])
+    program = start_program(folder, folder)
+    wait_until((folder / "there").exists)
+    return program
+
+
+@LINUX
+@pytest.mark.parametrize("ends", ["by itself", "by order"])
+def test_the_end_of_one_program_leaves_all_else_alone_that_its_process_started(tmp_path: Path, ends: str) -> None:
+    before = psutil.Popen(["sleep", "90"])
+    leaves = "import os, sys\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+    leaves += (
+        "        os.execve('/bin/sh', ['sh', '-c', 'echo $$ > orphan.new; mv orphan.new orphan; exec sleep 90'], {})\n"
+    )
+    leaves += "    os._exit(0)\nwhile not os.path.exists('orphan'):\n    pass"
+    one = start_by_hand(tmp_path / "one", leaves)
+    other = start_by_hand(tmp_path / "other", "")
+    after = psutil.Popen(["sleep", "90"])
+    orphan = int((tmp_path / "one" / "orphan").read_text())
+    if ends == "by order":
+        end_program(one)
+    assert one.wait(20) == (0 if ends == "by itself" else -signal.SIGTERM)
+    assert is_gone(orphan)
+    assert not any(is_gone(process.pid) for process in (before, after, *other.family()))
+    end_program(other)
+    for process in (before, after):
+        process.kill()
+        process.wait()
+
+
+@LINUX
+def test_a_session_that_is_started_or_resumed_is_at_once_known_as_one(nsml: Nsml, trained: str, project: Path) -> None:
+    # What is below a program that ends is killed, but for supervisors, which are known by what they have written.
+    session = find_session(open_home(), SessionName("tester", "FUNDUS", 1))
+    resume_session(open_home(), session)
+    (project / "waits.py").write_text("import time; time.sleep(90)")
+    started, _ = start_session(open_home(), [], project, entry="waits.py", arguments=[])
+    assert started.state()["process"] and session.state()["process"]
+    nsml("stop", "-f", str(started.name))
+
+
+@LINUX
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGSTOP"])
+def test_a_program_that_turns_on_its_keeper_ends_with_all_that_it_started(
+    nsml: Nsml, dataset: str, project: Path, number: str
+) -> None:
+    (project / "turns.py").write_text(
+        "import os, signal, subprocess, time\n"
+        "left = subprocess.Popen(['sleep', '90'], env={}, start_new_session=True)\n"
+        f"print('left', left.pid, flush=True); os.kill(os.getppid(), signal.{number}); time.sleep(90)"
+    )
+    nsml("run", "-d", dataset, "-e", "turns.py")
+    (session,) = list_sessions(open_home())
+    wait_until(lambda: session.log.exists() and "left" in session.log.read_text())
+    if number == "SIGSTOP":
+        assert nsml("stop", "-f", "FUNDUS/1").status == 0
+    wait_until(lambda: session.status() in ("Failed", "Stopped"))
+    assert is_gone(int(session.log.read_text().split()[1]))

@@ -6,21 +6,37 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+
+from ..errors import RunFailed
+
+_STARTING = 30.0
 
 
 def leave_supervisor(folder: Path) -> None:
     """Start the supervisor of the session in `folder` in a process of its own, outside this process's group and terminal.
 
-    What it has to complain of goes to `supervisor.log`. It is forked where that is safe, since a new interpreter that imports the same
-    modules again would make every session start a tenth of a second later.
+    Returns once it has written the session's state, by which others know it as a supervisor. What it has to complain of goes to
+    `supervisor.log`. It is forked where that is safe, since a new interpreter that imports the same modules again would make every
+    session start a tenth of a second later.
+
+    Raises:
+        RunFailed: it ended at once.
     """
-    if hasattr(os, "fork") and threading.active_count() == 1:
-        _fork(folder)
-        return
+    has_ended = _fork(folder) if hasattr(os, "fork") and threading.active_count() == 1 else _start_anew(folder)
+    until = time.monotonic() + _STARTING
+    while not (folder / "state.json").exists() and time.monotonic() < until:
+        if has_ended() and not (folder / "state.json").exists():
+            raise RunFailed(f"its supervisor ended at once; {folder / 'supervisor.log'} says why")
+        time.sleep(0.002)
+
+
+def _start_anew(folder: Path) -> Callable[[], bool]:
     with open(folder / "supervisor.log", "ab") as trouble:
-        subprocess.Popen(
+        supervisor = subprocess.Popen(
             [sys.executable, "-m", "nsml.engine.supervisor", str(folder)],
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -28,15 +44,17 @@ def leave_supervisor(folder: Path) -> None:
             stderr=trouble,
             start_new_session=True,
         )
+    return lambda: supervisor.poll() is not None
 
 
-def _fork(folder: Path) -> None:
+def _fork(folder: Path) -> Callable[[], bool]:
     sys.stdout.flush()
     sys.stderr.flush()
     trouble = os.open(folder / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    if os.fork():
+    supervisor = os.fork()
+    if supervisor:
         os.close(trouble)
-        return
+        return lambda: os.waitpid(supervisor, os.WNOHANG)[0] == supervisor
     status = 1
     try:
         os.setsid()

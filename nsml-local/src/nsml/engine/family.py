@@ -1,8 +1,9 @@
 """What a program started, and all that these started: found however they hide, so that nothing of a session outlives it.
 
-On Linux the process that starts a program adopts what below it loses its parent, and a program dies with the process that started it
-(prctl(2): PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG). Elsewhere only what still hangs below the program is found. What a lost session left
-behind is found by its environment.
+On Linux every program has a keeper: a process between it and the one that started it, which adopts what below it loses its parent and ends
+with the program (prctl(2): PR_SET_CHILD_SUBREAPER). The family of a program is what lies below its keeper, so that one process can start
+several programs, and sessions beside them. A keeper and a program die with the process that started them (PR_SET_PDEATHSIG). Elsewhere only
+what still hangs below the program is found. What a lost session left behind is found by its environment.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _KILLING = 3.0
+HAS_KEEPERS = sys.platform == "linux"
 
 
 @lru_cache(1)
@@ -39,65 +41,102 @@ def _libc() -> Any:
 
 def adopt_orphans() -> None:
     """Make this process the parent of whatever below it loses its own."""
-    if sys.platform == "linux":
+    if HAS_KEEPERS:
         _libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def dying_with_parent() -> Callable[[], None] | None:
-    """A function for a new process to call before it becomes a program: it is killed when its parent is gone, however that ends."""
-    if sys.platform != "linux":
-        return None
-    libc, parent = _libc(), os.getpid()
-
-    def die_with_parent() -> None:
-        libc.prctl(_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent:  # it ended between the fork and the call
-            os._exit(1)
-
-    return die_with_parent
+def _die_with(parent: int) -> None:
+    """Have this process killed when its parent is gone, however that ends."""
+    _libc().prctl(_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:  # it ended between the fork and the call
+        os._exit(1)
 
 
-def own_children() -> frozenset[int]:
-    """The numbers of this process's children."""
-    import psutil
+def below_a_keeper(home: Home) -> Callable[[], None]:
+    """A function for a new process to call before it becomes a program: it stays as the keeper, and a child of it becomes the program.
 
-    return frozenset(child.pid for child in psutil.Process().children())
+    The keeper ends as the program ended, after it has killed the rest of the family.
+    """
+    # What the keeper needs is imported here: there, another thread of this process may hold the lock of an import for ever.
+    import psutil  # noqa: F401
+
+    _libc()
+    parent = os.getpid()
+
+    def become_keeper() -> None:
+        if not HAS_KEEPERS:
+            return
+        _die_with(parent)
+        adopt_orphans()
+        keeper = os.getpid()
+        program = os.fork()
+        if program:
+            _keep(program, home)
+        os.setsid()
+        _die_with(keeper)
+
+    return become_keeper
 
 
-def family(leader: int, others: frozenset[int], home: Home) -> list[psutil.Process]:
-    """The living processes of a program of this process, it among them, and those that this process adopted from it.
+def _keep(program: int, home: Home) -> None:
+    """Wait for the program, kill what it leaves behind, and end in the same way. Never returns."""
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        os.closerange(3, 1 << 20)  # else the process that started this one waits for it to become a program
+        ended = None
+        while ended is None:
+            pid, status = os.waitpid(-1, 0)
+            ended = status if pid == program else None
+        kill_below(home)
+        code = os.waitstatus_to_exitcode(ended)
+        if code < 0:
+            with contextlib.suppress(OSError):  # SIGKILL needs no default action
+                signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)
+        os._exit(code)
+    finally:
+        os._exit(1)
 
-    Args:
-        leader: the program's number.
-        others: children of this process that were there before, which with all below them are left out.
-        home: whose sessions' supervisors, and all below them, are left out: a session that a session starts is one of its own.
+
+def kill_below(home: Home) -> None:
+    """Kill all that lies below this process, which adopts orphans, but for sessions that were started there."""
+    until = time.monotonic() + _KILLING
+    nobody = 0
+    # One look is not enough: what has just lost its parent is for a moment below nobody.
+    while nobody < 2 and time.monotonic() < until:
+        left = family(os.getpid(), home)
+        nobody = 0 if left else nobody + 1
+        signal_all(left, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.01)
+
+
+def family(keeper: int, home: Home) -> list[psutil.Process]:
+    """The living processes below a keeper, the program among them.
+
+    The supervisors of sessions of `home`, and all below them, are left out: a session that a session starts is one of its own.
     """
     import psutil
 
     try:
-        below = psutil.Process().children(recursive=True)
+        below = psutil.Process(keeper).children(recursive=True)
     except psutil.Error:
         return []
-    spared = set(others)
+    spared = set(_supervisors(home)) if len(below) > 1 else set()
     found = []
-    supervisors = set(_supervisors(home)) if any(process.pid != leader for process in below) else set()
     # Parents come before their children.
     for process in below:
         with contextlib.suppress(psutil.Error):
-            if process.pid in spared | supervisors or process.ppid() in spared:
+            if process.pid in spared or process.ppid() in spared:
                 spared.add(process.pid)
-            elif process.status() == psutil.STATUS_ZOMBIE:
-                _bury(process.pid, leader)
-            else:
+            elif process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
-
-
-def _bury(pid: int, leader: int) -> None:
-    # The leader's end is told to whoever waits for it.
-    if pid != leader:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
 
 
 def signal_all(processes: list[psutil.Process], number: int) -> None:

@@ -15,7 +15,7 @@ from ..errors import RunFailed
 from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE, VARIABLE
-from .family import adopt_orphans, dying_with_parent, family, own_children, signal_all
+from .family import HAS_KEEPERS, below_a_keeper, family, signal_all
 from .isolation import Entrance, isolated_among, view_of
 
 if TYPE_CHECKING:
@@ -28,10 +28,19 @@ _SHARED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE":
 
 
 class Program(subprocess.Popen[bytes]):
-    """A program that this process started: its children of before, and the home of its session, tell its family from others."""
+    """A program that this process started, with the home of its session. `pid` is its keeper's, where it has one."""
 
-    others: frozenset[int] = frozenset()
     home: Home
+
+    def family(self) -> list[psutil.Process]:
+        """The living processes of the program, itself among them, without its keeper."""
+        found = family(self.pid, self.home)
+        if not HAS_KEEPERS and self.poll() is None:
+            import psutil
+
+            with contextlib.suppress(psutil.Error):
+                found.insert(0, psutil.Process(self.pid))
+        return found
 
 
 def start_program(folder: Path, work: Path, python: str = sys.executable, **environment: str) -> Program:
@@ -57,20 +66,17 @@ def start_program(folder: Path, work: Path, python: str = sys.executable, **envi
     home = Home(Path(launch["home"]))
     isolated = isolated_among(home, launch["dataset_paths"])
     entrance = Entrance(view_of(home, isolated, launch["dataset_paths"], folder), work) if isolated else None
-    dying = dying_with_parent()
+    become_keeper = below_a_keeper(home)
 
     def prepare() -> None:
+        become_keeper()
         if entrance is not None:
             entrance()
-        if dying is not None:
-            dying()
 
     with (
         contextlib.closing(entrance) if entrance else contextlib.nullcontext(),
         open(folder / "log.txt", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output,
     ):
-        adopt_orphans()
-        others = own_children()
         try:
             program = Program(
                 [python, "-u", launch["entry"], *map(str, launch["arguments"])],
@@ -87,33 +93,27 @@ def start_program(folder: Path, work: Path, python: str = sys.executable, **envi
             raise RunFailed(
                 "the program could not be given a view of its own; see 'nsml dataset push --help'"
             ) from None
-    program.others, program.home = others, home
+    program.home = home
     return program
 
 
 def end_program(program: Program, patience: float = 5.0) -> None:
     """End the program with all that it started: ask, wait up to `patience` seconds, then kill."""
-    signal_all(_family(program), signal.SIGTERM)
+    signal_all(program.family(), signal.SIGTERM)
     until = time.monotonic() + patience
     while program.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
-    kill_family(program)
-    program.wait()
+    kill_program(program)
 
 
-def kill_family(program: Program) -> None:
-    """Kill the program and all that it started, children that outlived it included."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(program.pid, signal.SIGKILL)
+def kill_program(program: Program) -> None:
+    """Kill the program and all that it started."""
     until = time.monotonic() + _KILLING
-    while (left := _family(program)) and time.monotonic() < until:
-        signal_all(left, signal.SIGKILL)
-        program.poll()
+    while program.poll() is None and time.monotonic() < until:
+        signal_all(program.family(), signal.SIGKILL)
         time.sleep(0.01)
-
-
-def _family(program: Program) -> list[psutil.Process]:
-    return family(program.pid, program.others, program.home)
+    program.kill()  # its keeper, which the program may have stopped
+    program.wait()
 
 
 def how_it_ended(code: int) -> str:

@@ -17,7 +17,7 @@ from ..store.sessions import Session
 from .entry import check_entry, knows_mode, paused_arguments
 from .environment import session_interpreter
 from .launch import datasets_of
-from .program import Program, end_program, how_it_ended, kill_family, start_program
+from .program import Program, end_program, how_it_ended, start_program
 from .snapshot import copy_code
 
 MODE = "report"
@@ -103,7 +103,6 @@ def _follow(program: Program, log: Path, on_output: Callable[[bytes], None]) -> 
     finally:
         if program.poll() is None:
             end_program(program)
-        kill_family(program)
 
 
 def page_of(folder: Path) -> Path | None:

@@ -23,8 +23,9 @@ from ..store.launches import FILE
 from ..store.names import SessionName
 from ..store.processes import identity, memory_of_group
 from ..store.sessions import Session
+from .family import adopt_orphans, kill_below
 from .log_limit import LogLimit
-from .program import Program, end_program, how_it_ended, kill_family, start_program
+from .program import Program, end_program, how_it_ended, kill_program, start_program
 from .resources import Limits
 
 _LOOK = 0.5  # seconds between two looks at the memory
@@ -88,6 +89,7 @@ def supervise(folder: Path) -> None:
     stop = _StopSignal()
     program = None
     reason, over_memory = "", False
+    adopt_orphans()
     try:
         session.write_state("Starting", process=process)
         launch = read_json(folder / FILE)
@@ -103,7 +105,6 @@ def supervise(folder: Path) -> None:
         stop.ignore()
         code = program.returncode
         status = "Exited" if code == 0 and not reason else "Failed"
-        kill_family(program)
     except _Stop:
         if program is not None:
             end_program(program)
@@ -111,6 +112,8 @@ def supervise(folder: Path) -> None:
         status = "Stopped"
     except (OSError, NsmlError) as failure:
         code, status, reason = 1, "Failed", f"the program could not be started: {failure}"
+    if program is not None:
+        kill_below(program.home)  # of a program that killed its keeper
     passed = time.monotonic() - passed
     verb = "stopped" if status == "Stopped" else "ended"
     last = f"Session {session.name} {verb} with {how_it_ended(code)} after {passed:.1f} seconds"
@@ -138,8 +141,7 @@ def _wait(program: Program, memory: int | None, log: LogLimit) -> str:
         looked = time.monotonic()
         used = memory_of_group(program.pid)
         if used > memory:
-            kill_family(program)
-            program.wait()
+            kill_program(program)
             return f"ended since it used {used / 1e9:.2f} GB of memory, more than --memory {memory / 1e9:.2f} GB"
 
 

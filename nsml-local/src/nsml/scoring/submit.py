@@ -17,7 +17,7 @@ from ..engine.entry import check_entry, missing_reserved, paused_arguments
 from ..engine.environment import session_interpreter
 from ..engine.launch import datasets_of
 from ..engine.log_limit import LogLimit
-from ..engine.program import Program, end_program, how_it_ended, kill_family, start_program
+from ..engine.program import Program, end_program, how_it_ended, start_program
 from ..engine.resources import Limits
 from ..engine.snapshot import copy_code
 from ..errors import Damaged, NsmlError, PredictionsRefused, RunFailed
@@ -201,7 +201,6 @@ def _predict(
     finally:
         if program.poll() is None:
             end_program(program)
-        kill_family(program)
     if "error" in last:
         at = "predictions" if last.get("refused") else last["step"]
         raise (PredictionsRefused if at == "predictions" else RunFailed)(

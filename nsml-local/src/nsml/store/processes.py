@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +64,17 @@ def _start_since_boot(pid: int) -> tuple[dict[str, Any], str] | None:
 
 
 def memory_of_group(leader: int) -> int:
-    """Bytes of resident memory of a process and all below it; 0 where it is gone."""
+    """Bytes of resident memory of all below a process, and on systems without keepers of it too; 0 where it is gone."""
     import psutil
 
     total = 0
     try:
         root = psutil.Process(leader)
-        family = [root, *root.children(recursive=True)]
+        family = root.children(recursive=True)
     except psutil.Error:
         return 0
-    for process in family:
+    # On Linux it is the keeper, whose memory is shared with the supervisor.
+    for process in family if sys.platform == "linux" else [root, *family]:
         try:
             total += int(process.memory_info().rss)
         except psutil.Error:
