@@ -186,7 +186,7 @@ def test_a_program_that_turns_on_its_keeper_ends_with_all_that_it_started(
 ) -> None:
     (project / "turns.py").write_text(
         "import os, signal, subprocess, time\n"
-        "left = subprocess.Popen(['sleep', '90'], env={}, start_new_session=True)\n"
+        "left = subprocess.Popen(['sh', '-c', 'sleep 90; true'], env={}, start_new_session=True)\n"
         f"print('left', left.pid, flush=True); os.kill(os.getppid(), signal.{number}); time.sleep(90)"
     )
     nsml("run", "-d", dataset, "-e", "turns.py")

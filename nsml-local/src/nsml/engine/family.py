@@ -127,7 +127,7 @@ def family(keeper: int, home: Home) -> list[psutil.Process]:
         below = psutil.Process(keeper).children(recursive=True)
     except psutil.Error:
         return []
-    spared = set(_supervisors(home)) if len(below) > 1 else set()
+    spared = set(_supervisors(home)) - {keeper} if len(below) > 1 else set()
     found = []
     # Parents come before their children.
     for process in below:
