@@ -174,3 +174,25 @@ def test_the_home_in_a_code_folder_does_not_travel_and_is_no_dataset(
     assert take_snapshot(project, tmp_path / "code").files == ["main.py"]
     pushed = nsml("dataset", "push", "ME", str(project))
     assert _is_one_line(pushed) and "where all is kept" in pushed.err
+
+
+@pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta/history", "bin/activate_this.py"])
+def test_an_environment_does_not_travel_whatever_its_name(project: Path, tmp_path: Path, mark: str) -> None:
+    for folder in ("tf215", "tools/.keras"):
+        for name in (mark, "lib/python3.11/site-packages/keras/big.py", "share/doc.txt"):
+            (project / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (project / folder / name).write_text("")
+    (project / "venv").mkdir()
+    (project / "venv" / "model.py").write_text("")
+    taken = take_snapshot(project, tmp_path / "code")
+    assert taken.files == ["main.py", "venv/model.py"]
+    assert taken.left_out == [("tf215", "a virtual environment"), ("tools/.keras", "a virtual environment")]
+
+
+def test_a_project_that_is_its_own_environment_travels_without_it(project: Path, tmp_path: Path) -> None:
+    for name in ("pyvenv.cfg", "bin/python", "lib/python3.11/site-packages/x.py", "model/net.py"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("")
+    taken = take_snapshot(project, tmp_path / "code")
+    assert set(taken.files) == {"main.py", "pyvenv.cfg", "model/net.py"}
+    assert [name for name, _ in taken.left_out] == ["bin", "lib"]

@@ -18,7 +18,13 @@ LARGEST_FILE = 500 * 1024 * 1024
 # What programs carry to run at home; here it would keep the real module from being imported.
 _STANDS_IN = "the platform's own nsml is used in its place"
 _KEPT = "where all sessions and labels are kept"
-_NEVER = frozenset({".git", ".hg", ".svn", ".aws", ".ssh", "__pycache__", ".venv", "venv", "node_modules"})
+_NEVER = frozenset({".git", ".hg", ".svn", ".aws", ".ssh", "__pycache__", "node_modules"})
+_ENVIRONMENT = "a virtual environment"
+# Mark an environment of venv, conda or an old virtualenv, whatever its name; the parts are left out where it is the project's own folder.
+_ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta", "bin/activate_this.py")
+_ENVIRONMENT_PARTS = frozenset(
+    {"bin", "conda-meta", "etc", "include", "lib", "lib64", "Lib", "Scripts", "share", "ssl"}
+)
 _KEYS = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"})
 
 
@@ -48,9 +54,12 @@ def list_snapshot(source: Path) -> Snapshot:
         if inside == "." and "nsml" in folders and os.path.exists(os.path.join(folder, "nsml", "__init__.py")):
             folders.remove("nsml")
             found.left_out.append(("nsml/", _STANDS_IN))
+        within = inside == "." and _is_environment(folder)
         for name in [*folders]:
             path = os.path.join(folder, name)
             reason = "a link to a folder" if os.path.islink(path) else _KEPT if path == kept else None
+            if not reason and ((within and name in _ENVIRONMENT_PARTS) or _is_environment(path)):
+                reason = _ENVIRONMENT
             if reason:
                 folders.remove(name)
                 found.left_out.append((f"{prefix}{name}", reason))
@@ -64,6 +73,10 @@ def list_snapshot(source: Path) -> Snapshot:
             found.files.append(f"{prefix}{name}")
             found.size += file.stat().st_size
     return found
+
+
+def _is_environment(folder: str) -> bool:
+    return any(os.path.exists(os.path.join(folder, mark)) for mark in _ENVIRONMENT_MARKS)
 
 
 def take_snapshot(source: Path, target: Path, limit: int | None = None) -> Snapshot:
