@@ -152,7 +152,7 @@ def test_a_document_without_a_place_for_the_tables_is_left_alone(measured: tuple
 
 
 def test_the_document_of_this_project_has_a_place_for_the_tables() -> None:
-    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "performance.md").read_text(encoding="utf-8")
     assert text.count("<!-- measured: begin -->") == text.count("<!-- measured: end -->") == 1
 
 

@@ -1,4 +1,4 @@
-"""Take the pictures of docs/web.md from a running `nsml web`, with the Chromium of this machine.
+"""Take the pictures of docs/reference/page.md from a running `nsml web`, with the Chromium of this machine.
 
 python tools/screenshots.py --address http://127.0.0.1:18553 --first team146/FUNDUS/1 --second team146/FUNDUS/2
 """

@@ -177,7 +177,9 @@ def _strips(classes: Sequence[str], strips: Sequence[Strip], sentence: str) -> l
 
 def _lesions(lesions: Sequence[OnLesions]) -> list[str]:
     if not lesions:
-        return [_says("Unknown: the dataset marks no lesions in these photographs (docs/report.md says how it can).")]
+        return [
+            _says("Unknown: the dataset marks no lesions in these photographs (how it can: docs/reference/report.md).")
+        ]
     rows = [
         ("class", "photographs", "lesions take of the retina", "heat that falls on them", "times as much as by chance")
     ]

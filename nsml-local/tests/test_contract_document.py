@@ -1,10 +1,10 @@
-"""docs/contract.md and docs/reliability.md say which test shows each of their lines."""
+"""docs/reference/contract.md and docs/reference/reliability.md say which test shows each of their lines."""
 
 import re
 from pathlib import Path
 
 HERE = Path(__file__).parent
-DOCUMENT = HERE.parents[1] / "docs" / "contract.md"
+DOCUMENT = HERE.parents[1] / "docs" / "reference" / "contract.md"
 
 
 def test_every_test_that_the_document_names_exists() -> None:
