@@ -1,5 +1,6 @@
 """`bind`, `save`, `load` and `infer` in programs started by hand and under `nsml run`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,30 @@ def test_a_foreground_session_that_fails_is_shown_as_failed(project: Path, pytho
     _program(project, "nsml.save('x')\nraise SystemError('no')")
     python("p.py")
     assert "Failed (1)" in nsml("ps", "-a").out
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("exit(3)", 3),
+        ("raise SystemExit(4)", 4),
+        ("from os import sys as s; s.exit(5)", 5),
+        ("leave(6)", 6),
+        ("raise SystemExit('no data')", 1),
+        ("quit()", 0),
+        ("try:\n    sys.exit(7)\nexcept SystemExit:\n    pass", 0),
+        ("if os.fork() == 0:\n    exit(8)\nos.wait(); exit(9)", 9),
+        ("import subprocess; subprocess.run([sys.executable, '-c', 'exit(2)'])", 0),
+    ],
+)
+def test_a_foreground_session_is_noted_with_the_status_that_the_shell_gets(
+    project: Path, python: Nsml, nsml: Nsml, ending: str, status: int
+) -> None:
+    program = f"import os, sys\nfrom sys import exit as leave\nimport nsml\nnsml.report(step=1, loss=1.0)\n{ending}\n"
+    (project / "ends.py").write_text(program)
+    assert python("ends.py").status == status
+    (noted,) = json.loads(nsml("ps", "-a", "-j").out)
+    assert (noted["status"], noted["exit_status"]) == ("Failed" if status else "Exited", status)
 
 
 def test_a_foreground_session_can_be_submitted(python: Nsml, nsml: Nsml, dataset: str) -> None:

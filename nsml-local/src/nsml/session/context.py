@@ -18,7 +18,7 @@ from ..store.home import Home, open_home
 from ..store.launches import read_launch
 from ..store.names import SessionName
 from ..store.processes import identity
-from ..store.sessions import NO_DATASET, Session, create_session
+from ..store.sessions import EXIT_STATUS, NO_DATASET, Session, create_session
 
 
 def reserved_argument(name: str) -> str | None:
@@ -142,9 +142,11 @@ class Context:
 
 def _watch_the_end(session: Session) -> None:
     """Write how a foreground session goes and ends, since no supervisor does."""
+    from ..engine.foreground import leave_exit_status
+
     process = identity()
     session.write_state("Running", process=process)
-    ended = {"status": "Exited", "exit_status": 0}
+    ended: dict[str, Any] = {"status": "Exited", "exit_status": 0}
     previous = sys.excepthook
 
     def note_failure(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -152,19 +154,12 @@ def _watch_the_end(session: Session) -> None:
         ended["error"] = f"{kind.__name__}: {error}"
         previous(kind, error, trace)
 
-    real_exit = sys.exit
-
-    def note_status(status: Any = 0) -> None:
-        if status not in (0, None):
-            ended.update(status="Failed", exit_status=status if isinstance(status, int) else 1)
-        real_exit(status)
-
     def write() -> None:
         if os.getpid() == process["pid"]:
-            session.write_state(ended.pop("status"), process=process, ended_at=time.time(), **ended)  # type: ignore[arg-type]
+            session.write_state(ended.pop("status"), process=process, ended_at=time.time(), **ended)
 
     sys.excepthook = note_failure
-    sys.exit = note_status  # type: ignore[assignment]
+    leave_exit_status(session.folder / EXIT_STATUS)
     atexit.register(write)
 
 

@@ -4,6 +4,7 @@ session.json      what was asked for (written once, by whoever starts the sessio
 state.json        how it goes (written by the supervisor, or by the program itself in the foreground)
 python.txt        the interpreter of its own environment, where it has one (written by whoever builds it)
 ended             empty, there once state.json says how the session ended, so that lists need not open it
+exit-status       of a program in the foreground, one byte, empty until it ends (written by the C library)
 started.txt       when a supervisor was last started (written by whoever starts it)
 memo.txt          the memo (written by the command line)
 log.txt           what the program printed
@@ -33,6 +34,7 @@ from .processes import is_alive
 NO_DATASET = "none"
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
 _ENDED = "ended"
+EXIT_STATUS = "exit-status"
 # A supervisor writes its state within this many seconds of the session's creation, or it never will.
 _GRACE = 30.0
 
@@ -111,7 +113,19 @@ class Session:
                 state["status"] = "Lost"
         if not isinstance(state.get("exit_status"), int | None):
             raise Damaged(f"{self.folder / 'state.json'} is damaged; move it away to go on without it")
-        return state
+        return self._as_it_exited(state)
+
+    def _as_it_exited(self, state: dict[str, Any]) -> dict[str, Any]:
+        """A program in the foreground writes its state before its exit status is known."""
+        if state.get("status") not in ("Exited", "Failed"):
+            return state
+        try:
+            status = (self.folder / EXIT_STATUS).read_bytes()
+        except OSError:
+            return state
+        if status:
+            return state | {"status": "Failed" if status[0] else "Exited", "exit_status": status[0]}
+        return state | {"status": "Running"} if is_alive(state.get("process")) else state
 
     def _started_at(self) -> float:
         try:
@@ -131,7 +145,8 @@ class Session:
 
     def forget_state(self) -> None:
         """Remove state.json of an earlier run: the session is Starting until its supervisor says otherwise."""
-        (self.folder / _ENDED).unlink(missing_ok=True)
+        for name in (_ENDED, EXIT_STATUS):
+            (self.folder / name).unlink(missing_ok=True)
         write_text(self.folder / "started.txt", f"{time.time()}\n")
         (self.folder / "state.json").unlink(missing_ok=True)
 
