@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,18 +13,29 @@ from keras import layers
 
 Read = Callable[[Any], np.ndarray]
 
-_CONVOLVED = (layers.Conv2D, layers.ReLU, layers.MaxPooling2D)
+CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)
+
+_CONVOLVED = (layers.Conv2D, layers.DepthwiseConv2D, layers.ReLU, layers.MaxPooling2D, layers.Add)
 _OTHERS = (layers.Rescaling, layers.GlobalAveragePooling2D, layers.Dense, layers.Softmax)
-# What the layers of `build_vgg` have in common, where they have it at all.
+# What the layers of our networks have in common, where they have it at all.
 _PLAIN = {
     "activation": keras.activations.linear,
     "data_format": "channels_last",
+    "depth_multiplier": 1,
     "dilation_rate": (1, 1),
     "groups": 1,
-    "max_value": None,
     "negative_slope": 0.0,
     "threshold": 0.0,
 }
+
+
+@dataclass
+class Node:
+    """A layer that prediction needs, the normalisation right after it, and the places of the nodes that feed it; -1 is the input."""
+
+    layer: Any
+    normalisation: Any
+    sources: list[int]
 
 
 def own_value(variable: Any) -> np.ndarray:
@@ -30,78 +43,64 @@ def own_value(variable: Any) -> np.ndarray:
     return np.asarray(variable.numpy())
 
 
-def fold(model: keras.Model, precision: str = "float32") -> keras.Model:
-    """A model that predicts what `model` predicts, of fewer layers and with weights of its own.
+def folded_weights(model: keras.Model, read: Read = own_value) -> list[np.ndarray]:
+    """The weights of the `nodes`, float32, in their order, each normalisation within the convolution before it.
 
     In prediction a normalisation is a scale and a shift of each channel, which the convolution before it can bear itself (Jacob et al.,
-    CVPR 2018, section 3.2). Dropout, which does nothing then, is left out. The scaling of the pixels stays a layer: within the first
-    convolution it would be wrong along the border, where zeros are filled in after it.
-
-    Args:
-        model: of `build_vgg`, of any depth, with or without normalisation.
-        precision: "float32" or "bfloat16", in which the convolutions and what lies between them compute; the pooled features and all
-            after them are float32.
-
-    Returns:
-        A model from float32 (n, size, size, 3) in 0..255 to float32 probabilities (n, classes). Its weights are float32.
-
-    Raises:
-        ValueError: a layer that `build_vgg` does not make, or another order; the message names the layer.
-    """
-    inputs = keras.Input(model.input_shape[1:])
-    x = inputs
-    for layer, _ in _chain(model):
-        config = layer.get_config()
-        if isinstance(layer, _CONVOLVED):
-            config["dtype"] = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-        else:
-            config["dtype"] = "float32"
-        if isinstance(layer, layers.Conv2D):
-            config["use_bias"] = True
-        x = type(layer).from_config(config)(x)
-    folded = keras.Model(inputs, x, name="folded")
-    folded.set_weights(folded_weights(model))
-    return folded
-
-
-def folded_weights(model: keras.Model, read: Read = own_value) -> list[np.ndarray]:
-    """The weights that `fold` gives its model, float32, in the order of that model's `get_weights`. ValueError as from `fold`.
-
-    `read` gives the value of a variable of `model`, its own unless something else is to predict.
+    CVPR 2018, section 3.2). The scaling of the pixels stays a layer: within the first convolution it would be wrong along the border,
+    where zeros are filled in after it. `read` gives the value of a variable of `model`, its own unless something else is to predict.
+    ValueError as from `nodes`.
     """
     found: list[np.ndarray] = []
-    for layer, normalisation in _chain(model):
-        weights = [read(variable) for variable in layer.weights]
-        if isinstance(layer, layers.Conv2D):
+    for node in nodes(model):
+        weights = [read(variable) for variable in node.layer.weights]
+        if isinstance(node.layer, CONVOLUTIONS):
             kernel = weights[0]
-            bias = weights[1] if layer.use_bias else np.zeros((), np.float32)
-            if normalisation is not None:
-                scale, shift, mean, variance = (read(variable) for variable in normalisation.weights)
-                scale = scale / np.sqrt(variance + np.float32(normalisation.epsilon))
-                kernel, bias = kernel * scale, (bias - mean) * scale + shift
-            weights = [kernel, np.broadcast_to(bias, kernel.shape[-1:])]
+            bias = weights[1] if node.layer.use_bias else np.zeros((), np.float32)
+            depthwise = isinstance(
+                node.layer, layers.DepthwiseConv2D
+            )  # its channels are the last axis but one, the last is 1
+            if node.normalisation is not None:
+                scale, shift, mean, variance = (read(variable) for variable in node.normalisation.weights)
+                scale = scale / np.sqrt(variance + np.float32(node.normalisation.epsilon))
+                kernel, bias = kernel * (scale[:, None] if depthwise else scale), (bias - mean) * scale + shift
+            weights = [kernel, np.broadcast_to(bias, kernel.shape[-2:-1] if depthwise else kernel.shape[-1:])]
         found += weights
     return found
 
 
-def _chain(model: keras.Model) -> list[tuple[Any, Any]]:
-    """The layers that prediction needs, in order, each with the normalisation right after it, or None."""
-    found: list[tuple[Any, Any]] = []
-    before = model.layers[0]
+def nodes(model: keras.Model) -> list[Node]:
+    """The layers that prediction needs, in the order in which they compute; the last gives the probabilities.
+
+    Dropout, which does nothing then, is left out. ValueError, which names the layer, where one is of another kind than those of
+    `build_vgg` and `build_efficientnet_lite0`, or a normalisation has no convolution of its own before it.
+    """
+    readers = Counter(id(tensor) for layer in model.layers[1:] for tensor in _inputs(layer))
+    places = {id(model.layers[0].output): -1}
+    found: list[Node] = []
     for layer in model.layers[1:]:
-        if layer.input is not before.output:
-            raise ValueError(f"layer {layer.name} does not follow {before.name} alone; give a model of build_vgg")
+        sources = [places[id(tensor)] for tensor in _inputs(layer)]
         if isinstance(layer, layers.BatchNormalization):
-            if not isinstance(before, layers.Conv2D):
-                raise ValueError(f"layer {layer.name} follows no convolution; give a model of build_vgg")
+            before = found[sources[0]] if sources[0] >= 0 else None
+            if before is None or not isinstance(before.layer, CONVOLUTIONS) or before.normalisation is not None:
+                raise ValueError(f"layer {layer.name} follows no convolution")
+            if readers[id(layer.input)] > 1:
+                raise ValueError(f"layer {layer.name} follows a convolution that others read too")
             if not (layer.center and layer.scale):
-                raise ValueError(f"layer {layer.name} has no shift or no scale; give a model of build_vgg")
-            found[-1] = before, layer
+                raise ValueError(f"layer {layer.name} has no shift or no scale")
+            before.normalisation = layer
         elif isinstance(layer, (*_CONVOLVED, *_OTHERS)):
             if unlike := [name for name, value in _PLAIN.items() if getattr(layer, name, value) != value]:
-                raise ValueError(f"layer {layer.name} has another {unlike[0]}; give a model of build_vgg")
-            found.append((layer, None))
+                raise ValueError(f"layer {layer.name} has another {unlike[0]}")
+            found.append(Node(layer, None, sources))
         elif not isinstance(layer, layers.Dropout):
-            raise ValueError(f"layer {layer.name} is a {type(layer).__name__}; give a model of build_vgg")
-        before = layer
+            raise ValueError(f"layer {layer.name} is a {type(layer).__name__}")
+        kept = isinstance(layer, layers.BatchNormalization | layers.Dropout)
+        places[id(layer.output)] = sources[0] if kept else len(found) - 1
+    if len(model.outputs) != 1 or places[id(model.outputs[0])] != len(found) - 1:
+        raise ValueError("its probabilities are not what its last layer gives")
     return found
+
+
+def _inputs(layer: Any) -> list[Any]:
+    return layer.input if isinstance(layer.input, list) else [layer.input]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,24 +10,22 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from .folding import Read, fold, folded_weights, own_value
-from .hardware import multiplies_bfloat16
+from .folding import Node, Read, folded_weights, nodes, own_value
 
 Predict = Callable[..., np.ndarray]
 
 
-def predictor(
-    model: keras.Model, batch_size: int = 32, precision: str | None = None, read: Read = own_value
-) -> Predict:
+def predictor(model: keras.Model, batch_size: int = 32, precision: str = "float32", read: Read = own_value) -> Predict:
     """A function from prepared images, uint8 (n, size, size, 3), or rows of them, to probabilities, float32 (n, classes).
 
-    It reads the model's weights as they are at each call, on which they may have changed.
+    It reads the model's weights as they are at each call, on which they may have changed. Normalisations are folded into the
+    convolutions before them, see `model.folding`; a model of layers that are not known there is computed as it is.
 
     Args:
-        model: of `build_vgg`, see `fold`. ValueError at the first call where it is another.
+        model: with one input and one output.
         batch_size: images computed at once.
-        precision: "float32" or "bfloat16" for the convolutions; unless given, bfloat16 where the machine has matrix units for it. The
-            probabilities of a trained network then differ by 1e-3 to 5e-2, most where it hesitates.
+        precision: "float32", or "bfloat16" for the convolutions, which is for machines with matrix units for it: the probabilities of a
+            trained network then differ by 1e-3 to 5e-2, most where it hesitates. It changes nothing where a model cannot be folded.
         read: gives the value with which a variable of the model predicts; unless given, its own.
     """
     return _Predictor(model, batch_size, precision, read)
@@ -36,10 +34,11 @@ def predictor(
 class _Predictor:
     """Folds at the first call, and folds the weights anew where they have changed since the last."""
 
-    def __init__(self, model: keras.Model, batch_size: int, precision: str | None, read: Read) -> None:
+    def __init__(self, model: keras.Model, batch_size: int, precision: str, read: Read) -> None:
         self.model, self.batch_size, self.precision, self.read = model, batch_size, precision, read
         self.weights: list[np.ndarray] = []
-        self.folded: keras.Model | None = None
+        self.nodes: list[Node] | None = None
+        self.variables: list[tf.Variable] = []
         self.step: Any = None
         self.frozen: Any = None
 
@@ -51,46 +50,73 @@ class _Predictor:
         return np.concatenate(found) if found else np.zeros((0, self.model.output_shape[-1]), np.float32)
 
     def _current_step(self) -> Any:
-        if self.folded is None:
-            self.precision = self.precision or ("bfloat16" if multiplies_bfloat16() else "float32")
-            self.folded = fold(self.model, self.precision)
-            self.step = _function(self.folded, self.folded.weights)
         weights = [self.read(variable) for variable in self.model.weights]
-        if not _same(weights, self.weights):
-            self.folded.set_weights(folded_weights(self.model, self.read))
-            self.weights, self.frozen = weights, None
-        elif self.precision == "bfloat16":
-            # Constants spare bfloat16 a conversion of all weights at each call; float32 gains nothing by them. Tracing takes a
-            # part of a second, so it is not done while weights change from call to call, as in training.
-            self.frozen = self.frozen or _function(self.folded, self.folded.get_weights())
-            return self.frozen
-        return self.step
+        if self.step is None:
+            try:
+                self.nodes = nodes(self.model)
+            except ValueError:
+                self.nodes = None
+            self.variables = [tf.Variable(value) for value in self._values(weights)]
+            self.step = self._function(self.variables)
+        elif not _same(weights, self.weights):
+            for variable, value in zip(self.variables, self._values(weights), strict=True):
+                variable.assign(value)
+            self.frozen = None
+        elif self.nodes is not None:
+            # Constants spare a pass over all weights at each call. Tracing takes a part of a second, so it is not done while weights
+            # change from call to call, as in training.
+            self.frozen = self.frozen or self._function([variable.numpy() for variable in self.variables])
+        self.weights = weights
+        return self.frozen or self.step
+
+    def _values(self, weights: list[np.ndarray]) -> list[np.ndarray]:
+        return weights if self.nodes is None else folded_weights(self.model, self.read)
+
+    def _function(self, weights: list[Any]) -> Any:
+        """The model as a compiled function from uint8 images, with weights that are variables, or arrays, which become constants."""
+
+        def forward(images: tf.Tensor) -> tf.Tensor:
+            pixels = tf.cast(images, tf.float32)
+            if self.nodes is not None:
+                return _forward(self.nodes, iter(weights), pixels, self.precision)
+            values = {id(variable): value for variable, value in zip(self.model.weights, weights, strict=True)}
+            trained, others = (
+                [values.get(id(variable), variable) for variable in variables]
+                for variables in (self.model.trainable_variables, self.model.non_trainable_variables)
+            )
+            return self.model.stateless_call(trained, others, pixels, training=False)[0]
+
+        return tf.function(forward, input_signature=[tf.TensorSpec((None, *self.model.input_shape[1:]), tf.uint8)])
 
 
-def _function(folded: keras.Model, weights: list[Any]) -> Any:
-    """`folded` as a compiled function from uint8 images, with weights that are variables, or arrays, which become constants."""
-
-    def forward(images: tf.Tensor) -> tf.Tensor:
-        return _forward(folded.layers[1:], iter(weights), tf.cast(images, tf.float32))
-
-    return tf.function(forward, input_signature=[tf.TensorSpec((None, *folded.input_shape[1:]), tf.uint8)])
-
-
-def _forward(chain: Iterable[Any], weights: Any, x: tf.Tensor) -> tf.Tensor:
+def _forward(graph: list[Node], weights: Any, images: tf.Tensor, precision: str) -> tf.Tensor:
     """What the layers would compute, in operations that TensorFlow makes one of: a convolution, its bias and the ReLU after it.
 
     Keras adds the bias by an addition of another shape, which TensorFlow leaves as an extra pass over the pixels.
     """
-    for layer in chain:
-        if isinstance(layer, layers.Conv2D):
-            kernel, bias = (tf.cast(next(weights), layer.compute_dtype) for _ in range(2))
-            x = tf.nn.conv2d(tf.cast(x, kernel.dtype), kernel, layer.strides, layer.padding.upper())
+    found = {-1: images}
+    for number, node in enumerate(graph):
+        layer, x = node.layer, found[node.sources[0]]
+        if isinstance(layer, layers.DepthwiseConv2D):
+            kernel, bias = (tf.cast(next(weights), precision) for _ in range(2))
+            x = tf.nn.depthwise_conv2d(tf.cast(x, precision), kernel, (1, *layer.strides, 1), layer.padding.upper())
             x = tf.nn.bias_add(x, bias)
+        elif isinstance(layer, layers.Conv2D):
+            kernel, bias = (tf.cast(next(weights), precision) for _ in range(2))
+            x = tf.nn.conv2d(tf.cast(x, precision), kernel, layer.strides, layer.padding.upper())
+            x = tf.nn.bias_add(x, bias)
+        elif isinstance(layer, layers.ReLU):
+            x = {None: tf.nn.relu, 6: tf.nn.relu6}.get(layer.max_value, layer)(x)
+        elif isinstance(layer, layers.MaxPooling2D):
+            x = tf.nn.max_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
+        elif isinstance(layer, layers.Add):
+            x = tf.add_n([found[source] for source in node.sources])
         elif isinstance(layer, layers.Dense):
-            x = tf.matmul(x, next(weights)) + next(weights)
+            x = tf.matmul(tf.cast(x, tf.float32), next(weights)) + next(weights)
         else:
-            x = layer(x)
-    return x
+            x = layer(tf.cast(x, tf.float32))
+        found[number] = x
+    return found[number]
 
 
 def _same(some: list[np.ndarray], others: list[np.ndarray]) -> bool:

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-import model.predictor
-
 Draw = Callable[..., np.ndarray]
 
 # A busy machine is no failure, so no example has a deadline.
@@ -28,14 +26,6 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def predictions_as_exact_on_every_machine() -> Iterator[None]:
-    """Where a test names no precision the predictor computes in float32, also on processors with units for bfloat16."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model.predictor, "multiplies_bfloat16", lambda: False)
-        yield
 
 
 @pytest.fixture(scope="module")
