@@ -10,10 +10,11 @@ BROWSER := $(shell command -v chromium || command -v chromium-browser || command
 # Where it is set, every start of a program compiles all of this project's modules anew, and the tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint stress audit
+.PHONY: help setup lock demo test lint stress audit
 
 help:
-	@echo "make setup   make .venv with the template's needs, nsml-local and the tools of development"
+	@echo "make setup   make .venv from requirements-lock.txt: the template's packages, nsml-local, the tools of development"
+	@echo "make lock    renew requirements-lock.txt, the versions that make setup installs"
 	@echo "make demo    train on made-up photographs, submit a checkpoint, print score and leaderboard"
 	@echo "make test    check the style and the types, and pass all tests"
 	@echo "make stress  kill, corrupt, fill disks and fuzz at random, MINUTES=60 for each proof at most; SEED=N repeats a run"
@@ -21,15 +22,23 @@ help:
 
 setup: $(READY)
 
-$(READY): setup.py requirements-dev.txt nsml-local/pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; name a newer one with PYTHON=..." >&2; exit 2; }
-	@echo "Setting up $(VENV): about 2 GB, one to three minutes, only this once"
+# The locked versions, hash by hash, as wheels; then nsml-local from its folder, with the build tools among them.
+$(READY): requirements-lock.txt nsml-local/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "make: $(PYTHON) is not Python 3.11, 3.12 or 3.13, which TensorFlow needs; name one of them: make setup PYTHON=python3.13" >&2; exit 2; }
+	@echo "Setting up $(VENV): about 3 GB, one to three minutes, only this once"
 	@$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -r requirements-dev.txt -e './nsml-local[images,scorers,compare,web]' .
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --only-binary :all: --require-hashes -r requirements-lock.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e ./nsml-local
 	@# On all processors, where pip would use one, and without the tests of others, which take a quarter of it.
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
-	@rm -rf build *.egg-info
 	@touch $(READY)
+
+# The newest versions that setup.py, requirements-dev.txt and nsml-local/pyproject.toml allow, the same for each Python and system.
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate \
+		--no-config --default-index https://pypi.org/simple --custom-compile-command "make lock" --all-extras \
+		setup.py requirements-dev.txt nsml-local/pyproject.toml --output-file requirements-lock.txt
+	@rm -rf build *.egg-info
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tools/demo.sh

