@@ -62,3 +62,11 @@ def test_every_page_of_the_documentation_is_reached_by_links_from_the_readme() -
         str(p.relative_to(ROOT)) for p in seen
     }
     assert unreached == set()
+
+
+def test_every_command_of_nsml_is_in_the_list_of_commands() -> None:
+    from nsml.cli.main import nsml
+
+    text = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`]+)`", text))))
+    assert set(nsml.list_commands(None)) - named == set()  # type: ignore[arg-type]
