@@ -1,12 +1,16 @@
 """`nsml exec` and `nsml infer`."""
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from helpers import Nsml, start_and_wait, wait_until, write_photograph
+
+from nsml.store.files import read_json
 
 REPORTS = """
 import time, nsml
@@ -94,3 +98,18 @@ def test_infer_goes_on_after_an_input_that_fails_and_keeps_what_the_program_prin
     assert answered.stdout.splitlines() == ["[]", "[]"] and answered.returncode == 1
     assert "AssertionError:  (main.py, line 19)" in answered.stderr
     assert "서울" in nsml("logs", "FUNDUS/2").out
+
+
+def test_clients_that_say_nothing_or_half_or_too_much_keep_nobody_waiting(nsml: Nsml, running: str, home: Path) -> None:
+    path = read_json(home / "sessions" / "tester" / "FUNDUS" / "1" / "socket.json")["path"]
+    with contextlib.ExitStack() as clients:
+        for sent in (b"", b'{"ask": "ep', b"\n", b"no JSON\n", b"[]\n"):
+            client = clients.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            client.connect(path)
+            client.sendall(sent)
+        gone = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        gone.connect(path)
+        gone.sendall(b'{"ask": "epoch"}\n' * 1000)
+        gone.close()
+        assert nsml("exec", running, "epoch").out == "3\n"
+    nsml("stop", "-f", running)

@@ -1,9 +1,12 @@
 """Checkpoints on disk."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from helpers import Nsml
 
 from nsml.errors import Damaged, NsmlError
 from nsml.store.checkpoints import (
@@ -135,3 +138,19 @@ def test_a_damaged_manifest_hides_no_other_checkpoint(tmp_path: Path, content: s
     listed = list_checkpoints(tmp_path)
     assert isinstance(listed[0], Checkpoint) and listed[0].name == "good"
     assert isinstance(listed[1], Damaged) and len(listed) == 2
+
+
+def test_what_cannot_be_removed_is_not_said_to_be(nsml: Nsml, trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from nsml.cli.model import rm
+
+    def read_only(source: object, target: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(source))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("nsml.store.checkpoints.os.rename", read_only)
+        refused = CliRunner().invoke(rm, ["-f", trained, "0"])
+    assert isinstance(refused.exception, OSError)
+    assert refused.output == ""
+    assert nsml("model", "ls", trained).out.splitlines()[1].startswith("0 ")

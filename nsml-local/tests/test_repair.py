@@ -161,3 +161,51 @@ def test_a_damaged_dataset_is_put_aside(nsml: Nsml, dataset: str, home: Path) ->
     change_a_byte(home / "datasets" / dataset / "dataset.json")
     assert len(mended(nsml)) == 1
     assert list(put_aside(home)) == [dataset]
+
+
+def test_what_a_program_calls_as_nsml_calls_its_leftovers_stays(
+    nsml: Nsml, dataset: str, session: Session, home: Path
+) -> None:
+    def write(path: Path) -> None:
+        (path / ".tmp-999999-cache").mkdir(parents=True)
+        (path / ".tmp-999999-cache" / "part").write_text("the program's")
+        (path / ".tmp-999998-index").write_text("the program's")
+
+    kept = store(session.checkpoints, "own", write, elapsed=0, summary={})
+    photograph = home / "datasets" / dataset / "training" / "train" / ".tmp-999997-shot.jpg"
+    photograph.write_text("the organiser's")
+    (home / "submissions" / "D" / "1").mkdir(parents=True)
+    own = [session.folder.parent, session.checkpoints, home / "submissions" / "D" / "1", home / "datasets"]
+    for folder in own:
+        (folder / ".tmp-999999-ab").write_text("half")
+    assert len([line for line in mended(nsml) if "its writer is dead" in line]) == len(own)
+    kept.verify()
+    assert photograph.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": 1} and more'])
+def test_a_damaged_home_json_stops_no_command_and_is_written_anew(
+    nsml: Nsml, session: Session, home: Path, content: bytes
+) -> None:
+    (home / "home.json").write_bytes(content)
+    listed = nsml("ps", "-a")
+    assert listed.status == 0
+    assert str(session.name) in listed.out
+    assert "home.json is damaged; 'nsml doctor --repair' writes it anew" in listed.err
+    assert any(line.startswith("mend ") and "home.json is damaged" in line for line in nsml("doctor").out.splitlines())
+    assert len(mended(nsml)) == 1
+    assert put_aside(home)["home.json"].read_bytes() == content
+    assert nsml("ps", "-a").err == ""
+
+
+def test_a_damaged_name_of_the_user_is_put_aside_or_given_anew(
+    nsml: Nsml, session: Session, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NSML_USER")
+    for mend in (("doctor", "--repair"), ("login", "kim")):
+        (home / "user.json").write_text("{")
+        refused = nsml("whoami")
+        assert refused.status == 1
+        assert "'nsml login NAME' writes it anew" in refused.err
+        nsml(*mend)
+        assert nsml("whoami").status == 0

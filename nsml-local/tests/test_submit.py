@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from helpers import Nsml, make_dataset, start_and_wait
 
+from nsml.store.files import read_json, write_json
 from nsml.store.home import open_home
 from nsml.store.submissions import open_submission, record_score
 
@@ -273,3 +274,34 @@ def test_another_entry_file_can_be_submitted(nsml: Nsml, dataset: str, project: 
     program = (project / "main.py").read_text()
     (project / "predict.py").write_text(program.replace("% 4", "* 0"))
     assert nsml("submit", "-e", "predict.py", start_and_wait(nsml), "best").out.startswith("Score: 25.")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"no JSON\n\xff\xfe\x00\n[]\n{}\n3\n" + b"[" * 100_000 + b"\n",
+        b'{"step": 5}\n{"step": ["infer"]}\n{"step": "rest"}\n{"step": "infer", "error": {}}\n',
+        b'{"step": "infer", "done": "all", "total": null}\n{"step": "infer", "load_seconds": NaN}\n'
+        b'{"step": "infer", "done": 1, "total": 1' + b"0" * 400 + b"}\n",
+        b"x" * 3_000_000 + b"\n",
+    ],
+    ids=["no steps", "other steps", "no numbers", "long"],
+)
+def test_what_a_program_writes_among_the_steps_of_a_submit_is_passed_over(
+    nsml: Nsml, dataset: str, project: Path, garbage: bytes
+) -> None:
+    program = (project / "main.py").read_text()
+    writes = "import pathlib\nlaunch = json.load(open(os.environ['NSML_LAUNCH']))\nif 'submission' in launch:\n"
+    writes += "    open(launch['submission'] + '/steps.jsonl', 'ab').write(pathlib.Path('garbage').read_bytes())\n"
+    (project / "garbage").write_bytes(garbage)
+    (project / "main.py").write_text(program.replace("if args.pause or", writes + "if args.pause or"))
+    submitted = nsml("submit", start_and_wait(nsml), "best")
+    assert (submitted.status, submitted.out) == (0, "Score: 100.010001\nDone\n")
+
+
+def test_a_metric_that_nobody_knows_is_named_with_those_that_there_are(nsml: Nsml, trained: str, home: Path) -> None:
+    path = home / "datasets" / "FUNDUS" / "dataset.json"
+    write_json(path, read_json(path) | {"metric": "kappa"})
+    refused = nsml("submit", trained, "best")
+    assert refused.status == 1
+    assert "scored by 'kappa', which this nsml-local does not know (it knows fundus, accuracy" in refused.err

@@ -15,6 +15,7 @@ from ..engine.resources import list_gpus
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.damage import damage_of
 from ..store.datasets import list_datasets
+from ..store.files import read_json
 from ..store.home import Home, open_home
 from ..store.leftovers import leftovers
 from ..store.sessions import list_sessions
@@ -80,6 +81,13 @@ def _disk(home: Home) -> Iterator[Line]:
         yield f"{home.path} cannot be written", "set NSML_HOME to a folder of yours"
     if home.path.stat().st_mode & 0o077:
         yield f"{home.path} can be read by others", f"chmod 700 {home.path}"
+    for name in ("home.json", "user.json"):
+        try:
+            read_json(home.path / name)
+        except FileNotFoundError:
+            continue
+        except Damaged:
+            yield f"{home.path / name} is damaged", "nsml doctor --repair"
 
 
 def _gpus() -> Iterator[Line]:

@@ -162,7 +162,8 @@ def prune_environments(home: Home) -> tuple[int, int, int]:
         if Path(entry.path) in used:
             kept += 1
             continue
-        freed += size_of(Path(entry.path))
-        shutil.rmtree(entry.path, ignore_errors=True)
+        size = size_of(Path(entry.path))
+        shutil.rmtree(entry.path)
+        freed += size
         count += 1
     return count, freed, kept

@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import Damaged, NsmlError
+from ..errors import Damaged, NsmlError, RunFailed
 from ..store import log_cut, metrics
 from ..store.checkpoints import discard_superseded, read_checkpoint
 from ..store.datasets import list_datasets
-from ..store.files import claim_numbered_folder, remove_tree, visible, write_bytes, write_text
-from ..store.home import Home
+from ..store.files import claim_numbered_folder, read_json, remove_tree, visible, write_bytes, write_text
+from ..store.home import Home, write_marker
 from ..store.leftovers import leftovers
 from ..store.sessions import ENDED, Session, list_sessions
 from ..store.submissions import damaged_records
@@ -30,7 +30,18 @@ def repair(home: Home) -> Iterator[str]:
             remove_tree(path)
         else:
             path.unlink(missing_ok=True)
+        if os.path.lexists(path):
+            raise RunFailed(f"{path} cannot be removed; get the right to it, or remove it by hand")
         yield f"{path}: cleared, its writer is dead"
+    for name in ("home.json", "user.json"):
+        try:
+            read_json(home.path / name)
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            yield _put_aside(home, home.path / name, str(error))
+    if not home.marker.exists():
+        write_marker(home)
     for dataset in list_datasets(home):
         try:
             dataset.record()

@@ -15,8 +15,13 @@ from .program import REFUSED
 
 
 def wanted_answers(dataset: Dataset) -> Wanted:
-    """What the dataset's built-in scorer takes."""
+    """What the dataset's built-in scorer takes. RunFailed where there is no such scorer."""
     metric = dataset.metric()
+    if metric not in METRICS:
+        raise RunFailed(
+            f"dataset {dataset.name} is scored by {metric!r}, which this nsml-local does not know (it knows {', '.join(METRICS)}); "
+            "update nsml-local, or push the dataset again with --metric"
+        )
     kind = METRICS[metric].kind
     # The test set need not hold an image of every class.
     classes = 0 if kind is Kind.NUMBER else max(4 if metric == "fundus" else 2, len(dataset.record()["train"]))

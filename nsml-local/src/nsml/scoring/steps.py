@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
+from ..store.files import is_number
+
 FILE = "steps.jsonl"
+_STEPS = ("load", "infer", "predictions", "done")
+_NUMBERS = ("load_seconds", "infer_seconds", "done", "total")
+_MOST = 1 << 20
 
 
 class StepWriter:
@@ -22,7 +28,7 @@ class StepWriter:
 
 
 class StepReader:
-    """Read by the command line."""
+    """Read by the command line. The program could write anything there: what is no step is passed over."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -31,11 +37,25 @@ class StepReader:
     def new(self) -> list[dict[str, Any]]:
         """The complete lines since the last call."""
         try:
-            with open(self._path, "rb") as file:
+            # Neither a link nor a pipe.
+            with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    return []
                 file.seek(self._offset)
-                content = file.read()
-        except FileNotFoundError:
+                content = file.read(_MOST)
+        except OSError:
             return []
-        whole = content[: content.rfind(b"\n") + 1]
+        whole = content[: content.rfind(b"\n") + 1] or (content if len(content) == _MOST else b"")
         self._offset += len(whole)
-        return [json.loads(line) for line in whole.splitlines()]
+        return [step for line in whole.split(b"\n") if (step := _step(line)) is not None]
+
+
+def _step(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not (isinstance(found, dict) and found.get("step") in _STEPS and isinstance(found.get("error", ""), str)):
+        return None
+    numbers = [found[name] for name in _NUMBERS if name in found]
+    return found if all(is_number(number) for number in numbers) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import selectors
 import socket
 import tempfile
 import threading
@@ -24,6 +25,8 @@ FILE = "socket.json"
 # The longest path that every system takes for a socket is 103 bytes.
 _LONGEST = 100
 _LARGEST_ANSWER = 1 << 20
+_LARGEST_REQUEST = 1 << 24
+_SLOWEST = 10.0  # seconds that a client may take to receive an answer
 
 Answer = Callable[[str], str]
 
@@ -46,13 +49,33 @@ def listen(session: Session) -> socket.socket:
 
 
 def serve(listener: socket.socket, answer: Answer) -> None:
-    """Answer one request after another, for ever. What `answer` raises is the answer's error."""
-    while True:
-        connection, _ = listener.accept()
-        with connection, contextlib.suppress(OSError, ValueError), connection.makefile("rwb") as stream:
-            for line in stream:
-                stream.write(json.dumps(_answer(line, answer)).encode() + b"\n")
-                stream.flush()
+    """Answer one request after another, for ever, from whichever client has sent one. What `answer` raises is the answer's error."""
+    with selectors.DefaultSelector() as clients:
+        clients.register(listener, selectors.EVENT_READ)
+        while True:
+            for ready, _ in clients.select():
+                if ready.fileobj is listener:
+                    with contextlib.suppress(OSError):  # too many files are open: try again
+                        connection, _ = listener.accept()
+                        connection.settimeout(_SLOWEST)
+                        clients.register(connection, selectors.EVENT_READ, bytearray())
+                elif not _serve_client(ready.fileobj, ready.data, answer):  # type: ignore[arg-type]
+                    clients.unregister(ready.fileobj)
+                    ready.fileobj.close()  # type: ignore[union-attr]
+
+
+def _serve_client(connection: socket.socket, begun: bytearray, answer: Answer) -> bool:
+    """Read what a client has sent, and answer its whole lines; `begun` keeps the rest. Whether it stays."""
+    try:
+        received = connection.recv(1 << 16)
+        begun += received
+        while (end := begun.find(b"\n")) >= 0:
+            line = bytes(begun[: end + 1])
+            del begun[: end + 1]
+            connection.sendall(json.dumps(_answer(line, answer)).encode() + b"\n")
+    except OSError:
+        return False
+    return bool(received) and len(begun) < _LARGEST_REQUEST
 
 
 def serve_in_background(listener: socket.socket, answer: Answer) -> None:

@@ -134,17 +134,16 @@ def store(
                     raise
         flush_to_disk(folder)
     for generation in older.values():
-        _discard(generation)
+        with contextlib.suppress(OSError):  # readers take the newest
+            _discard(generation)
     return Checkpoint(name, target, manifest)
 
 
 def _discard(folder: Path) -> None:
-    """Take a generation out of sight in one step before its files are removed one by one."""
+    """Take a generation out of sight in one step before its files are removed one by one. OSError where that cannot be done."""
     hidden = temporary_name(folder.parent)
-    try:
+    with contextlib.suppress(FileNotFoundError):  # somebody else was first
         os.rename(folder, hidden)
-    except OSError:
-        hidden = folder
     remove_tree(hidden)
 
 

@@ -92,6 +92,7 @@ class Dataset:
         if not (
             all(is_number(record.get(name)) for name in ("created_at", "train_files", "test_files", "size"))
             and isinstance(record.get("train"), dict)
+            and (record.get("every") is None or is_number(record["every"]))
             and "source" in record
         ):
             raise Damaged(f"{self.folder / 'dataset.json'} is damaged; push the dataset again")

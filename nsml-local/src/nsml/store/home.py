@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import NsmlError
+from ..errors import Damaged, NsmlError
 from .files import make_private, read_json, write_json
 from .names import check_name
 
@@ -29,6 +29,11 @@ class Home:
     """The folder that holds everything: `datasets/`, `sessions/`, `submissions/`, `output/`."""
 
     path: Path
+
+    @property
+    def marker(self) -> Path:
+        """The file that says which format the home is of."""
+        return self.path / "home.json"
 
     @property
     def datasets(self) -> Path:
@@ -54,6 +59,8 @@ class Home:
             stored = read_json(self.path / "user.json").get("name")
         except FileNotFoundError:
             stored = None
+        except Damaged as error:
+            raise Damaged(f"{str(error).partition(';')[0]}; 'nsml login NAME' writes it anew") from None
         if isinstance(stored, str):
             return check_name(stored, f"user in {self.path / 'user.json'}")
         import getpass
@@ -66,14 +73,19 @@ class Home:
 
 
 def open_home(path: Path | None = None) -> Home:
-    """The home at `path` (else the default one), made where it is missing. A home of a newer format is refused, untouched."""
+    """The home at `path` (else the default one), made where it is missing.
+
+    A home of a newer format is refused, untouched. One whose `home.json` is damaged is used, with a warning, as of this format.
+    """
     home = Home(path or default_home())
-    marker = home.path / "home.json"
     try:
-        found = read_json(marker).get("format")
+        found = read_json(home.marker).get("format")
     except FileNotFoundError:
         make_private(home.path)
-        write_json(marker, {"format": FORMAT})
+        write_marker(home)
+        found = FORMAT
+    except Damaged:
+        print(f"nsml: warning: {home.marker} is damaged; 'nsml doctor --repair' writes it anew", file=sys.stderr)
         found = FORMAT
     if not isinstance(found, int) or found > FORMAT:
         raise NsmlError(
@@ -81,3 +93,8 @@ def open_home(path: Path | None = None) -> Home:
             "update nsml-local, or name another folder with NSML_HOME"
         )
     return home
+
+
+def write_marker(home: Home) -> None:
+    """Say which format the home is of."""
+    write_json(home.marker, {"format": FORMAT})

@@ -7,21 +7,41 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .files import TEMPORARY
+from .files import TEMPORARY, visible
 from .home import Home
 
 _DAY = 86400.0
-# What programs keep there is theirs.
-_NOT_OURS = ("work", "code", "environments", "output", "damaged")
 
 
 def leftovers(home: Home) -> Iterator[Path]:
-    """Those of a home. The name begins with the number of the process that writes; one without a number counts as left after a day."""
-    for root, folders, names in os.walk(home.path):
-        for name in [*folders, *names]:
-            if name.startswith(TEMPORARY) and _is_dead(Path(root, name)):
-                yield Path(root, name)
-        folders[:] = [name for name in folders if not name.startswith(TEMPORARY) and name not in _NOT_OURS]
+    """Those of a home, in the folders that nsml itself writes into.
+
+    What a program puts into a checkpoint, or an organiser into a dataset, is theirs, whatever it is called.
+
+    The name begins with the number of the process that writes; one without a number counts as left after a day.
+    """
+    for folder in _folders(home):
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        yield from (folder / name for name in names if name.startswith(TEMPORARY) and _is_dead(folder / name))
+
+
+def _folders(home: Home) -> Iterator[Path]:
+    datasets, numbers = _below(home.datasets), _below(home.submissions)
+    yield from (home.path, home.datasets, *datasets, home.submissions, *numbers)
+    for folder in numbers:
+        yield from _below(folder)
+    for user in _below(home.sessions):
+        for folder in _below(user):
+            yield folder
+            for session in _below(folder):
+                yield from (session, session / "checkpoints", session / "reports")
+
+
+def _below(folder: Path) -> list[Path]:
+    return [Path(entry.path) for entry in visible(folder)]
 
 
 def _is_dead(path: Path) -> bool:
