@@ -79,3 +79,20 @@ def test_a_function_may_take_the_output_path_behind_its_own_arguments(nsml: Nsml
         "print(open('./a.txt').read())\n"
     )
     assert nsml("logs", start_and_wait(nsml)).out.startswith("(2, 2) of here\n")
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_visdom_without_a_server_is_left_alone_but_where_it_needs_none(
+    project: Path, python: Nsml, offline: bool
+) -> None:
+    (project / "visdom.py").write_text(
+        "class Visdom:\n    def __init__(self, **kwargs): print('real')\n    def line(self, data): pass\n"
+    )
+    (project / "p.py").write_text(
+        f"import visdom\nfrom nsml import Visdom\nVisdom(visdom=visdom, server='http://127.0.0.1', port=1, offline={offline}).line([1])"
+    )
+    shown = python("p.py")
+    if offline:
+        assert shown.out == "real\n"
+    else:
+        assert shown.out == "" and len(shown.err.splitlines()) == 1 and "no server answers at 127.0.0.1:1" in shown.err

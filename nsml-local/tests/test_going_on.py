@@ -101,3 +101,68 @@ def test_resume_takes_a_pattern(nsml: Nsml, trained: str) -> None:
     start_and_wait(nsml)
     resumed = nsml("resume", "FUNDUS/*").out.splitlines()
     assert [line.split()[1] for line in resumed] == ["tester/FUNDUS/1", "tester/FUNDUS/2"]
+
+
+# Saves at each start, as the baseline of KERIS 2020 does, and so before `paused` has loaded anything.
+SAVES_FIRST = """
+import argparse, json, nsml
+parser = argparse.ArgumentParser()
+parser.add_argument("--mode", default="train")
+parser.add_argument("--pause", type=int, default=0)
+args = parser.parse_args()
+state = {"epoch": 0}
+nsml.bind(save=lambda d: json.dump(state, open(d + "/s", "w")), load=lambda d: state.update(json.load(open(d + "/s"))))
+nsml.save("checkpoint")
+if args.pause:
+    nsml.paused(scope=locals())
+state["epoch"] += 1
+print("epoch", state["epoch"])
+nsml.save(state["epoch"])
+"""
+
+
+@pytest.mark.parametrize("verb", ["fork", "resume"])
+def test_what_is_saved_before_paused_has_loaded_is_not_kept(nsml: Nsml, dataset: str, project: Path, verb: str) -> None:
+    (project / "main.py").write_text(SAVES_FIRST)
+    name = start_and_wait(nsml)
+    for number in (2, 3):
+        nsml(verb, name)
+        name = f"FUNDUS/{number}" if verb == "fork" else name
+        assert _epochs(nsml, name)[-1] == f"epoch {number}"
+    assert "checkpoint checkpoint is not kept: this session goes on from checkpoint 2" in nsml("logs", name).out
+
+
+def test_a_save_before_paused_by_hand_is_not_what_paused_loads(python: Nsml, dataset: str, project: Path) -> None:
+    (project / "main.py").write_text(SAVES_FIRST)
+    python("main.py", NSML_DATASET=dataset)
+    for epoch in (2, 3):
+        assert python("main.py", "--pause", "1", NSML_DATASET=dataset).out == f"epoch {epoch}\n"
+
+
+@pytest.mark.parametrize("verb", ["fork", "resume"])
+def test_going_on_without_loading_is_a_failure_that_overwrites_nothing(
+    nsml: Nsml, dataset: str, project: Path, verb: str
+) -> None:
+    (project / "main.py").write_text(
+        "import nsml\nnsml.bind(save=lambda d: open(d + '/f', 'w').close())\nnsml.save('best')\nprint('trained')\n"
+    )
+    name = start_and_wait(nsml)
+    before = nsml("model", "ls", "-j", name).out
+    nsml(verb, name)
+    shown = nsml("logs", "-f", "FUNDUS/2" if verb == "fork" else name).out
+    assert "checkpoint best is not kept" in shown and "nothing has loaded it; what was saved before stays" in shown
+    assert "ended with exit status 1" in shown
+    assert nsml("model", "ls", "-j", name).out == before
+
+
+def test_a_process_started_after_loading_may_save(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "worker.py").write_text(
+        "import nsml\nnsml.bind(save=lambda d: open(d + '/f', 'w').close())\nnsml.save('of the worker')\n"
+    )
+    (project / "main.py").write_text(
+        "import nsml, subprocess, sys\nnsml.bind(save=lambda d: open(d + '/f', 'w').close(), load=lambda d: None)\n"
+        "nsml.paused(scope=locals())\nsubprocess.run([sys.executable, 'worker.py'], check=True)\n"
+    )
+    name = start_and_wait(nsml)
+    nsml("resume", name)
+    assert "exit status 0" in nsml("logs", "-f", name).out.splitlines()[-1]

@@ -207,3 +207,25 @@ def test_keywords_of_a_bind_do_not_outlive_its_hooks(python: Nsml, project: Path
         "nsml.save('other', save_fn=lambda path: open(path + '/b', 'w').close())\n"
     )
     assert python("main.py").status == 0
+
+
+def test_each_hook_gets_the_keywords_that_it_takes(project: Path, python: Nsml) -> None:
+    _program(
+        project,
+        "def save(path, model, **more): print(model, more)\n"
+        "def load(path): print('load')\n"
+        "def save_fn(path, *, real): print('save_fn', real)\n"
+        "def load_fn(real, model='own'): print('load_fn', model)\n"
+        "nsml.bind(save=save, load=load, real=True, model='m')\nnsml.save(1)\nnsml.load(1)\n"
+        "nsml.save(2, save_fn=save_fn)\nnsml.load(2, load_fn=load_fn)\n",
+    )
+    assert python("p.py").out.splitlines() == ["m {'real': True}", "load", "save_fn True", "load_fn m"]
+
+
+def test_a_keyword_that_a_partial_function_has_already_is_its_own(project: Path, python: Nsml) -> None:
+    _program(
+        project,
+        "from functools import partial\nsave = partial(lambda path, model: print(model), model='mine')\n"
+        "nsml.bind(model='bound')\nnsml.save('x', save_fn=save)",
+    )
+    assert python("p.py").out == "mine\n"

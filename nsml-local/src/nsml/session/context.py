@@ -15,7 +15,7 @@ from ..errors import NsmlError
 from ..store.datasets import Dataset, find_dataset
 from ..store.files import make_private
 from ..store.home import Home, open_home
-from ..store.launches import read_launch
+from ..store.launches import VARIABLE, read_launch
 from ..store.names import SessionName
 from ..store.processes import identity
 from ..store.sessions import EXIT_STATUS, NO_DATASET, Session, create_session
@@ -32,6 +32,10 @@ def reserved_argument(name: str) -> str | None:
     return found
 
 
+# In the environment of a process that has loaded a checkpoint: the launch that asked for it.
+_LOADED = "NSML_LOADED"
+
+
 class DatasetPaths(list[str]):
     """DATASET_PATH of a session on several datasets: a list, which stands for its first folder where a single path is wanted."""
 
@@ -46,7 +50,8 @@ class Context:
     """What the constants and the library calls of this process go by.
 
     `mode` is "train", "test", "infer" or "report"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and
-    `checkpoint` what a session goes on from. In a submit, `submission` is the folder where it leaves its steps and predictions, `limit` the
+    `checkpoint` what a session goes on from. `user` is whose session it is, `started_by` who started this process.
+    In a submit, `submission` is the folder where it leaves its steps and predictions, `limit` the
     seconds that predicting may take, `loader` the organiser's `data_loader.py` where the dataset brings one, and `wanted` what `infer`
     is to answer with (see `Wanted`) where it does not.
     """
@@ -54,6 +59,7 @@ class Context:
     def __init__(self) -> None:
         facts = read_launch()
         self.on_nsml = facts is not None
+        self._launch = os.environ.get(VARIABLE, "by hand")
         self.saved_at = time.monotonic()
         self.checkpoint: str | None = None
         self.source: str | None = None
@@ -66,6 +72,7 @@ class Context:
         if facts is None:
             self.home: Home = open_home()
             self.user: str = self.home.user()
+            self.started_by = self.user
             self.mode: str = reserved_argument("mode") or "train"
             registered = self._dataset_in_the_foreground()
             self.dataset: str = registered.name if registered else ""
@@ -79,6 +86,7 @@ class Context:
             return
         self.home = Home(Path(facts["home"]))
         self.user = facts["user"]
+        self.started_by = facts.get("started_by", self.user)
         paths = DatasetPaths(facts["dataset_paths"])
         self.has_dataset = bool(paths)
         self.dataset = facts["dataset"] if paths else ""
@@ -111,6 +119,17 @@ class Context:
     def only_looks(self) -> bool:
         """Whether this process predicts with a checkpoint, or reports on it, and so leaves the session's record as it is."""
         return self.submission is not None or self.mode in ("test", "report")
+
+    @property
+    def waits_for_a_checkpoint(self) -> bool:
+        """Whether a checkpoint is to be loaded that neither this process nor the one that started it has loaded yet."""
+        by_hand = (reserved_argument("pause") or "0") not in ("0", "")
+        goes_on = self.source is not None if self.on_nsml else by_hand
+        return goes_on and os.environ.get(_LOADED) != self._launch
+
+    def note_loaded(self) -> None:
+        """A checkpoint is loaded; processes that this one starts from now on know it too."""
+        os.environ[_LOADED] = self._launch
 
     def open_session(self) -> Session:
         """The session of this process; outside `nsml run` the first call opens a foreground session."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class Visdom:
@@ -19,6 +20,8 @@ class Visdom:
         try:
             if visdom is None:
                 import visdom  # type: ignore[no-redef,import-not-found]
+            if not kwargs.get("offline"):
+                _look_for_server(str(kwargs.get("server", "localhost")), kwargs.get("port"))
             self._real = visdom.Visdom(**kwargs)
         except Exception as error:
             print(
@@ -32,3 +35,15 @@ class Visdom:
         if self._real is not None:
             return getattr(self._real, name)
         return lambda *args, **kwargs: None
+
+
+def _look_for_server(server: str, port: Any) -> None:
+    """ConnectionError where no server answers, of which visdom itself would tell with a traceback for each graph."""
+    import socket
+
+    address = urlsplit(server if "//" in server else f"//{server}")
+    place = (address.hostname or "localhost", int(port or address.port or 8097))
+    try:
+        socket.create_connection(place, timeout=2).close()
+    except OSError:
+        raise ConnectionError(f"no server answers at {place[0]}:{place[1]}, start it with 'visdom'") from None

@@ -41,6 +41,7 @@ def write_launch(
         {
             "home": str(home.path),
             "user": session.name.user,
+            "started_by": home.user(),
             "dataset": session.name.dataset,
             "number": session.name.number,
             "session": str(session.folder),
