@@ -133,3 +133,103 @@ def test_check_finds_nothing_certain_against_a_program_that_is_submitted(project
 def test_a_submit_is_started_with_the_arguments_of_its_session(nsml: Nsml, project: Path) -> None:
     put(project, "arguments/shapes_the_model.py")
     assert scored(nsml("submit", train(nsml, "-a", "--layers 3"), "end")) == "Score: 1"
+
+
+# How programs read their arguments, each into `options`, and whether the source leaves that in doubt.
+HABITS = {
+    "sys.argv by hand": ("options = dict(zip((w.lstrip('-') for w in sys.argv[1::2]), sys.argv[2::2]))", True),
+    "a key by hand": ("options = {'pause': '--pause' in sys.argv}", True),
+    "a loop": (
+        "import argparse\nparser = argparse.ArgumentParser()\n"
+        "for name, default in {'mode': 'train', 'pause': 0, 'iteration': '0'}.items():\n"
+        "    parser.add_argument('--' + name, default=default, type=type(default))\noptions = vars(parser.parse_args())",
+        True,
+    ),
+    "the fields of a dataclass": (
+        "import argparse, dataclasses\n@dataclasses.dataclass\nclass Options:\n    mode: str = 'train'\n    pause: int = 0\n"
+        "parser = argparse.ArgumentParser()\nfor field in dataclasses.fields(Options):\n"
+        "    parser.add_argument(f'--{field.name}', default=field.default)\noptions = vars(parser.parse_args())",
+        True,
+    ),
+    "a parser of a package": (
+        "from unknown_parser import HfArgumentParser\nclass Options:\n    mode: str = 'train'\n    pause: int = 0\n"
+        "options = vars(HfArgumentParser(Options).parse_args_into_dataclasses()[0])",
+        True,
+    ),
+    "getopt": (
+        "import getopt\nfound, _ = getopt.getopt(sys.argv[1:], '', ['mode=', 'pause=', 'iteration='])\n"
+        "options = {name.lstrip('-'): value for name, value in found}",
+        False,
+    ),
+    "a function's arguments": (
+        "import typer\noptions = {}\ndef main(mode: str = 'train', pause: int = 0):\n    options.update(pause=pause)\ntyper.run(main)",
+        False,
+    ),
+    "absl's functions": (
+        "from absl.flags import DEFINE_integer, DEFINE_string, FLAGS\nDEFINE_string('mode', 'train', '')\nDEFINE_integer('pause', 0, '')\n"
+        "FLAGS(sys.argv)\noptions = FLAGS.flag_values_dict()",
+        False,
+    ),
+}
+AFTER = """
+import nsml
+nsml.bind(save=lambda d: open(d + "/f", "w").close(), load=lambda d: print("loaded"),
+          infer=lambda numbers: [int(number > 5) for number in numbers])
+if int(options.get("pause") or 0):
+    nsml.paused(scope=globals())
+nsml.save("end")
+"""
+# As they come with a package that is not installed here.
+PACKAGES = {
+    "unknown_parser.py": "import argparse\nclass HfArgumentParser(argparse.ArgumentParser):\n"
+    "    def __init__(self, kind):\n        super().__init__()\n        self.kind = kind\n"
+    "        for name in kind.__annotations__:\n            getattr(self, 'add_' + 'argument')('--' + name)\n"
+    "    def parse_args_into_dataclasses(self):\n        return [self.parse_args()]\n",
+    "typer.py": "import sys\ndef run(main):\n    main(**dict(zip((w.lstrip('-') for w in sys.argv[1::2]), sys.argv[2::2])))\n",
+    "absl/__init__.py": "",
+    "absl/flags.py": "class _Flags(dict):\n    def __call__(self, argv):\n"
+    "        self.update(zip((w.lstrip('-') for w in argv[1::2]), argv[2::2]))\n"
+    "    def flag_values_dict(self):\n        return self\nFLAGS = _Flags()\n"
+    "def DEFINE_string(name, default, help): FLAGS[name] = default\nDEFINE_integer = DEFINE_string\n",
+}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_a_program_is_given_the_reserved_arguments_however_it_reads_them(
+    nsml: Nsml, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, habit: str
+) -> None:
+    packages = tmp_path / "packages"
+    for name, content in PACKAGES.items():
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).write_text(content)
+    monkeypatch.setenv("PYTHONPATH", str(packages))
+    code, in_doubt = HABITS[habit]
+    (project / "main.py").write_text(f"import sys\n{code}\n{AFTER}")
+    name = train(nsml)
+    submitted, resumed = nsml("submit", name, "end"), nsml("resume", name)
+    assert scored(submitted) == "Score: 1"
+    assert "loaded" in nsml("logs", "-f", name).out
+    assert ("does not tell which arguments it takes" in submitted.err) == in_doubt
+    assert ("does not tell which arguments it takes" in resumed.err) == in_doubt
+
+
+@pytest.mark.parametrize("program", ["no_iteration.py", "parser_elsewhere", "two_entry_files", "strategies.py"])
+def test_a_program_whose_options_are_written_out_is_no_doubtful_one(project: Path, program: str) -> None:
+    put(project, f"arguments/{program}")
+    assert "does not tell" not in str([str(f) for f in check_project(project, "main.py", list_snapshot(project))])
+
+
+def test_an_argparse_program_without_the_reserved_arguments_is_refused_not_guessed_at(
+    nsml: Nsml, project: Path
+) -> None:
+    (project / "main.py").write_text(
+        f"import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--epoch')\noptions = vars(parser.parse_args())\n{AFTER}"
+    )
+    assert "does not take --mode and --pause" in nsml("submit", train(nsml), "end").err
+
+
+def test_a_checkpoint_whose_name_begins_with_a_dash_is_submitted(nsml: Nsml, project: Path) -> None:
+    options = "".join(f"parser.add_argument('--{name}')\n" for name in ("mode", "pause", "iteration"))
+    head = f"import argparse\nparser = argparse.ArgumentParser()\n{options}options = vars(parser.parse_args())\n"
+    (project / "main.py").write_text(head + AFTER.replace('"end"', '"-x"'))
+    assert scored(nsml("submit", train(nsml), "--", "-x")) == "Score: 1"

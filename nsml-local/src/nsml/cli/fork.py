@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from ..engine.entry import doubtful_reserved
 from ..engine.launch import fork_session, resume_session
 from ..engine.words import split_arguments
 from ..store.home import open_home
-from ..store.sessions import match_sessions
+from ..store.sessions import Session, match_sessions
 from .arguments import complete_checkpoints, session_argument, session_named
 from .limits import limit_options, limits_from
 
@@ -44,6 +45,7 @@ def fork(
         arguments=None if arguments is None else split_arguments(arguments),
         limits=limits_from(home, gpus, cpus, memory, log_limit),
     )
+    _tell_doubt(started)
     click.echo(f"Session {started.name} is started")
 
 
@@ -63,4 +65,10 @@ def resume(
     home = open_home()
     for found in match_sessions(home, session, home.user()):
         name = resume_session(home, found, limits_from(home, gpus, cpus, memory, log_limit))
+        _tell_doubt(found)
         click.echo(f"Session {found.name} is resumed from checkpoint {name}")
+
+
+def _tell_doubt(session: Session) -> None:
+    if doubt := doubtful_reserved(session.code, session.record()["entry"]):
+        click.echo(f"warning: {doubt}", err=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from .entry import missing_reserved
+from .entry import doubtful_reserved, missing_reserved
 from .imports import imported_modules, reachable_files, walk
 from .requirements import missing_packages, read_needs
 from .snapshot import IGNORE_FILE, Snapshot
@@ -146,6 +146,8 @@ def _arguments(folder: Path, entry: str, trees: dict[str, ast.Module]) -> list[F
     found = []
     if text := missing_reserved(folder, entry):
         found.append(Finding(entry, 0, text.removeprefix(f"{entry} ")))
+    if text := doubtful_reserved(folder, entry):
+        found.append(Finding(entry, 0, text.removeprefix(f"{entry} "), certain=False))
     for node in walk(trees[entry]):
         if not (isinstance(node, ast.Call) and _name_of(node) == "add_argument" and node.args):
             continue

@@ -14,6 +14,9 @@ from .imports import reachable_files, walk
 
 RESERVED = ("mode", "pause", "iteration")
 _LARGEST = 2 * 1024 * 1024
+_GETOPT = ("getopt", "gnu_getopt")
+# What makes the options of a function's arguments or a class's fields.
+_BY_SIGNATURE = frozenset({"fire", "typer", "plac", "tyro", "defopt", "clize", "jsonargparse", "simple_parsing", "tap"})
 
 
 def check_entry(folder: Path, entry: str) -> None:
@@ -29,20 +32,26 @@ def check_entry(folder: Path, entry: str) -> None:
 
 @dataclass(frozen=True)
 class Takes:
-    """Which of the reserved arguments a program takes, and whether it parses arguments at all."""
+    """Which of the reserved arguments a program takes, as far as its source tells.
+
+    names: those that it takes. Where the source is in doubt, those that it is given all the same.
+    parses: whether a parser of arguments is seen.
+    doubt: why the source does not tell, or "".
+    """
 
     names: frozenset[str] = frozenset()
     parses: bool = False
+    doubt: str = ""
 
 
 def reserved_arguments(folder: Path, entry: str) -> Takes:
     """Which of --mode, --pause and --iteration the program takes, read without running it.
 
-    The entry file and what it imports of `folder` are read, in that order, until all is found; where none of them parses arguments,
-    the import may be one that cannot be seen from here, and every Python file is.
+    The entry file and what it imports of `folder` are read; where none of them parses arguments, reads them by hand or names a
+    reserved one, the import may be one that cannot be seen from here, and every Python file is.
     """
     found = _read(tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
-    if found.parses:
+    if found.parses or found.names or found.doubt:
         return found
     return _read(tree for path in sorted(folder.rglob("*.py")) if (tree := _parse(path)) is not None)
 
@@ -56,41 +65,94 @@ def _parse(path: Path) -> ast.Module | None:
 
 def _read(trees: Iterable[ast.Module]) -> Takes:
     names: set[str] = set()
-    parses = False
+    mentioned: set[str] = set()
+    parses = by_hand = literal = computed = False
     for tree in trees:
+        nodes = walk(tree)
         names |= {name for name in RESERVED if _takes(tree, name)}
-        parses = parses or any(_parses(node) for node in walk(tree))
+        mentioned |= {name for name in RESERVED if any(_mentions(node, name) for node in nodes)}
+        for node in nodes:
+            parses = parses or _parses(node)
+            by_hand = by_hand or _reads_by_hand(node)
+            match node:
+                case ast.Call(func=ast.Attribute(attr=function) | ast.Name(id=function)) if _makes_options(function):
+                    names_at = node.args[2:3] if function in _GETOPT else node.args[:1]
+                    is_literal = any(isinstance(argument, ast.Constant | ast.List) for argument in names_at)
+                    literal, computed = literal or is_literal, computed or not is_literal
         if parses and len(names) == len(RESERVED):
             break
-    return Takes(frozenset(names), parses)
+    doubt = ""
+    if parses and not {"mode", "pause"} <= names and (computed or not literal):
+        doubt = "its options are not written out"
+    elif not parses and (names or by_hand or "pause" in mentioned):
+        doubt = "it has no parser that is known"
+    if doubt:
+        # The platform gave all three to every program, but a fifth of them refuse --iteration.
+        names |= {"mode", "pause"} | (mentioned & {"iteration"})
+    return Takes(frozenset(names), parses, doubt)
 
 
 def _parses(node: ast.AST) -> bool:
-    """Whether a node is where `argparse`, `absl`, `tf.app.flags`, `click`, `fire` or `docopt` come in."""
+    """Whether a node is where one of the parsers comes in: argparse and what is built on it, optparse, getopt, absl, click, fire..."""
     if isinstance(node, ast.Import | ast.ImportFrom):
-        modules = {alias.name.partition(".")[0] for alias in node.names} | {getattr(node, "module", None)}
-        return not modules.isdisjoint({"click", "fire", "docopt"})
-    return isinstance(node, ast.Attribute) and (node.attr.startswith(("parse_args", "parse_known_args", "DEFINE_")))
+        return not _imported(node).isdisjoint({"docopt", "click"} | _BY_SIGNATURE)
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return name.startswith(("parse_args", "parse_known_args", "DEFINE_")) or name in _GETOPT
+
+
+def _reads_by_hand(node: ast.AST) -> bool:
+    """Whether a node is `sys.argv[1]`, `for word in sys.argv` and the like, but not `parser.parse_args(sys.argv[1:])`."""
+    match node:
+        case ast.Attribute(value=ast.Name(id="sys"), attr="argv"):
+            return True
+        case ast.ImportFrom(module="sys"):
+            return any(alias.name == "argv" for alias in node.names)
+    return False
+
+
+def _makes_options(function: str) -> bool:
+    return function in ("add_argument", "add_option", *_GETOPT) or function.startswith("DEFINE_")
+
+
+def _mentions(node: ast.AST, name: str) -> bool:
+    """Whether a node is a field of a class, a key, a keyword or an attribute of that name: `pause: int = 0`, `options["pause"]`..."""
+    match node:
+        case ast.Constant(value=text) | ast.keyword(arg=text) | ast.Attribute(attr=text):
+            return bool(text == name)
+        case ast.AnnAssign(target=ast.Name(id=target)):
+            return target == name
+        case ast.ClassDef(body=statements):
+            assigned = (s.targets for s in statements if isinstance(s, ast.Assign))
+            return any(isinstance(t, ast.Name) and t.id == name for targets in assigned for t in targets)
+    return False
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> set[str]:
+    modules = {alias.name.partition(".")[0] for alias in node.names}
+    return modules | ({node.module.partition(".")[0]} if isinstance(node, ast.ImportFrom) and node.module else set())
 
 
 def _takes(tree: ast.Module, name: str) -> bool:
-    """`--name` as a text of its own, as the name of a flag, in the usage that docopt reads, or as an argument that fire calls with."""
+    """`--name` as a text of its own, as the name of a flag, in getopt's list, in the usage that docopt reads, or as the argument or the
+    field by which fire, typer and their like name an option."""
     nodes = walk(tree)
-    imported = {
-        alias.name for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names
-    } | {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    imported = {m for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for m in _imported(node)}
     for node in nodes:
         match node:
             case ast.Constant(value=str(text)):
                 if text in (f"--{name}", f"-{name}") or text.startswith(f"--{name}="):
                     return True
+                if text == f"{name}=" and "getopt" in imported:
+                    return True
                 if "docopt" in imported and re.search(rf"--{name}\b", text):
                     return True
-            case ast.Call(func=ast.Attribute(attr=function), args=[ast.Constant(value=first), *_]):
+            case ast.Call(
+                func=ast.Attribute(attr=function) | ast.Name(id=function), args=[ast.Constant(value=first), *_]
+            ):
                 if function.startswith("DEFINE_") and first == name:
                     return True
-            case ast.arg(arg=argument):
-                if "fire" in imported and argument == name:
+            case ast.arg(arg=target) | ast.AnnAssign(target=ast.Name(id=target)):
+                if target == name and not imported.isdisjoint(_BY_SIGNATURE):
                     return True
     return False
 
@@ -113,15 +175,22 @@ def missing_reserved(folder: Path, entry: str) -> str | None:
     return f"{entry} does not take {' and '.join(missing)}, which submit needs; add {example}"
 
 
-def paused_arguments(folder: Path, entry: str, checkpoint: str, mode: str | None = None) -> list[str]:
-    """The reserved arguments of a program that is to load a checkpoint: those that it takes, none where it parses none."""
+def doubtful_reserved(folder: Path, entry: str) -> str | None:
+    """One line that says what is given to a program whose source does not tell which reserved arguments it takes, else None."""
     takes = reserved_arguments(folder, entry)
-    if not takes.parses:
-        return []
+    if not takes.doubt:
+        return None
+    given = ", ".join(f"--{name}" for name in RESERVED if name in takes.names)
+    return f"{entry} does not tell which arguments it takes: {takes.doubt}; a submit, fork or resume gives it {given} as NSML did"
+
+
+def paused_arguments(folder: Path, entry: str, checkpoint: str, mode: str | None = None) -> list[str]:
+    """The reserved arguments of a program that is to load a checkpoint: those that it takes, or may take; see `Takes`."""
+    names = reserved_arguments(folder, entry).names
     values = {"mode": mode, "pause": "1", "iteration": checkpoint}
-    return [
-        word
-        for name, value in values.items()
-        if name in takes.names and value is not None
-        for word in (f"--{name}", value)
-    ]
+    words = []
+    for name, value in values.items():
+        if name in names and value is not None:
+            # A value that begins with a dash would be taken for an option of its own.
+            words += [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]
+    return words

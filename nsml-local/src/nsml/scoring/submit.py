@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine.entry import check_entry, missing_reserved, paused_arguments
+from ..engine.entry import check_entry, doubtful_reserved, missing_reserved, paused_arguments
 from ..engine.environment import session_interpreter
 from ..engine.launch import datasets_of
 from ..engine.log_limit import LogLimit
@@ -184,6 +184,8 @@ def _predict(
         loader=str(loader) if loader else None,
     )
     python = session_interpreter(home, session, lambda line: on_step({"step": "environment", "says": line}))
+    if doubt := doubtful_reserved(session.code, entry):
+        on_step({"step": "environment", "says": f"warning: {doubt}"})
     on_step({"step": "start"})
     log = folder / "log.txt"
     own = {name: value for name, value in _KEPT.items() if name not in os.environ}
