@@ -55,7 +55,7 @@ test: export COVERAGE_RCFILE := $(CURDIR)/pyproject.toml
 test: lint
 	@rm -rf .coverage && mkdir .coverage
 	COVERAGE_PROCESS_START=$(COVERAGE_RCFILE) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
-	@$(BIN)/python tools/coverage_report.py $(if $(BROWSER),,--omit nsml/web) nsml=90 dataprep,model=85
+	@$(BIN)/python tools/coverage_report.py $(if $(BROWSER),,--omit nsml/web) nsml=90 dataprep,model,evidence=85
 
 stress: $(READY)
 	$(BIN)/python -m stress $(PROOFS) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(TIMES),--times $(TIMES))

@@ -67,8 +67,8 @@ def run(args: argparse.Namespace) -> None:
     from model.start import start_tensorflow
 
     if args.mode == "report":
-        from model.report.entry import report_checkpoint
-        from model.report.requirements import check_matplotlib
+        from evidence.report.entry import report_checkpoint
+        from evidence.report.requirements import check_matplotlib
 
         check_matplotlib()
 

@@ -120,8 +120,8 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(f"{photographs} is missing; {NO_DATASET}")
 
     if args.mode == "report":
-        from model.report.entry import report_checkpoint
-        from model.report.requirements import check_matplotlib
+        from evidence.report.entry import report_checkpoint
+        from evidence.report.requirements import check_matplotlib
 
         check_matplotlib()  # before minutes may be spent
 

@@ -16,7 +16,7 @@ from benchmarks.document import split_document, write_document
 from benchmarks.records import Record, from_dict, to_dict
 from benchmarks.rows import ROWS, Plan, function
 from benchmarks.table import WIDTH, missed, terminal_table
-from model import machine
+from evidence import machine
 from model.terminal import Parser, one_line
 
 

@@ -13,8 +13,8 @@ from benchmarks.networks import DEFAULT, HALF_WIDTH, inputs, trained
 from benchmarks.records import Condition, Record, rate
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
+from evidence.machine import has_bfloat16_units
 from model.inference import Predict, predictor
-from model.machine import has_bfloat16_units
 
 
 def benchmark(plan: Plan) -> list[Record]:

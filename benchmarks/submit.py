@@ -12,7 +12,8 @@ from benchmarks.processes import NSML, ROOT, Ended, environment, run
 from benchmarks.records import SECONDS, Comparison, Condition, Record, Spread
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
-from model import machine, weights
+from evidence import machine
+from model import weights
 
 _COUNT = 401
 _IMAGE = SIZE[0] * SIZE[1] * 3  # bytes of one decoded photograph

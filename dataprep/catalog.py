@@ -24,6 +24,8 @@ _OTHER_NAMES = {"NOR": "NORMAL"}
 class CatalogError(ValueError):
     """The folder cannot be trained on; the message is one line with the mend."""
 
+    exit_status = 2
+
 
 @dataclass(frozen=True)
 class Sample:

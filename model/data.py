@@ -35,7 +35,7 @@ def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
 
     Warnings and a table of the split are printed. DataError where the folder or the split is not possible.
     """
-    from dataprep.audit.patients import glance
+    from dataprep.patients import glance
 
     from .training import Data, Rows
 

@@ -33,7 +33,7 @@ class Settings:
         phase: the phase of the last of them, "" before the first.
         best_score: the highest validation score so far, None before the first.
         best_epoch: its epoch, counted from 1; 0 before the first.
-        temperature: by which the probabilities are calibrated, above 0, see `model.calibration`; 1 before the first epoch.
+        temperature: by which the probabilities are calibrated, above 0, see `evidence.calibration`; 1 before the first epoch.
     """
 
     preparation: Preparation

@@ -64,5 +64,5 @@ def clock(seconds: float) -> str:
 def one_line(error: BaseException) -> str:
     """An exception in one line. Errors of Python and of libraries get their type in front, since many a message is only half without it."""
     text = " ".join(str(error).split())[:500]
-    ours = type(error).__module__.partition(".")[0] in {"__main__", "main", "model", "dataprep", "nsml"}
+    ours = type(error).__module__.partition(".")[0] in {"__main__", "main", "model", "dataprep", "evidence", "nsml"}
     return text if ours and text else f"{type(error).__name__}: {text} (--debug shows where)".replace(":  (", " (")

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from dataprep.photograph import Preparation
-from model.ablation.arms import Record
-from model.ablation.runs import Outcome
+from evidence.ablation.arms import Record
+from evidence.ablation.runs import Outcome
 from model.predictions import Predictions
 from model.recipe import winning_recipe
 from model.settings import Settings

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.photograph import Preparation
-from model.ablation import document
-from model.ablation.arms import ARMS, BY_NAME, Arm, Record
-from model.ablation.claims import claim
-from model.ablation.command import main
-from model.ablation.dataset import find_dataset
-from model.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
-from model.ablation.schedule import make_runs
+from evidence.__main__ import main
+from evidence.ablation import document
+from evidence.ablation.arms import ARMS, BY_NAME, Arm, Record
+from evidence.ablation.claims import claim
+from evidence.ablation.dataset import find_dataset
+from evidence.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
+from evidence.ablation.schedule import make_runs
 from model.predictions import Predictions
 from model.recipe import winning_recipe
 from model.settings import Settings

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
-from dataprep.audit.probe import Figure
-from model.ablation.arms import BY_NAME
-from model.ablation.figures import Row, leaks, tabulate, together
-from model.ablation.runs import Outcome, Run
-from model.ablation.words import leak_sentence, sentence
+from evidence.ablation.arms import BY_NAME
+from evidence.ablation.figures import Row, leaks, tabulate, together
+from evidence.ablation.runs import Outcome, Run
+from evidence.ablation.words import leak_sentence, sentence
+from evidence.audit.probe import Figure
 from tests.ablation_samples import RECORD, outcome, predictions
 
 

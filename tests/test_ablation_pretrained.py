@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dataprep.photograph import Preparation
+from evidence.__main__ import main
 from model import weights
-from model.ablation.command import main
 from tests import small_network
 from tests.ablation_samples import draw_dataset
 

@@ -1,4 +1,4 @@
-"""`python -m dataprep audit` as a user starts it: the table, the page, and one line for bad input."""
+"""`python -m evidence audit` as a user starts it: the table, the page, and one line for bad input."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import cv2
 import numpy as np
 import pytest
 
-from dataprep.__main__ import main
-from dataprep.audit import fingerprint
-from dataprep.audit.findings import audit, blurred
-from dataprep.audit.layout import find_test, find_training
-from dataprep.audit.page import page
-from dataprep.audit.progress import describe
-from dataprep.audit.table import WIDTH, fit, table
 from dataprep.catalog import CatalogError
+from evidence.__main__ import main
+from evidence.audit import fingerprint
+from evidence.audit.findings import audit, blurred
+from evidence.audit.layout import find_test, find_training
+from evidence.audit.page import page
+from evidence.audit.progress import describe
+from evidence.audit.table import WIDTH, fit, table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,7 +60,7 @@ def printed(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the command prints on stdout."""
     out = tmp_path_factory.mktemp("out")
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "dataprep", "audit", str(dataset), "--out", str(out)],
+        [sys.executable, "-W", "error", "-m", "evidence", "audit", str(dataset), "--out", str(out)],
         cwd=ROOT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
@@ -194,7 +194,7 @@ def test_a_reader_that_has_seen_enough_is_no_error_to_tell(dataset: Path, tmp_pa
     os.close(reading)
     try:
         ended = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "dataprep", "audit", str(dataset), "--out", str(tmp_path)],
+            [sys.executable, "-W", "error", "-m", "evidence", "audit", str(dataset), "--out", str(tmp_path)],
             cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120,
         )  # fmt: skip
     finally:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.audit.patients import expected_torn, glance, read_patients, same_content
 from dataprep.catalog import Sample
+from dataprep.patients import expected_torn, glance, read_patients, same_content
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -71,17 +71,17 @@ def test_the_line_of_the_log_counts_and_leaves_out_what_is_not_there(tmp_path: P
         Path(name).write_bytes(b"the same")
     Path(names[3]).write_bytes(b"another.")
     first = glance([sample(str(number), "R", name=name) for number, name in enumerate(names)])
-    assert first == "audit: 4 patients, 2 exact duplicates; python -m dataprep audit shows more"
+    assert first == "audit: 4 patients, 2 exact duplicates; python -m evidence audit shows more"
     samples = [sample("1", "R", name=names[0]), sample("1", "L", 1, name=names[1]), sample("1", "L", 1, name=names[3])]
     assert glance(samples) == (
         "audit: 1 patient, 1 of them in two classes, 1 with both eyes, 1 eye with several pictures, 1 exact duplicate; "
-        "python -m dataprep audit shows more"
+        "python -m evidence audit shows more"
     )
 
 
 def test_the_line_of_the_log_needs_neither_opencv_nor_scikit_learn() -> None:
     program = (
-        "import sys, dataprep.audit.patients; "
+        "import sys, dataprep.patients; "
         "sys.exit(any(name in sys.modules for name in ('cv2', 'sklearn', 'tensorflow', 'imagehash')))"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

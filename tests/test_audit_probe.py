@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
-from dataprep.audit.probe import Folds, macro_auc, make_folds, out_of_fold, probe
 from dataprep.catalog import CLASSES, Sample
 from dataprep.split import split_folds
+from evidence.audit.probe import Folds, macro_auc, make_folds, out_of_fold, probe
 
 
 def samples_of(counts: dict[str, int], pictures: int = 2) -> list[Sample]:

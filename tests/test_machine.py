@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from model import machine
+from evidence import machine
 
 
 def test_the_gpu_that_was_computed_on_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+from evidence.report.figures import GRID, Figures, work_out
+from evidence.report.ranking import Ranking, draw_patients
 from model.predictions import Predictions
-from model.report.figures import GRID, Figures, work_out
-from model.report.ranking import Ranking, draw_patients
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 

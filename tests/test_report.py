@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from dataprep.photograph import Preparation
-from model.calibration import fit_temperature
+from evidence.calibration import fit_temperature
+from evidence.report import requirements
+from evidence.report.lesions import look_at_lesions
+from evidence.report.pictures import surest, worst_mistakes
+from evidence.report.requirements import ReportError
+from evidence.report.subject import View, subject_of
+from evidence.report.write import write_report
 from model.ensemble import Ensemble, combine
 from model.history import Epoch
 from model.network import Network
 from model.predictions import Predictions
-from model.report import requirements
-from model.report.lesions import look_at_lesions
-from model.report.pictures import surest, worst_mistakes
-from model.report.requirements import ReportError
-from model.report.subject import View, subject_of
-from model.report.write import write_report
 from tests import small_network
 
 HISTORY = [

@@ -1,0 +1,144 @@
+"""Patients and eyes: who is in two classes, and what a random split of the files would tear apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from dataprep.catalog import Sample
+
+Key = TypeVar("Key", bound=Hashable)
+
+_GLANCE = 4096  # bytes from the middle of a file, compared before the whole of it is read
+
+
+@dataclass(frozen=True)
+class Patients:
+    """Counts, and the samples' indices behind them.
+
+    in_two_classes: by patient; both_eyes: by patient; several_pictures: by patient and eye. torn_patients, torn_eyes: how many
+    patients and eyes with several pictures a split of the files at random, a fraction of them to validation, is expected to
+    put on both sides; seen_before: the expected share of validation photographs whose patient is in training too.
+    """
+
+    patients: int
+    eyes: int
+    in_two_classes: dict[str, list[int]]
+    both_eyes: dict[str, list[int]]
+    several_pictures: dict[tuple[str, str], list[int]]
+    torn_patients: float
+    torn_eyes: float
+    seen_before: float
+
+
+def read_patients(samples: Sequence[Sample], fraction: float = 0.2) -> Patients:
+    """Counts patients and eyes; `fraction`: the share of the files that a random split would put into validation."""
+    by_patient = _group((sample.patient for sample in samples), range(len(samples)))
+    by_eye = _group(
+        ((sample.patient, sample.eye) for sample in samples if sample.eye),
+        (index for index, sample in enumerate(samples) if sample.eye),
+    )
+    validation = round(fraction * len(samples))
+    sizes = [len(group) for group in by_patient.values()]
+    alone = sum(size * _all_in_validation(size, len(samples), validation) for size in sizes)
+    return Patients(
+        patients=len(by_patient),
+        eyes=len(by_eye),
+        in_two_classes=_where(by_patient, lambda group: len({samples[i].label for i in group}) > 1),
+        both_eyes=_where(by_patient, lambda group: {"R", "L"} <= {samples[i].eye for i in group}),
+        several_pictures=_where(by_eye, lambda group: len(group) > 1),
+        torn_patients=expected_torn(sizes, len(samples), validation),
+        torn_eyes=expected_torn([len(group) for group in by_eye.values()], len(samples), validation),
+        seen_before=1 - alone / validation if validation else 0.0,
+    )
+
+
+def expected_torn(sizes: Iterable[int], total: int, validation: int) -> float:
+    """How many groups of so many files are expected on both sides when `validation` of `total` files are drawn at random."""
+    return float(
+        sum(
+            count
+            * (1 - _all_in_validation(size, total, validation) - _all_in_validation(size, total, total - validation))
+            for size, count in Counter(sizes).items()
+            if size > 1
+        )
+    )
+
+
+def glance(samples: Sequence[Sample]) -> str:
+    """What a log says in one line: patients, eyes, and files with the same content. No photograph is decoded, and few are read."""
+    found = read_patients(samples)
+    parts = [_count(found.patients, "patient")]
+    if found.in_two_classes:
+        parts.append(f"{len(found.in_two_classes)} of them in two classes")
+    if found.both_eyes:
+        parts.append(f"{len(found.both_eyes)} with both eyes")
+    if found.several_pictures:
+        parts.append(f"{_count(len(found.several_pictures), 'eye')} with several pictures")
+    copies = sum(len(group) - 1 for group in same_content([sample.path for sample in samples]))
+    parts.append(_count(copies, "exact duplicate"))
+    return f"audit: {', '.join(parts)}; python -m evidence audit shows more"
+
+
+def same_content(paths: Sequence[Path]) -> list[list[int]]:
+    """Groups of files with the same content, as indices. A file is read whole only where another has its size and its middle."""
+    groups = [list(range(len(paths)))]
+    for key in (_size, _middle, _digest):
+        groups = [
+            part
+            for group in groups
+            for part in _group((key(paths[index]) for index in group), group).values()
+            if len(part) > 1
+        ]
+    return groups
+
+
+def _size(path: Path) -> Hashable:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return path  # which is like no other
+
+
+def _middle(path: Path) -> Hashable:
+    try:
+        with path.open("rb") as stream:
+            stream.seek(path.stat().st_size // 2)
+            return stream.read(_GLANCE)
+    except OSError:
+        return path
+
+
+def _digest(path: Path) -> Hashable:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError:
+        return path
+
+
+def _all_in_validation(size: int, total: int, validation: int) -> float:
+    """The chance that all `size` files are among `validation` drawn from `total` without replacement."""
+    steps = np.arange(size)
+    return float(np.prod(np.maximum(validation - steps, 0) / np.maximum(total - steps, 1)))
+
+
+def _group(keys: Iterable[Key], values: Iterable[int]) -> dict[Key, list[int]]:
+    groups: defaultdict[Key, list[int]] = defaultdict(list)
+    for key, value in zip(keys, values, strict=True):
+        groups[key].append(value)
+    return dict(groups)
+
+
+def _where(groups: Mapping[Key, list[int]], condition: Callable[[list[int]], bool]) -> dict[Key, list[int]]:
+    return {key: group for key, group in groups.items() if condition(group)}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

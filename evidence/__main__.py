@@ -1,0 +1,57 @@
+"""The commands of evidence.
+
+python -m evidence audit PATH           is the dataset honest?
+python -m evidence ablate --data PATH   what is each ingredient of the recipe worth?
+python -m evidence leak --data PATH     what does a split of the files at random hide?
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from dataprep.closed_output import say_no_more
+from model.terminal import Parser, one_line
+
+from .ablation.command import add_parsers
+from .audit.command import add_parser
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line, checked before anything heavy is imported."""
+    parser = Parser(
+        prog="python -m evidence",
+        description="Is the dataset honest, and what is the recipe worth?",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="audit|ablate|leak", required=True)
+    add_parser(commands)
+    add_parsers(commands)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0 done, 1 failed, 2 wrong use."""
+    args = parse(arguments)
+    try:
+        args.run(args)
+    except KeyboardInterrupt:
+        goes_on = "" if args.command == "audit" else "; the same command goes on"
+        print(f"{args.command}: stopped{goes_on}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        say_no_more()
+        return 1
+    except Exception as error:
+        if args.debug or os.environ.get("NSML_DEBUG") == "1":
+            raise
+        reason = getattr(error, "strerror", None)
+        message = f"{getattr(error, 'filename', None) or args.out}: {reason}" if reason else one_line(error)
+        print(f"{args.command}: {message}", file=sys.stderr)
+        return int(getattr(error, "exit_status", 1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

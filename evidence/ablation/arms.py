@@ -1,0 +1,198 @@
+"""The arms of an ablation: the recipe, the recipe with one ingredient switched off, and the floor. Each is a changed record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from model.recipe import Recipe
+from model.settings import Settings
+
+from .sample_cnn import SampleCnn
+
+RECIPE, FILE_SPLIT, SAMPLE_CNN, PRETRAINED = "recipe", "file_split", "sample_cnn", "pretrained"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Weights to begin with: the folder of a checkpoint, and the SHA-256 of its settings, which hold those of its other files."""
+
+    folder: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that decides a training on given photographs.
+
+    settings, recipe: as `main.py` makes them of its arguments. symmetric: whether it predicts averaged over symmetries, see
+    `model.symmetries`; it is trained the same. sample: where given, that network is trained in its own way, on the same split and at the
+    same size of photographs. pretrained: in place of random first weights.
+    """
+
+    settings: Settings
+    recipe: Recipe
+    symmetric: bool = False
+    sample: SampleCnn | None = None
+    pretrained: Pretrained | None = None
+
+    def with_preparation(self, **changed: Any) -> Record:
+        """This record with other fields of the preparation."""
+        return self.with_settings(preparation=replace(self.settings.preparation, **changed))
+
+    def with_settings(self, **changed: Any) -> Record:
+        """This record with other settings."""
+        return replace(self, settings=replace(self.settings, **changed))
+
+    def with_phases(self, **changed: Any) -> Record:
+        """This record with other fields of each phase."""
+        phases = tuple(replace(phase, **changed) for phase in self.recipe.phases)
+        return replace(self, recipe=replace(self.recipe, phases=phases))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What decides, as JSON values; of the floor, only what it heeds.
+
+        A setting at its default is left out, so that a program that knows one more still finds what was trained before.
+        """
+        settings = {
+            field.name: getattr(self.settings, field.name)
+            for field in fields(Settings)
+            if field.default is MISSING or getattr(self.settings, field.name) != field.default
+        }
+        settings |= {"preparation": self.settings.preparation.to_dict(), "classes": list(self.settings.classes)}
+        if self.sample is None:
+            more: dict[str, Any] = {"symmetric": True} if self.symmetric else {}
+            if self.pretrained is not None:
+                more["pretrained"] = self.pretrained.sha256
+            return {"settings": settings, "recipe": asdict(self.recipe), **more}
+        heeded = {name: settings[name] for name in ("classes", "seed", "fold", "folds") if name in settings}
+        return {"size": self.settings.preparation.size, "settings": heeded, "sample": asdict(self.sample)}
+
+    def digest(self, *more: Any) -> str:
+        """Twelve hexadecimal digits that tell this record, and `more` JSON values, from every other."""
+        text = json.dumps([self.to_dict(), *more], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """name: for --only and for files. title: for a table. words: what is done otherwise. change: the recipe's record -> its own."""
+
+    name: str
+    title: str
+    words: str
+    change: Callable[[Record], Record]
+
+
+def _one_phase(record: Record) -> Record:
+    first = replace(record.recipe.phases[0], epochs=record.recipe.epochs)
+    return replace(record, recipe=replace(record.recipe, phases=(first,)))
+
+
+def _longer(record: Record) -> Record:
+    phases = tuple(replace(phase, epochs=3 * phase.epochs) for phase in record.recipe.phases)
+    return replace(record, recipe=replace(record.recipe, phases=phases))
+
+
+ARMS: tuple[Arm, ...] = (
+    Arm(RECIPE, "the recipe", "everything as `main.py` trains it", lambda record: record),
+    Arm(
+        FILE_SPLIT,
+        "split by file",
+        "files are split at random, so that a patient may be on both sides",
+        lambda record: record.with_settings(split="file"),
+    ),
+    Arm(
+        "no_local_average",
+        "no local average",
+        "cropped and masked photographs in their own colours, the local average not subtracted",
+        lambda record: record.with_preparation(local_average=False),
+    ),
+    Arm(
+        "no_augmentation",
+        "no augmentation",
+        "photographs are neither turned, mirrored, shifted nor zoomed, in either phase",
+        lambda record: record.with_phases(augmentation=0.0),
+    ),
+    Arm(
+        "adam",
+        "Adam, not RAdam",
+        "Keras' Adam at the same learning rates, without rectified first steps",
+        lambda record: record.with_settings(optimizer="adam"),
+    ),
+    Arm(
+        "no_smoothing",
+        "no label smoothing",
+        "the true class is to get all of the probability, in both phases",
+        lambda record: record.with_phases(label_smoothing=0.0),
+    ),
+    Arm(
+        "one_phase",
+        "no second phase",
+        "as many epochs, all of them as in the first phase",
+        _one_phase,
+    ),
+    Arm(
+        "no_class_weights",
+        "no class weights",
+        "each photograph counts the same, however rare its class",
+        lambda record: replace(record, recipe=replace(record.recipe, class_weights=False)),
+    ),
+    Arm(
+        "no_batch_norm",
+        "no BatchNorm",
+        "the network without normalisation, at the same learning rates",
+        lambda record: record.with_settings(batch_norm=False),
+    ),
+    Arm(
+        SAMPLE_CNN,
+        "the sample CNN",
+        "the floor: the competition's example network, on whole photographs shrunk to a square, in its own way of training",
+        lambda record: replace(record, sample=SampleCnn()),
+    ),
+)
+# What is not of the recipe, tried on top of it where --only asks for it.
+ADDITIONS: tuple[Arm, ...] = (
+    Arm(
+        "tta",
+        "with 8 views",
+        "predictions are averaged over turned and mirrored views, as by --tta 1",
+        lambda record: replace(record, symmetric=True),
+    ),
+    Arm(
+        "ema",
+        "with averaged weights",
+        "the weights of about the last 50 steps predict, as by --ema 0.98",
+        lambda record: record.with_settings(ema=0.98),
+    ),
+    Arm(
+        "longer",
+        "three times the epochs",
+        "each phase has three times as many epochs",
+        _longer,
+    ),
+    Arm(
+        "wider",
+        "twice the width",
+        "each convolution has twice as many channels, so that a step computes four times as much",
+        lambda record: record.with_settings(width=2 * record.settings.width),
+    ),
+    Arm(
+        "half",
+        "half the patients",
+        "about half of the training photographs, of whole patients: a point of the learning curve",
+        lambda record: record.with_settings(share=0.5),
+    ),
+    Arm(
+        "quarter",
+        "a quarter of the patients",
+        "about a quarter of the training photographs: another point of it",
+        lambda record: record.with_settings(share=0.25),
+    ),
+)
+TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", "longer", "wider", PRETRAINED), ("half", "quarter")
+BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}

@@ -1,0 +1,211 @@
+"""The commands `ablate` and `leak`: their arguments, and what is done in which order."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.terminal import between
+
+if TYPE_CHECKING:
+    from .arms import Arm
+    from .dataset import Dataset
+    from .runs import Outcome, Run
+
+ABLATE = """The recipe with each ingredient switched off in turn, with the same seeds and folds: a table of what each is worth, with
+intervals, and a forest plot. What is finished is kept in --out, so the same command goes on where it stopped, and several processes may
+share the work. Predictions are those of the last epoch; no epoch is chosen by them."""
+LEAK = """The recipe with files split at random, and with patients kept together, each by what validation promises and what the test
+photographs give: how much of a validation score is fellow eyes that were trained on. The runs are those of `ablate`."""
+
+
+def add_parsers(commands: Any) -> None:
+    """Add `ablate` and `leak` to a parser's commands; `run` makes what they ask for."""
+    for name, text in (("ablate", ABLATE), ("leak", LEAK)):
+        command = commands.add_parser(name, description=text, help=text.partition(":")[0], allow_abbrev=False)
+        command.add_argument(
+            "--data", required=True, metavar="NAME|PATH",
+            help="a dataset's folder (with test/test_label, the test photographs are answered too), or its registered name",
+        )  # fmt: skip
+        add = command.add
+        add(
+            "--seeds", between(int, 1, 100), 1, "with the seeds 0 to N - 1: other folds, first weights and augmentation"
+        )
+        add("--folds", between(int, 2, 100), 5, "folds by patient, all of them")
+        if name == "ablate":
+            command.add_argument(
+                "--only",
+                type=_names,
+                metavar="ARM,..",
+                help="these beside the recipe, also tta, ema, longer, wider, half, quarter (default: each ingredient)",
+            )
+            command.add_argument(
+                "--pretrained", type=Path, metavar="DIR",
+                help="beside these, the recipe that begins with the weights of the checkpoint in that folder",
+            )  # fmt: skip
+        command.add_argument(
+            "--classes", type=_names, metavar="A,B", help="only these classes (default: all there are)"
+        )
+        add("--epoch", between(int, 1, 10_000), 32, "as of main.py")
+        add("--batch_size", between(int, 1, 1024), 16, "as of main.py")
+        add("--learning_rate", between(float, 1e-7, 1), 0.003, "as of main.py")
+        add("--image_size", between(int, 32, 1024), 96, "as of main.py")
+        add("--width", between(int, 1, 256), 16, "as of main.py")
+        command.add_argument("--out", type=Path, default=Path("ablation"), metavar="DIR", help="(default: ./ablation)")
+        command.add_argument(
+            "--minutes", type=between(float, 0, 1e6), metavar="M", help="begin no other run after so many"
+        )
+        command.add_argument(
+            "--threads", type=between(int, 1, 1024), metavar="T", help="of this process (default: all)"
+        )
+        if name == "ablate":
+            command.add_argument(
+                "--picture", type=_picture, metavar="FILE", help="the forest plot (default: DIR/forest.png)"
+            )
+        command.add_argument("--markdown", type=Path, metavar="FILE", help="put the table between its marks in FILE")
+        command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+        command.set_defaults(run=run)
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in (".png", ".svg"):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a name that ends with .png or .svg")
+    return path
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: give names with commas between, each once")
+    return names
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make the runs that are missing, and show what all of them say."""
+    args.only = getattr(args, "only", None) or ()
+    if args.command == "leak":
+        args.only, args.pretrained = ("file_split",), None
+    from .arms import ADDITIONS, ARMS, BY_NAME, RECIPE, Record
+
+    if unknown := [name for name in args.only if name not in BY_NAME]:
+        raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
+    arms = ARMS if not args.only else tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in (RECIPE, *args.only))
+
+    if args.pretrained:
+        from .pretrained import pretrained_arm
+
+        arms += (pretrained_arm(args.pretrained),)
+
+    from dataprep.photograph import Preparation
+    from model.recipe import winning_recipe
+    from model.settings import Settings
+
+    from .dataset import find_dataset
+    from .runs import plan
+    from .schedule import finished, make_runs
+
+    dataset = find_dataset(args.data, args.classes, args.folds, args.seeds)
+    recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
+    settings = Settings(
+        Preparation(args.image_size), dataset.classes, args.width, depth=5, dropout=recipe.dropout, l2=recipe.l2,
+        folds=args.folds,
+    )  # fmt: skip
+    runs = plan(Record(settings, recipe), dataset, arms, args.seeds)
+    folder = args.out / "runs"
+    missing = len(runs) - len(finished(runs, folder))
+    print(
+        f"{dataset.name}: {len(arms)} arms, {args.folds} folds, {args.seeds} seeds: {len(runs)} runs, {missing} to make",
+        flush=True,
+    )
+    if missing:
+        make_runs(runs, folder, _executing(args, dataset), args.minutes, lambda line: print(line, flush=True))
+    _show(args, dataset, arms, finished(runs, folder))
+
+
+def _executing(args: argparse.Namespace, dataset: Dataset) -> Any:
+    """A function that makes a run; TensorFlow is started by its first call."""
+    cache, log = args.out / "prepared", args.out / "runs"
+    started = False
+
+    def execute(run: Run) -> Outcome:
+        nonlocal started
+        if not started:
+            _start(args.threads)
+            started = True
+        from .execute import execute
+
+        # An epoch's line is for who looks closer.
+        with open(log / f"{run.name}.log", "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+            return execute(run.record, dataset, cache)
+
+    return execute
+
+
+def _start(threads: int | None) -> None:
+    from model.start import start_tensorflow
+
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    start_tensorflow(0)
+    if threads is not None:
+        import cv2
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        cv2.setNumThreads(threads)
+
+
+def _show(args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], done: list[tuple[Run, Outcome]]) -> None:
+    """Print the tables; draw; put both into a document where that is asked for."""
+    from . import document, forest
+    from .findings import ablation, leak
+
+    found = leak(done, arms) if args.command == "leak" else ablation(done, arms, dataset)
+    print()
+    print(found.as_text(), flush=True)
+    if not found.grids:
+        return
+    picture = None
+    if found.table is not None:
+        if forest.available():
+            picture = args.picture or args.out / "forest.png"
+            forest.draw_forest(found.table, dataset.name, picture)
+            print(f"forest plot: {picture}", flush=True)
+        else:
+            print(f"warning: {forest.MISSING}", file=sys.stderr, flush=True)
+    if args.markdown:
+        facts = [
+            f"`{_as_typed(args)}`", f"{args.image_size} pixels, width {args.width}, {args.epoch} epochs",
+            *document.facts_of([outcome for _, outcome in done]),
+        ]  # fmt: skip
+        document.put(
+            args.markdown, f"{dataset.name} {args.command}", document.markdown(found, facts, picture, args.markdown)
+        )
+        print(f"written into {args.markdown}", flush=True)
+
+
+def _as_typed(args: argparse.Namespace) -> str:
+    """The command that makes these runs again, without where it keeps them and how long it may take."""
+    words = ["python", "-m", "evidence", args.command, "--data", Path(args.data).name]
+    for name in ("seeds", "folds", "epoch", "batch_size", "learning_rate", "image_size", "width"):
+        words += [f"--{name}", f"{getattr(args, name):g}"]
+    if args.classes:
+        words += ["--classes", ",".join(args.classes)]
+    if args.command == "ablate" and args.only:
+        words += ["--only", ",".join(args.only)]
+    if args.pretrained:
+        words += ["--pretrained", args.pretrained.name]
+    return shlex.join(words)
+
+
+class UsageError(Exception):
+    """Wrong use; one line with the mend."""
+
+    exit_status = 2

@@ -1,0 +1,99 @@
+"""The photographs of an ablation: where they are, and the test labels where the caller may see them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataprep.catalog import CLASSES, CatalogError, read_catalog
+from dataprep.split import SplitError, split_folds
+from model.data import DataError
+
+from ..audit.layout import find_test, find_training
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """`photographs`: the folder of the class folders. `test`: test photographs of the classes whose labels, int (n,), can be read, or none.
+
+    `digest` tells these photographs, by names and sizes, from others.
+    """
+
+    name: str
+    root: Path
+    photographs: Path
+    classes: tuple[str, ...]
+    test: tuple[Path, ...]
+    test_labels: np.ndarray
+    digest: str
+
+
+def find_dataset(data: str, classes: Sequence[str] | None, folds: int, seeds: int) -> Dataset:
+    """A dataset by its folder, else by its registered name, checked to have `folds` folds for each of the seeds 0 to `seeds` - 1.
+
+    Of a registered one, the platform shows no test labels. DataError says what is wrong, and the mend.
+    """
+    root = Path(data)
+    if not root.is_dir():
+        if os.sep in data:
+            raise DataError(f"{data}: no such folder; give the dataset's, which holds train/train_data")
+        root = _registered(data)
+    folder = find_training(root)
+    try:
+        found = read_catalog(folder, CLASSES if classes is None else classes).samples
+        if classes is None:
+            # Of a set without RVO, say, the network would have an output that nothing teaches.
+            present = sorted({sample.label for sample in found})
+            names = tuple(CLASSES[label] for label in present)
+            found = read_catalog(folder, names).samples
+        else:
+            names = tuple(classes)
+            if missing := [name for label, name in enumerate(names) if label not in {s.label for s in found}]:
+                raise DataError(f"{folder}: no photographs of {missing[0]}; --classes may name others")
+        for seed in range(seeds):
+            for fold in range(folds):
+                split_folds(found, folds, fold, seed)
+    except (CatalogError, SplitError) as error:
+        raise DataError(str(error)) from None
+    test, labels = _read_test(root, folder, names)
+    facts = [f"{path.name} {path.stat().st_size}" for path in test]
+    facts += [f"{sample.path.relative_to(folder).as_posix()} {sample.path.stat().st_size}" for sample in found]
+    digest = hashlib.sha256("\n".join([*facts, *map(str, labels)]).encode("utf-8", "surrogateescape")).hexdigest()
+    return Dataset(root.resolve().name if root == Path(data) else data, root, folder, names, test, labels, digest[:12])
+
+
+def _registered(name: str) -> Path:
+    os.environ["NSML_DATASET"] = name
+    try:
+        import nsml
+
+        found = str(nsml.DATASET_PATH)
+    except Exception as error:
+        raise DataError(f"{name}: {error}") from None
+    if not found:
+        raise DataError(f"{name}: neither a folder nor a dataset of 'nsml dataset ls'")
+    return Path(found)
+
+
+def _read_test(root: Path, folder: Path, names: Sequence[str]) -> tuple[tuple[Path, ...], np.ndarray]:
+    label_file = root / "test" / "test_label"
+    nothing = (), np.zeros(0, int)
+    if not label_file.is_file():
+        return nothing
+    photographs = {path.name: path for path in find_test(folder, None)}
+    numbers = {str(CLASSES.index(name)): label for label, name in enumerate(names) if name in CLASSES}
+    found: dict[Path, int] = {}
+    try:
+        with open(label_file, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            for row in csv.reader(file):
+                if row and row[2] in numbers:
+                    found[photographs[row[1]]] = numbers[row[2]]
+    except (IndexError, KeyError, csv.Error) as error:
+        raise DataError(f"{label_file}: not lines of test_data,<file>,<label> of its photographs ({error!r})") from None
+    return tuple(found), np.array(list(found.values()), int)

@@ -1,0 +1,113 @@
+"""Makes one run: the ordinary recipe with the run's record, from files to predictions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from dataprep.cache import prepared_images
+from model import checkpoint
+from model.data import read_data, read_split
+from model.network import Network, new_network
+from model.predictions import Predictions
+from model.pretraining import begin_with
+from model.symmetries import symmetric
+from model.training import Data, TrainingError, train
+from model.validation import validate
+
+from ..machine import describe, gpus
+from .arms import Pretrained, Record
+from .dataset import Dataset
+from .pretrained import PretrainedError
+from .runs import Outcome, now
+from .sample_cnn import train_sample_cnn
+
+# The network that was trained last: two arms that predict otherwise are trained alike, one right after the other.
+_latest: dict[str, tuple[Network, Data]] = {}
+
+
+def execute(record: Record, dataset: Dataset, cache: Path) -> Outcome:
+    """Train, and predict both validation and test photographs with the last weights: to choose an epoch by the validation that is then
+    told would make every arm look better than it is, and the most restless ones most.
+
+    cache: the folder of prepared photographs. A training that cannot go on is an outcome as well.
+    """
+    started, processor = time.monotonic(), time.process_time()
+    failed = ""
+    validation: Predictions | None = None
+    test: Predictions | None = None
+    try:
+        validation, test = (_train if record.sample is None else _train_sample)(record, dataset, cache)
+    except TrainingError as error:
+        failed = str(error)
+    return Outcome(
+        validation, test, time.monotonic() - started, time.process_time() - processor, now(), _machine(), failed
+    )
+
+
+def _train(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions | None, Predictions | None]:
+    network, data = _trained(replace(record, symmetric=False), dataset, cache)
+    predict = symmetric(network.predict) if record.symmetric else network.predict
+    validation = validate(predict, data)
+    if not dataset.test:
+        return validation, None
+    images = prepared_images(dataset.test, record.settings.preparation, cache)
+    return validation, _of_test(dataset, predict(images))
+
+
+def _trained(record: Record, dataset: Dataset, cache: Path) -> tuple[Network, Data]:
+    key = record.digest(dataset.digest)
+    if key not in _latest:
+        _latest.clear()
+        keras.backend.clear_session()
+        data = read_data(dataset.photographs, record.settings, cache)
+        network = new_network(replace(record.settings))  # a copy, in which training counts its epochs
+        if record.pretrained is not None:
+            _begin_with(network, record.pretrained)
+        train(network, record.recipe, data, report=lambda **values: None, save=lambda name: None)
+        _latest[key] = network, data
+    return _latest[key]
+
+
+def _begin_with(network: Network, pretrained: Pretrained) -> None:
+    try:
+        begin_with(network, checkpoint.load(pretrained.folder), str(pretrained.folder))
+    except ValueError as error:
+        raise PretrainedError(f"argument --pretrained: {error}") from None
+
+
+def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions, Predictions | None]:
+    assert record.sample is not None
+    _latest.clear()
+    keras.backend.clear_session()
+    settings = record.settings
+    catalog, split = read_split(dataset.photographs, settings)
+    samples = catalog.samples
+    labels = np.array([sample.label for sample in samples])
+    predict = train_sample_cnn(
+        record.sample, [samples[i].path for i in split.train], labels[split.train], settings.preparation.size,
+        len(settings.classes), settings.seed, lambda line: print(line, flush=True),
+    )  # fmt: skip
+    validated = [samples[i] for i in split.validation]
+    validation = Predictions(
+        [sample.path.relative_to(dataset.photographs).as_posix() for sample in validated],
+        [sample.patient for sample in validated],
+        labels[split.validation],
+        predict([sample.path for sample in validated]),
+    )
+    return validation, _of_test(dataset, predict(dataset.test)) if dataset.test else None
+
+
+def _of_test(dataset: Dataset, probabilities: np.ndarray) -> Predictions:
+    names = [path.name for path in dataset.test]
+    return Predictions(names, names, dataset.test_labels, probabilities)
+
+
+def _machine() -> str:
+    found = describe()
+    computed = ", ".join([found["processor"], f"{found['cores']} cores", *gpus()])
+    return f"{computed}, TensorFlow {found['tensorflow']}, Keras {found['keras']}"

@@ -1,0 +1,267 @@
+"""Accuracy, balanced accuracy and macro AUC over the trainings of an arm, and their differences from the recipe's, with intervals.
+
+Intervals are percentile intervals of a paired bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 6 and 13):
+patients are drawn with replacement, each with all photographs, and so are seeds, each with all its folds; all arms are looked at on the
+same draws. With one seed, an interval knows nothing of what another seed would have done.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model.predictions import Predictions
+
+from ..audit.probe import Figure, macro_auc
+from .arms import FILE_SPLIT, RECIPE, Arm
+from .runs import Outcome, Run
+
+NAMES = ("accuracy", "balanced accuracy", "AUC")
+BALANCED, AUC = 1, 2
+RESAMPLES = 2000
+
+Cell = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of an arm; figures and differences in the order of NAMES, shares of 1, None where there are none.
+
+    minutes: of the processor, the mean over its trainings. failed: how many of them could not be trained.
+    """
+
+    arm: Arm
+    validation: tuple[Figure, ...] | None
+    difference: tuple[Figure, ...] | None
+    test: tuple[Figure, ...] | None
+    test_difference: tuple[Figure, ...] | None
+    minutes: float
+    failed: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of an ablation over the cells (seed, fold) in which every arm was trained; `left_out` runs are of other cells."""
+
+    rows: tuple[Row, ...]
+    cells: tuple[Cell, ...]
+    patients: int
+    photographs: int
+    tested: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Together:
+    """How the networks of all folds of an arm, of one seed, answer the test photographs as one, by their mean; the mean over the seeds.
+
+    Figures in the order of NAMES; `difference` from those of the recipe, None for the recipe itself.
+    """
+
+    arm: Arm
+    test: tuple[Figure, ...]
+    difference: tuple[Figure, ...] | None
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What a split promises, and what the test set gives: validation less test, in the order of NAMES."""
+
+    arm: Arm
+    validation: tuple[Figure, ...]
+    test: tuple[Figure, ...]
+    gap: tuple[Figure, ...]
+
+
+class Draws:
+    """Weights of patients (1 + r, m) and of seeds (1 + r, s); the first row is the data as they are."""
+
+    def __init__(self, patients: Collection[str], seeds: Collection[int], resamples: int, seed: int) -> None:
+        self.patients = {patient: number for number, patient in enumerate(sorted(patients))}
+        self.seeds = sorted(seeds)
+        rng = np.random.default_rng(seed)
+        self.of_patients = _drawn(rng, len(self.patients), resamples)
+        self.of_seeds = _drawn(rng, len(self.seeds), resamples)
+
+    def figures(self, cells: dict[Cell, Predictions]) -> np.ndarray:
+        """Each figure for each draw, (1 + r, 3): the mean over the drawn seeds.
+
+        Accuracies are those of all photographs that the folds of a seed validate. An AUC compares answers of one network with each
+        other, so it is worked out for each fold and then averaged.
+        """
+        of_seeds = np.stack(
+            [self._of_seed([p for cell, p in cells.items() if cell[0] == s]) for s in self.seeds], axis=1
+        )
+        known = ~np.isnan(of_seeds)
+        weights = np.broadcast_to(self.of_seeds[:, :, None], of_seeds.shape) * known
+        with np.errstate(invalid="ignore"):
+            return np.asarray((weights * np.where(known, of_seeds, 0)).sum(axis=1) / weights.sum(axis=1))
+
+    def _of_seed(self, folds: Sequence[Predictions]) -> np.ndarray:
+        weights = [self.of_patients[:, [self.patients[patient] for patient in fold.patients]] for fold in folds]
+        classes = folds[0].probabilities.shape[1]
+        members = [np.eye(classes)[fold.labels] for fold in folds]
+        hits = [m * (f.probabilities.argmax(axis=1) == f.labels)[:, None] for m, f in zip(members, folds, strict=True)]
+        total = sum(w @ m for w, m in zip(weights, members, strict=True))
+        right = sum(w @ h for w, h in zip(weights, hits, strict=True))
+        with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+            # A class that a draw leaves out is not counted in it.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            balanced = np.nanmean(right / total, axis=1)
+            areas = [macro_auc(f.labels, f.probabilities, w) for f, w in zip(folds, weights, strict=True)]
+            accuracy = right.sum(axis=1) / total.sum(axis=1)
+            return np.stack([accuracy, balanced, np.nanmean(areas, axis=0)], axis=1)
+
+
+def _drawn(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+    return np.concatenate([np.ones((1, count)), drawn])
+
+
+def estimates(draws: np.ndarray) -> tuple[Figure, ...]:
+    """Each column's first value with the 95 % interval of the others."""
+    found = []
+    for column in draws.T:
+        known = column[1:][~np.isnan(column[1:])]
+        low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+        found.append(Figure(float(column[0]), float(low), float(high)))
+    return tuple(found)
+
+
+def complete_cells(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> tuple[Cell, ...]:
+    """The cells in which every arm was trained, in order."""
+    names: dict[Cell, set[str]] = {}
+    for run, _ in done:
+        names.setdefault(run.cell, set()).add(run.arm.name)
+    return tuple(sorted(cell for cell, found in names.items() if found >= {arm.name for arm in arms}))
+
+
+def tabulate(
+    done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
+) -> Table:
+    """The rows of what is done, in the order of `arms`, which have the recipe among them; no rows where no cell is complete."""
+    cells = complete_cells(done, arms)
+    kept = [(run, outcome) for run, outcome in done if run.cell in cells]
+    sides = {
+        side: {
+            arm.name: {
+                run.cell: found
+                for run, outcome in kept
+                if run.arm.name == arm.name and (found := getattr(outcome, side)) is not None
+            }
+            for arm in arms
+        }
+        for side in ("validation", "test")
+    }
+    draws = {side: _draw(of_arms, cells, resamples, seed) for side, of_arms in sides.items()}
+    rows = []
+    for arm in arms if cells else ():
+        own = [outcome for run, outcome in kept if run.arm.name == arm.name]
+        figures = {}
+        for side, found in draws.items():
+            of_arm = found.get(arm.name)
+            of_recipe = found.get(RECIPE)
+            figures[side] = None if of_arm is None else estimates(of_arm)
+            figures[f"{side} difference"] = (
+                None if of_arm is None or of_recipe is None or arm.name == RECIPE else estimates(of_arm - of_recipe)
+            )
+        rows.append(
+            Row(
+                arm, figures["validation"], figures["validation difference"], figures["test"],
+                figures["test difference"], float(np.mean([o.processor_seconds for o in own])) / 60,
+                sum(bool(outcome.failed) for outcome in own),
+            )
+        )  # fmt: skip
+    validated = list(sides["validation"].get(RECIPE, {}).values())
+    tested = next(iter(sides["test"].get(RECIPE, {}).values()), None)
+    return Table(
+        tuple(rows),
+        cells,
+        len({patient for found in validated for patient in found.patients}),
+        len({sample for found in validated for sample in found.samples}),
+        0 if tested is None else len(tested.labels),
+        len(done) - len(kept),
+    )
+
+
+def together(
+    done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[Together, ...]:
+    """Of each arm that has answered the test photographs in as many folds as the recipe, more than one; what `--fold all` would submit.
+
+    Seeds with fewer folds than another are left out.
+    """
+    cells = complete_cells(done, arms)
+    folds = Counter(seed for seed, _ in cells)
+    most = max(folds.values(), default=0)
+    seeds = [seed for seed, count in folds.items() if count == most > 1]
+    found: dict[str, dict[Cell, Predictions]] = {}
+    for arm in arms:
+        of_seeds: dict[int, list[Predictions]] = {seed: [] for seed in seeds}
+        for run, outcome in done:
+            if run.arm.name == arm.name and run.cell in cells and run.cell[0] in of_seeds and outcome.test is not None:
+                of_seeds[run.cell[0]].append(outcome.test)
+        if all(len(tests) == most for tests in of_seeds.values()):
+            found[arm.name] = {(seed, 0): _mean(tests) for seed, tests in of_seeds.items()}
+    draws = _draw(found, [(seed, 0) for seed in seeds], resamples, seed)
+    recipe = draws.get(RECIPE)
+    return tuple(
+        Together(
+            arm,
+            estimates(draws[arm.name]),
+            None if recipe is None or arm.name == RECIPE else estimates(draws[arm.name] - recipe),
+        )
+        for arm in arms
+        if arm.name in draws
+    )
+
+
+def _mean(tests: Sequence[Predictions]) -> Predictions:
+    return replace(tests[0], probabilities=np.mean([test.probabilities for test in tests], axis=0))
+
+
+def leaks(
+    done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[Leak, ...]:
+    """Of the recipe and of the split by file, in the order of `arms`; none where no cell is complete or no test labels are known."""
+    arms = [arm for arm in arms if arm.name in (RECIPE, FILE_SPLIT)]
+    cells = complete_cells(done, arms)
+    sides = []
+    # Photographs of the test set are drawn apart from the patients of validation: they are other people.
+    for side, number in (("validation", seed), ("test", seed + 1)):
+        of_arms = {
+            arm.name: {
+                run.cell: found
+                for run, outcome in done
+                if run.arm.name == arm.name and run.cell in cells and (found := getattr(outcome, side)) is not None
+            }
+            for arm in arms
+        }
+        sides.append(_draw(of_arms, cells, resamples, number))
+    validation, test = sides
+    return tuple(
+        Leak(
+            arm,
+            estimates(validation[arm.name]),
+            estimates(test[arm.name]),
+            estimates(validation[arm.name] - test[arm.name]),
+        )
+        for arm in arms
+        if arm.name in validation and arm.name in test
+    )
+
+
+def _draw(
+    of_arms: dict[str, dict[Cell, Predictions]], cells: Sequence[Cell], resamples: int, seed: int
+) -> dict[str, np.ndarray]:
+    """The draws of each arm that has predictions in every cell, on the same patients and seeds."""
+    whole = {name: found for name, found in of_arms.items() if cells and len(found) == len(cells)}
+    patients = {patient for found in whole.values() for p in found.values() for patient in p.patients}
+    if not patients:
+        return {}
+    draws = Draws(patients, {seed for seed, _ in cells}, resamples, seed)
+    return {name: draws.figures(found) for name, found in whole.items()}

@@ -1,0 +1,130 @@
+"""One training of one arm on one fold with one seed, and the file that keeps what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.predictions import Predictions
+
+from .arms import ARMS, Arm, Record
+from .dataset import Dataset
+
+# Raised when the same record is trained otherwise than before.
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training that is to be made, or was."""
+
+    arm: Arm
+    record: Record
+    name: str
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """Seed and fold, which runs of different arms share."""
+        return self.record.settings.seed, self.record.settings.fold
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    validation: its answers about the validation photographs after the last epoch; test: about the test photographs, each as a patient of
+    its own, None where their labels are not known. seconds: of the clock; processor_seconds: of all cores. ended: when, local time.
+    machine: in words. failed: why it could not be trained, which leaves no predictions.
+    """
+
+    validation: Predictions | None
+    test: Predictions | None
+    seconds: float
+    processor_seconds: float
+    ended: str
+    machine: str
+    failed: str = ""
+
+
+def plan(record: Record, dataset: Dataset, arms: tuple[Arm, ...] = ARMS, seeds: int = 1) -> list[Run]:
+    """All runs: around all arms before the next fold, and around all folds before the next seed, so that one may stop anywhere."""
+    runs = []
+    for seed in range(seeds):
+        for fold in range(record.settings.folds):
+            for arm in arms:
+                changed = arm.change(record.with_settings(seed=seed, fold=fold))
+                digest = changed.digest(_VERSION, dataset.digest)
+                runs.append(Run(arm, changed, f"{arm.name}-seed{seed}-fold{fold}-{digest}"))
+    return runs
+
+
+def result_file(folder: Path, run: Run) -> Path:
+    """Where the outcome of a run is kept."""
+    return folder / f"{run.name}.json"
+
+
+def write_outcome(path: Path, run: Run, outcome: Outcome) -> None:
+    """Write an outcome, as a whole or not at all."""
+    found = {
+        "record": run.record.to_dict(),
+        **{name: getattr(outcome, name) for name in ("seconds", "processor_seconds", "ended", "machine", "failed")},
+        "validation": _to_dict(outcome.validation),
+        "test": _to_dict(outcome.test),
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(found, file)  # as ASCII, so that names that are not UTF-8 come back
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_outcome(path: Path) -> Outcome | None:
+    """Read back what `write_outcome` wrote; None where there is nothing. ValueError, with one line, where it is something else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Outcome(
+            _from_dict(found["validation"]), _from_dict(found["test"]), float(found["seconds"]),
+            float(found["processor_seconds"]), str(found["ended"]), str(found["machine"]), str(found["failed"]),
+        )  # fmt: skip
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read ({error!r}); delete it, and the run is made again") from None
+
+
+def _to_dict(predictions: Predictions | None) -> dict[str, Any] | None:
+    if predictions is None:
+        return None
+    # The shortest decimals that give the same float32 back.
+    rows = [[float(str(value)) for value in row] for row in predictions.probabilities.astype(np.float32)]
+    return {
+        "samples": list(predictions.samples),
+        "patients": list(predictions.patients),
+        "labels": predictions.labels.tolist(),
+        "probabilities": rows,
+    }
+
+
+def _from_dict(found: Any) -> Predictions | None:
+    if found is None:
+        return None
+    labels = np.array(found["labels"], int)
+    probabilities = np.array(found["probabilities"], np.float32).reshape(len(labels), -1)
+    if not len(labels) == len(found["samples"]) == len(found["patients"]):
+        raise ValueError("its columns differ in length")
+    return Predictions(found["samples"], found["patients"], labels, probabilities)
+
+
+def now() -> str:
+    """The time of the clock, to the minute."""
+    return time.strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,114 @@
+"""The floor: what the competition handed out as an example, written from its description.
+
+Photographs are read whole and shrunk by INTER_AREA, without regard to the retina or to their shape; five convolutions with large kernels
+and two dense layers learn from them by plain stochastic gradient descent, without augmentation, for ten epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+    from model.predictor import Predict
+
+
+@dataclass(frozen=True)
+class SampleCnn:
+    """How it is trained, with the example's own values."""
+
+    epochs: int = 10
+    batch_size: int = 8
+    learning_rate: float = 1e-4
+    momentum: float = 0.9
+
+
+def read_photograph(path: Path) -> np.ndarray:
+    """A file decoded whole, uint8 BGR (height, width, 3)."""
+    return np.asarray(cv2.imread(str(path)))
+
+
+def shrink(image: np.ndarray, size: int) -> np.ndarray:
+    """uint8 (height, width, 3) -> (size, size, 3)."""
+    return np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))
+
+
+def load_photograph(path: Path, size: int) -> np.ndarray:
+    """A file decoded whole and shrunk: uint8 BGR (size, size, 3)."""
+    return shrink(read_photograph(path), size)
+
+
+def build_sample_cnn(size: int, classes: int) -> keras.Model:
+    """From float32 (n, size, size, 3) in 0..1 to probabilities (n, classes); the third convolution has no normalisation, as there."""
+    import keras
+    from keras import layers
+
+    x = inputs = keras.Input((size, size, 3))
+    for number, (channels, kernel) in enumerate([(16, 5), (32, 5), (64, 5), (128, 6), (256, 5)], 1):
+        x = layers.Conv2D(channels, kernel, padding="same")(x)
+        if number != 3:
+            x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x)
+        if number in (2, 3, 4):
+            x = layers.MaxPooling2D(2)(x)
+    x = layers.Dense(100, activation="relu")(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x))
+
+
+def train_sample_cnn(
+    sample: SampleCnn,
+    paths: Sequence[Path],
+    labels: np.ndarray,
+    size: int,
+    classes: int,
+    seed: int,
+    told: Callable[[str], None],
+) -> Predict:
+    """Train on the photographs at `paths`, labels int (n,), and give a function from paths to probabilities, float32 (n, classes).
+
+    told: is given a line for each epoch.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = build_sample_cnn(size, classes)
+    model.compile(
+        keras.optimizers.SGD(sample.learning_rate, momentum=sample.momentum, nesterov=True),
+        keras.losses.CategoricalCrossentropy(),
+        # By its name, Keras would make its variables in the first step, which is then traced again.
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
+    )
+
+    def tell(epoch: int, logs: dict[str, float]) -> None:
+        told(f"epoch {epoch + 1}/{sample.epochs} sample  loss {logs['loss']:.3f} acc {logs['accuracy']:.3f}")
+
+    model.fit(
+        _load(paths, size),
+        np.eye(classes, dtype=np.float32)[labels],
+        batch_size=sample.batch_size,
+        epochs=sample.epochs,
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=tell)],
+    )
+
+    def predict(others: Sequence[Path]) -> np.ndarray:
+        images = _load(others, size)
+        # `model.predict` would be traced anew for each network and each size of a last batch, and TensorFlow complain of it.
+        pieces = [
+            np.asarray(model(images[start : start + sample.batch_size], training=False), np.float32)
+            for start in range(0, len(images), sample.batch_size)
+        ]
+        return np.concatenate(pieces)
+
+    return predict
+
+
+def _load(paths: Sequence[Path], size: int) -> np.ndarray:
+    return np.array([load_photograph(path, size) for path in paths], np.float32).reshape(-1, size, size, 3) / 255

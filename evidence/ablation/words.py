@@ -1,0 +1,70 @@
+"""What the figures of an ablation mean, in one plain sentence for each arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..audit.probe import Figure
+from .arms import FILE_SPLIT, LEARNING_CURVE, RECIPE, SAMPLE_CNN, TRIED_ON_TOP
+from .figures import BALANCED, Leak, Row, Table
+
+
+def sentence(row: Row) -> str:
+    """By the difference in balanced accuracy over the validation photographs; "" for the recipe itself."""
+    if row.arm.name == RECIPE:
+        return ""
+    if row.failed or row.difference is None:
+        return f"{row.arm.title}: {row.failed} of its trainings could not go on, so there are no figures: it is needed"
+    found = row.difference[BALANCED]
+    if found.low <= 0 <= found.high:
+        return (
+            f"{row.arm.title}: {points(found.value)} points, 95 % interval {points(found.low)} to {points(found.high)}: "
+            "cannot be told apart from this much data"
+        )
+    worse = found.value < 0
+    near, far = sorted((abs(found.low), abs(found.high)))
+    size = f"{100 * abs(found.value):.1f} points {'worse' if worse else 'better'}, 95 % interval {100 * near:.1f} to {100 * far:.1f}"
+    return f"{row.arm.title}: {size}: {_meaning(row.arm.name, worse)}"
+
+
+def _meaning(name: str, worse: bool) -> str:
+    if name == FILE_SPLIT:
+        return "validation promises " + ("less than by patient" if worse else "more than by patient, see `leak`")
+    if name == SAMPLE_CNN:
+        return "the recipe is " + ("above" if worse else "below") + " the floor"
+    if name in LEARNING_CURVE:
+        return "more patients help" if worse else "fewer patients do here"
+    if name in TRIED_ON_TOP:
+        return "with it the recipe is worse here" if worse else "it helps"
+    return "it helps" if worse else "without it the recipe is better here"
+
+
+def caution(table: Table) -> str:
+    """How far the intervals can be trusted."""
+    seeds = len({seed for seed, _ in table.cells})
+    if seeds == 1:
+        return "One seed: the intervals are of the patients alone, and another seed may move each row by as much again."
+    if seeds < 5:
+        return f"{seeds} seeds are too few to say how much a seed matters: the intervals are rather too narrow."
+    return f"The intervals are of the patients and of {seeds} seeds."
+
+
+def leak_sentence(found: Sequence[Leak]) -> str:
+    """Which split promises too much; "" unless both are there."""
+    if len(found) < 2:
+        return ""
+    kept, by_file = (leak.gap[BALANCED] for leak in found)
+    return (
+        f"Kept together by patient, validation is {_above(kept)} the test set's balanced accuracy; "
+        f"split by file, {_above(by_file)} it. An interval that holds 0 shows no leak."
+    )
+
+
+def _above(gap: Figure) -> str:
+    side = "above" if gap.value >= 0 else "below"
+    return f"{100 * abs(gap.value):.1f} points ({points(gap.low)} to {points(gap.high)}) {side}"
+
+
+def points(share: float) -> str:
+    """Hundredths, with a sign."""
+    return f"{100 * share:+.1f}"

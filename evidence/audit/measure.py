@@ -1,0 +1,145 @@
+"""One photograph -> what the audit wants to know of it, in one reading and one decoding at reduced scale."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dataprep.header import PhotographError, read_header
+from dataprep.opencv_threads import one_opencv_thread
+from dataprep.retina import Retina, find_retina
+
+from .exif import read_camera
+from .fingerprint import fingerprints
+from .text import find_text
+
+# The shorter side that a JPEG is decoded to at least: enough to read burned-in text by.
+_LEAST_SIDE = 600
+_REDUCED = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    1: cv2.IMREAD_COLOR,
+}
+_ALMOST_BLACK = 30.0  # mean of the brightest colour over the retina
+_ALMOST_WHITE = 225.0  # mean of the darkest colour over the retina
+_SHARP_SIDE = 256  # pixels that the retina is shrunk to before its sharpness is measured
+
+SHAPE = ("width", "height", "aspect", "retina's share", "left", "top", "right", "bottom")
+COLOURS = ("mean blue", "mean green", "mean red", "deviation blue", "deviation green", "deviation red")
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is known of a photograph.
+
+    width, height: pixels as stored. camera: EXIF make and model. digest: SHA-256 of the file. colours (6,): see COLOURS, over
+    the whole photograph in grey levels. shape (8,): see SHAPE; sizes and aspect as logarithms, borders as shares of width and
+    height. sharpness: variance of the Laplacian in the middle of the retina shrunk to 256 pixels. text: rows of burned-in
+    text. prints (4, 256) bool or None: perceptual hashes of the retina as it is, and flipped.
+    """
+
+    width: int
+    height: int
+    camera: str
+    digest: bytes
+    colours: np.ndarray
+    shape: np.ndarray
+    almost_black: bool
+    almost_white: bool
+    sharpness: float
+    text: int
+    prints: np.ndarray | None
+
+
+def measure(path: Path, near: bool = True) -> Measures:
+    """Measures a photograph; `near`: with perceptual hashes. PhotographError where it cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PhotographError(error.strerror or str(error)) from error
+    width, height, _ = read_header(content)
+    image = decode(content)
+    retina = find_retina(image)
+    inside = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillConvexPoly(inside, np.round(retina.outline).astype(np.int32), 255)
+    blue, green, red = cv2.split(image)
+    black = cv2.mean(cv2.max(cv2.max(blue, green), red), inside)[0] < _ALMOST_BLACK
+    white = cv2.mean(cv2.min(cv2.min(blue, green), red), inside)[0] > _ALMOST_WHITE
+    # Nothing is left of a black or a white photograph but noise, which is no likeness.
+    prints = None if black or white or not near else fingerprints(image)
+    mean, deviation = cv2.meanStdDev(image)
+    return Measures(
+        width,
+        height,
+        read_camera(content),
+        hashlib.sha256(content).digest(),
+        np.concatenate([mean, deviation]).ravel(),
+        _shape(width, height, image, retina),
+        black,
+        white,
+        _sharpness(green, retina),
+        len(find_text(image, retina)),
+        prints,
+    )
+
+
+def measure_all(
+    paths: Sequence[Path], near: bool = True, progress: Callable[[int, int], None] | None = None, workers: int = 2
+) -> list[Measures | str]:
+    """Each photograph's measures, or why it cannot be read, in order; by `workers` threads, `progress(done, n)` after each."""
+
+    def one(path: Path) -> Measures | str:
+        try:
+            return measure(path, near)
+        except PhotographError as error:
+            return str(error)
+
+    results = []
+    with one_opencv_thread(), ThreadPool(workers) as pool:
+        for done, result in enumerate(pool.imap(one, paths, chunksize=4), start=1):
+            results.append(result)
+            if progress is not None:
+                progress(done, len(paths))
+    return results
+
+
+def decode(content: bytes, least: int = _LEAST_SIDE) -> np.ndarray:
+    """A file's content as uint8 BGR; a JPEG at the smallest scale whose shorter side is `least` pixels, if it has so many."""
+    width, height, kind = read_header(content)
+    # Only JPEG is scaled by its decoder; OpenCV shrinks the others by sampling.
+    factor = next((f for f in _REDUCED if min(width, height) >= f * least), 1) if kind == "JPEG" else 1
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), _REDUCED[factor])
+    except cv2.error as error:
+        raise PhotographError(f"cannot be decoded: {error.err or 'OpenCV gives no reason'}") from error
+    if image is None:
+        raise PhotographError("cannot be decoded")
+    return np.asarray(image)
+
+
+def _shape(width: int, height: int, image: np.ndarray, retina: Retina) -> np.ndarray:
+    left, top, right, bottom = retina.box
+    rows, columns = image.shape[:2]
+    area = cv2.contourArea(retina.outline.astype(np.float32)) / (rows * columns)
+    borders = left / columns, top / rows, 1 - right / columns, 1 - bottom / rows
+    return np.array([np.log(width), np.log(height), np.log(width / height), area, *borders])
+
+
+def _sharpness(green: np.ndarray, retina: Retina) -> float:
+    """Of the green colour, where vessels show best, in the middle: out of reach of the rim and of cut-off poles."""
+    left, top, right, bottom = retina.box
+    scale = _SHARP_SIDE / retina.side
+    shrunk = cv2.resize(
+        green, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
+    middle = np.zeros(shrunk.shape, np.uint8)
+    centre = round((left + right) / 2 * scale), round((top + bottom) / 2 * scale)
+    cv2.circle(middle, centre, round(0.35 * _SHARP_SIDE), 255, -1)
+    return float(cv2.meanStdDev(cv2.Laplacian(shrunk, cv2.CV_32F), mask=middle)[1][0, 0] ** 2)

@@ -1,0 +1,105 @@
+"""The audit as a short table for a terminal, at most 100 columns wide."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from .findings import Audit, Finding
+
+WIDTH = 100
+FLOOR = "A network below this has learned nothing about lesions."
+_VALUES = 4  # sizes and cameras that are listed
+
+
+def table(audit: Audit) -> str:
+    """Lines without a final line break."""
+    lines = [clean(str(audit.folder)), f"{'class':<20}{'photographs':>12}{'patients':>10}{'eyes':>8}"]
+    lines += [f"{row.name:<20}{row.photographs:>12}{row.patients:>10}{row.eyes:>8}" for row in audit.classes]
+    if audit.test_photographs:
+        lines.append(f"{'test':<20}{audit.test_photographs:>12}")
+    lines.append("")
+    for kind, values in audit.kinds.items():
+        for value, counts in list(values.items())[:_VALUES]:
+            lines.append(f"{kind:<10}{clean(value)}: {by_class(counts)}")
+        if len(values) > _VALUES:
+            lines.append(f"{kind:<10}and {len(values) - _VALUES} more")
+    lines.append("")
+    lines += [_finding(finding) for finding in audit.findings]
+    lines += ["", *torn(audit), "", *_probes(audit)]
+    lines += [f"note: {note}" for note in map(clean, audit.notes)]
+    return "\n".join(line if line.startswith("note: ") else fit(line) for line in _wrapped(lines))
+
+
+def torn(audit: Audit) -> list[str]:
+    """What a random split of the files would do, in three lines."""
+    found = audit.patients
+    return [
+        "A split of the files at random, a fifth to validation, is expected to put on both sides:",
+        f"{found.torn_patients:.1f} patients, and {found.torn_eyes:.1f} eyes with several pictures. "
+        f"Of its validation photographs, {found.seen_before:.0%}",
+        "would be of patients who are in training too. The recipe's split tears nobody apart.",
+    ]
+
+
+def by_class(counts: Counter[str]) -> str:
+    """Counts by class in words."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def clean(text: str) -> str:
+    """The text without what could steer a terminal or cannot be printed: file names are made by others."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def fit(line: str) -> str:
+    """The line, cut to WIDTH columns; Korean letters take two."""
+    columns = 0
+    for position, letter in enumerate(line):
+        columns += 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        if columns > WIDTH - 3 and _columns(line) > WIDTH:
+            return line[:position] + "..."
+    return line
+
+
+def _columns(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+
+
+def _wrapped(lines: Sequence[str]) -> list[str]:
+    """Notes are wrapped, since their end is the mend."""
+    result = []
+    for line in lines:
+        while line.startswith("note: ") and _columns(line) > WIDTH:
+            cut = line.rfind(" ", 0, WIDTH // 2 if _columns(line[:WIDTH]) > WIDTH else WIDTH)
+            cut = cut if cut > 10 else WIDTH // 2
+            result.append(line[:cut])
+            line = f"note: {line[cut:].strip()}"
+        result.append(line)
+    return result
+
+
+def _finding(finding: Finding) -> str:
+    mark = "!" if finding.warning and finding.count else " "
+    # Pairs are copies; the pictures of a patient or an eye are not.
+    between = " = " if finding.unit == "pairs" else " + "
+    names = [between.join(clean(path.name) for path in group) for group in finding.groups[:3]]
+    more = [", ..."] if finding.count > 3 else []
+    return (
+        f"{mark} {finding.name:<23}{finding.count:>6} {finding.counted:<13}{', '.join(names)}{''.join(more)}".rstrip()
+    )
+
+
+def _probes(audit: Audit) -> list[str]:
+    if not audit.probes:
+        return ["shortcut probe: not possible here"]
+    heads = ("accuracy", "balanced accuracy", "AUC")
+    lines = [f"{'shortcut probe':<28}" + "".join(f"{head:<24}" for head in heads).rstrip()]
+    lines.append(f"{'guessing the largest class':<28}{audit.largest:<24.3f}")
+    for name, probe in audit.probes.items():
+        lines.append(
+            f"{name:<28}"
+            + "".join(f"{figure!s:<24}" for figure in (probe.accuracy, probe.balanced, probe.auc)).rstrip()
+        )
+    return [line.rstrip() for line in lines] + ["Folds: 5, by patient. Intervals: 95 %, over patients.", FLOOR]

@@ -1,0 +1,38 @@
+"""What the networks of a report were trained with, in words."""
+
+from __future__ import annotations
+
+from model.network import Network
+from model.validation import score_of
+
+from .subject import Subject
+
+
+def facts(subject: Subject) -> dict[str, str]:
+    """Names and values, of an ensemble those of all networks, each value once."""
+    found = subject.validation
+    of_each = [_of(network) for network in subject.networks]
+    values = {name: dict.fromkeys(one[name] for one in of_each if one[name]) for name in of_each[0]}
+    together = {
+        "score of the competition": f"{score_of(found).value:.2f}",
+        "validated on": f"{len(found.labels)} photographs of {len(set(found.patients))} patients",
+    }
+    if len(subject.networks) > 1:
+        together["networks"] = str(len(subject.networks))
+    return together | {name: "; ".join(each) for name, each in values.items() if each}
+
+
+def _of(network: Network) -> dict[str, str]:
+    settings = network.settings
+    best = "" if settings.best_score is None else f"{settings.best_score:.2f} in epoch {settings.best_epoch}"
+    preparation = settings.preparation.to_dict()
+    return {
+        "epochs": f"{settings.epoch}, the last in phase {settings.phase}" if settings.phase else str(settings.epoch),
+        "best so far": best,
+        "split": f"fold {settings.fold} of {settings.folds}" if settings.folds else "a fifth of the patients",
+        "network": f"{network.model.count_params():,} weights, width {settings.width}, depth {settings.depth}, "
+        f"dropout {settings.dropout:g}, L2 {settings.l2:g}, trained in {settings.precision}",
+        "preparation": ", ".join(f"{name} {value}" for name, value in preparation.items()),
+        "seed": str(settings.seed),
+        "temperature": f"{settings.temperature:.4f}",
+    }

@@ -1,0 +1,137 @@
+"""How much of a network's heat falls on lesions, where somebody has marked them.
+
+A dataset may carry marks of its training photographs, as FUNDUS_DEMO does, in a folder `lesions` beside `train_data`:
+
+    train/train_data/AMD/Wide_AMD_0012_R.jpg
+    train/lesions/AMD/Wide_AMD_0012_R.png       of the same size: 255 on a lesion, else 0; all 0 where there is none
+
+A photograph without such a file is one of which nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dataprep.photograph import PhotographError, Preparation, prepare_array, prepare_marks
+
+from ..audit.probe import Figure
+from ..grad_cam import enlarged
+from .ranking import draw_patients
+from .subject import View
+
+FOLDER = "lesions"
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class OnLesions:
+    """Of the photographs of a class with marked lesions: how many, of the retina the share that the lesions take, the share of the
+    heat within the retina that falls on them (both means, 0..1), and the ratio of the two, 1 for a network that looks anywhere."""
+
+    name: str
+    photographs: int
+    area: float
+    heat: Figure
+    ratio: Figure
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A prepared photograph, and shares 0..1 of its pixels: of lesions within the retina, and of retina."""
+
+    prepared: np.ndarray
+    lesions: np.ndarray
+    retina: np.ndarray
+
+
+def marks_of(photographs: Path, sample: str) -> Path:
+    """Where the marks of a sample, a path below the folder of photographs, would be."""
+    return (photographs.parent / FOLDER / sample).with_suffix(".png")
+
+
+def look_at_lesions(
+    photographs: Path,
+    samples: Sequence[str],
+    patients: Sequence[str],
+    labels: np.ndarray,
+    classes: Sequence[str],
+    views: Sequence[View],
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[OnLesions], list[str]]:
+    """The heat of the true class on the lesions of those samples that have some, by class; and what could not be used, a line each.
+
+    views: as many as samples, how each is seen.
+    """
+    marked = [index for index, sample in enumerate(samples) if marks_of(photographs, sample).is_file()]
+    found: dict[int, tuple[float, float]] = {}
+    unusable: list[str] = []
+    looked_at = 0
+    for view, indices in _batches(marked, views):
+        preparation = view.preparation
+        seen: dict[int, _Seen] = {}
+        for index in indices:
+            path = photographs / samples[index]
+            try:
+                one = _see(path, marks_of(photographs, samples[index]), preparation)
+            except PhotographError as error:
+                unusable.append(str(error))
+            else:
+                seen |= {index: one} if one.lesions.any() else {}
+        if seen:
+            heats = view.heat(np.stack([one.prepared for one in seen.values()]), labels[list(seen)])
+            for (index, one), heat in zip(seen.items(), heats, strict=True):
+                within = enlarged(heat, preparation.size) * one.retina
+                if within.any():
+                    on_lesions = (within * one.lesions).sum() / within.sum()
+                    found[index] = float(one.lesions.sum() / one.retina.sum()), float(on_lesions)
+        looked_at += len(indices)
+        if progress is not None:
+            progress(looked_at, len(marked))
+    by_class = []
+    for label, name in enumerate(classes):
+        own = [index for index in found if labels[index] == label]
+        if own:
+            by_class.append(_on_lesions(name, np.array([found[i] for i in own]), [patients[i] for i in own]))
+    return by_class, unusable
+
+
+def _batches(indices: Sequence[int], views: Sequence[View]) -> Iterator[tuple[View, Sequence[int]]]:
+    """The indices in portions that are seen alike."""
+    for view in dict.fromkeys(views[index] for index in indices):
+        alike = [index for index in indices if views[index] is view]
+        for start in range(0, len(alike), _AT_ONCE):
+            yield view, alike[start : start + _AT_ONCE]
+
+
+def _see(photograph: Path, marks: Path, preparation: Preparation) -> _Seen:
+    lesions, image = _read(marks, cv2.IMREAD_GRAYSCALE), _read(photograph, cv2.IMREAD_COLOR)
+    try:
+        found, retina = prepare_marks(image, lesions, preparation)
+    except PhotographError as error:
+        raise PhotographError(f"{marks}: {error}") from None
+    return _Seen(prepare_array(image, preparation), found * retina, retina)
+
+
+def _read(path: Path, flags: int) -> np.ndarray:
+    try:
+        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
+    except (OSError, cv2.error) as error:
+        raise PhotographError(f"{path}: {getattr(error, 'strerror', None) or 'cannot be decoded'}") from None
+    if image is None:
+        raise PhotographError(f"{path}: cannot be decoded")
+    return np.asarray(image)
+
+
+def _on_lesions(name: str, shares: np.ndarray, patients: Sequence[str]) -> OnLesions:
+    weights = np.concatenate([np.ones((1, len(shares))), draw_patients(patients)])
+    area, heat = (weights @ shares / weights.sum(axis=1, keepdims=True)).T
+    figures = []
+    for values in (heat, heat / area):
+        low, high = np.percentile(values[1:], [2.5, 97.5])
+        figures.append(Figure(float(values[0]), float(low), float(high)))
+    return OnLesions(name, len(shares), float(area[0]), figures[0], figures[1])

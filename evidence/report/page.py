@@ -1,0 +1,195 @@
+"""The report as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..audit.probe import Figure
+from ..html_page import document, image, table, text
+from .figures import SPECIFICITIES, Figures
+from .lesions import OnLesions
+from .pictures import Strip
+
+_STYLE = """
+h2 { margin: 2rem 0 .3rem; border-bottom: 2px solid #eee } img { display: block; max-width: 100%; height: auto; margin: .4rem 0 }
+.strip { margin: .9rem 0; overflow-wrap: anywhere } .strip img { margin: .1rem 0 } .none { background: #ddd; padding: 2rem; width: 20rem }
+"""
+_STRIPS = (
+    "Each row: the photograph; as it is prepared for the network; the heat of what the network said; the heat of the truth. Heat is "
+    "Grad-CAM (Selvaraju et al., ICCV 2017): where the last convolution speaks for that class, bright where most, on a grid as coarse "
+    "as that layer's. It tells where a network looks, not what it sees there."
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page shows.
+
+    diagrams: PNGs by name: confusion, roc, precision_recall, calibration, learning; some may lack. temperature_stored: whether the
+    checkpoint holds the temperature.
+    """
+
+    title: str
+    classes: Sequence[str]
+    temperature: float
+    temperature_stored: bool
+    facts: dict[str, str]
+    figures: Figures
+    diagrams: dict[str, bytes]
+    mistakes: Sequence[Strip]
+    mistake_count: int
+    surest: Sequence[Strip]
+    lesions: Sequence[OnLesions]
+    notes: Sequence[str] = field(default=())
+
+
+def page(report: Report) -> str:
+    """The whole page. Every text that comes from elsewhere is escaped."""
+    figures, classes = report.figures, report.classes
+    parts = [
+        *[f"<p>Note: {text(note)}</p>" for note in report.notes],
+        _says(
+            "Figures are of the validation photographs, with 95 % intervals in brackets, from 1,000 resamples of their patients. A "
+            "checkpoint that was chosen by these photographs, as 'best' is, flatters itself a little."
+        ),
+        table([("", "value"), *((name, str(figure)) for name, figure in figures.overall.items())]),
+        "<h2>What it was trained with</h2>",
+        table([("setting", "value"), *report.facts.items()]),
+        "<h2>Classes</h2>",
+        _classes(classes, figures),
+        _diagram(report, "confusion", "Confusion matrix: true classes down, predicted ones across"),
+        *_curves(report),
+        "<h2>Can a probability be taken at its word?</h2>",
+        _calibration(report),
+        *_learning(report),
+        "<h2>The worst mistakes</h2>",
+        *_strips(
+            classes,
+            report.mistakes,
+            f"{len(report.mistakes)} of {report.mistake_count} mistakes, those first whose true class was given the least.",
+        ),
+        "<h2>The surest right answers</h2>",
+        *_strips(
+            classes,
+            report.surest,
+            "Of each class the photograph that was answered rightly with the highest probability.",
+        ),
+        "<h2>Does it look at the lesions?</h2>",
+        *_lesions(report.lesions),
+    ]
+    return document(report.title, parts, _STYLE)
+
+
+def _says(sentence: str) -> str:
+    return f"<p>{text(sentence)}</p>"
+
+
+def _diagram(report: Report, name: str, description: str) -> str:
+    return image(report.diagrams[name], "png", description) if name in report.diagrams else ""
+
+
+def _classes(classes: Sequence[str], figures: Figures) -> str:
+    rows = [("class", "photographs", "patients", "recognised")]
+    for name, (photographs, patients), recall in zip(classes, figures.counts, figures.recalls, strict=True):
+        rows.append((name, str(photographs), str(patients), str(recall) if recall else "none to recognise"))
+    return table(rows)
+
+
+def _curves(report: Report) -> list[str]:
+    figures = report.figures
+    if not figures.classes:
+        return [_says("There is but one class among the validation photographs, so there is no curve to draw.")]
+    heads = [f"sensitivity at {share:.0%} specificity" for share in SPECIFICITIES]
+    rows = [("class against the rest", "AUC", "average precision", *heads)]
+    rows += [
+        (one.name, str(one.auc), str(one.average_precision), *map(str, one.sensitivities)) for one in figures.classes
+    ]
+    return [
+        "<h2>Each class against the rest</h2>",
+        table(rows),
+        _says(
+            "The sensitivity is that of the best threshold with at least that specificity, which is chosen anew in each resample. Where a "
+            "class has few photographs the intervals are too narrow rather than too wide, as a resample holds none that is not here."
+        ),
+        _diagram(report, "roc", "ROC curves; the band is the interval of the sensitivity"),
+        _diagram(report, "precision_recall", "Precision over recall; the dashed line is the class' share"),
+    ]
+
+
+def _calibration(report: Report) -> str:
+    rows = [("", "expected calibration error", "Brier score (0 to 2)", "log loss")]
+    for found in report.figures.calibrations:
+        error = found.reliability.expected_error
+        rows.append((found.name, f"{error:.3f}", f"{found.brier:.3f}", f"{found.log_loss:.3f}"))
+    temperature = report.temperature
+    how = (
+        "too sure of itself"
+        if temperature > 1
+        else "not sure enough of itself"
+        if temperature < 1
+        else "as it should be"
+    )
+    where = (
+        "It is stored in the checkpoint, and calibrates"
+        if report.temperature_stored
+        else "It is fitted here, to the answers that this page shows, and not stored in the checkpoint; it calibrates"
+    )
+    sentence = (
+        f"Temperature scaling (Guo et al., ICML 2017) divides the scores before the softmax by {temperature:.3f}, which fits these "
+        f"photographs best: the network was {how}. {where} the probabilities given below; what is "
+        "predicted stays the same. The last row is the honest one: each patient's probabilities by a temperature fitted to the others."
+    )
+    picture = _diagram(report, "calibration", "Reliability before and after temperature scaling")
+    return f"{table(rows)}{_says(sentence)}{picture}"
+
+
+def _learning(report: Report) -> list[str]:
+    if "learning" not in report.diagrams:
+        return []
+    return [
+        "<h2>How it learned</h2>",
+        _diagram(report, "learning", "Loss and accuracy by epoch, with the phases"),
+        _says(
+            "A line for each network, up to the epoch of this checkpoint. The training's loss has smoothed labels and augmented "
+            "photographs, so the two losses need not meet."
+        ),
+    ]
+
+
+def _strips(classes: Sequence[str], strips: Sequence[Strip], sentence: str) -> list[str]:
+    if not strips:
+        return [_says("None.")]
+    found = [_says(sentence), _says(_STRIPS)]
+    for strip in strips:
+        chances = ", ".join(f"{name} {share:.2f}" for name, share in zip(classes, strip.probabilities, strict=True))
+        truth, said = classes[strip.truth], classes[strip.predicted]
+        line = f"{truth}, taken for {said}" if strip.truth != strip.predicted else truth
+        shown = (
+            image(strip.png, "png", f"photograph, prepared image, heat of {said}, heat of {truth}")
+            if strip.png
+            else '<div class="none">the photograph cannot be read</div>'
+        )
+        found.append(f'<div class="strip">{shown}<b>{text(line)}</b> ({text(chances)}) {text(strip.sample)}</div>')
+    return found
+
+
+def _lesions(lesions: Sequence[OnLesions]) -> list[str]:
+    if not lesions:
+        return [
+            _says("Unknown: the dataset marks no lesions in these photographs (how it can: docs/reference/report.md).")
+        ]
+    rows = [
+        ("class", "photographs", "lesions take of the retina", "heat that falls on them", "times as much as by chance")
+    ]
+    for one in lesions:
+        rows.append((one.name, str(one.photographs), f"{one.area:.3f}", str(one.heat), _times(one.ratio)))
+    sentence = (
+        "The heat is that of the true class. A network that looks anywhere has 1 in the last column; the heat's grid is far coarser than a "
+        "lesion, so that much of what is meant for one falls beside it."
+    )
+    return [table(rows), _says(sentence)]
+
+
+def _times(figure: Figure) -> str:
+    return f"{figure.value:.1f} ({figure.low:.1f} to {figure.high:.1f})"

@@ -1,0 +1,166 @@
+"""The report's diagrams, as PNG. Drawn without any window, and without matplotlib's global state."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
+
+from model.history import Epoch
+
+from .figures import GRID, Band, Calibration, OneClass
+
+_DPI = 120
+_STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "axes.axisbelow": True,
+    "text.parse_math": False,  # a class may be called $a$
+}
+_FIRST, _SECOND = "#1f5fa8", "#c2571a"
+_PHASES = ("#f1f4f8", "#fdf3e7")
+
+
+def confusion_png(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
+    """True classes down, predicted ones across: counts, and the share of the true class in colour."""
+    totals = confusion.sum(axis=1, keepdims=True)
+    shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
+    side = 1.4 + 0.9 * len(classes)
+    with rc_context(_STYLE):
+        canvas = Canvas(dpi=_DPI, figsize=(side + 0.6, side), layout="constrained")
+        axes = canvas.subplots()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        axes.set_xticks(range(len(classes)), classes, rotation=30 if max(map(len, classes)) > 8 else 0)
+        axes.set_yticks(range(len(classes)), classes)
+        axes.set(xlabel="predicted", ylabel="true")
+        for row, column in np.ndindex(confusion.shape):
+            text = f"{confusion[row, column]}\n{shares[row, column]:.0%}" if totals[row, 0] else "-"
+            colour = "white" if shares[row, column] > 0.55 else "#222"
+            axes.text(column, row, text, ha="center", va="center", color=colour)
+        return _png(canvas)
+
+
+def roc_png(classes: Sequence[OneClass]) -> bytes:
+    """A ROC curve for each class, with the interval of the sensitivity."""
+    with rc_context(_STYLE):
+        canvas, all_axes = _grid(len(classes))
+        for axes, one in zip(all_axes, classes, strict=False):
+            axes.plot([0, 1], [0, 1], color="#999", linewidth=0.8, linestyle="--")
+            _band(axes, one.roc, step="post")
+            axes.set(title=f"{one.name}: AUC {one.auc}", xlabel="1 - specificity", ylabel="sensitivity")
+        return _png(canvas)
+
+
+def precision_png(classes: Sequence[OneClass]) -> bytes:
+    """Precision over recall for each class; the dashed line is what guessing gives."""
+    with rc_context(_STYLE):
+        canvas, all_axes = _grid(len(classes))
+        for axes, one in zip(all_axes, classes, strict=False):
+            axes.axhline(one.share, color="#999", linewidth=0.8, linestyle="--")
+            _band(axes, one.precision, step="pre")
+            axes.set(title=f"{one.name}: AP {one.average_precision}", xlabel="recall", ylabel="precision")
+        return _png(canvas)
+
+
+def calibration_png(before: Calibration, after: Calibration) -> bytes:
+    """Reliability diagrams, with how many photographs each bin holds below."""
+    with rc_context(_STYLE):
+        canvas = Canvas(dpi=_DPI, figsize=(8.4, 4.6), layout="constrained")
+        upper, lower = canvas.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
+        for axes, counts, found, colour in zip(upper, lower, (before, after), (_SECOND, _FIRST), strict=True):
+            bins = found.reliability
+            width = 1 / len(bins.count)
+            middles = (np.arange(len(bins.count)) + 0.5) * width
+            axes.plot([0, 1], [0, 1], color="#999", linewidth=0.8, linestyle="--")
+            axes.bar(middles, np.nan_to_num(bins.accuracy), 0.92 * width, color=colour, alpha=0.3)
+            axes.plot(bins.confidence, bins.accuracy, "o", color=colour, markersize=4)
+            axes.set(title=f"{found.name}: expected error {bins.expected_error:.3f}", ylim=(0, 1.03), xlim=(0, 1))
+            counts.bar(middles, bins.count, 0.92 * width, color=colour, alpha=0.6)
+            counts.set(xlabel="highest probability")
+        upper[0].set(ylabel="share that is right")
+        lower[0].set(ylabel="photographs")
+        return _png(canvas)
+
+
+def learning_png(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> bytes:
+    """Losses and accuracies over the epochs, a line for each network, the phases of the longest training shaded, the best epoch marked."""
+    longest = max(histories, key=len)
+    epochs = [epoch.epoch for epoch in longest]
+    several = len(histories) > 1
+    marker = "o" if len(longest) < 40 and not several else None
+    with rc_context(_STYLE):
+        canvas = Canvas(dpi=_DPI, figsize=(8.4, 3.6), layout="constrained")
+        panels = canvas.subplots(1, 2)
+        for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
+            for side, colour in (("train", _SECOND), ("val", _FIRST)):
+                label = "training" if side == "train" else "validation"
+                for number, history in enumerate(histories):
+                    axes.plot(
+                        [epoch.epoch for epoch in history], [getattr(epoch, f"{side}_{name}") for epoch in history],
+                        color=colour, marker=marker, markersize=3, linewidth=0.9 if several else 1.3,
+                        alpha=0.7 if several else 1, label=None if number else label,
+                    )  # fmt: skip
+            _shade_phases(axes, longest)
+            if best_epoch in epochs:
+                axes.axvline(best_epoch, color="#444", linewidth=0.9, linestyle=":", label="best score")
+            axes.set(xlabel="epoch", ylabel=name, xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        panels[0].set_ylim(bottom=0)
+        panels[1].set_ylim(0, 1)
+        panels[1].legend(loc="lower right", framealpha=0.9)
+        return _png(canvas)
+
+
+def _shade_phases(axes: Any, history: Sequence[Epoch]) -> None:
+    start = 0
+    number = 0
+    for position in range(1, len(history) + 1):
+        if position < len(history) and history[position].phase == history[start].phase:
+            continue
+        left, right = history[start].epoch - 0.5, history[position - 1].epoch + 0.5
+        axes.axvspan(left, right, color=_PHASES[number % 2], zorder=0)
+        axes.annotate(
+            history[start].phase, ((left + right) / 2, 1.01), xycoords=axes.get_xaxis_transform(), ha="center",
+            color="#555", fontsize=8,
+        )  # fmt: skip
+        start, number = position, number + 1
+
+
+def _grid(count: int) -> tuple[Canvas, list[Any]]:
+    """Square diagrams in two columns."""
+    columns = min(2, count)
+    rows = -(-count // columns)
+    canvas = Canvas(dpi=_DPI, figsize=(3.9 * columns, 3.7 * rows), layout="constrained")
+    found = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes in found[:count]:
+        axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.03), aspect="equal")
+    for axes in found[count:]:
+        axes.set_visible(False)
+    return canvas, found
+
+
+def _band(axes: Any, band: Band, step: str) -> None:
+    axes.fill_between(GRID, band.low, band.high, color=_FIRST, alpha=0.18, linewidth=0, step=step)
+    axes.plot(band.x, band.y, color=_FIRST, linewidth=1.4, drawstyle=f"steps-{step}")
+
+
+def _png(canvas: Canvas) -> bytes:
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        # A name in letters that matplotlib's font lacks is drawn as boxes.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        FigureCanvasAgg(canvas).print_png(stream, metadata={"Software": None})
+    return stream.getvalue()

@@ -1,0 +1,111 @@
+"""What a report is of: a network, or an ensemble, which is looked into by those of its networks that did not train on a photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from dataprep.photograph import Preparation
+from model.ensemble import Ensemble
+from model.history import Epoch
+from model.network import Network
+from model.predictions import Predictions
+
+from ..calibration import fit_temperature
+from ..grad_cam import grad_cam
+from .requirements import ReportError
+
+
+@dataclass(frozen=True)
+class View:
+    """How a network sees photographs. heat: from images that are prepared so and classes to heats, see `evidence.grad_cam`."""
+
+    preparation: Preparation
+    heat: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What of a checkpoint a report needs.
+
+    Attributes:
+        networks: one, or those of the ensemble.
+        validation: its predictions, of n photographs, not none.
+        temperature: by which they are calibrated.
+        stored: whether the checkpoint holds that temperature; else it was fitted to them just now.
+        views: n of them, how each photograph was seen.
+        best_epoch: of a single network, 0 where there is none.
+        note: how the predictions came about where that is not plain.
+    """
+
+    networks: tuple[Network, ...]
+    validation: Predictions
+    temperature: float
+    stored: bool
+    views: tuple[View, ...]
+    best_epoch: int = 0
+    note: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the probabilities."""
+        return self.networks[0].classes
+
+    @property
+    def histories(self) -> tuple[Sequence[Epoch], ...]:
+        """Of each network that has one."""
+        return tuple(network.history for network in self.networks if network.history)
+
+
+def subject_of(kept: Network | Ensemble) -> Subject:
+    """ReportError where it holds no validation predictions."""
+    found = kept.validation
+    if found is None or not len(found.labels):
+        how = (
+            "the ensemble holds no validation predictions; put together members that were trained on one dataset"
+            if isinstance(kept, Ensemble)
+            else "the checkpoint holds no validation predictions; take one that was saved after an epoch"
+        )
+        raise ReportError(how)
+    if isinstance(kept, Network):
+        settings = kept.settings
+        views = (_view(kept),) * len(found.labels)
+        return Subject((kept,), found, settings.temperature, True, views, settings.best_epoch)
+    networks = tuple(kept.networks)
+    heaviest = sorted(range(len(networks)), key=lambda number: -kept.weights[number])
+    by_number = [_view(network) for network in networks]
+    view_of: dict[str, View] = {}
+    answers = dict.fromkeys(found.samples, 0)
+    for number in heaviest:
+        validated = networks[number].validation
+        for sample in validated.samples if validated is not None else ():
+            if sample in answers:
+                answers[sample] += 1
+                view_of.setdefault(sample, by_number[number])
+    views = tuple(view_of.get(sample, by_number[heaviest[0]]) for sample in found.samples)
+    temperature = fit_temperature(found.probabilities, found.labels)
+    note = _note(len(networks), min(answers.values()), max(answers.values()))
+    return Subject(networks, found, temperature, False, views, note=note)
+
+
+def _view(network: Network) -> View:
+    return View(network.settings.preparation, partial(grad_cam, network.model))
+
+
+def _note(networks: int, fewest: int, most: int) -> str:
+    """How `networks` answered, where each photograph was validated on by `fewest` to `most` of them."""
+    if networks == 1:
+        return ""
+    if fewest == networks:
+        return (
+            f"This is an ensemble of {networks} networks, all of which validated on these photographs. Where one of them has to be "
+            "looked into, for the heat, it is the one that weighs most."
+        )
+    how_many = "one" if most == 1 else f"{fewest} to {most}"
+    return (
+        f"This is an ensemble of {networks} networks. Each photograph is answered here by those that did not train on it, {how_many} of "
+        "them, and the heat is of such a one; on photographs that none has seen, all of them together should do better than this."
+    )

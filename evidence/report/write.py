@@ -1,0 +1,87 @@
+"""Puts a report together and writes it: report.html, and beside it each of its pictures as a PNG."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from model.ensemble import Ensemble
+from model.network import Network
+from model.terminal import Progress
+
+from ..calibration import scaled
+from ..html_page import write_whole
+from .facts import facts
+from .figures import work_out
+from .lesions import look_at_lesions
+from .page import Report, page
+from .pictures import strips, surest, worst_mistakes
+from .requirements import check_matplotlib
+from .subject import subject_of
+
+PAGE = "report.html"
+
+
+def write_report(kept: Network | Ensemble, photographs: Path, folder: Path, title: str) -> Path:
+    """Write the report of what a checkpoint holds into `folder` and return the page's path; the page is written last.
+
+    Args:
+        photographs: the folder of photographs that it was trained on; those that are gone are said to be.
+        title: of the page.
+
+    Raises:
+        ReportError: the checkpoint holds no validation predictions, or matplotlib is missing.
+        OSError: `folder` cannot be written.
+    """
+    check_matplotlib()
+    subject = subject_of(kept)
+    from . import plots
+
+    found, classes = subject.validation, subject.classes
+    figures = work_out(found, classes, subject.temperature)
+    diagrams = {"confusion": plots.confusion_png(figures.confusion, classes)}
+    if figures.classes:
+        diagrams["roc"] = plots.roc_png(figures.classes)
+        diagrams["precision_recall"] = plots.precision_png(figures.classes)
+    before, after, _ = figures.calibrations
+    diagrams["calibration"] = plots.calibration_png(
+        before, replace(after, name=f"after, T = {subject.temperature:.2f}")
+    )
+    if subject.histories:
+        diagrams["learning"] = plots.learning_png(subject.histories, subject.best_epoch)
+
+    probabilities = scaled(found.probabilities, subject.temperature)
+    shown = [
+        strips(chosen, photographs, found.samples, found.labels, probabilities, subject.views)
+        for chosen in (worst_mistakes(found.labels, probabilities), surest(found.labels, probabilities))
+    ]
+    lesions, unusable = look_at_lesions(
+        photographs, found.samples, found.patients, found.labels, classes, subject.views, Progress("looking at lesions")
+    )
+    notes = [subject.note] if subject.note else []
+    if unusable:
+        notes.append(f"{len(unusable)} marks of lesions could not be used, the first: {unusable[0]}")
+    report = Report(
+        title,
+        classes,
+        subject.temperature,
+        subject.stored,
+        facts(subject),
+        figures,
+        diagrams,
+        shown[0],
+        int((probabilities.argmax(axis=1) != found.labels).sum()),
+        shown[1],
+        lesions,
+        notes,
+    )
+    pictures = dict(diagrams)
+    for kind, row in zip(("mistake", "surest"), shown, strict=True):
+        pictures |= {f"{kind}_{number:02d}": strip.png for number, strip in enumerate(row, 1) if strip.png}
+    for name, content in pictures.items():
+        write_whole(folder / f"{name}.png", content)
+    for stale in {*folder.glob("mistake_*.png"), *folder.glob("surest_*.png")}:
+        if stale.stem not in pictures:
+            stale.unlink()
+    write_whole(folder / PAGE, page(report).encode())
+    return folder / PAGE
