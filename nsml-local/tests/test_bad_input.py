@@ -48,7 +48,15 @@ def test_an_entry_file_outside_the_folder_is_refused(nsml: Nsml, dataset: str, p
 
 def test_an_entry_file_that_nsmlignore_names_is_refused(nsml: Nsml, dataset: str, project: Path) -> None:
     (project / ".nsmlignore").write_text("main.py\n")
-    _is_one_clear_line(nsml("run", "-d", dataset), 2, "no main.py")
+    _is_one_clear_line(nsml("run", "-d", dataset), 2, "no main.py", ".nsmlignore names it")
+    assert nsml("ps", "-a", "-j").out == "[]\n"
+
+
+def test_a_notebook_is_refused_with_the_way_to_convert_it(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "train.ipynb").write_text("{}")
+    _is_one_clear_line(nsml("run", "-d", dataset, "-e", "train.ipynb"), 2, "jupyter nbconvert --to script train.ipynb")
+    (project / "main.py").unlink()
+    _is_one_clear_line(nsml("run", "-d", dataset), 2, "no main.py", "jupyter nbconvert --to script train.ipynb")
 
 
 def test_an_open_quotation_in_the_arguments_is_refused(nsml: Nsml, dataset: str) -> None:

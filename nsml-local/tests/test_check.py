@@ -161,3 +161,59 @@ def test_doctor_names_a_damaged_checkpoint_and_leftovers(nsml: Nsml, trained: st
 def test_a_module_that_nothing_provides_is_a_warning(nsml: Nsml, project: Path) -> None:
     (project / "main.py").write_text("import torchvision_of_old\n" + (project / "main.py").read_text())
     assert "warning: main.py, line 1: imports torchvision_of_old, which is not installed" in nsml("check").out
+
+
+def test_a_stand_in_for_nsml_beside_the_program_is_no_fault(nsml: Nsml, project: Path) -> None:
+    (project / "nsml").mkdir()
+    (project / "nsml" / "__init__.py").write_text("DATASET_PATH = './data'\n")
+    checked = nsml("check")
+    assert checked.status == 0 and ".nsmlignore" not in checked.out
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line", "message"),
+    [("cp949", 1, "is CP949, not UTF-8; save it as UTF-8"), ("utf-16", 0, "holds zero bytes, as UTF-16 does")],
+)
+def test_a_source_in_another_encoding_than_python_takes_it_for_is_named(
+    nsml: Nsml, project: Path, encoding: str, line: int, message: str
+) -> None:
+    (project / "main.py").write_text("# 안저 사진\n" + (project / "main.py").read_text(), encoding=encoding)
+    place = f"error: main.py, line {line}: " if line else "error: main.py: "
+    assert f"{place}{message}" in nsml("check").out
+
+
+def test_a_source_in_cp949_that_says_so_is_read(nsml: Nsml, project: Path) -> None:
+    program = "# -*- coding: cp949 -*-\n# 안저 사진\n" + (project / "main.py").read_text()
+    (project / "main.py").write_text(program, encoding="cp949")
+    assert nsml("check").status == 0
+
+
+# What stands before `nsml.paused`, and the line of it that reads training data, 0 where none does.
+BEFORE_PAUSED = {
+    "a file": ("rows = open(nsml.DATASET_PATH + '/train/train_label').read()", 1),
+    "a path alone": ("root = os.path.join(nsml.DATASET_PATH, 'train')", 0),
+    "a path of a path": (
+        "root = os.path.join(nsml.DATASET_PATH, 'train')\nnames = os.listdir(os.path.join(root, 'train_data'))",
+        2,
+    ),
+    "while training": ("if args.mode == 'train':\n    rows = open(nsml.DATASET_PATH + '/train/train_label')", 0),
+    "a function": ("def read():\n    return open(f'{nsml.DATASET_PATH}/train/train_label')\nrows = read()", 3),
+    "a module": ("import rows\nall_rows = rows.read()", 2),
+    "a hook": ("def infer(data):\n    return open(f'{nsml.DATASET_PATH}/train/train_label')", 0),
+}
+
+
+@pytest.mark.parametrize("case", BEFORE_PAUSED)
+def test_training_data_read_before_paused_are_named_with_the_line(nsml: Nsml, project: Path, case: str) -> None:
+    code, line = BEFORE_PAUSED[case]
+    program = (project / "main.py").read_text()
+    at = program.index("if args.pause")
+    (project / "rows.py").write_text(
+        "import nsml\ndef read():\n    return open(nsml.DATASET_PATH + '/train/train_label')\n"
+    )
+    (project / "main.py").write_text(f"{program[:at]}{code}\n{program[at:]}")
+    told = [text for text in nsml("check").out.splitlines() if "training data" in text]
+    place = (
+        f"warning: main.py, line {program[:at].count(chr(10)) + line}: the training data are read before nsml.paused"
+    )
+    assert len(told) == bool(line) and all(text.startswith(place) for text in told)

@@ -248,3 +248,23 @@ def test_what_takes_the_place_of_a_version_leaves_the_other_packages_as_they_are
     (needy / "requirements.txt").write_text(lines)
     assert "\nhas 1.0\n" in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
     assert not list((home / "environments").glob("*/lib/*/site-packages/pathspec*"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp949"])
+def test_what_a_project_needs_is_read_as_windows_saves_it(project: Path, encoding: str) -> None:
+    text = "# 필요한 것\r\nclick==8.0\r\nnumpy\r\n"
+    (project / "requirements.txt").write_bytes(text.encode(encoding))
+    (project / "setup.py").write_bytes("# 안저\r\nsetup(install_requires=['pandas'])\r\n".encode(encoding))
+    assert read_needs(project).packages == ("pandas", "click==8.0", "numpy")
+
+
+def test_requirements_in_no_known_encoding_are_named(project: Path) -> None:
+    (project / "requirements.txt").write_bytes(b"numpy\n# \xff\xfe\xfd\n")
+    with pytest.raises(NsmlError, match=r"requirements\.txt is no text in UTF-8, UTF-16 or CP949"):
+        read_needs(project)
+
+
+def test_nsmlignore_is_read_as_powershell_saves_it(nsml: Nsml, project: Path) -> None:
+    (project / ".nsmlignore").write_bytes("*.bin\r\n".encode("utf-16"))
+    (project / "a.bin").write_text("")
+    assert nsml("check").out.startswith("2 files travel")

@@ -198,3 +198,16 @@ def test_a_module_nsml_of_the_project_does_not_stand_in_for_the_platforms(
     assert "the platform's own nsml is used in its place" in started.err
     nsml("logs", "-f", "FUNDUS/1", folder=tmp_path)
     assert nsml("submit", "FUNDUS/1", "best", folder=tmp_path).out.startswith("Score: 100.010001\n")
+
+
+def test_the_entry_file_may_be_named_by_its_whole_path(nsml: Nsml, dataset: str, project: Path) -> None:
+    assert "Exited" in nsml("ps", "-a").out if start_and_wait(nsml, "-e", str(project / "main.py")) else False
+    assert nsml("submit", "FUNDUS/1", "best").status == 0
+
+
+def test_a_session_without_a_dataset_has_no_variable_that_names_one(nsml: Nsml, project: Path) -> None:
+    (project / "main.py").write_text(
+        "import os\nprint([name for name in os.environ if name.startswith('NSML_DATASET')])"
+    )
+    told = nsml("run", "-i", NSML_DATASET_PATH="/left/over", NSML_DATASET_NAME="over")
+    assert told.out.splitlines()[1] == "[]"

@@ -305,3 +305,14 @@ def test_a_metric_that_nobody_knows_is_named_with_those_that_there_are(nsml: Nsm
     refused = nsml("submit", trained, "best")
     assert refused.status == 1
     assert "scored by 'kappa', which this nsml-local does not know (it knows fundus, accuracy" in refused.err
+
+
+def test_a_submit_that_fails_since_it_reads_training_data_says_so(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    read = "os.listdir(nsml.DATASET_PATH + '/train')\n"
+    (project / "main.py").write_text(program.replace("args = parser", f"{read}args = parser"))
+    failed = nsml("submit", start_and_wait(nsml), "best").err
+    assert "main.py, line 28: the training data are read before nsml.paused, but a submit has none" in failed
+    (project / "main.py").write_text(program.replace("        return [int", f"        {read}        return [int"))
+    failed = nsml("submit", start_and_wait(nsml), "best").err
+    assert "submit failed at infer: FileNotFoundError" in failed and "a submit has no training data" in failed

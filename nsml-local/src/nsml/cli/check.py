@@ -33,7 +33,7 @@ Examples:
 def check(dataset: str | None, entry: str, as_json: bool) -> None:
     """Read this folder, run nothing, and say what would fail at submit, with file and line."""
     folder = Path.cwd()
-    check_entry(folder, entry)
+    entry = check_entry(folder, entry)
     travelling = list_snapshot(folder)
     found = check_project(folder, entry, travelling)
     certain = [f for f in found if f.certain]

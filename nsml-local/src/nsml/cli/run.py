@@ -91,7 +91,7 @@ def run(
         click.echo(f"left out: {len(taken.left_out) - 10} more", err=True)
     from ..engine.check import check_project
 
-    for finding in check_project(Path.cwd(), started, taken):
+    for finding in check_project(Path.cwd(), str(session.record()["entry"]), taken):
         click.echo(f"warning: {finding}", err=True)
     click.echo(f"Session {session.name} is started")
     if interactive:

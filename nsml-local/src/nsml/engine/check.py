@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tokenize import detect_encoding
 
 from .entry import doubtful_reserved, missing_reserved
 from .imports import imported_modules, reachable_files, walk
 from .requirements import missing_packages, read_needs
-from .snapshot import IGNORE_FILE, Snapshot
+from .snapshot import IGNORE_FILE, STANDS_IN, Snapshot
 
 _MUCH = 200 * 1024 * 1024
+# Functions that take a path and read nothing.
+_MAKE_PATHS = frozenset(
+    {
+        "join",
+        "Path",
+        "PurePath",
+        "str",
+        "print",
+        "format",
+        "isdir",
+        "isfile",
+        "exists",
+        "basename",
+        "dirname",
+        "abspath",
+    }
+    | {
+        "realpath",
+        "normpath",
+        "expanduser",
+        "add_argument",
+        "append",
+        "update",
+        "setdefault",
+        "get",
+        "Namespace",
+        "dict",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +75,8 @@ def check_project(folder: Path, entry: str, travelling: Snapshot) -> list[Findin
     if entry in trees:
         found += _calls(trees, entry)
         found += _arguments(folder, entry, trees)
-        found += _early_test_data(entry, trees[entry])
-    found += _left_out_modules(folder, trees, set(travelling.files))
+        found += _early_data(entry, trees)
+    found += _left_out_modules(folder, trees, travelling)
     found += _unknown_modules(folder, trees, entry)
     for name, reason in travelling.left_out:
         if reason.startswith("larger"):
@@ -56,12 +88,36 @@ def check_project(folder: Path, entry: str, travelling: Snapshot) -> list[Findin
 
 
 def _parse(folder: Path, name: str, found: list[Finding], certain: bool) -> ast.Module | None:
+    content = (folder / name).read_bytes()
+    # Which ast overlooks in comments, but the interpreter does not.
+    if encoding := _wrong_encoding(content):
+        found.append(Finding(name, *encoding, certain))
+        return None
     try:
-        return ast.parse((folder / name).read_bytes())
+        return ast.parse(content)
     except SyntaxError as error:
         found.append(Finding(name, error.lineno or 0, f"is not Python 3 ({error.msg})", certain))
     except (ValueError, RecursionError, MemoryError):
         found.append(Finding(name, 0, "cannot be read as Python", certain))
+    return None
+
+
+def _wrong_encoding(content: bytes) -> tuple[int, str] | None:
+    """The line and what is wrong with it, where a source is not in the encoding that Python takes it to be in."""
+    if b"\0" in content:
+        return 0, "holds zero bytes, as UTF-16 does, which Python does not read; save it as UTF-8"
+    with contextlib.suppress(SyntaxError, UnicodeDecodeError):
+        content.decode(detect_encoding(io.BytesIO(content).readline)[0])
+        return None
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        try:
+            content.decode("cp949")
+        except UnicodeDecodeError:
+            return line, "is not UTF-8; save it as UTF-8"
+        return line, "is CP949, not UTF-8; save it as UTF-8, or begin the file with the line '# -*- coding: cp949 -*-'"
     return None
 
 
@@ -175,25 +231,124 @@ def _arguments(folder: Path, entry: str, trees: dict[str, ast.Module]) -> list[F
     return found
 
 
-def _early_test_data(entry: str, tree: ast.Module) -> list[Finding]:
-    """Statements that name DATASET_PATH and the test data in front of `paused`, where no test data may be touched."""
-    for statements in _scopes(tree):
-        lines = [n.lineno for s in statements for n in walk(s) if isinstance(n, ast.Call) and _is_call(n, "paused")]
-        if not lines:
+def _unguarded(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run where a statement does, whatever --mode and --pause say: no bodies of functions, no `if mode == "train":`."""
+    yield node
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+        return
+    children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and any(_last_name(inner) in ("mode", "pause") for inner in walk(node.test)):
+        children = [node.test]
+    for child in children:
+        yield from _unguarded(child)
+
+
+def _last_name(node: ast.AST) -> str:
+    """`c` of `a.b.c` and of `c`, `"c"` of a text."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+            return name
+    return ""
+
+
+def _names_data(node: ast.AST, side: str) -> bool:
+    """Whether an expression names DATASET_PATH and, below it, `side`: "train" or "test"."""
+    names = {_last_name(inner) for inner in walk(node) if not isinstance(inner, ast.Constant)}
+    texts = [inner.value for inner in walk(node) if isinstance(inner, ast.Constant) and isinstance(inner.value, str)]
+    parts = {part for text in texts for part in text.split("/")}
+    return ("DATASET_PATH" in names or "NSML_DATASET_PATH" in texts) and not parts.isdisjoint(
+        {side, f"{side}_data", f"{side}_label"}
+    )
+
+
+def _early_data(entry: str, trees: dict[str, ast.Module]) -> list[Finding]:
+    """Where test data are named, or training data read, in front of `paused`: the one is forbidden, the other are not there at submit."""
+    functions: dict[str, ast.AST] = {
+        node.name: node for tree in trees.values() for node in walk(tree) if isinstance(node, ast.FunctionDef)
+    }
+    modules = {Path(file).stem for file in trees}
+    binders = _binders(trees)
+    for statements in _scopes(trees[entry]):
+        # Itself it mostly stands in `if pause:`.
+        outside = [s for s in statements if not isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+        calls = [n for s in outside for n in walk(s) if isinstance(n, ast.Call) and _is_call(n, "paused")]
+        paused = min((call.lineno for call in calls), default=None)
+        if paused is None:
             continue
-        for statement in statements:
-            for node in walk(statement):
-                if not isinstance(node, ast.Call | ast.BinOp | ast.JoinedStr) or node.lineno >= min(lines):
-                    continue
-                inner = list(walk(node))
-                names = {n.id for n in inner if isinstance(n, ast.Name)} | {
-                    n.attr for n in inner if isinstance(n, ast.Attribute)
-                }
-                texts = [n.value for n in inner if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-                if "DATASET_PATH" in names and any("test" in text.split("/") or "test_data" in text for text in texts):
-                    text = "the test data are named before nsml.paused; touch them only in infer"
-                    return [Finding(entry, node.lineno, text, certain=False)]
+        nodes = [n for s in statements for n in _unguarded(s) if getattr(n, "lineno", paused) < paused]
+        for node in nodes:
+            if isinstance(node, ast.Call | ast.BinOp | ast.JoinedStr) and _names_data(node, "test"):
+                text = "the test data are named before nsml.paused; touch them only in infer"
+                return [Finding(entry, node.lineno, text, certain=False)]
+        paths = _training_paths(walk(trees[entry]))
+        for node in nodes:
+            if isinstance(node, ast.Call) and _reads_training_data(node, paths, functions, modules, binders):
+                text = "the training data are read before nsml.paused, but a submit has none; read them after it, where mode is train"
+                return [Finding(entry, node.lineno, text, certain=False)]
     return []
+
+
+def _training_paths(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that paths of the training data are given, also by way of other such names."""
+    given = [node for node in nodes if isinstance(node, ast.Assign) and _makes_path(node.value)]
+    found: set[str] = set()
+    while True:
+        more = {
+            target.id
+            for node in given
+            if _names_data(node.value, "train") or any(_last_name(inner) in found for inner in walk(node.value))
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        if more <= found:
+            return found
+        found |= more
+
+
+def _makes_path(value: ast.AST) -> bool:
+    return not isinstance(value, ast.Call) or _name_of(value) in _MAKE_PATHS
+
+
+def _reads_training_data(
+    call: ast.Call,
+    paths: Collection[str],
+    functions: dict[str, ast.AST],
+    modules: Collection[str],
+    binders: Collection[str],
+    depth: int = 3,
+) -> bool:
+    """Whether a call is given the training data, as more than a path to put together, or calls a function that reads them."""
+    name = _name_of(call)
+    if name in _MAKE_PATHS or name in binders:
+        return False
+    parts = [call.func, *call.args, *(keyword.value for keyword in call.keywords)]
+    if any(
+        _names_data(part, "train") or any(isinstance(n, ast.Name) and n.id in paths for n in walk(part))
+        for part in parts
+    ):
+        return True
+    # `load()` and `data.load()` of a module, but not a method of that name.
+    of_module = (
+        isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) and call.func.value.id in modules
+    )
+    function = functions.get(name) if of_module or isinstance(call.func, ast.Name) else None
+    if function is None or depth == 0:
+        return False
+    inside = [node for child in ast.iter_child_nodes(function) for node in _unguarded(child)]
+    paths = {*paths, *_training_paths(inside)}
+    return any(
+        isinstance(node, ast.Call) and _reads_training_data(node, paths, functions, modules, binders, depth - 1)
+        for node in inside
+    )
+
+
+def reads_training_early(folder: Path, entry: str) -> str:
+    """Where a program reads training data before `nsml.paused`, as one line, or ""."""
+    trees = dict(
+        reachable_files(entry, lambda name: _parse(folder, name, [], False) if (folder / name).is_file() else None)
+    )
+    found = _early_data(entry, trees) if entry in trees else []
+    return next((str(finding) for finding in found if "training" in finding.text), "")
 
 
 def _unknown_modules(folder: Path, trees: dict[str, ast.Module], entry: str) -> list[Finding]:
@@ -230,13 +385,18 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _left_out_modules(folder: Path, trees: dict[str, ast.Module], travelling: set[str]) -> list[Finding]:
+def _left_out_modules(folder: Path, trees: dict[str, ast.Module], travelling: Snapshot) -> list[Finding]:
     found = {}
     for file, tree in trees.items():
         for module, line in imported_modules(tree, file):
             for candidate in (f"{module}.py", f"{module}/__init__.py"):
-                if (folder / candidate).is_file() and candidate not in travelling:
-                    name = module.replace("/", ".")
-                    text = f"imports {name}, but {IGNORE_FILE} leaves {candidate} out; take it out of {IGNORE_FILE}"
-                    found[file, candidate] = Finding(file, line, text)
+                if candidate in travelling.files or not (folder / candidate).is_file():
+                    continue
+                reason = travelling.why_not(candidate)
+                if reason == STANDS_IN:
+                    continue
+                text = f"imports {module.replace('/', '.')}, but {candidate} does not travel: {reason}"
+                if IGNORE_FILE in reason:
+                    text = f"imports {module.replace('/', '.')}, but {IGNORE_FILE} leaves {candidate} out; take it out of {IGNORE_FILE}"
+                found[file, candidate] = Finding(file, line, text)
     return list(found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,19 +16,25 @@ from .imports import reachable_files, walk
 RESERVED = ("mode", "pause", "iteration")
 _LARGEST = 2 * 1024 * 1024
 _GETOPT = ("getopt", "gnu_getopt")
+_CONVERT = "convert it with 'jupyter nbconvert --to script"
 # What makes the options of a function's arguments or a class's fields.
 _BY_SIGNATURE = frozenset({"fire", "typer", "plac", "tyro", "defopt", "clize", "jsonargparse", "simple_parsing", "tap"})
 
 
-def check_entry(folder: Path, entry: str) -> None:
-    """NsmlError where `entry` is not a Python file inside `folder`."""
+def check_entry(folder: Path, entry: str) -> str:
+    """The path of `entry` from `folder`. NsmlError where it is not a Python file inside that."""
     path = folder / entry
-    if Path(entry).is_absolute() or not real_path(path).is_relative_to(real_path(folder)):
+    if not real_path(path).is_relative_to(real_path(folder)):
         raise NsmlError(f"-e {entry}: the entry file must lie inside {folder}")
+    if path.suffix == ".ipynb" and path.is_file():
+        raise NsmlError(f"{entry} is a notebook; {_CONVERT} {entry}' and name the .py file that it makes")
     if not path.is_file():
         found = sorted(p.name for p in folder.glob("*.py"))[:6]
         there = f"; there are {', '.join(found)}" if found else ""
+        if not found and (notebooks := sorted(p.name for p in folder.glob("*.ipynb"))):
+            there = f", but a notebook: {_CONVERT} {notebooks[0]}'"
         raise NsmlError(f"there is no {entry} in {folder}{there}; name the entry file with -e FILE")
+    return os.path.relpath(real_path(path), real_path(folder)) if Path(entry).is_absolute() else os.path.normpath(entry)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from .family import end_strays
 from .isolation import check_isolation
 from .requirements import missing_packages, read_needs
 from .resources import Limits
-from .snapshot import Snapshot, copy_code, take_snapshot
+from .snapshot import IGNORE_FILE, Snapshot, copy_code, list_snapshot, take_snapshot
 
 _NO_LIMITS = Limits()
 
@@ -42,10 +42,15 @@ def start_session(
     project needs besides, or CURRENT.
 
     Raises:
-        NsmlError: no such entry file, a bad `.nsmlignore`.
+        NsmlError: no such entry file, one that does not travel, a bad `.nsmlignore`.
         RunFailed: the copy cannot be made.
     """
-    check_entry(source, entry)
+    entry = check_entry(source, entry)
+    taken = list_snapshot(source)
+    if entry not in taken.files:
+        why = taken.why_not(entry)
+        mend = "take it out of that file" if IGNORE_FILE in why else "name another entry file with -e FILE"
+        raise NsmlError(f"there is no {entry} in what travels to the session: {why}; {mend}")
     check_isolation(datasets)
     as_it_is = env != LAYER or not missing_packages(read_needs(source))
     record = {
@@ -59,12 +64,9 @@ def start_session(
     if len(datasets) > 1:
         record["other_datasets"] = [dataset.name for dataset in datasets[1:]]
     session = create_session(home, home.user(), datasets[0].name if datasets else NO_DATASET, record)
-    taken = Snapshot()
 
     def prepare() -> None:
-        nonlocal taken
-        taken = take_snapshot(source, session.code)
-        check_entry(session.code, entry)
+        take_snapshot(source, session.code, taken=taken)
         copy_code(session.code, session.work)
         if memo:
             session.write_memo(memo)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _KILLING = 3.0
 # TensorFlow and JAX take all of a GPU's memory when they start, and a checkpoint is often submitted while its session goes on training.
 _SHARED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+_SET_BY_THE_PLATFORM = ("NSML_DATASET", "NSML_DATASET_PATH", "NSML_DATASET_NAME")
 
 
 class Program(subprocess.Popen[bytes]):
@@ -49,15 +50,15 @@ def start_program(folder: Path, work: Path, python: str = sys.executable, **envi
     What it prints is appended to `folder/log.txt` unbuffered. `python` is the interpreter; `environment` is added to this process's.
     """
     launch: dict[str, Any] = read_json(folder / FILE)
-    inherited = _SHARED | {name: value for name, value in os.environ.items() if name != "NSML_DATASET"}
+    inherited = _SHARED | {name: value for name, value in os.environ.items() if name not in _SET_BY_THE_PLATFORM}
     own = {
         VARIABLE: str(folder / FILE),
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8:backslashreplace",
-        # Read by the oldest programs in place of the constants.
-        "NSML_DATASET_PATH": (launch["dataset_paths"] or [""])[0],
-        "NSML_DATASET_NAME": launch["dataset"] if launch["dataset_paths"] else "",
     }
+    if launch["dataset_paths"]:
+        # Read by the oldest programs in place of the constants; where there is no dataset, they look whether these are there.
+        own |= {"NSML_DATASET_PATH": launch["dataset_paths"][0], "NSML_DATASET_NAME": launch["dataset"]}
     # What the program starts as `python` is to find the same packages.
     beside = Path(python).parent
     own["PATH"] = os.pathsep.join([str(beside), inherited.get("PATH") or os.defpath])

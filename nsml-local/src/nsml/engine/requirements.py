@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import NsmlError
+from ..store.files import read_text
 
 _IMAGE = re.compile(r"^\s*#\s*nsml\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -55,14 +56,11 @@ def read_needs(folder: Path) -> Needs:
 
 def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        return read_text(path)
     except FileNotFoundError:
         return ""
     except OSError as error:
         raise NsmlError(f"{path} cannot be read: {error.strerror}; correct or remove it") from None
-    if "\0" in text:
-        raise NsmlError(f"{path} is no text, it holds a zero byte; correct or remove it")
-    return text
 
 
 def _from_setup(path: Path, text: str) -> list[str]:

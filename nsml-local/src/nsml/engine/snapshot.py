@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
-from ..store.files import real_path
+from ..store.files import read_text, real_path
 from ..store.home import default_home
 
 IGNORE_FILE = ".nsmlignore"
 LARGEST_FILE = 500 * 1024 * 1024
 # What programs carry to run at home; here it would keep the real module from being imported.
-_STANDS_IN = "the platform's own nsml is used in its place"
+STANDS_IN = "the platform's own nsml is used in its place"
 _KEPT = "where all sessions and labels are kept"
 _NEVER = frozenset({".git", ".hg", ".svn", ".aws", ".ssh", "__pycache__", "node_modules"})
 _ENVIRONMENT = "a virtual environment"
@@ -36,6 +36,13 @@ class Snapshot:
     size: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
+    def why_not(self, name: str) -> str:
+        """Why a file does not travel."""
+        for left, reason in self.left_out:
+            if name == left or name.startswith(f"{left.rstrip('/')}/"):
+                return reason
+        return f"{IGNORE_FILE} names it" if _NEVER.isdisjoint(Path(name).parts) else "nothing in that folder travels"
+
 
 def list_snapshot(source: Path) -> Snapshot:
     """What of `source` travels: all but what `.nsmlignore` names, version control, environments and secrets.
@@ -53,7 +60,7 @@ def list_snapshot(source: Path) -> Snapshot:
         folders[:] = sorted(f for f in folders if f not in _NEVER and not is_ignored(f"{prefix}{f}/"))
         if inside == "." and "nsml" in folders and os.path.exists(os.path.join(folder, "nsml", "__init__.py")):
             folders.remove("nsml")
-            found.left_out.append(("nsml/", _STANDS_IN))
+            found.left_out.append(("nsml/", STANDS_IN))
         within = inside == "." and _is_environment(folder)
         for name in [*folders]:
             path = os.path.join(folder, name)
@@ -79,17 +86,18 @@ def _is_environment(folder: str) -> bool:
     return any(os.path.exists(os.path.join(folder, mark)) for mark in _ENVIRONMENT_MARKS)
 
 
-def take_snapshot(source: Path, target: Path, limit: int | None = None) -> Snapshot:
+def take_snapshot(source: Path, target: Path, limit: int | None = None, taken: Snapshot | None = None) -> Snapshot:
     """Copy what travels of `source` into the new folder `target`.
 
     Args:
         limit: bytes in all; a RunFailed where more travels.
+        taken: what travels, where it was listed already.
 
     Raises:
         NsmlError: a line of `.nsmlignore` is not gitignore syntax.
         RunFailed: over `limit`, or a file cannot be read or written.
     """
-    taken = list_snapshot(source)
+    taken = taken or list_snapshot(source)
     if limit is not None and taken.size > limit:
         raise RunFailed(f"{source} holds more than {limit // 1024**2} MB; name what need not travel in {IGNORE_FILE}")
     target.mkdir(mode=0o700, parents=True)
@@ -114,11 +122,11 @@ def _matcher(lines: list[str]) -> Callable[[str], bool]:
 def _ignore_lines(source: Path) -> list[str]:
     path = source / IGNORE_FILE
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise NsmlError(f"{path} cannot be read ({error}); it is a UTF-8 text in gitignore syntax") from None
+    except OSError as error:
+        raise NsmlError(f"{path} cannot be read: {error.strerror}; correct or remove it") from None
     import pathspec
 
     for number, line in enumerate(lines, 1):
@@ -135,7 +143,7 @@ def _reason_to_leave_out(path: Path, root: Path) -> str | None:
     if not path.is_file():
         return "no regular file"
     if path == root / "nsml.py":
-        return _STANDS_IN
+        return STANDS_IN
     if path.name == ".env" or path.name.startswith(".env."):
         return "may hold secrets"
     if path.name in _KEYS or _is_private_key(path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError, PredictionsRefused
-from ..store.files import write_text
+from ..store.files import is_utf16, read_text, write_text
 
 FILE = "predictions.csv"
 # In front of a line's number, where a file holds nothing but labels or predictions.
@@ -192,7 +192,8 @@ def read_lines(path: Path, what: str) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         # Names of files are bytes on Linux, and may hold what `splitlines` takes for the end of a line.
-        lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n")
+        text = read_text(path) if is_utf16(path) else path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        lines = text.split("\n")
     except OSError as error:
         raise NsmlError(f"{what} {path} cannot be read: {error.strerror}; mend it, or name another file") from None
     if not any("," in line for line in lines):

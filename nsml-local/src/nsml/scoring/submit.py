@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..engine.check import reads_training_early
 from ..engine.entry import check_entry, doubtful_reserved, missing_reserved, paused_arguments
 from ..engine.environment import session_interpreter
 from ..engine.launch import datasets_of
@@ -206,13 +207,16 @@ def _predict(
     if "error" in last:
         at = "predictions" if last.get("refused") else last["step"]
         raise (PredictionsRefused if at == "predictions" else RunFailed)(
-            f"submit failed at {at}: {last['error']} (log: {log})"
+            f"submit failed at {at}: {last['error']}{_no_training_data(last['error'], dataset)} (log: {log})"
         )
     if last.get("step") != "done":
         how = how_it_ended(program.returncode)
-        raise RunFailed(
-            f"submit failed at {last.get('step', 'start')}: {_why_no_end(entry, how, last, log)} (log: {log})"
-        )
+        why = _why_no_end(entry, how, last, log)
+        if not last and (early := reads_training_early(session.code, entry)):
+            why += f"; {early}"
+        else:
+            why += _no_training_data(why, dataset)
+        raise RunFailed(f"submit failed at {last.get('step', 'start')}: {why} (log: {log})")
     return program.returncode
 
 
@@ -248,6 +252,12 @@ def _why_no_end(entry: str, how: str, last: dict[str, Any], log: Path) -> str:
     if how == "exit status 0":
         return f"{entry} ended before it called nsml.paused; call nsml.paused(scope=locals()) after nsml.bind where --pause is 1"
     return f"{entry} ended with {how} before it called nsml.paused{_last_line(log)}"
+
+
+def _no_training_data(said: str, dataset: Dataset) -> str:
+    """What to add to an error that names the folder where training data would be."""
+    named = str(dataset.submission / "train") in said
+    return "; a submit has no training data: keep in the checkpoint what infer needs of them" if named else ""
 
 
 def _log_limit_of(session: Session) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import json
@@ -10,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import Damaged
+from ..errors import Damaged, NsmlError
 from .sealing import BLANK, MEMBER, seal, unseal
 
 TEMPORARY = ".tmp-"
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # What the files of versions that wrote no checksum begin with.
 _UNSEALED = frozenset({"created_at", "format", "home", "name", "packages", "path", "pid", "source", "status", "user"})
 
@@ -111,6 +113,29 @@ def remove_tree(folder: Path | str) -> None:
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_utf16(path: Path) -> bool:
+    """Whether a file begins with the mark of UTF-16."""
+    with open(path, "rb") as file:
+        return file.read(2) in _UTF16_MARKS
+
+
+def read_text(path: Path) -> str:
+    """A text that somebody wrote, with newlines as Python has them: UTF-8, UTF-16 with its mark as PowerShell writes it, or CP949.
+
+    Raises:
+        NsmlError: it is none of these.
+        OSError: it cannot be read.
+    """
+    content = path.read_bytes()
+    for encoding in ("utf-16",) if content[:2] in _UTF16_MARKS else ("utf-8-sig", "cp949"):
+        with contextlib.suppress(UnicodeDecodeError):
+            text = content.decode(encoding)
+            if "\0" in text:
+                raise NsmlError(f"{path} is no text, it holds a zero byte; save it as UTF-8, or remove it")
+            return text.replace("\r\n", "\n").replace("\r", "\n")
+    raise NsmlError(f"{path} is no text in UTF-8, UTF-16 or CP949; save it as UTF-8, or remove it")
 
 
 def real_path(path: Path) -> Path:
