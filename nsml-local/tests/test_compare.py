@@ -14,7 +14,7 @@ from helpers import Ended, Nsml
 from nsml.cli.main import main
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
-# Saves a checkpoint of each CSV file beside it, named as the file is, with a plus for a colon.
+# Saves one checkpoint per CSV file beside it, with the name of the file and ":" for "+".
 PROGRAM = """\
 import os
 import shutil
@@ -45,7 +45,7 @@ Train = Callable[..., str]
 
 @pytest.fixture
 def train(project: Path, python: Nsml) -> Train:
-    """Store files, given by the name of the checkpoint, in a session of their own; its name."""
+    """Runs a session that stores the given files, one per checkpoint. Returns its name."""
 
     def run(*arguments: str, **files: str) -> str:
         (project / "main.py").write_text(PROGRAM)
@@ -55,9 +55,9 @@ def train(project: Path, python: Nsml) -> Train:
             (project / f"{name}.csv").write_text(text)
         ended = python("main.py", *arguments)
         assert ended.status == 0, ended.err
-        found = re.search(r"Session tester/(none/\d+) is started", ended.out + ended.err)
-        assert found, ended
-        return found[1]
+        started = re.search(r"Session tester/(none/\d+) is started", ended.out + ended.err)
+        assert started, ended
+        return started[1]
 
     return run
 
@@ -97,13 +97,13 @@ def one_line(ended: Ended, status: int, *parts: str) -> None:
     assert not ended.out
 
 
-def test_a_plain_sentence_tells_a_better_checkpoint(nsml: Nsml, train: Train) -> None:
+def test_one_sentence_names_the_better_checkpoint(nsml: Nsml, train: Train) -> None:
     session = train(a=table(1, 0.5), b=table(2, 0.9))
     ended = nsml("compare", f"{session}:a", f"{session}:b")
     assert ended.status == 0, ended.err
     last = ended.out.splitlines()[-1]
     assert re.fullmatch(
-        r"Accuracy: B is \d+\.\d points better, 95 % interval \d+\.\d to \d+\.\d, 60 patients: this tells them apart\.",
+        r"Accuracy: B is \d+\.\d points better, 95 % interval \d+\.\d to \d+\.\d, 60 patients: the difference is unlikely to be chance\.",
         last,
     )
     for row in ("accuracy, %", "balanced accuracy, %", "macro AUC", "fundus score"):
@@ -113,10 +113,10 @@ def test_a_plain_sentence_tells_a_better_checkpoint(nsml: Nsml, train: Train) ->
     assert "120 samples of 60 patients" in ended.out
 
 
-def test_a_difference_that_may_be_luck_is_told_as_that(compare: Nsml, train: Train) -> None:
+def test_an_uncertain_difference_may_be_chance(compare: Nsml, train: Train) -> None:
     session = train(a=table(1, 0.8), b=table(2, 0.82))
     last = compare(f"{session}:a", f"{session}:b").out.splitlines()[-1]
-    assert "this does not tell them apart" in last and last.endswith(" would.")
+    assert "the difference may be chance; " in last and last.endswith(" patients would show a difference of this size.")
 
 
 def test_arguments_and_code_that_differ_are_two_lines(compare: Nsml, train: Train, project: Path) -> None:
@@ -131,14 +131,14 @@ def test_arguments_and_code_that_differ_are_two_lines(compare: Nsml, train: Trai
 
 def test_best_is_compared_where_there_is_one_and_else_the_newest(compare: Nsml, train: Train) -> None:
     one, two = train(best=table(1, 0.8), c=table(2, 0.8)), train(a=table(1, 0.8), b=table(2, 0.8))
-    found = json.loads(compare("-j", one, two).out)
-    assert (found["first"], found["second"]) == (f"tester/{one}:best", f"tester/{two}:b")
+    result = json.loads(compare("-j", one, two).out)
+    assert (result["first"], result["second"]) == (f"tester/{one}:best", f"tester/{two}:b")
 
 
 def test_a_checkpoint_with_a_colon_in_its_name_can_be_named(compare: Nsml, train: Train) -> None:
     session = train(**{"epoch+3": table(1, 0.8), "epoch+4": table(2, 0.8)})
-    found = json.loads(compare("-j", f"{session}:epoch:3", f"{session}:epoch:4").out)
-    assert (found["first"], found["second"]) == (f"tester/{session}:epoch:3", f"tester/{session}:epoch:4")
+    result = json.loads(compare("-j", f"{session}:epoch:3", f"{session}:epoch:4").out)
+    assert (result["first"], result["second"]) == (f"tester/{session}:epoch:3", f"tester/{session}:epoch:4")
 
 
 def test_a_checkpoint_is_the_same_as_itself(compare: Nsml, train: Train) -> None:
@@ -147,26 +147,26 @@ def test_a_checkpoint_is_the_same_as_itself(compare: Nsml, train: Train) -> None
     assert json.loads(compare("-j", session, session).out)["kind"] == "same"
 
 
-def test_two_checkpoints_that_answer_alike_are_not_told_apart(compare: Nsml, train: Train) -> None:
+def test_two_checkpoints_with_the_same_predictions_do_not_differ(compare: Nsml, train: Train) -> None:
     session = train(a=table(1, 0.8), b=table(1, 0.8))
     last = compare(f"{session}:a", f"{session}:b").out.splitlines()[-1]
-    assert "A and B are right on the same samples" in last and "no number of patients would." in last
+    assert "A and B are right on the same samples" in last and "no practical number of patients would show" in last
 
 
-def test_json_holds_every_figure_with_its_interval(compare: Nsml, train: Train) -> None:
+def test_json_has_every_metric_with_its_interval(compare: Nsml, train: Train) -> None:
     session = train(a=table(1, 0.6), b=table(2, 0.8))
-    found = json.loads(compare("-j", f"{session}:a", f"{session}:b").out)
-    assert found["kind"] == "predictions" and (found["samples"], found["patients"]) == (120, 60)
-    assert set(found["figures"]) == {"accuracy", "balanced_accuracy", "macro_auc", "fundus_score"}
-    for figure in found["figures"].values():
+    result = json.loads(compare("-j", f"{session}:a", f"{session}:b").out)
+    assert result["kind"] == "predictions" and (result["samples"], result["patients"]) == (120, 60)
+    assert set(result["figures"]) == {"accuracy", "balanced_accuracy", "macro_auc", "fundus_score"}
+    for figure in result["figures"].values():
         difference = figure["difference"]
         assert difference["low"] <= difference["value"] <= difference["high"] and difference["standard_error"] > 0
         assert figure["second"]["value"] - figure["first"]["value"] == pytest.approx(difference["value"])
-    mcnemar = found["mcnemar"]
+    mcnemar = result["mcnemar"]
     gained = (mcnemar["only_second_right"] - mcnemar["only_first_right"]) / 120
-    assert gained == pytest.approx(found["figures"]["accuracy"]["difference"]["value"])
-    assert found["told_apart"] in (True, False) and found["sentence"].endswith(".")
-    assert found["interval"] == {"level": 0.95, "kind": "percentile", "over": "patients", "resamples": 2000, "seed": 0}
+    assert gained == pytest.approx(result["figures"]["accuracy"]["difference"]["value"])
+    assert result["told_apart"] in (True, False) and result["sentence"].endswith(".")
+    assert result["interval"] == {"level": 0.95, "kind": "percentile", "over": "patients", "resamples": 2000, "seed": 0}
 
 
 def test_comparing_twice_gives_the_same_numbers(compare: Nsml, train: Train) -> None:
@@ -181,7 +181,7 @@ def test_more_than_four_classes_have_no_fundus_score(compare: Nsml, train: Train
     assert "macro AUC" in ended.out and "fundus score" not in ended.out
 
 
-def test_of_different_validation_sets_the_common_samples_count(compare: Nsml, train: Train) -> None:
+def test_different_validation_sets_are_compared_on_their_common_samples(compare: Nsml, train: Train) -> None:
     session = train(a=table(1, 0.6), b=table(2, 0.8, range(20, 70)))
     out = compare(f"{session}:a", f"{session}:b").out
     assert (
@@ -203,21 +203,21 @@ def test_other_classes_are_refused(compare: Nsml, train: Train) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        ("a,b\n1,2\n", "line 1: the first line is not sample,patient,label"),
-        ("sample,patient,label,x,y\na,1,x,nan,0\n", "line 2: 'nan' is no probability"),
-        ("sample,patient,label,x,y\n" + "a,1,x,1,0\n" * 2, "line 3: sample 'a' is there twice"),
+        ("a,b\n1,2\n", "line 1: the first line must be sample,patient,label"),
+        ("sample,patient,label,x,y\na,1,x,nan,0\n", "line 2: 'nan' is not a probability"),
+        ("sample,patient,label,x,y\n" + "a,1,x,1,0\n" * 2, "line 3: sample 'a' appears twice"),
         ("x" * 100_000_000, "has 100 MB"),
     ],
     ids=["header", "nan", "twice", "100 MB"],
 )
-def test_predictions_that_make_no_sense_are_one_line(compare: Nsml, train: Train, text: str, told: str) -> None:
+def test_invalid_predictions_give_one_line(compare: Nsml, train: Train, text: str, message: str) -> None:
     session = train(a=table(1, 0.8), b=text)
-    one_line(compare(f"{session}:a", f"{session}:b"), 1, f"validation.csv of tester/{session}:b", told)
+    one_line(compare(f"{session}:a", f"{session}:b"), 1, f"validation.csv of tester/{session}:b", message)
 
 
-def test_predictions_that_are_not_what_was_saved_are_one_line(compare: Nsml, train: Train, home: Path) -> None:
+def test_predictions_that_changed_after_the_save_give_one_line(compare: Nsml, train: Train, home: Path) -> None:
     session = train(a=table(1, 0.8), b=table(2, 0.8))
     (path,) = home.glob(f"sessions/tester/{session}/checkpoints/b@*/model/validation.csv")
     path.write_text(path.read_text().replace("0.7", "0.8"))
@@ -233,18 +233,18 @@ def test_without_predictions_the_reported_values_stand_side_by_side(compare: Nsm
     )
     assert "Reported values cannot tell luck from progress." in ended.out
     assert "validation.csv" in ended.out and "nsml compare --help" in ended.out
-    found = json.loads(compare("-j", f"{session}:a", f"{session}:c").out)
-    assert found["kind"] == "reported"
-    assert found["values"]["val/score"] == {"first": 70.0, "second": 72.0, "difference": 2.0}
+    result = json.loads(compare("-j", f"{session}:a", f"{session}:c").out)
+    assert result["kind"] == "reported"
+    assert result["values"]["val/score"] == {"first": 70.0, "second": 72.0, "difference": 2.0}
 
 
-def test_the_one_that_stores_no_predictions_is_named(compare: Nsml, train: Train) -> None:
+def test_the_checkpoint_without_predictions_is_named(compare: Nsml, train: Train) -> None:
     session = train("--report", a="", b=table(1, 0.8))
     out = compare(f"{session}:a", f"{session}:b").out
     assert f"No predictions in tester/{session}:a: have the program write validation.csv" in out
 
 
-def test_sessions_without_a_checkpoint_are_compared_by_what_they_reported(
+def test_sessions_without_a_checkpoint_are_compared_by_their_reported_values(
     compare: Nsml, project: Path, python: Nsml
 ) -> None:
     for value in (1, 2):
@@ -260,19 +260,19 @@ def test_with_neither_predictions_nor_values_there_is_nothing_to_compare(compare
 
 
 @pytest.mark.parametrize(
-    ("second", "told"),
+    ("second", "message"),
     [
         ("none/9", "no session tester/none/9"),
         ("none/1:what", "no checkpoint 'what'; it has a"),
         ("nine", "USER/DATASET"),
     ],
 )
-def test_what_is_not_there_is_wrong_use(compare: Nsml, train: Train, second: str, told: str) -> None:
+def test_an_unknown_session_or_checkpoint_is_wrong_use(compare: Nsml, train: Train, second: str, message: str) -> None:
     train(a=table(1, 0.8))
-    one_line(compare("none/1", second), 2, told)
+    one_line(compare("none/1", second), 2, message)
 
 
-def test_a_missing_package_is_named_with_the_command_that_brings_it(nsml: Nsml, train: Train, tmp_path: Path) -> None:
+def test_a_missing_package_is_named_with_the_command_that_installs_it(nsml: Nsml, train: Train, tmp_path: Path) -> None:
     session = train(a=table(1, 0.6), b=table(2, 0.8))
     # Python imports this before any other module, and takes None for a module that cannot be imported.
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['statsmodels'] = None\n")
@@ -286,7 +286,7 @@ def _library() -> str:
     return str(Path(nsml.__file__).parents[1])
 
 
-def test_the_command_imports_no_statistics_before_it_needs_them(python: Nsml) -> None:
+def test_the_command_imports_no_statistics_until_it_runs(python: Nsml) -> None:
     code = "import sys, nsml.cli.compare; print({'numpy', 'scipy', 'statsmodels', 'pandas'} & set(sys.modules))"
     assert python("-c", code).out == "set()\n"
 
@@ -295,8 +295,8 @@ def test_a_shell_completes_sessions_and_their_checkpoints(nsml: Nsml, train: Tra
     session = train(a=table(1, 0.6), best=table(2, 0.8))
 
     def complete(typed: str) -> list[str]:
-        asked = nsml(_NSML_COMPLETE="zsh_complete", COMP_WORDS=f"nsml compare {typed}", COMP_CWORD="2")
-        return asked.out.splitlines()[1::3]
+        completion = nsml(_NSML_COMPLETE="zsh_complete", COMP_WORDS=f"nsml compare {typed}", COMP_CWORD="2")
+        return completion.out.splitlines()[1::3]
 
     assert complete("no") == [session]
     assert [name.replace("\\:", ":") for name in complete(f"{session}:b")] == [f"{session}:best"]

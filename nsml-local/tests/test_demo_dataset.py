@@ -1,4 +1,4 @@
-"""The made-up dataset: its files, its patients, and that the same seed draws the same bytes."""
+"""The synthetic dataset: its files and patients; the same seed draws the same bytes."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_layout_is_that_of_the_contract(drawn: Path) -> None:
-    found = drawn / "set"
-    assert {path.name for path in (found / "train" / "train_data").iterdir()} == set(CLASSES)
-    assert len(list((found / "train" / "train_data").glob("*/Wide_*_[0-9][0-9][0-9][0-9]_[LR].jpg"))) == TRAIN
-    assert {path.name for path in (found / "test").iterdir()} == {"test_data", "test_label"}
-    for path in (found / "train").rglob("*.jpg"):
+    dataset = drawn / "set"
+    assert {path.name for path in (dataset / "train" / "train_data").iterdir()} == set(CLASSES)
+    assert len(list((dataset / "train" / "train_data").glob("*/Wide_*_[0-9][0-9][0-9][0-9]_[LR].jpg"))) == TRAIN
+    assert {path.name for path in (dataset / "test").iterdir()} == {"test_data", "test_label"}
+    for path in (dataset / "train").rglob("*.jpg"):
         assert path.name.split("_")[1] == {"NORMAL": "NOR"}.get(path.parent.name, path.parent.name)
 
 
@@ -55,7 +55,7 @@ def test_every_photograph_is_640_by_512_in_colour(drawn: Path) -> None:
     assert {pixels(path).shape for path in photographs} == {(512, 640, 3)}
 
 
-def test_labels_are_sorted_by_path_and_name_each_test_photograph_once(drawn: Path) -> None:
+def test_labels_are_sorted_by_path_with_each_test_photograph_once(drawn: Path) -> None:
     lines = (drawn / "set" / "test" / "test_label").read_text().splitlines()
     rows = [line.split(",") for line in lines]
     assert lines == sorted(lines)
@@ -80,7 +80,7 @@ def test_another_seed_draws_other_pictures(drawn: Path, tmp_path: Path) -> None:
     assert not ours & theirs
 
 
-def test_masks_lie_under_the_paths_of_their_photographs_and_only_normal_ones_are_empty(drawn: Path) -> None:
+def test_masks_have_the_paths_of_their_photographs_and_only_normal_ones_are_empty(drawn: Path) -> None:
     labels = dict(line.split(",")[1:] for line in (drawn / "set" / "test" / "test_label").read_text().splitlines())
     photographs = list((drawn / "set").rglob("*.jpg"))
     assert len(list((drawn / "masks").rglob("*.png"))) == len(photographs)
@@ -106,14 +106,14 @@ def test_the_default_dataset_has_800_photographs_in_the_competition_s_proportion
 
 
 @given(st.integers(4, 5000))
-def test_class_counts_add_up_and_leave_no_class_out(total: int) -> None:
+def test_class_counts_add_up_and_no_class_is_empty(total: int) -> None:
     counts = class_counts(total)
     assert sum(counts.values()) == total
     assert min(counts.values()) >= 1
 
 
 @given(st.integers(0, 1000))
-def test_a_patient_has_one_class_and_one_side_and_each_eye_once(seed: int) -> None:
+def test_a_patient_has_one_class_is_in_one_set_and_has_each_eye_once(seed: int) -> None:
     of_patient = defaultdict(list)
     for entry in list_entries(seed, 60, 20):
         of_patient[entry.patient].append(entry)
@@ -128,7 +128,7 @@ def test_most_patients_have_both_eyes() -> None:
     assert 0.7 < sum(count == 2 for count in eyes.values()) / len(eyes) < 0.95
 
 
-def test_neither_patient_numbers_nor_test_names_follow_the_class() -> None:
+def test_patient_numbers_and_test_names_are_independent_of_the_class() -> None:
     entries = list_entries(0, 600, 200)
     for values in (
         {entry.patient: entry.class_name for entry in entries},
@@ -136,18 +136,18 @@ def test_neither_patient_numbers_nor_test_names_follow_the_class() -> None:
     ):
         in_order = [values[key] == "DMR" for key in sorted(values)]
         half = len(in_order) // 2
-        # The share of DMR in both halves of the order differs by less than three deviations of chance.
+        # The shares of DMR in the two halves differ by less than three standard errors.
         assert abs(np.mean(in_order[:half]) - np.mean(in_order[half:])) < 3 * np.sqrt(0.24 * 2 / half)
 
 
-def test_a_folder_in_use_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+def test_a_folder_in_use_is_refused_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(NsmlError, match="absent or empty"):
         draw_dataset(tmp_path, train=4, test=4)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_drawing_that_fails_halfway_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_drawing_that_fails_halfway_leaves_no_files(tmp_path: Path) -> None:
     def give_up(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
@@ -180,11 +180,11 @@ def test_a_missing_package_is_named_with_what_to_install(
         draw_dataset(tmp_path / "set")
 
 
-def test_the_lesions_of_the_training_photographs_and_of_no_others_lie_in_the_dataset(drawn: Path) -> None:
+def test_the_dataset_has_lesion_masks_of_the_training_photographs_only(drawn: Path) -> None:
     photographs = list((drawn / "set" / "train" / "train_data").rglob("*.jpg"))
     marks = [path for path in (drawn / "set").rglob("*.png")]
     assert len(marks) == len(photographs) == TRAIN
     for path in photographs:
         below = path.relative_to(drawn / "set" / "train" / "train_data").with_suffix(".png")
-        found = pixels(drawn / "set" / "train" / "lesions" / below)
-        np.testing.assert_array_equal(found, pixels(drawn / "masks" / "train" / "train_data" / below))
+        mask = pixels(drawn / "set" / "train" / "lesions" / below)
+        np.testing.assert_array_equal(mask, pixels(drawn / "masks" / "train" / "train_data" / below))

@@ -1,4 +1,4 @@
-"""One made-up photograph: its eye, its lesions, and that nothing but the lesions follows the class."""
+"""One synthetic photograph: its eye and its lesions; only the lesions depend on the class."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_optic_disc_is_on_the_side_of_its_eye() -> None:
         spots = []
         for patient in range(16):
             green = draw_photograph("NORMAL", 5, patient, eye).image[..., 1].astype(np.float32)
-            # A bright spot of the disc's size; the mean over patients keeps what is always in the same place.
+            # Bright spots of the disc's size; the mean over patients keeps the one at a fixed position.
             spots.append(cv2.GaussianBlur(green, (0, 0), 9) - cv2.GaussianBlur(green, (0, 0), 27))
         middle = np.mean(spots, axis=0)[170:342, 150:490]  # away from the rim
         brightest = 150 + int(np.unravel_index(middle.argmax(), middle.shape)[1])
@@ -53,7 +53,7 @@ def test_both_eyes_of_a_patient_are_more_alike_than_eyes_of_two_patients() -> No
 
 
 @pytest.mark.parametrize("class_name", ["AMD", "RVO", "DMR"])
-def test_lesions_are_seen_against_the_same_eye_without_them(class_name: str) -> None:
+def test_lesions_differ_visibly_from_the_same_eye_without_them(class_name: str) -> None:
     for patient in PATIENTS:
         ill, healthy = draw_photograph(class_name, 2, patient), draw_photograph("NORMAL", 2, patient)
         change = np.abs(ill.image.astype(int) - healthy.image).mean(axis=2)
@@ -67,7 +67,7 @@ def test_a_normal_eye_has_no_lesion() -> None:
     assert not any(draw_photograph("NORMAL", 2, patient).lesions.any() for patient in PATIENTS)
 
 
-def test_lesions_of_age_lie_at_the_macula_and_those_of_diabetes_all_over_the_field() -> None:
+def test_amd_lesions_are_at_the_macula_and_dmr_lesions_all_over_the_field() -> None:
     def spread(class_name: str) -> float:
         masks = [draw_photograph(class_name, 2, patient).lesions for patient in PATIENTS]
         return float(np.mean([np.argwhere(mask).std(axis=0).mean() for mask in masks]))

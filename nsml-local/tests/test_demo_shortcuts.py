@@ -1,4 +1,4 @@
-"""The default dataset has to be learned from its lesions: neither colour nor shape tells the class."""
+"""The class of a synthetic photograph is visible only in its lesions, not in colour or shape."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Image = NDArray[np.uint8]
 
 
 def accuracy(images: list[Image], labels: list[int], measure: Callable[[Image], list[float]]) -> float:
-    """Cross-validated accuracy of a logistic regression on what `measure` says of each photograph."""
+    """Cross-validated accuracy of a logistic regression on the features that `measure` computes from each photograph."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     return float(cross_val_score(probe, np.array([measure(image) for image in images]), labels, cv=folds).mean())
@@ -44,10 +44,10 @@ def shape(image: Image) -> list[float]:
 
 
 @pytest.mark.slow
-def test_neither_colours_nor_size_nor_border_tell_the_class(tmp_path: Path) -> None:
+def test_colours_size_and_border_do_not_reveal_the_class(tmp_path: Path) -> None:
     draw_dataset(tmp_path / "set", train=196, test=4)
     paths = sorted((tmp_path / "set").glob("train/train_data/*/*.jpg"))
-    # At half their size, which is faster and leaves colours and shapes as they are.
+    # At half size: faster, with the same colours and shapes.
     images = [np.asarray(cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2), np.uint8) for path in paths]
     labels = [CLASSES.index(path.parent.name) for path in paths]
     assert len(paths) == 196

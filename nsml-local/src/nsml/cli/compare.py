@@ -226,7 +226,7 @@ def _as_json(pair: Pair, figures: dict[str, Compared], test: McNemar, judged: Ve
             for name, c in figures.items()
         },
         "mcnemar": {"only_first_right": test.only_first, "only_second_right": test.only_second, "p": test.p},
-        "told_apart": judged.apart,
+        "told_apart": judged.significant,
         "patients_needed": judged.patients_needed,
         "sentence": judged.sentence,
     }

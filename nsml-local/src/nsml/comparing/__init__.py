@@ -1,8 +1,8 @@
-"""Is one checkpoint better than another, or was it lucky with the patients? Validation predictions, intervals, a verdict.
+"""The statistics of `nsml compare`: is one checkpoint better than another, or is the difference due to chance?
 
-`predictions_file` reads what a checkpoint holds, `matching` pairs two of them by sample, `figures` works out accuracy and the like for
-any number of resamples at once, `bootstrap` their intervals, and `verdict` says in a sentence what they mean.
+`predictions_file` reads the validation predictions of a checkpoint, `matching` pairs two of them by sample, `figures` computes the
+metrics for many resamples at once, `bootstrap` their intervals, and `verdict` states the result in one sentence.
 """
 
-# In the folder that a program's save hook is given.
+# Name of the file in the folder that the save hook writes to.
 FILE = "validation.csv"

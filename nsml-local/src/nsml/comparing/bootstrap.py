@@ -1,12 +1,12 @@
 """Intervals by the paired bootstrap over patients (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 6 and 13).
 
-Patients are drawn with replacement, each with all samples, since two eyes of one person are no two independent witnesses; A and B are
-looked at on the same draws, so that what is hard for both cancels in the difference.
+Patients are drawn with replacement, each with all samples, since the two eyes of a person are not independent. A and B are evaluated
+on the same resamples, so that difficult patients cancel in the difference.
 
-The intervals are percentile intervals: the 2.5 and 97.5 % quantiles of the resamples. They stay within the range of a figure, and mirror
-when A and B change places. BCa (DiCiccio and Efron, Statistical Science 11, 1996) is better by an order in theory; but its acceleration
-is a jackknife, and leaving out the only patient of a rare class changes what the averages are of, so it would jump exactly where there
-are few patients; and the difference of two figures on the same patients, which decides, is hardly skewed.
+The intervals are percentile intervals: the 2.5 and 97.5 % quantiles of the resamples. They stay within the range of a metric, and
+swapping A and B mirrors them. BCa (DiCiccio and Efron, Statistical Science 11, 1996) converges faster in theory. But its acceleration
+is a jackknife estimate: leaving out the only patient of a rare class changes the set of averaged classes, so BCa is unstable with few
+patients. And the difference of two metrics on the same patients, on which the verdict rests, is hardly skewed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from .matching import Pair
 RESAMPLES = 2000
 SEED = 0
 LEVEL = 0.95
-_AT_ONCE = 2_000_000
+_CHUNK_VALUES = 2_000_000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval and its bootstrap standard error, in the figure's unit; NaN where it is not defined."""
+    """A metric with its 95 % interval and bootstrap standard error, all in the metric's unit; NaN where it is undefined."""
 
     value: float
     low: float
@@ -37,7 +37,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Compared:
-    """One figure of A, of B, and what B has more."""
+    """One metric of A and of B, and the difference B - A."""
 
     first: Estimate
     second: Estimate
@@ -45,7 +45,7 @@ class Compared:
 
 
 def compare(pair: Pair, resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Compared]:
-    """The figures of `figures.NAMES`, but for the fundus competition's where there are more classes than it has."""
+    """Compares the metrics of `figures.NAMES`; without the fundus score where there are more classes than in that competition."""
     first = Figures(pair.labels, pair.patients, pair.first)
     second = Figures(pair.labels, pair.patients, pair.second)
     drawn = [(first(w), second(w)) for w in draw_patients(pair.patient_count, resamples, seed)]
@@ -63,9 +63,9 @@ def compare(pair: Pair, resamples: int = RESAMPLES, seed: int = SEED) -> dict[st
 
 
 def draw_patients(patients: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each patient is drawn: arrays (r, patients), whose rows sum to `patients`, `resamples` rows in all."""
+    """Yields resamples as counts per patient: arrays (r, patients) whose rows sum to `patients`, `resamples` rows in all."""
     rng = np.random.default_rng(seed)
-    step = max(1, _AT_ONCE // patients)
+    step = max(1, _CHUNK_VALUES // patients)
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
         drawn = rng.integers(patients, size=(rows, patients)) + patients * np.arange(rows)[:, None]

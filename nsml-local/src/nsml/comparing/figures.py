@@ -1,7 +1,7 @@
-"""Accuracy, balanced accuracy, macro AUC and the fundus competition's score, of many resamples of patients at once.
+"""Accuracy, balanced accuracy, macro AUC and the fundus score, for many resamples of patients at once.
 
-A resample is a row of weights: how often each patient was drawn. Counts by patient then turn into counts by resample in one product of
-matrices, and the AUC, which is no function of counts, needs one cumulated sum over the samples in the order of their probability.
+A resample is a row of weights: the number of times that each patient was drawn. One matrix product turns counts by patient into counts
+by resample. The AUC takes one cumulative sum over the samples, sorted by probability.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from ..scoring.fundus import CLASSES, fundus_score
 Floats = NDArray[np.float64]
 
 NAMES = ("accuracy", "balanced_accuracy", "macro_auc", "fundus_score")
-# Values of one intermediate array: 16 MB.
-_AT_ONCE = 2_000_000
+# Size of the largest intermediate array: 16 MB.
+_CHUNK_VALUES = 2_000_000
 
 
 class Figures:
-    """The figures of one set of predictions; calling it works them out for weights of the patients.
+    """The metrics of one set of predictions. Call it with weights of the patients.
 
     Args:
         labels: (n,), the true classes, 0 to k - 1.
-        patients: (n,), whole numbers 0 to m - 1.
-        probabilities: (n, k). The predicted class is the one with the highest, the first of equals.
+        patients: (n,), integers 0 to m - 1.
+        probabilities: (n, k). The predicted class is the first one with the highest probability.
     """
 
     def __init__(self, labels: NDArray[np.int64], patients: NDArray[np.int64], probabilities: Floats) -> None:
@@ -48,15 +48,15 @@ class Figures:
         return table
 
     def observed(self) -> Floats:
-        """(4,): the figures of `NAMES` with every patient once; NaN where one is not defined."""
-        found: Floats = self(np.ones((1, len(self._images))))[0]
+        """The metrics of `NAMES`, (4,), on the validation set itself; NaN where one is undefined."""
+        metrics: Floats = self(np.ones((1, len(self._images))))[0]
         if self.classes <= len(CLASSES):
-            # NumPy rounds some halves, which the competition's digits are full of, to the other side.
-            found[3] = fundus_score(self.labels.tolist(), self.predicted.tolist()).score
-        return found
+            # NumPy rounds some halves differently, and the competition's score has many.
+            metrics[3] = fundus_score(self.labels.tolist(), self.predicted.tolist()).score
+        return metrics
 
     def __call__(self, weights: Floats) -> Floats:
-        """(r, 4) for weights (r, m). Means are over the classes that are in the resample, as those of the scorers are."""
+        """Returns (r, 4) for weights (r, m). Means are over the classes in the resample, as in the scorers."""
         images, hits, named = weights @ self._images, weights @ self._hits, weights @ self._named
         total = images.sum(axis=1, keepdims=True)
         accuracy = hits.sum(axis=1) / total[:, 0]
@@ -64,7 +64,7 @@ class Figures:
         others = total - images
         specificity = _mean_of_ratios(others - (named - hits), np.where(images > 0, others, 0))
         if self.classes <= len(CLASSES):
-            # A single class leaves nothing to be specific about, which counts as 0 there.
+            # With a single class the specificity is undefined; the scorer counts it as 0.
             digits = np.round(sensitivity, 4) / 100 + np.round(np.nan_to_num(specificity), 4) / 1e6
             score = np.round(np.round(accuracy, 4) * 100 + digits, 10)
         else:
@@ -72,18 +72,18 @@ class Figures:
         return np.stack([accuracy, sensitivity, self._macro_auc(weights), score], axis=1)
 
     def _macro_auc(self, weights: Floats) -> Floats:
-        """(r,): the area under the ROC curve of each class against the rest, averaged over the classes that have one."""
-        found = np.full(len(weights), np.nan)
-        step = max(1, _AT_ONCE // len(self.labels))
+        """Returns (r,): one-vs-rest area under the ROC curve, averaged over the classes for which it is defined."""
+        auc = np.full(len(weights), np.nan)
+        step = max(1, _CHUNK_VALUES // len(self.labels))
         for start in range(0, len(weights) if self._rankings else 0, step):
             columns = np.ascontiguousarray(weights[start : start + step].T, np.float32)
             wins, pairs = zip(*(ranking(columns) for ranking in self._rankings), strict=True)
-            found[start : start + step] = _mean_of_ratios(np.stack(wins, axis=1), np.stack(pairs, axis=1))
-        return found
+            auc[start : start + step] = _mean_of_ratios(np.stack(wins, axis=1), np.stack(pairs, axis=1))
+        return auc
 
 
 class _Ranking:
-    """One class against the rest: a positive sample wins against the negative ones below it, and half against its equals.
+    """One class against the rest: a positive sample beats the negatives ranked below it; a tie counts half.
 
     The area under the ROC curve is the share of pairs won (Mann and Whitney; Hanley and McNeil, Radiology 143, 1982).
     """
@@ -97,9 +97,9 @@ class _Ranking:
         self.up_to = np.searchsorted(ranked, probabilities[positive], "right")
 
     def __call__(self, weights: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """Pairs won and all pairs, each (r,), for weights (m, r): a resample a column, so that all of them move together.
+        """Returns pairs won and all pairs, each (r,), for weights (m, r), one resample per column.
 
-        float32 holds the sums of the weights exactly: they are whole, and less than 2^24.
+        float32 holds the sums of the weights exactly: they are integers below 2^24.
         """
         beaten = np.zeros((len(self.negatives) + 1, weights.shape[1]), np.float32)
         np.cumsum(weights[self.negatives], axis=0, out=beaten[1:])
@@ -109,7 +109,7 @@ class _Ranking:
 
 
 def _mean_of_ratios(above: Floats, below: Floats) -> Floats:
-    """(r,): the mean of `above / below`, both (r, k), over the classes with something below; NaN where none has."""
+    """Returns (r,): the mean of `above / below`, both (r, k), over the classes where `below` is positive; NaN where it never is."""
     defined = below > 0
     ratios = np.divide(above, below, out=np.zeros_like(above), where=defined)
     count = defined.sum(axis=1)

@@ -1,4 +1,4 @@
-"""Two sets of predictions, brought to the samples that both have."""
+"""Pairing of two sets of predictions by sample."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .predictions_file import Predictions
 
 @dataclass(frozen=True)
 class Pair:
-    """What A and B answered about the same n samples of k classes.
+    """Predictions of A and B for the same n samples and k classes.
 
     Attributes:
         labels: (n,), indices into `classes`.
-        patients: (n,), whole numbers from 0, each of which occurs.
-        first, second: probabilities of A and of B, (n, k).
-        only_first, only_second: how many samples one has and the other lacks.
+        patients: (n,), integers 0 to m - 1, each of which occurs.
+        first, second: probabilities of A and B, (n, k).
+        only_first, only_second: number of samples that only A, or only B, has.
     """
 
     classes: tuple[str, ...]
@@ -36,7 +36,9 @@ class Pair:
 
 
 def match(first: Predictions, second: Predictions, names: tuple[str, str]) -> Pair:
-    """Pair by the samples' names, in the order of `first`; NsmlError, with `names`, where there is nothing to pair, or a contradiction."""
+    """Pairs samples by name, in the order of `first`.
+
+    Raises NsmlError, which calls the two sides `names`, if they share no sample, or disagree about a label or a patient."""
     if set(first.classes) != set(second.classes):
         shown = (f"{name} has {', '.join(p.classes)}" for name, p in zip(names, (first, second), strict=True))
         raise NsmlError(f"the classes differ: {' and '.join(shown)}; train both with the same classes")
@@ -45,24 +47,24 @@ def match(first: Predictions, second: Predictions, names: tuple[str, str]) -> Pa
     if not len(mine):
         raise NsmlError(
             f"{names[0]} and {names[1]} have no validation sample in common; train both on the same split of the same "
-            "dataset (the same seed, and the same fold where there are folds)"
+            "dataset (the same seed and fold)"
         )
     theirs = np.array([places[first.samples[place]] for place in mine], np.int64)
     columns = [second.classes.index(name) for name in first.classes]
     labels = first.labels[mine]
-    for what, one, other in (
+    for column, one, other in (
         ("label", labels, np.argsort(columns)[second.labels[theirs]]),
-        ("patient", _of(first.patients, mine), _of(second.patients, theirs)),
+        ("patient", _patients_at(first.patients, mine), _patients_at(second.patients, theirs)),
     ):
         if len(differing := np.flatnonzero(one != other)):
             sample = first.samples[mine[differing[0]]]
             raise NsmlError(
-                f"sample {sample!r} has another {what} in {names[0]} than in {names[1]}; train both on the same dataset"
+                f"sample {sample!r} has another {column} in {names[0]} than in {names[1]}; train both on the same dataset"
             )
     return Pair(
         first.classes,
         labels,
-        np.unique(_of(first.patients, mine), return_inverse=True)[1].astype(np.int64),
+        np.unique(_patients_at(first.patients, mine), return_inverse=True)[1].astype(np.int64),
         first.probabilities[mine],
         second.probabilities[theirs][:, columns],
         len(first.samples) - len(mine),
@@ -70,5 +72,5 @@ def match(first: Predictions, second: Predictions, names: tuple[str, str]) -> Pa
     )
 
 
-def _of(patients: tuple[str, ...], places: NDArray[np.int64]) -> NDArray[np.object_]:
+def _patients_at(patients: tuple[str, ...], places: NDArray[np.int64]) -> NDArray[np.object_]:
     return np.array(patients, object)[places]

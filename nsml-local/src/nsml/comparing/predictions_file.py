@@ -1,10 +1,10 @@
-"""Validation predictions as a program stores them in a checkpoint: a CSV file in UTF-8, a line a sample.
+"""Validation predictions that a program stores in a checkpoint: a CSV file in UTF-8, one line per sample.
 
     sample,patient,label,NORMAL,AMD
     AMD/Wide_AMD_12_R.jpg,12,AMD,0.125,0.875
 
-`sample` names the sample, each once; `patient` says whom it is of, by the sample's name where that is unknown; `label` is the name of the
-true class; every further column holds the probability, 0 to 1, of the class that it is named by.
+`sample` is the unique name of the sample; `patient` the name of its patient (the sample's name if unknown); `label` the name of the true
+class. Every other column is named after a class and holds its probability, 0 to 1.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from ..errors import Damaged
 
 COLUMNS = ("sample", "patient", "label")
-# Thousands of resamples of more than this would take minutes, and no validation set of a competition comes near.
-_LARGEST = 16_000_000
-_MOST_PROBABILITIES = 200_000
-_MEND = "'nsml compare --help' shows the format"
+# Beyond this, resampling takes minutes. Validation sets of competitions are much smaller.
+_MAX_BYTES = 16_000_000
+_MAX_PROBABILITIES = 200_000
+_HINT = "'nsml compare --help' shows the format"
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of n samples and k classes: names, true classes (n,) as indices into `classes`, probabilities (n, k) in 0..1."""
+    """n samples and k classes: names, true classes (n,) as indices into `classes`, probabilities (n, k) in 0..1."""
 
     samples: tuple[str, ...]
     patients: tuple[str, ...]
@@ -39,22 +39,22 @@ class Predictions:
 
 
 def check_size(path: Path, where: str) -> None:
-    """Damaged where the file is larger than any that is read; `where` names it to the user."""
-    if (size := path.stat().st_size) > _LARGEST:
-        raise Damaged(f"{where} has {size / 1e6:.0f} MB, {_LARGEST / 1e6:.0f} MB is the most; store fewer samples")
+    """Raises Damaged if the file is too large. `where` is its name in the message."""
+    if (size := path.stat().st_size) > _MAX_BYTES:
+        raise Damaged(f"{where} has {size / 1e6:.0f} MB, the limit is {_MAX_BYTES / 1e6:.0f} MB; store fewer samples")
 
 
 def read_predictions(path: Path, where: str) -> Predictions:
-    """Read and check a file; Damaged names the line and what is wrong with it. `where` names the file to the user."""
+    """Reads and checks a file. Raises Damaged with the line and the problem. `where` is the name of the file in the message."""
     check_size(path, where)
-    # Names of files are bytes on Linux, and one that is not UTF-8 is as good a name.
+    # File names are bytes on Linux and need not be UTF-8.
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             return _read(reader)
         except (ValueError, csv.Error) as error:
             line = f", line {reader.line_num}" if reader.line_num else ""
-            raise Damaged(f"{where}{line}: {error}; {_MEND}") from None
+            raise Damaged(f"{where}{line}: {error}; {_HINT}") from None
 
 
 def _read(lines: Iterator[list[str]]) -> Predictions:
@@ -67,21 +67,21 @@ def _read(lines: Iterator[list[str]]) -> Predictions:
         if not row:
             continue
         if len(row) != len(COLUMNS) + len(classes):
-            raise ValueError(f"it has {len(row)} columns, not {len(COLUMNS) + len(classes)}")
+            raise ValueError(f"{len(row)} columns, expected {len(COLUMNS) + len(classes)}")
         sample, patient, label = row[:3]
         if not sample or not patient:
             raise ValueError(f"the {'patient' if sample else 'sample'} is empty")
         if sample in patients:
-            raise ValueError(f"sample {_short(sample)} is there twice")
+            raise ValueError(f"sample {_short(sample)} appears twice")
         if label not in numbers:
-            raise ValueError(f"label {_short(label)} is none of the classes {_short(', '.join(classes))}")
+            raise ValueError(f"label {_short(label)} is not one of the classes {_short(', '.join(classes))}")
         patients[sample] = patient
         labels.append(numbers[label])
         probabilities.append([_probability(text) for text in row[3:]])
-        if len(labels) * len(classes) > _MOST_PROBABILITIES:
-            raise ValueError(f"more than {_MOST_PROBABILITIES:,} probabilities are too many; store fewer samples")
+        if len(labels) * len(classes) > _MAX_PROBABILITIES:
+            raise ValueError(f"the limit is {_MAX_PROBABILITIES:,} probabilities; store fewer samples")
     if not labels:
-        raise ValueError("it holds no sample")
+        raise ValueError("the file has no sample")
     return Predictions(
         tuple(patients), tuple(patients.values()), classes, np.array(labels, np.int64), np.array(probabilities)
     )
@@ -90,9 +90,9 @@ def _read(lines: Iterator[list[str]]) -> Predictions:
 def _classes(header: list[str]) -> tuple[str, ...]:
     classes = header[3:]
     if tuple(header[:3]) != COLUMNS or len(classes) < 2:
-        raise ValueError(f"the first line is not {','.join(COLUMNS)} and the names of two classes or more")
+        raise ValueError(f"the first line must be {','.join(COLUMNS)} and the names of two or more classes")
     if not all(classes) or len(set(classes)) < len(classes):
-        raise ValueError("a class is named twice or has no name")
+        raise ValueError("a class name is repeated or empty")
     return tuple(classes)
 
 
@@ -102,7 +102,7 @@ def _probability(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:
-        raise ValueError(f"{_short(text)} is no probability between 0 and 1")
+        raise ValueError(f"{_short(text)} is not a probability between 0 and 1")
     return value
 
 

@@ -1,4 +1,4 @@
-"""What a difference in accuracy means: McNemar's test, the number of patients that would tell, and one plain sentence."""
+"""The verdict on a difference in accuracy: McNemar's test, the number of patients needed, and one sentence."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from .bootstrap import Estimate
 from .matching import Pair
 
-# Resampling fewer patients than this gives intervals that are too narrow.
-FEWEST = 20
+# With fewer patients the bootstrap intervals are too narrow.
+MIN_PATIENTS = 20
 _SIGNIFICANCE, _POWER = 0.05, 0.80
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """Samples that only A, and that only B, got right, and the two-sided exact p of so uneven a pair of numbers.
+    """Number of samples that only A, and only B, predicts correctly, with the two-sided exact p-value.
 
-    McNemar, Psychometrika 12, 1947. It takes samples for independent: of patients with several, it is a little too sure.
+    McNemar, Psychometrika 12, 1947. It assumes independent samples, so p is a little too small for patients with several samples.
     """
 
     only_first: int
@@ -29,15 +29,20 @@ class McNemar:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`apart` where both the interval and McNemar's test tell A from B; `patients_needed` otherwise, None where no number would."""
+    """The result in one sentence.
 
-    apart: bool
+    Attributes:
+        significant: the interval and McNemar's test both say that A and B differ.
+        patients_needed: number of patients that would show a difference of this size; None if `significant`, or if no number would.
+    """
+
+    significant: bool
     patients_needed: int | None
     sentence: str
 
 
 def mcnemar(pair: Pair) -> McNemar:
-    """McNemar's exact test on the samples on which A and B disagree about the truth."""
+    """McNemar's exact test on the samples that exactly one of A and B predicts correctly."""
     from statsmodels.stats import contingency_tables
 
     first, second = (side.argmax(axis=1) == pair.labels for side in (pair.first, pair.second))
@@ -48,17 +53,17 @@ def mcnemar(pair: Pair) -> McNemar:
 
 
 def patients_needed(effect: float, standard_error: float, patients: int) -> int | None:
-    """Patients with whom a difference of this size would be told from none, in four of five validation sets, at 5 % two-sided.
+    """Number of patients to detect a difference of this size with a power of 80 % at a two-sided level of 5 %.
 
-    The standard error shrinks with the root of the number of patients: n ((1.96 + 0.84) se / effect)^2, rounded up to two digits. None
-    where the effect is less than a twentieth of a point, which no number that one could gather would show.
+    The standard error shrinks with the square root of the number of patients: n ((1.96 + 0.84) se / effect)^2, rounded up to two digits.
+    None if the effect is below a twentieth of a point: it would take more patients than any validation set has.
     """
     from scipy.special import ndtri
 
     if abs(effect) < 0.0005:
         return None
     z = float(ndtri(1 - _SIGNIFICANCE / 2) + ndtri(_POWER))
-    number = max(math.ceil(patients * (z * standard_error / abs(effect)) ** 2), FEWEST)
+    number = max(math.ceil(patients * (z * standard_error / abs(effect)) ** 2), MIN_PATIENTS)
     unit = int(10 ** max(len(str(number)) - 2, 0))
     return -(-number // unit) * unit
 
@@ -66,13 +71,13 @@ def patients_needed(effect: float, standard_error: float, patients: int) -> int 
 def judge(difference: Estimate, test: McNemar, patients: int) -> Verdict:
     """The verdict on B - A in accuracy, both in 0..1.
 
-    Few samples that differ make a bootstrap interval too narrow, many samples of each patient make McNemar's test too sure: so both have
-    to agree before A and B are told apart.
+    The bootstrap interval is too narrow with few discordant samples, and McNemar's p too small with many samples per patient. So a
+    difference counts only if both agree.
     """
     excludes_zero = difference.low > 0 or difference.high < 0
-    significant = test.p < _SIGNIFICANCE
-    apart = excludes_zero and significant and patients >= FEWEST
-    needed = None if apart else patients_needed(difference.value, difference.standard_error, patients)
+    rejected = test.p < _SIGNIFICANCE
+    significant = excludes_zero and rejected and patients >= MIN_PATIENTS
+    needed = None if significant else patients_needed(difference.value, difference.standard_error, patients)
     if needed is not None:
         needed = max(needed, patients + 1)
     sign = -1 if difference.value < 0 else 1
@@ -80,19 +85,23 @@ def judge(difference: Estimate, test: McNemar, patients: int) -> Verdict:
     points = sign * difference.value * 100
     evidence = f"95 % interval {_points(low)} to {_points(high)}, {patients:,} patient{'s' * (patients != 1)}"
     if not test.only_first + test.only_second:
-        found = f"A and B are right on the same samples, {patients:,} patient{'s' * (patients != 1)}"
-    elif needed is None and not apart:
-        found = f"A and B are equally good to a tenth of a point, {evidence}"
+        result = f"A and B are right on the same samples, {patients:,} patient{'s' * (patients != 1)}"
+    elif needed is None and not significant:
+        result = f"A and B are equally good to a tenth of a point, {evidence}"
     else:
-        found = f"{'A' if sign < 0 else 'B'} is {points:.1f} points better, {evidence}"
-    if apart:
-        return Verdict(True, None, f"{found}: this tells them apart.")
-    if patients < FEWEST:
-        end = f"; about {needed:,} would tell them apart." if needed is not None else "."
-        return Verdict(False, needed, f"{found}: too few for a verdict, which takes {FEWEST} at least{end}")
-    doubt = f"McNemar's exact test (p = {test.p:.2g}) does not agree, so " if excludes_zero and not significant else ""
-    end = f"about {needed:,} patients" if needed is not None else "if they are as alike as this, no number of patients"
-    return Verdict(False, needed, f"{found}: {doubt}this does not tell them apart; {end} would.")
+        result = f"{'A' if sign < 0 else 'B'} is {points:.1f} points better, {evidence}"
+    if significant:
+        return Verdict(True, None, f"{result}: the difference is unlikely to be chance.")
+    if patients < MIN_PATIENTS:
+        advice = f"; use about {needed:,}." if needed is not None else "."
+        return Verdict(False, needed, f"{result}: a verdict needs at least {MIN_PATIENTS} patients{advice}")
+    doubt = f" (McNemar's exact test: p = {test.p:.2g})" if excludes_zero and not rejected else ""
+    enough = f"about {needed:,}" if needed is not None else "no practical number of"
+    return Verdict(
+        False,
+        needed,
+        f"{result}: the difference may be chance{doubt}; {enough} patients would show a difference of this size.",
+    )
 
 
 def _points(share: float) -> str:

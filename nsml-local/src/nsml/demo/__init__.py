@@ -1,6 +1,6 @@
-"""FUNDUS_DEMO: a made-up fundus dataset for a first run, drawn from a seed without any file from outside.
+"""FUNDUS_DEMO: a synthetic fundus dataset for a first run, drawn from a seed without any other file.
 
-It looks like a fundus competition and has to be learned from its lesions, but it is made up: it proves nothing about patients.
+It has the layout of a fundus competition, and only the lesions reveal the class. Its scores say nothing about real patients.
 NumPy and OpenCV are imported only when something is drawn.
 """
 
@@ -31,17 +31,17 @@ def draw_dataset(
     test: int = 200,
     masks: Path | str | None = None,
 ) -> None:
-    """Draws the whole dataset into `folder`, which must be absent or empty; it appears only when it is complete.
+    """Draws the whole dataset into `folder`, which must be absent or empty. It appears when it is complete.
 
-    folder:      gets train/train_data/<CLASS>/Wide_<code>_<patient>_<R|L>.jpg, the drawn lesions of each in
+    folder:      gets train/train_data/<CLASS>/Wide_<code>_<patient>_<R|L>.jpg, the lesion mask of each in
                  train/lesions/<CLASS>/<the same>.png (255 on a lesion, 0 elsewhere), test/test_data/<anonymous>.jpg and
-                 test/test_label (a line `test_data,<file>,<label>` a photograph, sorted by path; labels index `CLASSES`)
+                 test/test_label (one line `test_data,<file>,<label>` per photograph, sorted by path; labels index `CLASSES`)
     seed:        the same seed draws the same bytes, whatever the number of workers
     progress:    called as progress(done, total) after each photograph, from the thread that called `draw_dataset`
-    workers:     threads; None takes one for each processor
-    train, test: photographs on each side, in the class proportions of the 2019 competition; no patient is on both sides
-    masks:       a second folder, absent or empty, for the lesions of both sides as such PNGs under the photographs' paths;
-                 it tells the hidden labels, so keep it away from what a session may read
+    workers:     number of threads; None: one per processor
+    train, test: number of photographs, in the class proportions of the 2019 competition; no patient is in both sets
+    masks:       a second folder, absent or empty, for the lesion masks of both sets, with the photographs' paths; it reveals
+                 the hidden labels, so put it where no session can read it
 
     Raises NsmlError for a folder that is in use, a bad count, or missing packages.
     """
@@ -52,17 +52,17 @@ def draw_dataset(
 
 
 def draw_photograph(class_name: str, seed: int = 0, patient: int = 0, eye: str = "R") -> Photograph:
-    """Draws one photograph and where its lesions are.
+    """Draws one photograph and its lesion mask.
 
-    The eye itself depends on (seed, patient, eye) only, so the same arguments with another class give the same eye with other
-    lesions; both eyes of a patient share their disposition.
+    The eye depends only on (seed, patient, eye): another class gives the same eye with other lesions. Both eyes of a patient share
+    their traits.
 
     class_name: one of `CLASSES`
     seed, patient: integers from 0
     eye: "R" (the optic disc is to the right of the fovea) or "L"
 
     Returns a named tuple: image, uint8 BGR (512, 640, 3); lesions, uint8 (512, 640), 255 on a lesion; quality, the JPEG quality
-    (percent) that the dataset stores it with. Raises NsmlError for a wrong argument or missing packages.
+    (percent) of its file in the dataset. Raises NsmlError for a wrong argument or missing packages.
     """
     if class_name not in CLASSES:
         raise NsmlError(f"class {class_name!r} is unknown: choose one of {', '.join(CLASSES)}")

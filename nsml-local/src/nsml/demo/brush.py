@@ -1,7 +1,7 @@
-"""Tools to draw with: pixel grids, smooth noise, canvases for antialiased shapes, and laying colour over a photograph.
+"""Drawing tools: pixel grids, smooth noise, canvases for antialiased shapes, and blending of colours.
 
-A photograph is three planes, float32 (3, HEIGHT, WIDTH) of blue, green and red, until it is finished: NumPy is several times
-faster on planes than on triples.
+Until it is finished, a photograph is three planes, float32 (3, HEIGHT, WIDTH), blue, green and red: NumPy is several times faster
+on planes than on interleaved channels.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HEIGHT, WIDTH = 512, 640
-SCALE = 2  # shapes are drawn on a canvas twice as large, for widths of half a pixel
+SCALE = 2  # a canvas is twice as large, so that a line can be half a pixel wide
 SHIFT = 4  # OpenCV's fixed-point bits for coordinates
 
 Floats = NDArray[np.float32]
@@ -23,28 +23,28 @@ Points = NDArray[np.floating]
 
 @lru_cache(maxsize=8)
 def grid(step: int = 1) -> tuple[Floats, Floats]:
-    """x and y of the pixel centres of a photograph that is `step` times smaller, in pixels of the whole photograph."""
+    """x and y of the pixel centres of a photograph reduced by `step`, in pixels of the full size."""
     x = (np.arange(WIDTH // step, dtype=np.float32) + 0.5) * step - 0.5
     y = (np.arange(HEIGHT // step, dtype=np.float32) + 0.5) * step - 0.5
     return x[None, :], y[:, None]
 
 
 def smooth_noise(rng: np.random.Generator, grain: float, step: int = 1) -> Floats:
-    """Noise of about unit deviation whose grain is `grain` pixels wide, on `grid(step)`."""
+    """Noise on `grid(step)` with a standard deviation of about 1 and a grain of `grain` pixels."""
     small = rng.standard_normal((int(HEIGHT / grain) + 4, int(WIDTH / grain) + 4), dtype=np.float32)
     noise = cv2.resize(small, (WIDTH // step, HEIGHT // step), interpolation=cv2.INTER_CUBIC)
     return np.asarray(noise * np.float32(1.3))
 
 
 def enlarged(small: Floats) -> Floats:
-    """From `grid(step)` to the whole photograph's size, one plane or three."""
+    """Resizes one plane or three from `grid(step)` to the full size."""
     if small.ndim == 3:
         return np.stack([enlarged(plane) for plane in small])
     return np.asarray(cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR))
 
 
 def planes(colour: Floats) -> Floats:
-    """A colour, shape (3,), so that it goes with planes."""
+    """Reshapes a colour (3,) to (3, 1, 1), to broadcast over planes."""
     return colour[:, None, None]
 
 
@@ -53,7 +53,7 @@ def canvas() -> Canvas:
 
 
 def reduced(drawn: Canvas, softness: float = 0.0) -> Floats:
-    """From a canvas to coverage 0..1 at the photograph's size, blurred by `softness` pixels."""
+    """Resizes a canvas to the photograph's size: coverage 0..1, blurred by `softness` pixels."""
     small = cv2.resize(drawn, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     if softness > 0:
         small = cv2.GaussianBlur(small, (0, 0), softness)
@@ -61,12 +61,12 @@ def reduced(drawn: Canvas, softness: float = 0.0) -> Floats:
 
 
 def fixed(points: Points) -> NDArray[np.int32]:
-    """Pixels to the canvas' fixed-point coordinates."""
+    """Converts pixels to the canvas' fixed-point coordinates."""
     return np.asarray(np.round((points + 0.5) * (SCALE << SHIFT)).astype(np.int32))
 
 
 def draw_taper(drawn: Canvas, points: Points, start: float, end: float, pieces: int) -> None:
-    """A line whose width goes from `start` to `end` pixels in `pieces` steps; below half a pixel it grows fainter instead."""
+    """A line whose width goes from `start` to `end` pixels in `pieces` steps; below half a pixel it gets fainter instead."""
     line, cuts = fixed(points), [number * (len(points) - 1) // pieces for number in range(pieces + 1)]
     for number in reversed(range(pieces)):
         width = start + (end - start) * number / pieces
@@ -101,7 +101,7 @@ _TURN = np.linspace(0, 2 * np.pi, 16, endpoint=False)
 
 
 def blend(image: Floats, alpha: Floats, colour: Floats) -> None:
-    """Lays one colour (3,), or three planes of it, over `image` in place where alpha (0..1) says so."""
+    """Blends a colour (3,), or three planes of colour, into `image` in place, with opacity `alpha` (0..1)."""
     covered = np.flatnonzero(alpha > 0.004)
     share = alpha.reshape(-1)[covered]
     for plane, over in zip(image.reshape(3, -1), colour.reshape(3, -1), strict=True):
@@ -110,7 +110,7 @@ def blend(image: Floats, alpha: Floats, colour: Floats) -> None:
 
 
 def absorb(image: Floats, amount: Floats, along: Floats) -> None:
-    """Darkens `image` in place as a layer of `amount` does that absorbs blue, green and red as `along` says."""
+    """Darkens `image` in place by a layer of thickness `amount` with the absorption coefficients `along` (blue, green, red)."""
     covered = np.flatnonzero(amount > 0.004)
     depth = amount.reshape(-1)[covered]
     for plane, share in zip(image.reshape(3, -1), along, strict=True):

@@ -1,4 +1,4 @@
-"""What the camera makes of a retina: light, field of view, lids, dust, colour, blur and noise. Nothing here knows the class."""
+"""The camera: light, field of view, lids, dust, colour, blur and noise. None of it depends on the class."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .brush import (
     reduced,
     smooth_noise,
 )
-from .eye import Disposition, Geometry
+from .eye import Geometry, Traits
 
 DUST = np.array([0.06, 0.12, 0.22], np.float32)
 GHOST = np.array([0.50, 0.66, 0.80], np.float32)
@@ -31,11 +31,11 @@ GLARE = np.array([0.35, 0.45, 0.50], np.float32)
 TINT = np.array([1.0, 0.3, -0.4], np.float32)
 
 
-def field_of_view(rng: np.random.Generator, disposition: Disposition, geometry: Geometry) -> Floats:
-    """How far each pixel is open, 0..1: a disc, or an uneven oval with the shadow of lids and lashes."""
+def field_of_view(rng: np.random.Generator, traits: Traits, geometry: Geometry) -> Floats:
+    """Transparency of each pixel, 0..1: a disc, or an uneven oval with the shadow of lids and lashes."""
     columns, rows = grid()
     x, y = columns - geometry.centre[0], rows - geometry.centre[1]
-    if not disposition.wide:
+    if not traits.wide:
         return np.asarray(np.clip((rng.uniform(244, 272) - np.hypot(x, y)) / 1.5, 0, 1))
     across, along = rng.uniform(288, 312), rng.uniform(228, 250)
     columns, rows = grid(4)
@@ -63,16 +63,16 @@ def _lid(rng: np.random.Generator, geometry: Geometry, lower: bool) -> Floats:
     return shadow * (1 - rng.uniform(0.3, 0.6) * reduced(lashes, 1.8))
 
 
-def light_up(rng: np.random.Generator, disposition: Disposition, geometry: Geometry, image: Floats) -> None:
-    """Uneven light and a veil of scattered light over the retina, in place."""
+def light_up(rng: np.random.Generator, traits: Traits, geometry: Geometry, image: Floats) -> None:
+    """Adds uneven light and a veil of scattered light, in place."""
     step = 8
     columns, rows = grid(step)
     x, y = (columns - geometry.centre[0]) / 256, (rows - geometry.centre[1]) / 256
     turn, slope, fall = rng.uniform(0, 2 * pi), rng.uniform(0.05, 0.5), rng.uniform(0.1, 0.5)
     brightness = slope * (x * cos(turn) + y * sin(turn)) - fall * (x**2 + y**2) + 0.2 * smooth_noise(rng, 260, step)
     tint = 0.08 * smooth_noise(rng, 320, step)
-    image *= enlarged(np.exp(disposition.light * brightness + tint * planes(TINT)))
-    veil = disposition.haze * np.clip(0.5 + 0.5 * smooth_noise(rng, 240, step), 0, 1.6) * planes(VEIL)
+    image *= enlarged(np.exp(traits.light * brightness + tint * planes(TINT)))
+    veil = traits.haze * np.clip(0.5 + 0.5 * smooth_noise(rng, 240, step), 0, 1.6) * planes(VEIL)
     if rng.random() < 0.25:  # a crescent of glare that enters beside the pupil
         turn, start, strength = rng.uniform(0, 2 * pi), rng.uniform(0.55, 0.85), rng.uniform(0.4, 1.6)
         veil += strength * np.clip(x * cos(turn) + y * sin(turn) - start, 0, 1) * planes(GLARE)
@@ -80,7 +80,7 @@ def light_up(rng: np.random.Generator, disposition: Disposition, geometry: Geome
 
 
 def draw_artefacts(rng: np.random.Generator, image: Floats) -> None:
-    """Dust on the lens and ghost reflexes, in place: out-of-focus spots, dark or bright."""
+    """Adds dust on the lens (dark) and ghost reflections (bright) as out-of-focus spots, in place."""
     for colour in (DUST, GHOST):
         spots, count = canvas(), rng.poisson(1.2)
         places = rng.uniform([60, 40], [WIDTH - 60, HEIGHT - 40], (count, 2))
@@ -91,12 +91,12 @@ def draw_artefacts(rng: np.random.Generator, image: Floats) -> None:
 
 
 def balanced(plane: Floats, seen: NDArray[np.bool_], mean: float, deviation: float) -> Floats:
-    """Grey levels 0..255 with the wanted mean and deviation over the part that is `seen`.
+    """Scales grey levels to the given mean and standard deviation within `seen`, clipped to 0..255.
 
-    Without this the lesions would shift the colours, and a classifier could do without looking at them.
+    Otherwise lesions would shift the mean colour, and a classifier could use that instead of the lesions.
     """
     sample, gain, offset = plane[::3, ::3][seen[::3, ::3]], 1.0, 0.0
-    for _ in range(4):  # a few rounds, since clipping at black and white moves both
+    for _ in range(4):  # repeated, since clipping changes both
         levels = np.clip(sample * gain + offset, 0, 255)
         factor = deviation / (float(levels.std()) + 1e-6)
         gain, offset = gain * factor, mean + (offset - float(levels.mean())) * factor
@@ -105,10 +105,10 @@ def balanced(plane: Floats, seen: NDArray[np.bool_], mean: float, deviation: flo
     return np.clip(levels, 0, 255, out=levels)
 
 
-def expose(rng: np.random.Generator, disposition: Disposition, image: Floats, field: Floats) -> NDArray[np.uint8]:
-    """Blur, colours, field of view and noise: the finished photograph, uint8 BGR (HEIGHT, WIDTH, 3)."""
-    means, deviations = disposition.mean * rng.uniform(0.92, 1.08), disposition.deviation * rng.uniform(0.92, 1.08)
-    blur, seen = rng.uniform(0.5, 0.9) + 1.6 * disposition.haze, field > 0.5
+def expose(rng: np.random.Generator, traits: Traits, image: Floats, field: Floats) -> NDArray[np.uint8]:
+    """Applies blur, colours, field of view and noise. Returns the finished photograph, uint8 BGR (HEIGHT, WIDTH, 3)."""
+    means, deviations = traits.mean * rng.uniform(0.92, 1.08), traits.deviation * rng.uniform(0.92, 1.08)
+    blur, seen = rng.uniform(0.5, 0.9) + 1.6 * traits.haze, field > 0.5
     grain = rng.standard_normal((HEIGHT, WIDTH), dtype=np.float32)
     strength = rng.uniform(0.7, 2.8) * (0.3 + 0.7 * field)
     black = rng.uniform(0, 5) + 0.5

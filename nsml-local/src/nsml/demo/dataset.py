@@ -1,4 +1,4 @@
-"""The dataset: who the patients are, which side they are on, what the files are called, and writing them."""
+"""The dataset: its patients, the split into training and test set, file names, and the files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..errors import NsmlError, RunFailed
 from . import CLASSES, photograph
 
 CODES = {"NORMAL": "NOR", "AMD": "AMD", "RVO": "RVO", "DMR": "DMR"}
-PROPORTIONS = {"NORMAL": 997 + 111, "AMD": 900 + 75, "RVO": 436 + 48, "DMR": 1511 + 167}  # of the competition of 2019
-BOTH_EYES = 0.85  # share of the patients of whom both eyes are there
+PROPORTIONS = {"NORMAL": 997 + 111, "AMD": 900 + 75, "RVO": 436 + 48, "DMR": 1511 + 167}  # of the 2019 competition
+BOTH_EYES = 0.85  # share of patients with both eyes
 
 
 class Entry(NamedTuple):
-    path: PurePosixPath  # below the dataset's folder
+    path: PurePosixPath  # within the dataset's folder
     class_name: str
     patient: int
     eye: str
@@ -41,17 +41,17 @@ def draw(
     if seed < 0:
         raise NsmlError(f"seed {seed} must be 0 or more")
     if min(train, test) < len(CLASSES):
-        raise NsmlError(f"train={train} and test={test} must be {len(CLASSES)} or more, one photograph a class")
+        raise NsmlError(f"train={train} and test={test} must be {len(CLASSES)} or more, one photograph per class")
     if workers is not None and workers < 1:
         raise NsmlError(f"workers={workers} must be 1 or more")
     entries = list_entries(seed, train, test)
-    with _whole(folder) as target, nullcontext() if masks is None else _whole(masks) as mask_target:
+    with _all_or_nothing(folder) as target, nullcontext() if masks is None else _all_or_nothing(masks) as mask_target:
         for root in (target, mask_target) if mask_target else (target,):
             for parent in {entry.path.parent for entry in entries}:
                 (root / parent).mkdir(parents=True)
         for entry in entries:
-            if (marks := _marks(entry)) is not None:
-                (target / marks).parent.mkdir(parents=True, exist_ok=True)
+            if (mask_path := _mask_path(entry)) is not None:
+                (target / mask_path).parent.mkdir(parents=True, exist_ok=True)
         _draw_all(entries, seed, target, mask_target, workers or _processors(), progress)
         (target / "test" / "test_label").write_text(
             "".join(sorted(_label_line(e) for e in entries if e.path.parts[0] == "test"))
@@ -59,7 +59,7 @@ def draw(
 
 
 def list_entries(seed: int, train: int, test: int) -> list[Entry]:
-    """Every photograph of the dataset. No patient is on both sides, and neither numbers nor test names follow the class."""
+    """All photographs of the dataset. No patient is in both sets; patient numbers and test names are independent of the class."""
     rng = np.random.default_rng([seed])
     numbers = iter(rng.permutation(np.arange(1, 100 + 2 * (train + test))).tolist())
     entries = []
@@ -77,7 +77,7 @@ def list_entries(seed: int, train: int, test: int) -> list[Entry]:
 
 
 def class_counts(total: int) -> dict[str, int]:
-    """Splits `total` by the competition's proportions: at least one a class, largest remainders first."""
+    """Splits `total` by the competition's proportions (largest remainder), at least one per class."""
     exact = {name: max(1.0, total * share / sum(PROPORTIONS.values())) for name, share in PROPORTIONS.items()}
     counts = {name: int(value) for name, value in exact.items()}
     for name in sorted(exact, key=lambda name: counts[name] - exact[name])[: total - sum(counts.values())]:
@@ -86,7 +86,7 @@ def class_counts(total: int) -> dict[str, int]:
 
 
 def _eyes(rng: np.random.Generator, numbers: Iterator[int], count: int) -> Iterator[tuple[int, str]]:
-    """`count` eyes of new patients, most of whom have both."""
+    """Yields `count` eyes of new patients; most patients have both."""
     while count:
         patient = next(numbers)
         eyes = "RL" if count > 1 and rng.random() < BOTH_EYES else "RL"[rng.integers(2)]
@@ -99,8 +99,8 @@ def _label_line(entry: Entry) -> str:
     return f"test_data,{entry.path.name},{CLASSES.index(entry.class_name)}\n"
 
 
-def _marks(entry: Entry) -> PurePosixPath | None:
-    """Where the marks of a training photograph's lesions go; those of a test photograph would tell its label."""
+def _mask_path(entry: Entry) -> PurePosixPath | None:
+    """Path of the lesion mask of a training photograph. Test photographs have none: it would reveal the label."""
     if entry.path.parts[0] != "train":
         return None
     return PurePosixPath("train", "lesions", *entry.path.parts[2:]).with_suffix(".png")
@@ -117,13 +117,13 @@ def _draw_all(
     def draw_one(entry: Entry) -> None:
         image, lesions, quality = photograph.draw(entry.class_name, seed, entry.patient, entry.eye)
         _write(target / entry.path, image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        if (marks := _marks(entry)) is not None:
-            _write(target / marks, lesions, [cv2.IMWRITE_PNG_BILEVEL, 1])
+        if (mask_path := _mask_path(entry)) is not None:
+            _write(target / mask_path, lesions, [cv2.IMWRITE_PNG_BILEVEL, 1])
         if mask_target is not None:
             _write((mask_target / entry.path).with_suffix(".png"), lesions, [])
 
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # a photograph a worker uses the processors better than OpenCV's own threads
+    cv2.setNumThreads(1)  # one photograph per worker is faster than OpenCV's own threads
     pool = ThreadPoolExecutor(workers, thread_name_prefix="draw")
     try:
         for done, future in enumerate(as_completed([pool.submit(draw_one, entry) for entry in entries]), start=1):
@@ -144,8 +144,8 @@ def _write(path: Path, pixels: np.ndarray, parameters: list[int]) -> None:
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` that takes its place when all went well, and goes when something failed."""
+def _all_or_nothing(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder`: renamed to it after success, deleted after a failure."""
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NsmlError(f"{folder} is in use: name a folder that is absent or empty")

@@ -1,4 +1,4 @@
-"""One eye before any vessel or lesion: the patient's disposition, where things are, and the retina's ground colour."""
+"""One eye without vessels and lesions: the patient's traits, the geometry, and the background of the retina."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from .brush import HEIGHT, WIDTH, Floats, Points, blend, enlarged, grid, planes, smooth_noise
 
-# Absorption along blue, green and red: blood hides blue and green, pigment darkens all three.
+# Absorption of blue, green and red.
 BLOOD = np.array([0.85, 1.0, 0.36], np.float32)
 PIGMENT = np.array([0.75, 0.75, 0.55], np.float32)
 
@@ -20,16 +20,16 @@ CUP = np.array([0.58, 0.90, 1.0], np.float32)
 
 
 @dataclass(frozen=True)
-class Disposition:
-    """What both eyes of a patient share. It never depends on the class."""
+class Traits:
+    """Properties that both eyes of a patient share, independent of the class."""
 
     wide: bool  # ultra-widefield oval rather than a round field of view
     ground: Floats  # reflectance of the retina, BGR, 0..1
     pigment: float  # darkness of the macula
-    tessellation: float  # how far the choroid's vessels shine through
+    tessellation: float  # visibility of the vessels of the choroid
     tortuosity: float
     calibre: float  # width of the vessels, relative
-    haze: float  # clouded media, 0..1
+    haze: float  # opacity of the media, 0..1
     light: float  # unevenness of the light
     mean: Floats  # grey levels of the finished photograph, BGR
     deviation: Floats
@@ -37,7 +37,7 @@ class Disposition:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the parts of one eye lie. Positions are pixels (x, y); `unit` is the distance from disc to fovea in pixels."""
+    """Positions in one eye, in pixels (x, y). `unit` is the distance from disc to fovea in pixels."""
 
     side: int  # 1 for a right eye (disc to the right), -1 for a left one
     unit: float
@@ -47,22 +47,22 @@ class Geometry:
     tilt: float
 
     def to_pixels(self, points: Points) -> Points:
-        """From units around the disc, x to the temporal side and y down, shape (..., 2), to pixels."""
+        """Converts points (..., 2) in units around the disc (x temporal, y down) to pixels."""
         x, y = points[..., 0], points[..., 1]
         temporal, down = x * cos(self.tilt) - y * sin(self.tilt), x * sin(self.tilt) + y * cos(self.tilt)
         return np.stack([self.disc[0] - self.side * self.unit * temporal, self.disc[1] + self.unit * down], axis=-1)
 
     def distance(self, point: tuple[float, float], step: int = 1) -> Floats:
-        """Distance of each pixel of `grid(step)` from a point, in units."""
+        """Distance in units from each pixel of `grid(step)` to a point."""
         x, y = grid(step)
         return np.asarray(np.hypot(x - point[0], y - point[1]) / np.float32(self.unit))
 
 
-def draw_disposition(rng: np.random.Generator) -> Disposition:
+def draw_traits(rng: np.random.Generator) -> Traits:
     red = rng.uniform(95, 175)
     green = red * rng.uniform(0.42, 0.66)
     mean = np.array([green * rng.uniform(0.3, 0.75), green, red], np.float32)
-    return Disposition(
+    return Traits(
         wide=bool(rng.random() < 0.5),
         ground=np.array([rng.uniform(0.14, 0.26), rng.uniform(0.34, 0.46), rng.uniform(0.70, 0.82)], np.float32),
         pigment=rng.uniform(0.35, 0.9),
@@ -76,8 +76,8 @@ def draw_disposition(rng: np.random.Generator) -> Disposition:
     )
 
 
-def draw_geometry(rng: np.random.Generator, disposition: Disposition, side: int) -> Geometry:
-    unit = rng.uniform(112, 132) if disposition.wide else rng.uniform(140, 165)
+def draw_geometry(rng: np.random.Generator, traits: Traits, side: int) -> Geometry:
+    unit = rng.uniform(112, 132) if traits.wide else rng.uniform(140, 165)
     centre = (WIDTH / 2 + rng.uniform(-8, 8), HEIGHT / 2 + rng.uniform(-6, 6))
     disc = (centre[0] + side * unit * rng.uniform(0.5, 0.95), centre[1] + unit * rng.uniform(-0.2, 0.15))
     geometry = Geometry(side, unit, centre, disc, disc, tilt=rng.uniform(-0.12, 0.12))
@@ -85,17 +85,17 @@ def draw_geometry(rng: np.random.Generator, disposition: Disposition, side: int)
     return replace(geometry, fovea=(x, y))
 
 
-def draw_retina(rng: np.random.Generator, disposition: Disposition, geometry: Geometry) -> Floats:
-    """The retina without vessels: choroid, macula and disc. Returns reflectance in planes."""
-    half = 2  # nothing here is sharp enough to need every pixel
+def draw_retina(rng: np.random.Generator, traits: Traits, geometry: Geometry) -> Floats:
+    """Draws choroid, macula and disc. Returns reflectance in planes."""
+    half = 2  # half the resolution: these structures are smooth
     texture = sum(share * smooth_noise(rng, grain, half) for share, grain in ((0.04, 60), (0.03, 14), (0.03, 5)))
     ridge = np.exp(-((smooth_noise(rng, 22, half) / 0.45) ** 2)) * (0.6 + 0.4 * np.tanh(smooth_noise(rng, 90, half)))
     from_fovea, from_disc = geometry.distance(geometry.fovea, half), geometry.distance(geometry.disc, half)
     macula = 0.42 * np.exp(-((from_fovea / 0.38) ** 2)) + 0.45 * np.exp(-((from_fovea / 0.12) ** 2))
-    choroid = disposition.tessellation * (ridge - 0.4) * (1 - np.exp(-((from_fovea / 0.6) ** 2)))
-    absorption = (disposition.pigment * macula - texture) * planes(PIGMENT) - choroid * planes(CHOROID)
+    choroid = traits.tessellation * (ridge - 0.4) * (1 - np.exp(-((from_fovea / 0.6) ** 2)))
+    absorption = (traits.pigment * macula - texture) * planes(PIGMENT) - choroid * planes(CHOROID)
     glow = 1 + np.exp(-((from_disc / 0.42) ** 2)) * rng.uniform(0.05, 0.2)
-    image = enlarged(planes(disposition.ground) * np.exp(-absorption) * glow)
+    image = enlarged(planes(traits.ground) * np.exp(-absorption) * glow)
     _draw_disc(rng, geometry, image)
     return image
 

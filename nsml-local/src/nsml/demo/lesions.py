@@ -1,4 +1,4 @@
-"""What the four classes look like, from subtle to plain, and the marks that a healthy eye may carry as well."""
+"""The lesions of the four classes, from subtle to obvious, and harmless marks of healthy eyes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ DEEP_VESSEL = np.array([0.06, 0.18, 0.05], np.float32)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is decided before the vessels grow."""
+    """The disease of one eye. It is drawn first, since swollen veins change the vessels."""
 
     class_name: str
     severity: float  # 0..1: how many lesions
-    contrast: float  # 0..1: how far they stand out
-    swelling: tuple[float, float, float, float]  # of the veins, by quadrant
+    contrast: float  # 0..1: contrast of the lesions
+    swelling: tuple[float, float, float, float]  # of the veins by quadrant, 0..1
 
 
 def plan_lesions(rng: np.random.Generator, class_name: str) -> Plan:
@@ -52,7 +52,7 @@ def plan_lesions(rng: np.random.Generator, class_name: str) -> Plan:
 
 
 def draw_marks(rng: np.random.Generator, geometry: Geometry, image: Floats) -> None:
-    """Harmless marks of any eye, in place: a few hard drusen, a pigmented spot, sheen along the nerve fibres."""
+    """Draws harmless marks that any eye may have, in place: hard drusen, a pigmented spot, sheen along the nerve fibres."""
     drusen, spots = canvas(), canvas()
     few, rare = rng.poisson(2.0), rng.poisson(0.4)
     draw_blobs(drusen, rng, _around(rng, geometry, geometry.fovea, 0.9, few), rng.uniform(0.9, 1.8, few), (110, 200))
@@ -70,7 +70,7 @@ def draw_marks(rng: np.random.Generator, geometry: Geometry, image: Floats) -> N
 def draw_lesions(
     rng: np.random.Generator, plan: Plan, geometry: Geometry, vessels: list[Vessel], image: Floats
 ) -> Canvas:
-    """Draws the lesions of the class into `image`, in place. Returns where they are, uint8, 255 on a lesion, else 0."""
+    """Draws the lesions of the class into `image`, in place. Returns their mask, uint8, 255 on a lesion, else 0."""
     layers = _Layers(rng, geometry)
     match plan.class_name:
         case "AMD":
@@ -83,7 +83,7 @@ def draw_lesions(
 
 
 class _Layers:
-    """One canvas for each kind of lesion, laid over the retina from the deepest to the nearest."""
+    """One canvas for each kind of lesion, blended into the retina from the deepest layer to the top one."""
 
     def __init__(self, rng: np.random.Generator, geometry: Geometry) -> None:
         self.rng, self.geometry, self.size = rng, geometry, geometry.unit / 130
@@ -91,12 +91,12 @@ class _Layers:
         self.exudate, self.cotton, self.veins = canvas(), canvas(), canvas()
 
     def blobs(self, drawn: Canvas, points: Points, small: float, large: float, rough: float = 0.15) -> None:
-        """Spots of a radius from `small` to `large` pixels at the usual magnification, small ones more often."""
+        """Draws spots with radii from `small` to `large` pixels at the usual magnification, mostly small ones."""
         radii = self.size * (small + (large - small) * self.rng.random(len(points)) ** 1.6)
         draw_blobs(drawn, self.rng, points, radii, (170, 256), rough)
 
     def flames(self, places: Points, headings: Points) -> None:
-        """Haemorrhages in the nerve-fibre layer: bundles of three spindles along the fibres."""
+        """Draws haemorrhages in the nerve-fibre layer: bundles of three spindles along the fibres."""
         rng, count, turn = self.rng, len(places), np.linspace(0, 2 * np.pi, 12, endpoint=False)
         forward = np.stack([np.cos(headings), np.sin(headings)], axis=1)[:, None, None]
         aside = np.stack([-np.sin(headings), np.cos(headings)], axis=1)[:, None, None]
@@ -106,9 +106,9 @@ class _Layers:
         draw_shapes(self.blood, spindles.reshape(-1, 12, 2), np.repeat(rng.integers(150, 256, count), 3))
 
     def lay(self, image: Floats, contrast: float) -> Canvas:
-        """Lays all layers over `image`, in place. Returns the mask."""
+        """Blends all layers into `image`, in place. Returns the mask."""
         covered = reduced(self.veins)
-        if self.atrophy.any():  # the choroid's large vessels show where the pigment epithelium is gone
+        if self.atrophy.any():  # without pigment epithelium the large vessels of the choroid are visible
             atrophy = reduced(self.atrophy, 1.2)
             ridge = enlarged(np.exp(-((smooth_noise(self.rng, 11, 2) / 0.4) ** 2)))
             blend(image, contrast * 0.75 * atrophy, planes(ATROPHY) - ridge * planes(DEEP_VESSEL))
@@ -132,7 +132,7 @@ class _Layers:
 
 
 def _amd(layers: _Layers, plan: Plan) -> None:
-    """Soft drusen around the fovea, then changes of the pigment or an island of atrophy."""
+    """Soft drusen around the fovea, pigment changes, sometimes islands of atrophy."""
     rng, geometry, fovea = layers.rng, layers.geometry, layers.geometry.fovea
     layers.blobs(layers.drusen, _around(rng, geometry, fovea, 0.3, 14 + 60 * plan.severity), 2.2, 7.0)
     layers.blobs(
@@ -183,12 +183,12 @@ def _dmr(layers: _Layers, plan: Plan) -> None:
 def _around(
     rng: np.random.Generator, geometry: Geometry, centre: tuple[float, float], spread: float, count: float
 ) -> Points:
-    """Normally distributed points (count, 2) in pixels; `spread` is their deviation in units."""
+    """Normally distributed points (count, 2) in pixels; `spread` is their standard deviation in units."""
     return np.array(centre) + rng.normal(0, spread * geometry.unit, (int(count), 2))
 
 
 def _over_field(rng: np.random.Generator, geometry: Geometry, count: float, reach: float = 1.75) -> Points:
-    """Evenly strewn points within `reach` units of the centre that leave the optic disc free."""
+    """Uniformly distributed points within `reach` units of the centre, outside the optic disc."""
     turn, far = rng.uniform(0, 2 * np.pi, int(count)), geometry.unit * reach * np.sqrt(rng.random(int(count)))
     points = np.array(geometry.centre) + np.stack([far * np.cos(turn), far * np.sin(turn)], axis=1)
     return np.asarray(points[_distances(points, geometry.disc) > 0.27 * geometry.unit])
