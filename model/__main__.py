@@ -1,0 +1,13 @@
+"""`python -m model weights fetch NAME`: ImageNet's weights of a network of keras.applications, downloaded before a session needs them."""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    if sys.argv[1:2] != ["weights"]:
+        print("python -m model: the command is: python -m model weights fetch NAME", file=sys.stderr)
+        sys.exit(2)
+    from model.keras_networks import main
+
+    sys.exit(main(sys.argv[2:]))
