@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.console import Parser, between, one_line
 from model.session_checkpoint import session_checkpoint
-from model.terminal import Parser, between, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.console import Parser, between, one_line
 from model.session_checkpoint import session_checkpoint
-from model.terminal import Parser, between, one_line
 
 if TYPE_CHECKING:
     from model.ensemble import Ensemble

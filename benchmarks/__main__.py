@@ -17,7 +17,7 @@ from benchmarks.records import Record, from_dict, to_dict
 from benchmarks.rows import ROWS, Plan, function
 from benchmarks.table import WIDTH, missed, terminal_table
 from evidence import machine
-from model.terminal import Parser, one_line
+from model.console import Parser, one_line
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -11,8 +11,7 @@ import argparse
 import os
 import sys
 
-from dataprep.closed_output import say_no_more
-from model.terminal import Parser, one_line
+from model.console import Parser, one_line, silence_stdout
 
 from .ablation.command import add_parsers
 from .audit.command import add_parser
@@ -41,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{args.command}: stopped{goes_on}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        say_no_more()
+        silence_stdout()
         return 1
     except Exception as error:
         if args.debug or os.environ.get("NSML_DEBUG") == "1":

@@ -13,8 +13,8 @@ from dataprep.cache import prepared_images
 from dataprep.catalog import Catalog, CatalogError, Sample, read_catalog
 from dataprep.split import Split, SplitError, split_folds, split_samples, split_table
 
+from .console import Progress
 from .settings import Settings
-from .terminal import Progress
 
 if TYPE_CHECKING:
     from .training import Data

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from .calibration import fit_temperature
+from .console import clock
 from .ensemble import Ensemble, combine
 from .network import Network
 from .recipe import Recipe
 from .settings import Settings
 from .symmetries import symmetric
-from .terminal import clock
 from .training import Data, train
 from .validation import score_of, validate
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from . import checkpoint
+from .console import one_line
 from .ensemble import Ensemble, combine
 from .network import Network
 from .session_checkpoint import SessionCheckpoint
-from .terminal import one_line
 
 # nsml.load
 Load = Callable[..., None]

@@ -15,13 +15,13 @@ import numpy as np
 from dataprep.batches import training_batches
 
 from .calibration import fit_temperature
+from .console import clock
 from .history import Epoch
 from .input_wait import InputWait
 from .network import Network
 from .predictions import Predictions
 from .recipe import Phase, Recipe
 from .score import score
-from .terminal import clock
 
 
 class TrainingError(RuntimeError):

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from model.terminal import Parser, between, one_line
+from model.console import Parser, between, one_line
 from stress.counts import Counts, Plan
 from stress.proofs import PROOFS, function
 

@@ -20,8 +20,8 @@ from evidence.audit import fingerprint
 from evidence.audit.findings import audit, blurred
 from evidence.audit.layout import find_test, find_training
 from evidence.audit.page import page
-from evidence.audit.progress import describe
 from evidence.audit.table import WIDTH, fit, table
+from model.console import progress_line
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,7 +66,7 @@ def printed(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     assert ended.returncode == 0, ended.stderr
     assert [path.name for path in out.iterdir()] == ["audit.html"]
     # No terminal, so plain lines.
-    assert "\r" not in ended.stderr and ended.stderr.splitlines()[-1].startswith("reading photographs: 35 of 35, ")
+    assert "\r" not in ended.stderr and ended.stderr.splitlines()[-1].startswith("reading photographs: 35 of 35 in 0:")
     return ended.stdout
 
 
@@ -267,9 +267,9 @@ def test_the_blurred_are_told_by_the_sets_own_distribution() -> None:
     assert not blurred(np.full(9, 3.0)).any() and len(blurred(np.zeros(0))) == 0
 
 
-def test_progress_names_rate_and_time_left() -> None:
-    assert describe("reading", 50, 200, 10.0) == "reading: 50 of 200, 5 a second, 30 s left"
-    assert describe("reading", 200, 200, 40.0) == "reading: 200 of 200, 5 a second, 40 s"
+def test_progress_names_the_time_that_is_left() -> None:
+    assert progress_line("reading", 50, 200, 100.0) == "reading: 50 of 200 in 1:40, 5:00 left"
+    assert progress_line("reading", 200, 200, 40.0) == "reading: 200 of 200 in 0:40"
 
 
 def test_photographs_that_cannot_be_decoded_at_all_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.terminal import between
+from model.console import between
 
 if TYPE_CHECKING:
     from .arms import Arm

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.terminal import clock
+from model.console import clock
 
 from .claims import claim
 from .runs import Outcome, Run, read_outcome, result_file, write_outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,12 @@ def _names(text: str) -> tuple[str, ...]:
 
 def run(args: argparse.Namespace) -> None:
     """Audit, print the table, and write the page."""
+    from model.console import Progress
+
     from .findings import audit
     from .page import write_page
-    from .progress import Progress
     from .table import table
 
-    found = audit(args.path, args.test, args.classes, Progress("reading photographs"))
+    found = audit(args.path, args.test, args.classes, Progress("reading photographs", sys.stderr))
     print(table(found), flush=True)
     print(f"\npage with pictures: {write_page(found, args.out)}", flush=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from model.console import Progress
 from model.ensemble import Ensemble
 from model.network import Network
-from model.terminal import Progress
 
 from ..calibration import scaled
 from ..html_page import write_whole
