@@ -12,10 +12,12 @@ def _submit_with(nsml: Nsml, project: Path, folder: Path, organiser: str) -> str
     return scored(nsml("submit", train(nsml), "final"))
 
 
-def test_a_loader_and_a_scorer_may_import_a_module_of_the_competitor(nsml: Nsml, project: Path, tmp_path: Path) -> None:
+def test_a_scorer_imports_no_module_of_the_competitor(nsml: Nsml, project: Path, tmp_path: Path) -> None:
     push(tmp_path, "own_module")
     put(project, "infer/own_module")
-    assert scored(nsml("submit", train(nsml), "last")) == "Score: 1"
+    refused = nsml("submit", train(nsml), "last")
+    assert refused.status == 1
+    assert "put preparing beside evaluation.py, where no file of a competitor is looked for" in refused.err
 
 
 def test_a_loader_may_import_a_module_of_the_competitor(nsml: Nsml, project: Path, tmp_path: Path) -> None:

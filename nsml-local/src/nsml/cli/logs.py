@@ -10,6 +10,7 @@ from typing import IO, TypeVar
 import click
 
 from ..errors import Damaged
+from ..store.files import regular
 from ..store.home import open_home
 from ..store.log_cut import checked_cut, read_cut
 from ..store.log_lines import left_out, start_of_last_lines
@@ -50,7 +51,7 @@ def logs(session: str, following: bool, lines: int, everything: bool) -> None:
                 click.echo(f"\nsession {found.name} goes on; 'nsml stop {found.name}' ends it", err=True)
             raise
     elif found.log.exists():
-        with open(found.log, "rb") as log:
+        with regular(found.log) as log:
             _begin(found, log, last)
             _pour(found, log)
     if not found.log.exists():
@@ -78,7 +79,7 @@ def follow(session: Session, last: int | None = None) -> None:
         time.sleep(0.05)
     if not session.log.exists():
         return
-    with open(session.log, "rb") as log:
+    with regular(session.log) as log:
         _begin(session, log, last)
         while True:
             # Asked before the last look, so that nothing written between the two is missed.

@@ -108,7 +108,7 @@ def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
     target = path / str(found.name).replace("/", "_") / folder / "model"
     if path.exists() and not path.is_dir():
         raise NsmlError(f"PATH: {path} is a file; name a folder")
-    count = copy_out(kept.model, target, force=force)
+    count = copy_out(kept.model, target, force=force, below=found.folder)
     for file in kept.beside:
-        count += copy_out(file, target.with_name(file.name), force=force)
+        count += copy_out(file, target.with_name(file.name), force=force, below=found.folder)
     click.echo(f"{count} files are in {target}")

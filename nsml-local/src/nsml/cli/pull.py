@@ -28,7 +28,7 @@ def pull(session: str, path: Path, verbose: bool, force: bool) -> None:
     found = session_named(open_home(), session)
     if not found.code.is_dir():
         raise NsmlError(f"the code of session {found.name} was not kept, so there is nothing to pull")
-    count = copy_out(found.code, path, force=force)
+    count = copy_out(found.code, path, force=force, below=found.folder)
     if verbose:
         for file in sorted(p for p in found.code.rglob("*") if p.is_file()):
             click.echo(path / file.relative_to(found.code))
@@ -54,5 +54,5 @@ def download(session: str, path: Path, subpath: str, force: bool) -> None:
         raise NsmlError(f"-s {subpath}: that is outside the session's working folder")
     if not source.exists():
         raise NsmlError(f"session {found.name} has no {subpath or 'working folder'}; leave -s out to take all there is")
-    count = copy_out(source, path / source.name if source.is_file() else path, force=force)
+    count = copy_out(source, path / source.name if source.is_file() else path, force=force, below=found.folder)
     click.echo(f"{count} files of session {found.name} are in {path}")

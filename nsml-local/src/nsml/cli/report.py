@@ -47,7 +47,7 @@ def report(session: str, checkpoint: str | None, out: Path | None, force: bool, 
     page = write_report(home, found, kept, say=lambda line: click.echo(line, err=True), on_output=_pour)
     click.echo(f"Report on {found.name}, checkpoint {kept.name}: {page}")
     if out is not None:
-        count = copy_out(page.parent, out, force=force)
+        count = copy_out(page.parent, out, force=force, below=found.folder)
         click.echo(f"{count} files are in {out}")
     if opens:
         import webbrowser

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import RunFailed
+from ..store.files import open_regular
 
 _STARTING = 30.0
 
@@ -34,8 +35,12 @@ def leave_supervisor(folder: Path) -> None:
         time.sleep(0.002)
 
 
+def _open_trouble(folder: Path) -> int:
+    return open_regular(folder / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+
 def _start_anew(folder: Path) -> Callable[[], bool]:
-    with open(folder / "supervisor.log", "ab") as trouble:
+    with open(_open_trouble(folder), "ab") as trouble:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "nsml.engine.supervisor", str(folder)],
             cwd="/",
@@ -50,7 +55,7 @@ def _start_anew(folder: Path) -> Callable[[], bool]:
 def _fork(folder: Path) -> Callable[[], bool]:
     sys.stdout.flush()
     sys.stderr.flush()
-    trouble = os.open(folder / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    trouble = _open_trouble(folder)
     supervisor = os.fork()
     if supervisor:
         os.close(trouble)

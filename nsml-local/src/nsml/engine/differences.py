@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
-from ..store.files import read_json
+from ..store.files import read_json, read_regular
 from ..store.launches import FILE
 from ..store.sessions import Session
 from .requirements import read_needs
@@ -85,10 +85,10 @@ def differing_files(one: Session, other: Session) -> dict[str, list[str]]:
 
 
 def content_of(path: Path) -> list[str] | bytes | None:
-    """Lines of a text, the bytes of anything else, None where there is no file."""
+    """Lines of a text, the bytes of anything else, None where there is no regular file, or one of more than 64 MB."""
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+        content = read_regular(path)
+    except OSError:
         return None
     if len(content) > _LARGEST:
         return content

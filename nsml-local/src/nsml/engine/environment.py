@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
-from ..store.files import make_private, read_json, size_of, visible, write_json, write_text
+from ..store.files import make_private, read_json, read_regular, size_of, visible, write_json, write_text
 from ..store.home import Home
 from ..store.processes import identity, is_alive
 from ..store.sessions import ENDED, Session, list_sessions
@@ -30,6 +30,7 @@ CURRENT, LAYER = "current", "layer"
 _FILES = ("setup.py", "requirements.txt")
 _READY = "ready.json"
 _USED = "python.txt"
+_LONGEST_PATH = 1 << 14
 
 
 def session_interpreter(home: Home, session: Session, say: Callable[[str], None]) -> str:
@@ -39,7 +40,7 @@ def session_interpreter(home: Home, session: Session, say: Callable[[str], None]
     # What it was trained with, also where the environment below has changed since.
     used = session.folder / _USED
     with contextlib.suppress(OSError):
-        kept = Path(used.read_text(encoding="utf-8").strip())
+        kept = Path(read_regular(used, _LONGEST_PATH).decode().strip())
         if (kept.parents[1] / _READY).exists():
             return str(kept)
     python = interpreter_for(home, read_needs(session.code), say)
@@ -156,7 +157,7 @@ def prune_environments(home: Home) -> tuple[int, int, int]:
     for session in list_sessions(home, but_for_ended=True):
         with contextlib.suppress(OSError, NsmlError):
             if session.status() not in ENDED:
-                used.add(Path((session.folder / _USED).read_text(encoding="utf-8").strip()).parents[1])
+                used.add(Path(read_regular(session.folder / _USED, _LONGEST_PATH).decode().strip()).parents[1])
     count = freed = kept = 0
     for entry in visible(home.path / "environments"):
         if Path(entry.path) in used:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from ..store.files import open_regular
 from ..store.log_cut import read_cut, write_cut
 
 DEFAULT = 10**9
@@ -44,13 +45,13 @@ class LogLimit:
 
     def _size(self) -> int:
         try:
-            return self._log.stat().st_size
+            return self._log.lstat().st_size
         except OSError:
             return 0
 
     def _cut(self, size: int) -> None:
         try:
-            file = os.open(self._log, os.O_RDWR)
+            file = open_regular(self._log, os.O_RDWR)
         except OSError as error:
             self.trouble = str(error)
             return

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunFailed
-from ..store.files import read_json
+from ..store.files import open_regular, read_json
 from ..store.home import Home
 from ..store.launches import FILE, VARIABLE
 from .family import HAS_KEEPERS, below_a_keeper, family, signal_all
@@ -76,7 +76,7 @@ def start_program(folder: Path, work: Path, python: str = sys.executable, **envi
 
     with (
         contextlib.closing(entrance) if entrance else contextlib.nullcontext(),
-        open(folder / "log.txt", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output,
+        open(open_regular(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as output,
     ):
         try:
             program = Program(

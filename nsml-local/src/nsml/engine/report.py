@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import Checkpoint
-from ..store.files import folder_beside, make_private, remove_tree, temporary_name, visible
+from ..store.files import folder_beside, make_private, regular, remove_tree, temporary_name, visible
 from ..store.home import Home
 from ..store.launches import write_launch
 from ..store.names import encode_checkpoint
@@ -92,7 +93,7 @@ def write_report(
 
 def _follow(program: Program, log: Path, on_output: Callable[[bytes], None]) -> None:
     try:
-        with open(log, "rb") as output:
+        with regular(log) as output:
             ended = False
             while not ended:
                 ended = program.poll() is not None
@@ -107,12 +108,23 @@ def _follow(program: Program, log: Path, on_output: Callable[[bytes], None]) -> 
 
 def page_of(folder: Path) -> Path | None:
     """The page of a report: report.html, else the first other page; None where there is none."""
-    pages = [Path(entry.path) for entry in visible(folder) if entry.name.endswith(".html") and entry.is_file()]
+    pages = [
+        Path(entry.path)
+        for entry in visible(folder)
+        if entry.name.endswith(".html") and entry.is_file(follow_symlinks=False)
+    ]
     return next((page for page in pages if page.name == "report.html"), pages[0] if pages else None)
 
 
 def _put(folder: Path, target: Path) -> None:
-    """Move `folder` to `target`, where an earlier report may be, which goes only when the new one is whole."""
+    """Move `folder` to `target`, where an earlier report may be, which goes only when the new one is whole.
+
+    What is neither a folder nor a regular file, a link for instance, is removed: who opens the page would follow it.
+    """
+    for root, folders, names in os.walk(folder):
+        for path in (Path(root, name) for name in [*folders, *names]):
+            if not (stat.S_ISDIR(mode := path.lstat().st_mode) or stat.S_ISREG(mode)):
+                path.unlink()
     before = temporary_name(target.parent)
     if target.exists():
         os.rename(target, before)

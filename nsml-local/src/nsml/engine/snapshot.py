@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import NsmlError, RunFailed
+from ..errors import NsmlError, RunFailed, mend_of
+from ..store.copies import copy_file
 from ..store.files import read_text, real_path
 from ..store.home import default_home
 
@@ -163,8 +164,14 @@ def _is_private_key(path: Path) -> bool:
 
 
 def copy_code(code: Path, work: Path) -> None:
-    """A fresh working folder with the files of a snapshot. RunFailed where the disk is full."""
+    """A fresh working folder with the files of a snapshot, which are regular ones. RunFailed where the disk is full."""
     try:
-        shutil.copytree(code, work)
-    except (OSError, shutil.Error) as error:
-        raise RunFailed(f"{work} cannot be written: {error}; free some space and try again") from None
+        for root, _, names in os.walk(code):
+            (work / os.path.relpath(root, code)).mkdir(parents=True)
+            for name in names:
+                path = Path(root, name)
+                copy_file(path, work / path.relative_to(code), code.parent)
+    except OSError as error:
+        raise RunFailed(
+            f"{code} cannot be copied to {work}: {error.strerror} ({error.filename}); {mend_of(error)}"
+        ) from None

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from ..errors import NsmlError
-from ..store.files import read_json
+from ..store.files import open_regular, read_json
 from ..store.home import Home
 from ..store.launches import FILE
 from ..store.names import SessionName
@@ -67,7 +67,7 @@ class _StopSignal:
 
 
 def _append(log: Path, line: str) -> None:
-    with open(log, "ab+") as file:
+    with open(open_regular(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab+") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             line = line if file.read(1) == b"\n" else f"\n{line}"

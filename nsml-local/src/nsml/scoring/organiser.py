@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import os
 import re
@@ -12,9 +11,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..engine.imports import imported_modules
 from ..errors import RunFailed
 from ..store.datasets import Dataset
+from ..store.files import write_bytes
 from ..store.launches import VARIABLE
 
 LIMIT = 3600  # seconds
@@ -24,6 +23,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?
 # Older scripts speak of it in comments and names, and end with an error where it is given.
 _TAKES_LABELS = re.compile(r"""^[^#\n]*["']--test_label_path["']""", re.MULTILINE)
 _NAMES_ROOT = re.compile(r"""["']/data\b""")
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
 # What scripts print that catch every error: 0, -1, 99, 999999, -9999.
 _SUSPICIOUS = re.compile(r"[-+]?(?:0|1|9{2,})(?:\.0)?")
 
@@ -42,7 +42,7 @@ def scorer_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k != VARIABLE}
 
 
-def score_with_script(dataset: Dataset, predictions: Path, modules: Path) -> Score:
+def score_with_script(dataset: Dataset, predictions: Path) -> Score:
     """Run the script with `--prediction FILE` where the labels lie at `data/<DATASET>/test/test_label`; its last number is the score.
 
     What it prints is kept beside `predictions` in `scorer.txt`. Where the score is one that scripts print which catch every error, it is
@@ -56,19 +56,18 @@ def score_with_script(dataset: Dataset, predictions: Path, modules: Path) -> Sco
     with tempfile.TemporaryDirectory(prefix="nsml-score-") as folder:
         data = _lay_out(dataset, Path(folder))
         strange = _other_datasets(text, Path(folder) / "data", dataset.name)
-        its_own = _takes_modules_from(modules, script, text)
-        led = [str(Path(folder) / "data"), str(modules) if its_own else ""]
-        launcher = ["-m", "nsml.scoring.organiser_script", *led] if its_own or _NAMES_ROOT.search(text) else []
+        led = str(Path(folder) / "data")
+        launcher = ["-m", "nsml.scoring.organiser_script", led] if _NAMES_ROOT.search(text) else []
         asked = [str(script), "--prediction", str(predictions)]
         if _TAKES_LABELS.search(text):
             asked += ["--test_label_path", str(data / "test" / "test_label")]
         ended = _call([*launcher, *asked], dataset, folder)
         log = predictions.with_name(LOG)
-        log.write_text(f"{ended.stdout}{ended.stderr}", encoding="utf-8", errors="replace")
+        write_bytes(log, f"{ended.stdout}{ended.stderr}".encode(errors="replace"))
         value = _read_score(ended, script, log)
         warnings = [f"evaluation.py names the dataset {name}, and was given {dataset.name}" for name in strange]
         if _SUSPICIOUS.fullmatch(f"{value:g}" if abs(value) < 1e5 else f"{value:.0f}") and value != 1:
-            traced = _call(["-m", "nsml.scoring.organiser_script", "--trace", *led, *asked], dataset, folder)
+            traced = _call(["-m", "nsml.scoring.organiser_script", "--trace", led, *asked], dataset, folder)
             caught = [line for line in traced.stderr.splitlines() if line.startswith("caught ")]
             warnings.append(f"a score of exactly {value:g}: {_explained(caught, _last_line(ended.stderr))}")
     return Score(value, ended.stdout.strip(), tuple(warnings))
@@ -98,6 +97,10 @@ def _call(arguments: list[str], dataset: Dataset, folder: str) -> subprocess.Com
 
 def _read_score(ended: subprocess.CompletedProcess[str], script: Path, log: Path) -> float:
     complaint = _last_line(ended.stderr) or "no message"
+    if missing := _MISSING.match(complaint):
+        complaint += (
+            f"; put {missing[1]} beside evaluation.py, where no file of a competitor is looked for, and push again"
+        )
     if ended.returncode:
         lines = re.findall(rf'File "{re.escape(str(script))}", line (\d+)', ended.stderr)
         place = f" (line {lines[-1]})" if lines else ""
@@ -134,14 +137,3 @@ def _other_datasets(text: str, data: Path, name: str) -> list[str]:
     for other in strange:
         os.symlink(data / name, data / other)
     return strange
-
-
-def _takes_modules_from(modules: Path, script: Path, text: str) -> bool:
-    """Whether a script imports something that lies in the competitor's folder and neither beside the script nor in Python."""
-    try:
-        imported = {module.partition("/")[0] for module, _ in imported_modules(ast.parse(text), script.name)}
-    except (SyntaxError, ValueError, RecursionError):
-        return False
-    theirs = {path.stem for path in modules.glob("*") if path.suffix == ".py" or path.is_dir()}
-    own = {path.stem for path in script.parent.iterdir()}
-    return bool((imported & theirs) - own - sys.stdlib_module_names)

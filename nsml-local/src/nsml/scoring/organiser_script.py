@@ -1,10 +1,9 @@
 """Runs an organiser's script as it was run on the platform's machines.
 
-    python -m nsml.scoring.organiser_script [--trace] DATA MODULES SCRIPT ARGUMENTS...
+    python -m nsml.scoring.organiser_script [--trace] DATA SCRIPT ARGUMENTS...
 
-Files named from the root, below /data, are looked for below the folder DATA. What the script imports and nothing else provides is looked
-for in the folder MODULES, the competitor's, unless that is empty. With --trace, the last exception that passed through a line of the
-script is told on stderr at its end, caught or not: `caught NAME: MESSAGE (line N)`.
+Files named from the root, below /data, are looked for below the folder DATA. With --trace, the last exception that passed through a line
+of the script is told on stderr at its end, caught or not: `caught NAME: MESSAGE (line N)`.
 """
 
 from __future__ import annotations
@@ -49,21 +48,18 @@ def _tell_last_exception(script: str) -> None:
     atexit.register(lambda: print(*last, file=sys.stderr))
 
 
-def main(folder: str, modules: str, script: str, arguments: list[str]) -> None:
+def main(folder: str, script: str, arguments: list[str]) -> None:
     """Run `script` as the main program."""
     builtins.open = io.open = _led(open, folder)
     for name in ("stat", "listdir", "scandir", "open", "walk"):
         setattr(os, name, _led(getattr(os, name), folder))
     sys.argv = [script, *arguments]
     sys.path[0] = str(Path(script).parent)
-    if modules:
-        # Last, so that a file of the competitor never stands in for a package that reads the labels.
-        sys.path.append(modules)
     runpy.run_path(script, run_name="__main__")
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--trace":
         del sys.argv[1]
-        _tell_last_exception(sys.argv[3])
-    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+        _tell_last_exception(sys.argv[2])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

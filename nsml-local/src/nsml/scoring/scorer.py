@@ -31,11 +31,8 @@ def wanted_answers(dataset: Dataset) -> Wanted:
     return Wanted(kind, max(classes, class_count(metric, dataset.labels)), count)
 
 
-def score(dataset: Dataset, predictions: Path, modules: Path) -> Score:
+def score(dataset: Dataset, predictions: Path) -> Score:
     """Score a prediction file against the dataset's hidden labels.
-
-    Args:
-        modules: the competitor's folder, for an organiser's script that imports something of it.
 
     Raises:
         NsmlError: the dataset has no labels.
@@ -43,7 +40,7 @@ def score(dataset: Dataset, predictions: Path, modules: Path) -> Score:
         RunFailed: the scorer failed, which is not the competitor's fault.
     """
     if dataset.evaluation.exists():
-        return score_with_script(dataset, predictions, modules)
+        return score_with_script(dataset, predictions)
     if not dataset.has_label_file:
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label; push it again with labels, or use 'nsml submit -t'"
@@ -64,9 +61,9 @@ def score(dataset: Dataset, predictions: Path, modules: Path) -> Score:
     return Score(float(last), details, tuple(warnings))
 
 
-def print_result(dataset: Dataset, predictions: Path, modules: Path) -> None:
+def print_result(dataset: Dataset, predictions: Path) -> None:
     """Score a prediction file, see `score`, and print the scorer's table and the score."""
-    result = score(dataset, predictions, modules)
+    result = score(dataset, predictions)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if result.details:

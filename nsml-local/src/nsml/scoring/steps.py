@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
-from ..store.files import is_number
+from ..store.files import is_number, regular
 
 FILE = "steps.jsonl"
 _STEPS = ("load", "infer", "predictions", "done")
@@ -37,10 +36,7 @@ class StepReader:
     def new(self) -> list[dict[str, Any]]:
         """The complete lines since the last call."""
         try:
-            # Neither a link nor a pipe.
-            with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    return []
+            with regular(self._path) as file:
                 file.seek(self._offset)
                 content = file.read(_MOST)
         except OSError:

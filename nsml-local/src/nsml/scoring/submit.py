@@ -24,7 +24,7 @@ from ..engine.snapshot import copy_code
 from ..errors import Damaged, NsmlError, PredictionsRefused, RunFailed
 from ..store.checkpoints import Checkpoint, whole_checkpoint
 from ..store.datasets import Dataset
-from ..store.files import read_json
+from ..store.files import make_private, read_json, read_regular, regular, write_bytes
 from ..store.home import Home
 from ..store.launches import FILE as LAUNCH
 from ..store.launches import write_launch
@@ -40,6 +40,10 @@ from .steps import StepReader
 # A decoded photograph is tens of MB, which glibc hands back to the system at once: fetching such memory anew, page by page, takes a
 # third of the time that decoding takes. So it stays with the program, whose threads share one arena, as each would keep its own.
 _KEPT = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_ARENA_MAX": "1"}
+
+# Below the folder of a submit: what the program writes, steps and predictions.
+WRITTEN = "written"
+_MOST_PREDICTIONS = 1 << 30  # bytes
 
 
 @dataclass(frozen=True)
@@ -101,26 +105,39 @@ def submit(
     code = None
     try:
         code = _predict(home, datasets, session, kept, record, folder, limit, batch_size, on_step, on_output)
-        predictions = folder / FILE
+        predictions = _take_predictions(folder)
         if dataset.has_label_file:
             _check_against_labels(predictions, dataset)
         first = _first_lines(predictions)
         if test_session is not None:
             return Outcome(None, (), first, str(test_session.name))
         on_step({"step": "score"})
-        result = _score(dataset, predictions, folder / "work")
+        result = _score(dataset, predictions)
         record_score(folder, user=home.user(), session=str(session.name), checkpoint=kept.name, score=result.value)
         return Outcome(result.value, result.warnings, first, None)
     finally:
         if test_session is not None:
             status = "Exited" if code == 0 else "Failed"
             test_session.write_state(status, process=identity(), ended_at=time.time(), exit_status=code)
-        shutil.rmtree(folder / "work", ignore_errors=True)
+        for name in ("work", WRITTEN):
+            shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _take_predictions(folder: Path) -> Path:
+    """What the program predicted, copied to where it is read from then on, out of the folder that the program wrote into."""
+    taken, written = folder / FILE, folder / WRITTEN / FILE
+    try:
+        write_bytes(taken, read_regular(written, _MOST_PREDICTIONS))
+    except OSError as error:
+        raise PredictionsRefused(
+            f"submit failed at predictions: {FILE} is {error.strerror}; let nsml.paused write it"
+        ) from None
+    return taken
 
 
 def _first_lines(predictions: Path) -> tuple[str, ...]:
     """The first ten lines; of a file that is no text, a line that says so."""
-    with open(predictions, "rb") as file:
+    with regular(predictions) as file:
         content = file.read(64 * 1024)
     try:
         text = content.decode()
@@ -178,7 +195,7 @@ def _predict(
         arguments=[*record["arguments"], *paused_arguments(session.code, entry, kept.name, mode="test")],
         mode="test",
         checkpoint=kept.name,
-        submission=str(folder),
+        submission=str(make_private(folder / WRITTEN)),
         wanted=None if loader else wanted_answers(dataset).to_dict(),
         limit=limit,
         batch_size=batch_size,
@@ -199,8 +216,8 @@ def _predict(
         keeper.look()
 
     try:
-        with open(log, "rb") as output:
-            last = _follow(program, StepReader(folder), limit, on_step, look_at_output)
+        with regular(log) as output:
+            last = _follow(program, StepReader(folder / WRITTEN), limit, on_step, look_at_output)
     finally:
         if program.poll() is None:
             end_program(program)
@@ -269,7 +286,7 @@ def _log_limit_of(session: Session) -> int:
 
 
 def _last_line(log: Path) -> str:
-    with open(log, "rb") as file:
+    with regular(log) as file:
         file.seek(max(read_cut(log)[1], file.seek(0, os.SEEK_END) - 64 * 1024))
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     return f"; the last it printed: {lines[-1][:300]}" if lines else "; it printed nothing"
@@ -292,9 +309,9 @@ def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
         )
 
 
-def _score(dataset: Dataset, predictions: Path, modules: Path) -> Any:
+def _score(dataset: Dataset, predictions: Path) -> Any:
     try:
-        return score(dataset, predictions, modules)
+        return score(dataset, predictions)
     except PredictionsRefused as error:
         raise PredictionsRefused(f"submit failed at predictions: {error}") from None
     except RunFailed as error:

@@ -26,6 +26,7 @@ FILE = "socket.json"
 _LONGEST = 100
 _LARGEST_ANSWER = 1 << 20
 _LARGEST_REQUEST = 1 << 24
+_LARGEST_REPLY = 12 * _LARGEST_ANSWER + 100  # bytes: JSON writes a letter as 12 at most
 _SLOWEST = 10.0  # seconds that a client may take to receive an answer
 
 Answer = Callable[[str], str]
@@ -110,13 +111,15 @@ def ask(session: Session, request: str, timeout: float = 60) -> str:
             with connection.makefile("rwb") as stream:
                 stream.write(json.dumps({"ask": request}).encode() + b"\n")
                 stream.flush()
-                reply = json.loads(stream.readline() or b"{}")
+                reply = json.loads(stream.readline(_LARGEST_REPLY) or b"{}")
     except TimeoutError:
         raise RunFailed(
             f"session {session.name} does not answer within {timeout:.0f} seconds; it may be busy, try again"
         ) from None
     except (OSError, KeyError, ValueError, NsmlError):
         raise RunFailed(f"session {session.name} does not answer; 'nsml logs {session.name}' says more") from None
+    if not isinstance(reply, dict):
+        reply = {}
     if "error" in reply or "answer" not in reply:
         raise RunFailed(f"session {session.name}: {reply.get('error', 'no answer')}")
     return str(reply["answer"])

@@ -22,6 +22,7 @@ from .files import (
     folder_beside,
     is_number,
     read_json,
+    regular,
     remove_tree,
     temporary_name,
     visible,
@@ -44,6 +45,10 @@ class Checkpoint:
     @property
     def model(self) -> Path:
         return self.folder / _MODEL
+
+    @property
+    def _top(self) -> Path:
+        return self.folder.parent.parent
 
     @property
     def saved_at(self) -> float:
@@ -82,7 +87,7 @@ class Checkpoint:
                 continue
             path = _place(self.folder, file["path"])
             try:
-                same = path.stat().st_size == file["size"] and _sha256(path) == file["sha256"]
+                same = _sha256(path, self._top, file["size"]) == file["sha256"]
             except OSError:
                 same = False
             if not same:
@@ -93,7 +98,7 @@ class Checkpoint:
         for file in self.manifest["files"]:
             path = _place(self.folder, file["path"])
             try:
-                same = path.stat().st_size == file["size"]
+                same = path.lstat().st_size == file["size"]
             except OSError:
                 same = False
             if not same:
@@ -166,19 +171,36 @@ def _manifest_of(folder: Path) -> list[dict[str, Any]]:
     Paths are relative to `model`: that of a single file is '', those of files beside it begin with '../'.
     """
     model = folder / _MODEL
+    _copy_what_links_lead_to(folder)
     paths = sorted(Path(root) / name for root, _, files in os.walk(folder) for name in files)
     files = []
     for path in paths:
         name = "" if path == model else os.path.relpath(path, model)
         flush_to_disk(path)
-        files.append({"path": name, "size": path.stat().st_size, "sha256": _sha256(path)})
+        files.append({"path": name, "size": path.stat().st_size, "sha256": _sha256(path, folder)})
     return files
 
 
-def _sha256(path: Path) -> str:
+def _copy_what_links_lead_to(folder: Path) -> None:
+    """In place of each link: a checkpoint is read without following any."""
+    import shutil
+
+    for root, folders, files in os.walk(folder):
+        for path in (Path(root, name) for name in [*folders, *files]):
+            if path.is_symlink():
+                copied = temporary_name(folder)
+                (shutil.copytree if path.is_dir() else shutil.copyfile)(path, copied)
+                path.unlink()
+                os.rename(copied, path)
+
+
+def _sha256(path: Path, top: Path, size: int | None = None) -> str:
+    """Of a regular file, with no link on the way from `top`; "" where it is of another size."""
     import hashlib
 
-    with open(path, "rb") as file:
+    with regular(path, top) as file:
+        if size is not None and os.fstat(file.fileno()).st_size != size:
+            return ""
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -216,7 +238,7 @@ def checkpoint_names(folder: Path) -> list[str]:
 def read_checkpoint(folder: Path) -> Checkpoint:
     """The checkpoint in a folder, its files unread. Damaged where its manifest is."""
     try:
-        manifest = read_json(folder / _MANIFEST)
+        manifest = read_json(folder / _MANIFEST, folder.parent.parent)
     except FileNotFoundError:
         raise Damaged(f"checkpoint in {folder} has no {_MANIFEST}; take another checkpoint") from None
     files = manifest.get("files")

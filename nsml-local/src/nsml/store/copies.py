@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
-from .files import real_path
+from .files import real_path, regular
 
 
 def _files(source: Path) -> Iterator[Path]:
@@ -21,8 +22,17 @@ def _files(source: Path) -> Iterator[Path]:
                 yield path
 
 
-def copy_out(source: Path, target: Path, *, force: bool) -> int:
-    """Copy a file, or the files of a folder, to `target`; return how many.
+def copy_file(source: Path, target: Path, below: Path | None = None) -> None:
+    """Copy a regular file with its times and permissions; see `open_regular`."""
+    with regular(source, below) as content, open(target, "wb") as copy:
+        shutil.copyfileobj(content, copy, 1 << 20)
+        status = os.fstat(content.fileno())
+    os.chmod(target, stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def copy_out(source: Path, target: Path, *, force: bool, below: Path | None = None) -> int:
+    """Copy a file, or the files of a folder, to `target`; return how many. No folder between `below` and a file may be a link.
 
     Raises:
         NsmlError: a file is there already and `force` is not set (nothing is copied then), or a link in `target` leads out of it.
@@ -30,7 +40,7 @@ def copy_out(source: Path, target: Path, *, force: bool) -> int:
     """
     pairs = (
         [(source, target)]
-        if source.is_file()
+        if not source.is_dir() or source.is_symlink()
         else [(path, target / path.relative_to(source)) for path in _files(source)]
     )
     root = real_path(target)
@@ -44,7 +54,7 @@ def copy_out(source: Path, target: Path, *, force: bool) -> int:
     for path, copy in pairs:
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, copy)
+            copy_file(path, copy, below or source.parent)
         except OSError as error:
             raise RunFailed(
                 f"{copy} cannot be written: {error.strerror}; name another folder or free some space"

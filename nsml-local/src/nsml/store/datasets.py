@@ -4,7 +4,7 @@ dataset.json              source, classes, counts, time
 training/train/...        what DATASET_PATH is while training
 submission/test/...       what DATASET_PATH is at submit: the test data without labels
 hidden/test/test_label    the labels;  hidden/evaluation/evaluation.py  the organiser's scorer
-feed/data_loader.py       the organiser's loader, which runs in the competitor's process (with the files beside it)
+feed/data_loader.py       the organiser's loader, which runs in the competitor's process (with the files beside it that it names)
 
 The files are hard links to the organiser's where the file system allows it, else symbolic links; the folders are real ones, so that
 `..` from a photograph never leads to the labels.
@@ -175,11 +175,11 @@ def push_dataset(
             os.chmod(beside / "hidden" / "test" / LABELS, 0o600)
         if (source / "evaluation").is_dir():
             shutil.copytree(source / "evaluation", beside / "hidden" / "evaluation")
-            scorers_own = _scorers_own(source / "evaluation")
+            needed = _needed_by_loader(source / "evaluation")
             shutil.copytree(
                 source / "evaluation",
                 beside / "feed",
-                ignore=lambda folder, names: scorers_own if Path(folder) == source / "evaluation" else (),
+                ignore=lambda folder, names: set(names) - needed if Path(folder) == source / "evaluation" else (),
             )
         facts = {"metric": metric, "lower_is_better": lower_is_better, "every": every, "isolate": isolate}
         write_json(
@@ -193,16 +193,43 @@ def push_dataset(
     return Dataset(name, target)
 
 
-def _scorers_own(evaluation: Path) -> list[str]:
-    """What lies beside `data_loader.py` and is the scorer's: itself, labels, and whatever no other program there names, answers perhaps.
+def _needed_by_loader(evaluation: Path) -> set[str]:
+    """`data_loader.py`, and what beside it a program of these imports or names in a text, a module or a file by its stem.
 
-    The loader is started in the competitor's process, where all of that has no business.
+    All else there is the scorer's, answers perhaps, and has no business in the competitor's process, where the loader runs.
     """
-    entries = list(evaluation.iterdir())
-    programs = [path for path in entries if path.suffix == ".py" and path.name != "evaluation.py"]
-    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in programs)
-    others = [path for path in entries if path not in programs]
-    return [path.name for path in others if path.name in ("evaluation.py", LABELS) or path.stem not in text]
+    others = {path for path in evaluation.iterdir() if path.name not in ("evaluation.py", LABELS)}
+    waiting = {path for path in others if path.name == "data_loader.py"}
+    needed = set()
+    while waiting:
+        path = waiting.pop()
+        needed.add(path)
+        programs = path.rglob("*.py") if path.is_dir() else [path] if path.suffix == ".py" else []
+        named = {name for program in programs for name in _names_in(program)}
+        waiting |= {other for other in others - needed if other.stem in named or other.name in named}
+    return {path.name for path in needed}
+
+
+def _names_in(program: Path) -> set[str]:
+    """The modules that a program imports, and the words of its texts: `reading` and `means.npy` of `load("/x/means.npy")`."""
+    import ast
+    import re
+
+    text = program.read_text(encoding="utf-8", errors="replace")
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(re.findall(r"[\w.-]+", text)) | set(re.findall(r"\w+", text))  # Python 2
+    names: set[str] = set()
+    for node in nodes:
+        match node:
+            case ast.Import(names=aliases):
+                names.update(part for alias in aliases for part in alias.name.split("."))
+            case ast.ImportFrom(module=module, names=aliases):
+                names.update((module or "").split("."), (alias.name for alias in aliases))
+            case ast.Constant(value=str(words)):
+                names.update(re.findall(r"[\w.-]+", words), re.findall(r"\w+", words))
+    return names
 
 
 def _check_layout(source: Path) -> None:

@@ -7,7 +7,9 @@ import contextlib
 import errno
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ TEMPORARY = ".tmp-"
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # What the files of versions that wrote no checksum begin with.
 _UNSEALED = frozenset({"created_at", "format", "home", "name", "packages", "path", "pid", "source", "status", "user"})
+
+_NOT_REGULAR = "no regular file, or behind a link"
 
 
 def temporary_name(folder: Path) -> Path:
@@ -41,6 +45,52 @@ def flush_to_disk(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY, below: Path | None = None) -> int:
+    """A descriptor of a file that a program could have put there: a regular one, never what a link leads to.
+
+    Nothing blocks on a pipe, and no folder between `below` (the file's own folder unless given) and the file is a link.
+
+    Raises:
+        OSError: there is none, it is no regular file, or a link is on the way.
+    """
+    top = below or path.parent
+    *between, name = path.relative_to(top).parts
+    if ".." in between:
+        raise OSError(errno.EINVAL, _NOT_REGULAR, str(path))
+    folder = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in between:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        file = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=folder)
+    except OSError as error:
+        # ENXIO: a pipe without a reader, or a socket. ENOTDIR: a link in place of a folder.
+        is_strange = error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR)
+        raise OSError(error.errno, _NOT_REGULAR if is_strange else error.strerror, str(path)) from None
+    finally:
+        os.close(folder)
+    mode = os.fstat(file).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else _NOT_REGULAR, str(path))
+    return file
+
+
+def regular(path: Path, below: Path | None = None) -> BufferedReader:
+    """The file opened for reading; see `open_regular`."""
+    return open(open_regular(path, os.O_RDONLY, below), "rb")
+
+
+def read_regular(path: Path, most: int = 1 << 26, below: Path | None = None) -> bytes:
+    """The content of a file of at most `most` bytes; see `open_regular`. OSError where there are more."""
+    with regular(path, below) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+    return content
 
 
 def write_text(path: Path, text: str) -> None:
@@ -71,10 +121,10 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, seal(f"{text}\n"))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in the file. FileNotFoundError where there is none, Damaged where it is not what was written."""
+def read_json(path: Path, below: Path | None = None) -> dict[str, Any]:
+    """The JSON object in the file, see `open_regular`. FileNotFoundError where there is none, Damaged where it is not what was written."""
     try:
-        return unseal(path.read_bytes(), _UNSEALED)
+        return unseal(read_regular(path, below=below), _UNSEALED)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:

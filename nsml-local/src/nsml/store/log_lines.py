@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from .files import regular
 from .log_cut import read_cut
 
 _PIECE = 1 << 20
@@ -51,7 +52,7 @@ def start_of_last_lines(log: IO[bytes], last: int, *, least: int = 0, end: int |
 
 def read_between(path: Path, start: int, end: int) -> bytes:
     """The bytes from `start` to before `end`, with a line in place of what was cut out."""
-    with open(path, "rb") as log:
+    with regular(path) as log:
         log.seek(start)
         content = log.read(max(0, end - start))
     # Looked up after the reading: what was there then is no hole, or is said to be one.
@@ -68,7 +69,7 @@ def find_lines(path: Path, text: str, most: int) -> Iterator[Found]:
     if not wanted:
         return
     first, after = read_cut(path)
-    with open(path, "rb") as log:
+    with regular(path) as log:
         base, rest = 0, b""
         while most > 0:
             if first <= base + len(rest) < after:

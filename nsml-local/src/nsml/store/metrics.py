@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .files import temporary_name
+from .files import read_regular, regular, temporary_name
 from .sealing import BLANK, MEMBER, seal, unseal
 
 FILE = "metrics.jsonl"
 _TAIL = 64 * 1024
+_LARGEST = 1 << 30  # bytes, some ten million reports
 _MOMENT = 0.05
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 # What the lines of versions that wrote no checksum begin with.
@@ -103,11 +104,11 @@ def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], str]:
     """All readable records of a session, in the order written, and a line on the damaged ones, empty where there are none."""
     path = folder / FILE
     try:
-        content = path.read_bytes()
+        content = read_regular(path, _LARGEST)
         if not content:
             # A writer that has just made the file is about to write.
             time.sleep(_MOMENT)
-            content = path.read_bytes()
+            content = read_regular(path, _LARGEST)
     except FileNotFoundError:
         return [], ""
     except OSError as error:
@@ -137,7 +138,7 @@ class MetricsReader:
         """The records since the last call, of at most about `most` bytes; None, and all from the start next time, where the file
         is another, or shorter than it was. `damaged` counts the lines that cannot be read."""
         try:
-            with open(self._path, "rb") as file:
+            with regular(self._path) as file:
                 status = os.fstat(file.fileno())
                 identity = (status.st_dev, status.st_ino)
                 if self._file not in (None, identity) or status.st_size < self._place:
@@ -161,7 +162,7 @@ class MetricsReader:
 def last_summary(folder: Path) -> dict[str, Any]:
     """The values last reported with `summary=True`, looked for at the end of the file only."""
     try:
-        with open(folder / FILE, "rb") as file:
+        with regular(folder / FILE) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
             lines = file.read().split(b"\n")
     except OSError:

@@ -25,7 +25,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError, RunFailed, mend_of
-from .files import REMOVED, claim_numbered_folder, is_number, read_json, remove_tree, visible, write_json, write_text
+from .files import (
+    REMOVED,
+    claim_numbered_folder,
+    is_number,
+    read_json,
+    read_regular,
+    remove_tree,
+    visible,
+    write_json,
+    write_text,
+)
 from .home import Home
 from .names import SessionName, nearest, parse_session_name
 from .processes import is_alive
@@ -34,6 +44,7 @@ from .processes import is_alive
 NO_DATASET = "none"
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
 _ENDED = "ended"
+_LONGEST_MEMO = 1 << 20  # bytes
 EXIT_STATUS = "exit-status"
 # A supervisor writes its state within this many seconds of the session's creation, or it never will.
 _GRACE = 30.0
@@ -91,11 +102,20 @@ class Session:
         return [self.name.dataset, *map(str, self.record().get("other_datasets") or [])]
 
     def record_with_code(self) -> dict[str, Any]:
-        """`record`, of a session that can be started again; NsmlError where its code was not kept."""
+        """`record`, of a session that can be started again.
+
+        Raises:
+            NsmlError: its code was not kept.
+            RunFailed: in its code is something that no copy of a folder brings there: a link, a pipe.
+        """
         record = self.record()
         if not self.code.is_dir():
             mend = f"start it with 'nsml run -d {self.name.dataset}'"
             raise NsmlError(f"the code of session {self.name} was not kept; {mend}")
+        for root, folders, files in os.walk(self.code):
+            for path in (os.path.join(root, name) for name in [*folders, *files]):
+                if os.path.islink(path) or not (os.path.isdir(path) or os.path.isfile(path)):
+                    raise RunFailed(f"{path} is no regular file, so a program has put it there; remove it")
         return record
 
     def state(self) -> dict[str, Any]:
@@ -120,7 +140,7 @@ class Session:
         if state.get("status") not in ("Exited", "Failed"):
             return state
         try:
-            status = (self.folder / EXIT_STATUS).read_bytes()
+            status = read_regular(self.folder / EXIT_STATUS, 1)
         except OSError:
             return state
         if status:
@@ -129,7 +149,7 @@ class Session:
 
     def _started_at(self) -> float:
         try:
-            return float((self.folder / "started.txt").read_text())
+            return float(read_regular(self.folder / "started.txt", 100))
         except (OSError, ValueError):
             return float(self.record()["created_at"])
 
@@ -153,7 +173,7 @@ class Session:
     def memo(self) -> str:
         """The memo, one line; empty where there is none."""
         try:
-            return (self.folder / "memo.txt").read_text(encoding="utf-8", errors="replace").strip()
+            return read_regular(self.folder / "memo.txt", _LONGEST_MEMO).decode(errors="replace").strip()
         except OSError:
             return ""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nicegui import ui
 
 from ..errors import NsmlError
+from ..store.files import regular
 from ..store.log_cut import read_cut
 from ..store.log_lines import Found, find_lines, read_between, start_of_last_lines
 from ..store.sessions import Session
@@ -93,12 +94,12 @@ class LogView:
     def _read_new(self) -> tuple[bytes, int] | None:
         """What is new, in whole lines, and how many bytes before it are passed over; None where there is no log."""
         try:
-            length = self._session.log.stat().st_size
+            length = self._session.log.lstat().st_size
         except FileNotFoundError:
             return None
         after = read_cut(self._session.log)[1]
         passed = 0
-        with open(self._session.log, "rb") as log:
+        with regular(self._session.log) as log:
             if self._end == 0 or length < self._end:
                 least = max(after, length - 4 * _MOST)
                 self._start = self._end = start_of_last_lines(log, _LINES, least=least)
@@ -141,7 +142,7 @@ class LogView:
 
     def _read_earlier(self, end: int) -> tuple[int, bytes]:
         first, after = read_cut(self._session.log)
-        with open(self._session.log, "rb") as log:
+        with regular(self._session.log) as log:
             if first < end <= after:
                 # Over what was cut out, in one step.
                 start = start_of_last_lines(log, _LINES, least=max(0, first - _MOST), end=first)
@@ -186,7 +187,7 @@ class LogView:
         self._follows = False
 
         def read() -> tuple[int, bytes]:
-            with open(self._session.log, "rb") as log:
+            with regular(self._session.log) as log:
                 start = start_of_last_lines(log, 20, least=max(0, place - _MOST), end=place) if place else 0
             content = read_between(self._session.log, start, place + _MOST // 4)
             return start, b"\n".join(content.split(b"\n")[:_LINES])

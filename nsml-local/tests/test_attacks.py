@@ -1,0 +1,190 @@
+"""Programs that try to get at the hidden labels, or at a score, through what nsml reads of what they write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers import PROGRAM, Nsml, make_dataset, start_and_wait
+
+from nsml.store.files import open_regular, read_regular
+from nsml.store.home import open_home
+from nsml.store.sessions import Session, list_sessions
+
+LABELS = "home + '/datasets/FUNDUS/hidden/test/test_label'"
+# Knows its way about nsml, as an attacker does.
+KNOWS = """\
+launch = json.load(open(os.environ["NSML_LAUNCH"]))
+home, here = launch["home"], launch["session"]
+"""
+
+
+def write_program(project: Path, training: str = "", inferring: str = "") -> None:
+    """PROGRAM with these lines before it trains, and in `infer`."""
+    lines = "".join(f"        {line}\n" for line in inferring.splitlines())
+    program = PROGRAM.replace("        return [int(", f"{lines}        return [int(")
+    train = "\n".join(f"    {line}" for line in training.splitlines())
+    program = program.replace('if args.mode == "train":\n', f'if args.mode == "train":\n{train}\n')
+    (project / "main.py").write_text(program.replace("import nsml\n", f"import nsml\n{KNOWS}", 1))
+
+
+def only_session() -> Session:
+    (session,) = list_sessions(open_home())
+    return session
+
+
+def nobody_has_a_score(nsml: Nsml) -> bool:
+    return "no submission on FUNDUS yet" in nsml("dataset", "board", "FUNDUS").err
+
+
+REPLACE = """\
+out = launch["submission"] + "/predictions.csv"
+{put}
+open(launch["submission"] + "/steps.jsonl", "a").write('{{"step": "done", "infer_seconds": 1}}\\n')
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("put", [f"os.symlink({LABELS}, out)", "os.mkfifo(out)"])
+@pytest.mark.parametrize("options", [(), ("-t",)])
+def test_predictions_that_are_no_regular_file_are_neither_scored_nor_shown(
+    nsml: Nsml, dataset: str, project: Path, put: str, options: tuple[str, ...]
+) -> None:
+    write_program(project, inferring=REPLACE.format(put=put))
+    submitted = nsml("submit", *options, start_and_wait(nsml), "best")
+    assert submitted.status == 1
+    assert "predictions.csv is no regular file" in submitted.err
+    assert "test_data" not in submitted.out
+    assert nobody_has_a_score(nsml)
+
+
+def test_predictions_are_read_once_and_what_is_done_to_them_afterwards_changes_no_score(
+    nsml: Nsml, dataset: str, project: Path, home: Path
+) -> None:
+    name = start_and_wait(nsml)
+    assert nsml("submit", name, "best").status == 0
+    folder = home / "submissions" / "FUNDUS" / "1"
+    assert (folder / "predictions.csv").exists()
+    assert not (folder / "written").exists()
+
+
+@pytest.mark.parametrize("command", [("submit", "FUNDUS/1", "best"), ("fork", "FUNDUS/1"), ("resume", "FUNDUS/1")])
+def test_a_link_that_a_program_put_into_its_code_is_not_followed_when_that_is_copied(
+    nsml: Nsml, dataset: str, project: Path, command: tuple[str, ...]
+) -> None:
+    write_program(project, training=f"os.symlink({LABELS}, here + '/code/weights.bin')")
+    start_and_wait(nsml)
+    refused = nsml(*command)
+    assert refused.status == 1
+    assert "code/weights.bin is no regular file, so a program has put it there" in refused.err
+    assert [path.name for path in only_session().folder.parent.glob("*/work/weights.bin")] == []
+
+
+def test_a_log_that_is_a_link_is_neither_shown_nor_written_to(nsml: Nsml, dataset: str, project: Path) -> None:
+    write_program(project, training=f"os.unlink(here + '/log.txt'); os.symlink({LABELS}, here + '/log.txt')")
+    start_and_wait(nsml)
+    labels = (open_home().datasets / "FUNDUS/hidden/test/test_label").read_text()
+    for command in (("logs", "FUNDUS/1"), ("resume", "FUNDUS/1"), ("logs", "-f", "FUNDUS/1")):
+        assert "test_data" not in nsml(*command).out
+    assert (open_home().datasets / "FUNDUS/hidden/test/test_label").read_text() == labels
+
+
+@pytest.mark.parametrize("name", ["memo.txt", "metrics.jsonl", "state.json", "log-cut.json", "python.txt", "log.txt"])
+@pytest.mark.parametrize("command", [("ps", "-a"), ("doctor",), ("logs", "FUNDUS/1"), ("submit", "FUNDUS/1", "best")])
+def test_a_pipe_in_place_of_a_file_stops_no_command(
+    nsml: Nsml, trained: str, name: str, command: tuple[str, ...]
+) -> None:
+    path = only_session().folder / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    nsml(*command)  # within the time that every command of a test has
+
+
+def test_a_checkpoint_that_is_a_link_is_not_copied_out_whatever_its_manifest_says(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    name = start_and_wait(nsml)
+    model = only_session().checkpoints / "best@1" / "model"
+    copy = model.with_name("copy")
+    shutil.move(model, copy)
+    model.symlink_to(copy)
+    refused = nsml("model", "pull", name, "best", str(tmp_path / "out"))
+    assert refused.status == 1
+    assert "checkpoint best is damaged" in refused.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_saved_link_is_kept_as_the_file_that_it_leads_to(nsml: Nsml, dataset: str, project: Path) -> None:
+    saves = PROGRAM.replace(
+        "            json.dump(model, file)\n",
+        "            json.dump(model, file)\n        os.symlink('model.json', os.path.join(dir_path, 'latest'))\n",
+    )
+    (project / "main.py").write_text(saves)
+    start_and_wait(nsml)
+    latest = only_session().checkpoints / "best@1" / "model" / "latest"
+    assert not latest.is_symlink()
+    assert latest.read_text() == (latest.parent / "model.json").read_text()
+
+
+@pytest.fixture
+def with_scorer(tmp_path: Path) -> Path:
+    """A dataset with a loader and a scorer, which knows the answers by a module beside it."""
+    source = make_dataset(tmp_path / "organised")
+    evaluation = source / "evaluation"
+    evaluation.mkdir()
+    (evaluation / "truth.py").write_text("TRUTH = '0123'\n")
+    (evaluation / "reading.py").write_text("import os\nnames = lambda root: sorted(os.listdir(root))\n")
+    (evaluation / "evaluation.py").write_text(
+        "import argparse, truth\ntry:\n    import ujson\nexcept ImportError:\n    ujson = None\n"
+        "parser = argparse.ArgumentParser()\nparser.add_argument('--prediction')\n"
+        "answers = open(parser.parse_args().prediction).read().split()\n"
+        "print(sum(a == b for a, b in zip(answers, truth.TRUTH)))\n"
+    )
+    (evaluation / "data_loader.py").write_text(
+        "import os, nsml\nfrom reading import names\n"
+        "def feed_infer(output_file, infer_func):\n"
+        "    answers = infer_func(names(os.path.join(nsml.DATASET_PATH, 'test', 'test_data')))\n"
+        "    open(output_file, 'w').write(''.join(f'{a}\\n' for a in answers))\n"
+    )
+    return source
+
+
+def test_a_program_is_shown_only_what_the_organisers_loader_needs(nsml: Nsml, with_scorer: Path, home: Path) -> None:
+    pushed = nsml("dataset", "push", "FUNDUS", str(with_scorer))
+    assert "its loader takes reading.py along" in pushed.out
+    assert sorted(path.name for path in (home / "datasets/FUNDUS/feed").iterdir()) == ["data_loader.py", "reading.py"]
+
+
+def test_a_module_that_a_scorer_does_without_is_not_looked_for_among_the_competitors(
+    nsml: Nsml, with_scorer: Path, project: Path
+) -> None:
+    nsml("dataset", "push", "FUNDUS", str(with_scorer))
+    (project / "main.py").write_text(PROGRAM.replace("int(image.mean()) % 4", "0"))
+    (project / "ujson.py").write_text("print(4)\nraise SystemExit\n")
+    assert "Score: 1\n" in nsml("submit", start_and_wait(nsml), "best").out
+
+
+def test_predicting_by_hand_tells_no_score_that_does_not_count(nsml: Nsml, python: Nsml, tmp_path: Path) -> None:
+    nsml("dataset", "push", "FUNDUS", str(make_dataset(tmp_path / "source")), "--every", "1h")
+    start_and_wait(nsml)
+    by_hand = python("main.py", "--mode", "test", NSML_DATASET="FUNDUS")
+    assert by_hand.status == 0, by_hand.err
+    assert "not scored, since dataset FUNDUS counts its scores" in by_hand.out
+    assert "Score" not in by_hand.out
+
+
+def test_a_regular_file_is_opened_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "file").write_bytes(b"1234")
+    (tmp_path / "link").symlink_to("inner")
+    (tmp_path / "inner" / "other").symlink_to("file")
+    assert read_regular(tmp_path / "inner" / "file", 4, tmp_path) == b"1234"
+    assert read_regular(tmp_path / "link" / "file") == b"1234"
+    with pytest.raises(OSError, match="more than 3 bytes"):
+        read_regular(tmp_path / "inner" / "file", 3)
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("link/file", "inner/other", "pipe", "inner/../inner/file"):
+        with pytest.raises(OSError, match="no regular file, or behind a link"):
+            open_regular(tmp_path / path, below=tmp_path)
