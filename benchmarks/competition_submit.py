@@ -12,10 +12,10 @@ from benchmarks import baselines
 def main() -> None:
     """Loads the network, feeds it the photographs as the competition did, and scores its predictions."""
     checkpoint, folder, labels, output = map(Path, sys.argv[1:5])
-    from model.start import start_tensorflow
+    from model.run.devices import start_tensorflow
 
     start_tensorflow(0)
-    from model import weights
+    from model.checkpoint import network_files as weights
 
     network = weights.load(checkpoint)
     size = network.settings.preparation.size

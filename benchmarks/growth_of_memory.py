@@ -11,7 +11,7 @@ from benchmarks.photographs import SIZE, photographs
 from benchmarks.processes import NSML, ROOT, environment, run
 from benchmarks.records import Growth, Record
 from benchmarks.rows import Plan
-from model import weights
+from model.checkpoint import network_files as weights
 from model.network import new_network
 
 _SMALL = (640, 512)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from dataprep.augment import augment
 from dataprep.cache import prepared_images
 from dataprep.catalog import CLASSES, read_catalog
 from dataprep.photograph import Preparation
-from model import weights
+from model.checkpoint import network_files as weights
+from model.data import Data
 from model.network import Network, new_network
-from model.recipe import winning_recipe
+from model.recipes import winning
 from model.settings import Settings
-from model.training import Data, train
+from model.training import train
 
 DEFAULT = (96, 16)  # image size in pixels and width of the network, as main.py has them
 HALF_WIDTH = (128, 32)
@@ -26,7 +28,7 @@ HALF_WIDTH = (128, 32)
 
 def settings(size: int, width: int) -> Settings:
     """Settings of an untrained network."""
-    return Settings(Preparation(size), CLASSES, width, depth=5, dropout=0.3)
+    return Settings(replace(winning(), image_size=size, width=width), CLASSES)
 
 
 def demo(plan: Plan) -> Path:
@@ -59,9 +61,9 @@ def trained(plan: Plan, size: int, width: int, dataset: Path | None = None) -> N
         order = np.random.default_rng(0).permutation(len(labels))
         data = Data(images[order[part:]], labels[order[part:]], images[order[:part]], labels[order[:part]])
         network = new_network(settings(size, width))
-        recipe = winning_recipe(plan.rounds(12, 4), learning_rate=0.003)
+        network.settings.recipe = replace(network.settings.recipe, epochs=plan.rounds(12, 4))
         with contextlib.redirect_stdout(io.StringIO()):
-            train(network, recipe, data, report=lambda **values: None, save=lambda name: None)
+            train(network, data, report=lambda **values: None, save=lambda name: None)
         weights.save(folder, network)
     return weights.load(folder)
 

@@ -12,7 +12,8 @@ from benchmarks.photographs import draw
 from benchmarks.records import MILLISECONDS, Record
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
-from model.inference import infer, predictor
+from model.predict.inference import infer
+from model.predict.predictor import predictor
 
 _KERAS, _OURS = "model.predict on one prepared image", "predictor on it"
 _SMALL, _LARGE = "infer on a 640x512 photograph", "infer on a 3900x3072 photograph"

@@ -14,7 +14,7 @@ from benchmarks.records import Condition, Record, rate
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
 from evidence.machine import has_bfloat16_units
-from model.inference import Predict, predictor
+from model.predict.predictor import Predict, predictor
 
 
 def benchmark(plan: Plan) -> list[Record]:

@@ -44,7 +44,7 @@ class Plan:
 def function(name: str) -> Callable[[Plan], Iterable[Record]]:
     """The function that runs the benchmark of that name."""
     if name in _TENSORFLOW:
-        from model.start import start_tensorflow
+        from model.run.devices import start_tensorflow
 
         # Before anything else imports TensorFlow, whose first lines would fill the terminal.
         start_tensorflow(0)

@@ -13,7 +13,7 @@ from benchmarks.records import SECONDS, Comparison, Condition, Record, Spread
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
 from evidence import machine
-from model import weights
+from model.checkpoint import network_files as weights
 
 _COUNT = 401
 _IMAGE = SIZE[0] * SIZE[1] * 3  # bytes of one decoded photograph

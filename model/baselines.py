@@ -13,7 +13,7 @@ import numpy as np
 from dataprep.shortcuts import SHORTCUTS, measure
 
 from .efficientnet_lite import FEATURES, build_efficientnet_lite0
-from .predictor import predictor
+from .predict.predictor import predictor
 from .pretrained_weights import load_lite0
 
 # More photographs than these make none of the baselines better, and every one of them slower.

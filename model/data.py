@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from dataprep.split import Split, SplitError, split_folds, split_samples, split_
 
 from .console import Progress
 from .settings import Settings
-
-if TYPE_CHECKING:
-    from .training import Data
 
 # Who stays on one side of a split: all photographs of a patient; or each file by itself, as most tutorials split, which puts
 # fellow eyes on both sides.
@@ -30,14 +27,43 @@ class DataError(ValueError):
     exit_status = 2
 
 
+class Rows:
+    """Some rows of an array of images, fetched when they are asked for, so that a memory-mapped one stays on the disk."""
+
+    def __init__(self, images: np.ndarray, indices: np.ndarray) -> None:
+        self.images, self.indices = images, indices
+        self.shape = (len(indices), *images.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        rows: np.ndarray = self.images[self.indices[key]]
+        return rows
+
+
+@dataclass(frozen=True)
+class Data:
+    """Prepared images, uint8 (n, size, size, 3), an array or `Rows` of one, and labels, int (n,), of both sides of the split.
+
+    `validation_samples` and `validation_patients`: file name and patient of each validation image; with them, the network records its
+    predictions.
+    """
+
+    train_images: Any
+    train_labels: np.ndarray
+    validation_images: Any
+    validation_labels: np.ndarray
+    validation_samples: Sequence[str] = ()
+    validation_patients: Sequence[str] = ()
+
+
 def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
     """The photographs below `folder`, split as the settings say into training and validation, and prepared.
 
     Warnings and a table of the split are printed. DataError where the folder or the split is not possible.
     """
     from dataprep.patients import glance
-
-    from .training import Data, Rows
 
     catalog, split = read_split(folder, settings)
     for warning in (*catalog.warnings, *split.warnings):

@@ -12,20 +12,22 @@ import numpy as np
 from dataprep.photograph import Preparation
 
 from .network import Network
-from .predictions import Predictions
+from .records import Predictions
 
 
 @dataclass
 class Ensemble:
     """Networks whose probabilities are averaged, each by its weight (above 0; only how they compare matters).
 
-    The networks may differ in everything but the classes and their order. `validation` is what is known of it about photographs that
-    were not trained on, see `combine`. ValueError where there is no network, the classes differ, or a weight is out of range.
+    The networks may differ in everything but the classes and their order. `validation` holds predictions for photographs that
+    were not trained on, see `combine`; `views` is as in a recipe. ValueError where there is no network, the classes differ, or a weight is
+    out of range.
     """
 
     networks: list[Network]
     weights: list[float]
     validation: Predictions | None = None
+    views: int = 1
 
     def __post_init__(self) -> None:
         if not self.networks or len(self.networks) != len(self.weights):

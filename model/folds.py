@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .calibration import fit_temperature
 from .console import clock
+from .data import Data
 from .ensemble import Ensemble, combine
 from .network import Network
-from .recipe import Recipe
+from .predict.views import averaged_over
 from .settings import Settings
-from .symmetries import symmetric
-from .training import Data, train
+from .training import train
 from .validation import score_of, validate
 
 ALL = "all"
@@ -23,15 +22,12 @@ ALL = "all"
 def train_folds(
     network: Network | None,
     settings: Settings,
-    recipe: Recipe,
     *,
     begin: Callable[[Settings], Network],
     read: Callable[[Settings], Data],
     report: Callable[..., None],
     keep: Callable[[str, Network | Ensemble], None],
-    tta: bool = False,
     save_every: int = 5,
-    jit: bool = False,
 ) -> Ensemble:
     """Train what is missing of `settings.folds` networks, and keep the ensemble of all.
 
@@ -47,8 +43,7 @@ def train_folds(
         read: the data as split for settings.
         report: as `train` takes it; the values of fold K are named `foldK__...`, and at the end those of the ensemble `val__...`.
         keep: keeps a checkpoint of that name.
-        tta: whether the validation predictions of the ensemble are averaged over symmetries, see `symmetric`.
-        save_every, jit: see `train`.
+        save_every: see `train`.
     """
     done = list(network.earlier) if network else []
     left = [fold for fold in range(settings.folds) if fold not in {each.settings.fold for each in done}]
@@ -59,36 +54,31 @@ def train_folds(
         estimate = f", about {clock(seconds * (len(left) - number))} left for all" if seconds else ""
         print(f"fold {fold}, {len(done) + 1} of {settings.folds}{estimate}", flush=True)
         if network is None or fold != network.settings.fold:
-            network = begin(
-                replace(settings, fold=fold, epoch=0, phase="", best_score=None, best_epoch=0, temperature=1.0)
-            )
+            network = begin(replace(settings, fold=fold, epoch=0, phase="", best_score=None, best_epoch=0))
         network.earlier = tuple(done)
         started = time.monotonic()
         data = read(network.settings)
-        _train_fold(network, recipe, data, report, keep, save_every, jit)
-        network.validation = validate(symmetric(network.predict) if tta else network.predict, data)
-        network.settings.temperature = fit_temperature(network.validation.probabilities, data.validation_labels)
+        _train_fold(network, data, report, keep, save_every)
+        network.validation = validate(averaged_over(network.views, network.predict), data)
         seconds = time.monotonic() - started
         done.append(network)
     done.sort(key=lambda each: each.settings.fold)
     weights = [1.0] * len(done)
-    ensemble = Ensemble(done, weights, combine([each.validation for each in done], weights))
+    ensemble = Ensemble(done, weights, combine([each.validation for each in done], weights), settings.recipe.views)
     assert ensemble.validation is not None
     result = score_of(ensemble.validation)
     print(f"all {len(done)} folds: val acc {result.accuracy:.3f}  score {result.value:.2f}", flush=True)
-    report(summary=True, step=recipe.epochs, val__score=result.value, val__accuracy=result.accuracy)
+    report(summary=True, step=settings.recipe.epochs, val__score=result.value, val__accuracy=result.accuracy)
     keep(ALL, ensemble)
     return ensemble
 
 
 def _train_fold(
     network: Network,
-    recipe: Recipe,
     data: Data,
     report: Callable[..., None],
     keep: Callable[[str, Network | Ensemble], None],
     save_every: int,
-    jit: bool,
 ) -> None:
     name = f"fold{network.settings.fold}"
 
@@ -100,5 +90,5 @@ def _train_fold(
             keep(name, network)
 
     # What was saved at the end of a fold goes on with the next.
-    if recipe.schedule(network.settings.epoch):
-        train(network, recipe, data, report=report_as_fold, save=keep_as_fold, save_every=save_every, jit=jit)
+    if network.settings.epoch < network.settings.recipe.epochs:
+        train(network, data, report=report_as_fold, save=keep_as_fold, save_every=save_every)

@@ -17,9 +17,9 @@ import keras
 from keras import layers
 from keras.src.utils import file_utils  # there is no public way to learn which file Keras would download
 
+from .checkpoint.plain_hdf5 import check_plain
 from .console import Parser
 from .efficientnet_lite import FEATURES
-from .plain_hdf5 import check_plain
 from .pretrained_weights import PretrainedWeightsError
 
 # Theirs is "imagenet"; "random" is without.

@@ -27,12 +27,7 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         learning_rate: a float, a schedule, or a function without arguments.
         beta_1, beta_2: decay of the first and second moment, in 0 <= beta < 1.
         epsilon: added to the root of the second moment.
-        l2: penalty added to the gradient as `l2 * variable` (`weight_decay` of `torch.optim.RAdam`).
-        weight_decay: decoupled weight decay as everywhere in Keras, `variable -= learning_rate * weight_decay * variable` before the step
-            (`weight_decay` of `torch.optim.RAdam` with `decoupled_weight_decay=True`).
-        name, kwargs: as for every Keras optimiser (`clipnorm`, `use_ema`, ...).
-
-    Variables named to `exclude_from_weight_decay` are left out of both `l2` and `weight_decay`.
+        name, kwargs: as for every Keras optimiser (`weight_decay`, `clipnorm`, `use_ema`, ...).
 
     Raises:
         ValueError: an argument out of range; the message names it.
@@ -44,22 +39,18 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-        l2: float = 0.0,
-        weight_decay: float | None = None,
         name: str = "radam",
         **kwargs: Any,
     ) -> None:
         for argument, value in (("beta_1", beta_1), ("beta_2", beta_2)):
             if not 0 <= value < 1:
                 raise ValueError(f"{argument} is {value}; give a number in 0 <= {argument} < 1")
-        for argument, value in (("epsilon", epsilon), ("l2", l2), ("weight_decay", weight_decay or 0.0)):
-            if not value >= 0:
-                raise ValueError(f"{argument} is {value}; give a number that is not negative")
-        super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, name=name, **kwargs)
+        if not epsilon >= 0:
+            raise ValueError(f"epsilon is {epsilon}; give a number that is not negative")
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
-        self.l2 = l2
         self._of_this_step = _StepSizes()
 
     def build(self, variables: list[Any]) -> None:
@@ -81,8 +72,6 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         """One step for one variable."""
         dtype = variable.dtype
         gradient = ops.cast(gradient, dtype)
-        if self.l2 and self._use_weight_decay(variable):
-            gradient = ops.add(gradient, ops.multiply(variable, self.l2))
         index = self._get_variable_index(variable)
         momentum, velocity = self._momentums[index], self._velocities[index]
         self.assign_add(momentum, ops.multiply(ops.subtract(gradient, momentum), 1 - self.beta_1))
@@ -126,5 +115,5 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as `from_config` takes them."""
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "l2": self.l2}
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
         return {**super().get_config(), **own}

@@ -1,24 +1,60 @@
-"""What a network answers about the validation photographs, and how well that scores."""
+"""Predictions for the validation photographs, and the competition's score of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from .calibration import fit_temperature
+import numpy as np
+
+from .data import Data
 from .network import Network
-from .predictions import Predictions
-from .predictor import Predict
-from .score import Score, score
-from .symmetries import symmetric
-from .training import Data
+from .predict.predictor import Predict
+from .predict.views import averaged_over
+from .records import Predictions
 
 
-def validate(predict: Predict, data: Data) -> Predictions:
-    """What `predict` answers about the validation photographs of `data`, which names them."""
-    return Predictions(
-        data.validation_samples, data.validation_patients, data.validation_labels, predict(data.validation_images)
-    )
+@dataclass(frozen=True)
+class Score:
+    """`value` is the competition's score, 0 to about 100.01; the others are in 0..1."""
+
+    value: float
+    accuracy: float
+    sensitivity: float
+    specificity: float
+
+
+def score(labels: np.ndarray, predictions: np.ndarray) -> Score:
+    """Score predicted classes against true ones.
+
+    Args:
+        labels: int (n,), n at least 1.
+        predictions: int (n,).
+
+    Returns:
+        Accuracy, the means of sensitivity and specificity over the classes that are among the labels, and the competition's score of the
+        three, which are its digits: accuracy in percent with two decimals, then sensitivity and specificity with four each.
+
+    Raises:
+        ValueError: no labels, or shapes that differ.
+    """
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if labels.ndim != 1 or labels.shape != predictions.shape or not labels.size:
+        raise ValueError(
+            f"labels have shape {labels.shape}, predictions {predictions.shape}; give one of each an image"
+        )
+    sensitivities, specificities = [], []
+    for label in np.unique(labels):
+        of_class = labels == label
+        sensitivities.append(float(np.mean(predictions[of_class] == label)))
+        if not of_class.all():
+            specificities.append(float(np.mean(predictions[~of_class] != label)))
+    accuracy = float(np.mean(labels == predictions))
+    sensitivity = sum(sensitivities) / len(sensitivities)
+    specificity = sum(specificities) / len(specificities) if specificities else 0.0
+    value = round(round(accuracy, 4) * 100 + round(sensitivity, 4) / 100 + round(specificity, 4) / 1e6, 10)
+    return Score(value, accuracy, sensitivity, specificity)
 
 
 def score_of(predictions: Predictions) -> Score:
@@ -26,17 +62,21 @@ def score_of(predictions: Predictions) -> Score:
     return score(predictions.labels, predictions.probabilities.argmax(axis=1))
 
 
-def validate_with_symmetries(
-    network: Network, data: Data, report: Callable[..., None], save: Callable[[Any], None]
-) -> None:
-    """Validate as `infer` predicts where it averages over symmetries, and keep that as the checkpoint `tta`.
+def validate(predict: Predict, data: Data) -> Predictions:
+    """The predictions for the validation photographs of `data`, which has their names and patients."""
+    return Predictions(
+        data.validation_samples, data.validation_patients, data.validation_labels, predict(data.validation_images)
+    )
+
+
+def validate_with_views(network: Network, data: Data, report: Callable[..., None], save: Callable[[Any], None]) -> None:
+    """Validate as `infer` predicts where it averages over views, and save that as the checkpoint `views`.
 
     Once, after the last epoch: after each it would take longer than the epoch. The checkpoint of the last epoch has the same weights
     and the predictions without averaging, so that the two show what averaging brings.
     """
-    network.validation = validate(symmetric(network.predict), data)
-    network.settings.temperature = fit_temperature(network.validation.probabilities, data.validation_labels)
+    network.validation = validate(averaged_over(network.views, network.predict), data)
     result = score_of(network.validation)
-    print(f"averaged over symmetries: val acc {result.accuracy:.3f}  score {result.value:.2f}", flush=True)
-    report(summary=True, step=network.settings.epoch, tta__score=result.value, tta__accuracy=result.accuracy)
-    save("tta")
+    print(f"averaged over {network.views} views: val acc {result.accuracy:.3f}  score {result.value:.2f}", flush=True)
+    report(summary=True, step=network.settings.epoch, views__score=result.value, views__accuracy=result.accuracy)
+    save("views")

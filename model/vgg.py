@@ -13,11 +13,11 @@ NORM_MOMENTUM = 0.8
 
 
 def build_vgg(
-    image_size: int = 128,
+    image_size: int = 96,
     classes: int = 4,
     width: int = 16,
     depth: int = 5,
-    dropout: float = 0.5,
+    dropout: float = 0.3,
     batch_norm: bool = True,
     seed: int = 0,
     norm_momentum: float = NORM_MOMENTUM,

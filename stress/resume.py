@@ -57,15 +57,15 @@ def _run(folder: Path, seconds: float | None = None) -> bool:
 
 
 def _train(folder: Path) -> None:
-    from model.start import start_tensorflow
+    from model.run.devices import start_tensorflow
 
     start_tensorflow(0)
     import numpy as np
 
-    from model import weights
-    from model.training import train
+    from model.checkpoint import network_files as weights
     from nsml.store.checkpoints import find_checkpoint, list_checkpoints, store
     from tests import small_network
+    from tests.small_network import train
 
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(exist_ok=True)

@@ -194,8 +194,8 @@ def answer_line(content: bytes, folder: Path) -> None:
 
 
 def weights_file(content: bytes, folder: Path) -> None:
-    from model.plain_hdf5 import check_plain
-    from model.weights import _OF_HDF5
+    from model.checkpoint.network_files import _OF_HDF5
+    from model.checkpoint.plain_hdf5 import check_plain
 
     (folder / "training.h5").write_bytes(content)
     try:
@@ -205,7 +205,7 @@ def weights_file(content: bytes, folder: Path) -> None:
 
 
 def weights_settings(content: bytes, folder: Path) -> None:
-    from model.weights import CheckpointError, _read_settings
+    from model.checkpoint.network_files import CheckpointError, _read_settings
 
     (folder / "settings.json").write_bytes(content)
     try:
@@ -225,8 +225,8 @@ _MANIFEST = (
     b'"files": [{"path": "", "size": 3, "sha256": "00"}, {"path": "../model.index", "size": 3, "sha256": "00"}]}'
 )
 _SETTINGS = (
-    b'{"format": 1, "preparation": {"size": 96}, "classes": ["a", "b"], "width": 4, "depth": 2, "dropout": 0.3, "l2": 0.0, '
-    b'"precision": "float32", "seed": 0, "fold": 0, "folds": 0, "epoch": 1, "phase": "", "best_score": null, "best_epoch": 0, '
+    b'{"format": 2, "recipe": {"name": "winning", "phases": [{"name": "strong", "share": 1, "rate": 1, "label_smoothing": 0.1, '
+    b'"augmentation": 1}], "width": 4, "depth": 2}, "classes": ["a", "b"], "seed": 0, "fold": 0, "epoch": 1, "best_score": null, '
     b'"files": {"model.weights.h5": {}, "training.h5": {}}}'
 )
 # By name: the target, and examples from which inputs are made.

@@ -1,4 +1,4 @@
-"""The template's `model.weights.save` into a folder that holds a network already, stopped or killed at random moments.
+"""The template's `model.checkpoint.network_files.save` into a folder that holds a network already, stopped or killed at random moments.
 
 A kill leaves the files as they are, so most moments are looked at by stopping the writer (SIGSTOP) and copying its folder, which takes no
 new start of TensorFlow; at the end it is killed for good.
@@ -23,7 +23,7 @@ _START = 120  # seconds in which TensorFlow has started
 
 def prove(plan: Plan) -> Counts:
     """Look at what a program that saves without end has on the disk at `times` moments, and after it was killed."""
-    from model import weights
+    from model.checkpoint import network_files as weights
 
     chance, counts = random.Random(plan.seed), Counts()
     folder = plan.folder / "checkpoint"
@@ -59,7 +59,7 @@ def prove(plan: Plan) -> Counts:
 
 def _load(folder: Path, last: int, counts: Counts) -> int:
     """The number of the network in a folder, which must be readable and none before `last`."""
-    from model import weights
+    from model.checkpoint import network_files as weights
 
     try:
         epoch = weights.load(folder).settings.epoch
@@ -81,12 +81,14 @@ def _wait_for(path: Path) -> bool:
 
 def _write_for_ever(folder: Path) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from dataprep.photograph import Preparation
-    from model import weights
+    from dataclasses import replace
+
+    from model.checkpoint import network_files as weights
     from model.network import new_network
+    from model.recipes import winning
     from model.settings import Settings
 
-    network = new_network(Settings(Preparation(16), ("NORMAL", "AMD"), width=4, depth=2, dropout=0.0))
+    network = new_network(Settings(replace(winning(), image_size=16, width=4, depth=2, dropout=0.0), ("NORMAL", "AMD")))
     while True:
         network.settings.epoch += 1
         weights.save(folder, network)

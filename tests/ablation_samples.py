@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from dataprep.photograph import Preparation
 from evidence.ablation.arms import Record
 from evidence.ablation.runs import Outcome
-from model.predictions import Predictions
-from model.recipe import winning_recipe
+from model.recipes import winning
+from model.records import Predictions
 from model.settings import Settings
 
-RECORD = Record(Settings(Preparation(64), ("NORMAL", "AMD"), 16, 5, 0.5, folds=2), winning_recipe(32, 0.003, 16))
+RECORD = Record(Settings(replace(winning(), image_size=64), ("NORMAL", "AMD"), folds=2))
 
 
 def predictions(seed: int, count: int = 40, skill: float = 1.0, patients: int = 20, start: int = 0) -> Predictions:

@@ -16,7 +16,6 @@ import numpy as np
 STEPS, SIZE, RATE = 500, 8, 0.003
 CASES = {
     "plain": {},
-    "l2": {"weight_decay": 0.05},
     "decoupled": {"weight_decay": 0.05, "decoupled_weight_decay": True},
     "changing rate": {},
     "sparse": {},

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any
+
 import numpy as np
 
-from dataprep.photograph import Preparation
+from model.data import Data
 from model.network import Network, new_network
-from model.recipe import Phase, Recipe
+from model.recipes import Phase, Recipe
 from model.settings import Settings
-from model.training import Data
+from model.training import train as train_network
 
 SIZE = 16
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
+_FIELDS = {field.name for field in fields(Recipe)}
 
 
-def settings(**changed: object) -> Settings:
-    values: dict[str, object] = {
-        "preparation": Preparation(SIZE), "classes": CLASSES, "width": 4, "depth": 2, "dropout": 0.3, "l2": 1e-4, "seed": 3,
-    }  # fmt: skip
-    return Settings(**{**values, **changed})  # type: ignore[arg-type]
+def recipe(first: int = 3, second: int = 1, learning_rate: float = 0.01, **changed: Any) -> Recipe:
+    """Two phases of so many epochs."""
+    phases = (Phase("strong", 0.5, 1.0, 0.1, 1.0), Phase("gentle", second / (first + second), 0.1, 0.02, 0.1))
+    values = {"image_size": SIZE, "width": 4, "depth": 2, "batch_size": 8, "epochs": first + second, **changed}
+    return Recipe("small", phases, learning_rate=learning_rate, **values)
 
 
-def network(**changed: object) -> Network:
+def settings(**changed: Any) -> Settings:
+    """Values of the recipe or of the settings, by their names."""
+    of_recipe = {name: value for name, value in changed.items() if name in _FIELDS}
+    others = {name: value for name, value in changed.items() if name not in _FIELDS}
+    return Settings(**{"recipe": recipe(**of_recipe), "classes": CLASSES, "seed": 3, **others})
+
+
+def network(**changed: Any) -> Network:
     return new_network(settings(**changed))
+
+
+def train(network: Network, recipe: Recipe, data: Data, **hooks: Any) -> None:
+    """Train by the phases, epochs, batches and learning rate of `recipe`."""
+    names = ("phases", "epochs", "batch_size", "learning_rate")
+    network.settings.recipe = replace(network.settings.recipe, **{name: getattr(recipe, name) for name in names})
+    train_network(network, data, **hooks)
 
 
 def data(count: int = 48, seed: int = 0) -> Data:
@@ -35,10 +53,3 @@ def data(count: int = 48, seed: int = 0) -> Data:
         image[y : y + 6, x : x + 6] = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)][label]
     part = count * 3 // 4
     return Data(images[:part], labels[:part], images[part:], labels[part:])
-
-
-def recipe(first: int = 3, second: int = 1, learning_rate: float = 0.01) -> Recipe:
-    return Recipe(
-        (Phase("strong", first, learning_rate, 0.1, 1.0), Phase("gentle", second, learning_rate / 10, 0.02, 0.1)),
-        batch_size=8,
-    )

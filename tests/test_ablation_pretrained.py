@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.photograph import Preparation
 from evidence.__main__ import main
-from model import weights
+from model.checkpoint import network_files as weights
 from tests import small_network
 from tests.ablation_samples import draw_dataset
 
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t
 @pytest.fixture
 def command(tmp_path: Path, determinism_ends: None) -> list[str]:
     """The recipe for an epoch on drawn photographs, and the same with the weights of a network of other classes to begin with."""
-    weights.save(tmp_path / "best", small_network.network(preparation=Preparation(32), width=2, depth=5, seed=7))
+    weights.save(tmp_path / "best", small_network.network(image_size=32, width=2, depth=5, seed=7))
     return [
         "ablate", "--data", str(draw_dataset(tmp_path / "DRAWN")), "--folds", "2", "--epoch", "1", "--image_size", "32",
         "--only", "recipe", "--pretrained", str(tmp_path / "best"), "--out", str(tmp_path / "out"),
@@ -43,4 +42,4 @@ def test_the_recipe_is_held_against_one_that_begins_with_other_weights(
 def test_weights_of_another_network_are_refused(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--width", "3"]) == 2
     told = capsys.readouterr().err
-    assert "argument --pretrained: " in told and "it was trained with --width 2" in told
+    assert "argument --pretrained: " in told and "it was trained with width 2" in told

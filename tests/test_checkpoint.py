@@ -17,9 +17,9 @@ from dataprep.photograph import Preparation, prepare_array
 from model import checkpoint
 from model.checkpoint import CheckpointError
 from model.ensemble import Ensemble, combine
-from model.inference import infer
 from model.network import Network
-from model.predictions import Predictions
+from model.predict.inference import infer
+from model.records import Predictions
 from tests import small_network
 
 # Keras 3.15 on NumPy 2, when it writes or reads HDF5.
@@ -38,7 +38,7 @@ def answered(names: list[str], seed: int = 0) -> Predictions:
 def networks() -> list[Network]:
     return [
         small_network.network(seed=1),
-        small_network.network(seed=2, preparation=LARGER, width=5),
+        small_network.network(seed=2, image_size=LARGER.size, width=5),
         small_network.network(seed=3),
     ]
 

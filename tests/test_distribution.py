@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from model.distribution import strategy_for
+from model.run.devices import strategy_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
 PROGRAM = """
 import sys
-from model.start import start_tensorflow
+from model.run.devices import start_tensorflow
 start_tensorflow(0)
 import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 import numpy as np
-from model import weights
-from model.distribution import strategy_for
-from model.training import train
+from model.checkpoint import network_files as weights
+from model.run.devices import strategy_for
+from tests.small_network import train
 from tests import small_network
 
 def save(name):

@@ -8,11 +8,11 @@ import pytest
 from keras import layers
 
 from model.efficientnet_lite import build_efficientnet_lite0
-from model.folding import nodes
-from model.inference import predictor
-from model.training import train
+from model.predict.folding import nodes
+from model.predict.predictor import predictor
 from model.vgg import build_vgg
 from tests import small_network
+from tests.small_network import train
 
 SIZE = 64
 

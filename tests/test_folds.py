@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from model import checkpoint
+from model.data import Data
 from model.ensemble import Ensemble
 from model.folds import train_folds
 from model.network import Network, new_network
+from model.predict.views import symmetric
+from model.run.devices import start_tensorflow
 from model.settings import Settings
-from model.start import start_tensorflow
-from model.symmetries import symmetric
-from model.training import Data, train
 from tests import small_network
+from tests.small_network import train
 
 # Keras 3.15 on NumPy 2, when it writes or reads HDF5.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t accept:DeprecationWarning")
@@ -56,10 +57,10 @@ class Session:
         if self.stop and self.kept.count(self.stop[0]) == self.stop[1]:
             raise Stopped
 
-    def run(self, network: Network | None = None, tta: bool = False) -> Ensemble:
+    def run(self, network: Network | None = None, views: int = 1) -> Ensemble:
         return train_folds(
-            network, small_network.settings(folds=2), RECIPE, begin=new_network, read=read,
-            report=self.report, keep=self.keep, tta=tta, save_every=1,
+            network, small_network.settings(folds=2, recipe=replace(RECIPE, views=views)), begin=new_network, read=read,
+            report=self.report, keep=self.keep, save_every=1,
         )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def session(tmp_path_factory: pytest.TempPathFactory, determinism_ends: None) ->
     """One that trained both folds without a stop."""
     start_tensorflow(0)
     found = Session(tmp_path_factory.mktemp("session"))
-    found.run(tta=True)
+    found.run(views=8)
     return found
 
 
@@ -125,12 +126,12 @@ def test_a_stopped_training_goes_on_in_its_fold_as_if_it_had_not_stopped(
     session: Session, tmp_path: Path, stop: tuple[str, int], kept: list[str]
 ) -> None:
     with pytest.raises(Stopped):
-        Session(tmp_path, stop).run(tta=True)
+        Session(tmp_path, stop).run(views=8)
     network = checkpoint.load(tmp_path / stop[0])
     assert isinstance(network, Network)
     # As a fork does, in a session without the checkpoints of the folds before.
     resumed = Session(tmp_path / "fork")
-    resumed.run(network, tta=True)
+    resumed.run(network, views=8)
     assert resumed.kept == kept
     found, wanted = ensemble_of(resumed), ensemble_of(session)
     assert [network.settings for network in found.networks] == [network.settings for network in wanted.networks]
@@ -144,7 +145,7 @@ def test_a_fold_trained_alone_is_taken_and_the_others_are_trained_besides(sessio
     trained = checkpoint.load(session.folder / "fold1")
     assert isinstance(trained, Network)
     resumed = Session(tmp_path)
-    found = resumed.run(dataclasses.replace(trained, earlier=()), tta=True)
+    found = resumed.run(replace(trained, earlier=()), views=8)
     assert resumed.kept == ["fold0", "fold0", "all"]
     for mine, theirs in zip(found.networks, ensemble_of(session).networks, strict=True):
         assert_same_weights(mine, theirs)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from dataprep.photograph import Preparation, prepare_array, prepare_blank
-from model.inference import classes_of, infer, predictor
+from model.predict.inference import classes_of, infer
+from model.predict.predictor import predictor
 from tests import small_network
 
 PREPARATION = Preparation(32, local_average=False, mask=False, crop=False)

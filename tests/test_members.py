@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 
 import ensemble as entry
-from dataprep.photograph import Preparation
-from model import averaging, checkpoint
+from model import checkpoint
 from model.ensemble import Ensemble
-from model.members import MemberError, fetch, together
 from model.network import Network
-from model.predictions import Predictions
-from model.pretraining import pretrain, take_weights
-from model.session_checkpoint import SessionCheckpoint, session_checkpoint
+from model.records import Predictions
+from model.run.arguments import SessionCheckpoint, session_checkpoint
+from model.run.other_sessions import MemberError, fetch, pretrain, take_weights, together
 from tests import small_network
 
 # Keras 3.15 on NumPy 2, when it writes or reads HDF5.
@@ -123,7 +121,7 @@ def values(network: Network) -> list[np.ndarray]:
 
 
 def test_a_network_begins_with_all_weights_of_one_of_the_same_classes_and_another_size() -> None:
-    network, other = small_network.network(seed=1), small_network.network(seed=2, preparation=Preparation(8))
+    network, other = small_network.network(seed=1), small_network.network(seed=2, image_size=8)
     take_weights(network, other)
     for found, wanted in zip(values(network), values(other), strict=True):
         np.testing.assert_array_equal(found, wanted)
@@ -148,15 +146,15 @@ def test_averaged_weights_are_begun_with_and_averages_begin_at_them() -> None:
     take_weights(network, other)
     for found, wanted in zip(values(network), average, strict=True):
         np.testing.assert_array_equal(found, wanted)
-    for found, variable in zip(averaging.averages(network.optimizer), network.model.trainable_variables, strict=True):
-        np.testing.assert_array_equal(found.numpy(), variable.numpy())
+    for variable in network.model.trainable_variables:
+        np.testing.assert_array_equal(network.value(variable), variable.numpy())
 
 
 def test_a_network_of_another_width_or_an_ensemble_cannot_be_begun_with(tmp_path: Path) -> None:
     network = small_network.network(seed=1)
     before = values(network)
     checkpoint.save(tmp_path / "team/DEMO/1/best", small_network.network(width=5))
-    with pytest.raises(MemberError, match=r"^team/DEMO/1:best cannot be used: its layer block1_conv1 .*--width 5"):
+    with pytest.raises(MemberError, match=r"^team/DEMO/1:best cannot be used: its layer block1_conv1 .*width 5"):
         pretrain(network, FIRST, loading(tmp_path))
     checkpoint.save(tmp_path / "team/DEMO/2/30", Ensemble([small_network.network()], [1.0]))
     with pytest.raises(MemberError, match=r"^team/DEMO/2:30 is an ensemble of 1 networks; name"):

@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from evidence.report.figures import GRID, Figures, work_out
 from evidence.report.ranking import Ranking, draw_patients
-from model.predictions import Predictions
+from model.records import Predictions
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 

@@ -19,9 +19,8 @@ from evidence.report.requirements import ReportError
 from evidence.report.subject import View, subject_of
 from evidence.report.write import write_report
 from model.ensemble import Ensemble, combine
-from model.history import Epoch
 from model.network import Network
-from model.predictions import Predictions
+from model.records import Epoch, Predictions
 from tests import small_network
 
 HISTORY = [
@@ -61,9 +60,7 @@ def network_on(folder: Path, classes: tuple[str, ...], labels: list[int], wrong:
         name = f"{classes[label]}/<b>{number:02d}&amp;.jpg"
         draw(folder / "train_data" / name, number, lesion=label > 0)
         samples.append(name)
-    network = small_network.network(
-        classes=classes, epoch=5, phase="gentle", best_score=50.0, best_epoch=3, temperature=2.0
-    )
+    network = small_network.network(classes=classes, epoch=5, phase="gentle", best_score=50.0, best_epoch=3)
     network.validation = answered(samples, classes, labels, wrong)
     network.history = list(HISTORY)
     return network
@@ -132,7 +129,7 @@ def test_it_holds_the_figures_and_the_settings(written: Path) -> None:
     text = (written / "report.html").read_text(encoding="utf-8")
     assert "<td>accuracy</td><td>0.833 (" in text
     assert "sensitivity at 95% specificity" in text
-    assert "by 2.000, which fits" in text
+    assert re.search(r"by \d\.\d{3}, which fits", text)
     assert "3 of 3 mistakes" in text
     assert "<td>50.00 in epoch 3</td>" in text
     assert re.search(r"<td>AMD</td><td>5</td><td>0\.\d{3}</td>", text)
@@ -177,7 +174,7 @@ def ensemble_of(*networks: Network, weights: tuple[float, ...]) -> Ensemble:
 def test_a_report_of_folds_shows_each_photograph_by_the_network_that_did_not_see_it(tmp_path: Path) -> None:
     whole = network_on(tmp_path, ("NORMAL", "AMD"), [0, 1] * 4, wrong=[0, 1, 2])
     one = of_fold(whole, 0, 2, 4, 5, fold=0, folds=2)
-    other = of_fold(whole, 1, 3, 6, 7, fold=1, folds=2, preparation=Preparation(24))
+    other = of_fold(whole, 1, 3, 6, 7, fold=1, folds=2, image_size=24)
     ensemble = ensemble_of(one, other, weights=(1.0, 2.0))
     subject = subject_of(ensemble)
     seen = {
@@ -189,7 +186,7 @@ def test_a_report_of_folds_shows_each_photograph_by_the_network_that_did_not_see
     assert "answered here by those that did not train on it, one of them" in text
     assert "<td>split</td><td>fold 0 of 2; fold 1 of 2</td>" in text
     assert "<td>validated on</td><td>8 photographs of 4 patients</td>" in text
-    assert "and not stored in the checkpoint" in text
+    assert "It is fitted to the predictions on this page" in text
     assert "cannot be read" not in text
     assert "<td>AMD</td><td>4</td>" in text.partition("Does it look at the lesions?")[2]
 
@@ -197,7 +194,7 @@ def test_a_report_of_folds_shows_each_photograph_by_the_network_that_did_not_see
 def test_of_networks_that_all_validated_on_a_photograph_the_heat_is_of_the_one_that_weighs_most(tmp_path: Path) -> None:
     whole = network_on(tmp_path, ("NORMAL", "AMD"), [0, 1] * 2, wrong=[0])
     light = of_fold(whole, 0, 1, 2, 3)
-    heavy = of_fold(whole, 0, 1, 2, 3, preparation=Preparation(24))
+    heavy = of_fold(whole, 0, 1, 2, 3, image_size=24)
     subject = subject_of(ensemble_of(light, heavy, weights=(1.0, 2.0)))
     assert {view.preparation.size for view in subject.views} == {24}
     assert "all of which validated on these photographs" in subject.note

@@ -14,15 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from model import weights
+from model.checkpoint import network_files as weights
+from model.checkpoint.network_files import CheckpointError
 from model.network import Network
-from model.predictions import Predictions, read_predictions, write_predictions
-from model.settings import Settings
-from model.start import start_tensorflow
-from model.training import train
+from model.records import Predictions, read_predictions, write_predictions
+from model.run.devices import start_tensorflow
 from model.vgg import build_vgg
-from model.weights import CheckpointError
 from tests import small_network
+from tests.small_network import train
 
 # Keras 3.15 on NumPy 2, when it writes or reads HDF5.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t accept:DeprecationWarning")
@@ -52,7 +51,7 @@ def everything(network: Network) -> list[np.ndarray]:
 OPTIMISED: dict[str, dict[str, object]] = {
     "last weights": {},
     "averaged weights": {"ema": 0.9},
-    "averaged weights of Adam": {"ema": 0.9, "optimizer": "adam", "l2": 0.0},
+    "averaged weights of Adam": {"ema": 0.9, "optimizer": "adam"},
 }
 
 
@@ -94,7 +93,7 @@ def test_averaging_changes_nothing_of_how_a_network_is_trained(uninterrupted: di
 def test_the_file_of_weights_holds_those_that_predict(uninterrupted: dict[str, Network], tmp_path: Path) -> None:
     network = uninterrupted["averaged weights"]
     weights.save(tmp_path, network)
-    model = build_vgg(small_network.SIZE, width=4, depth=2)
+    model = build_vgg(small_network.SIZE, 4, width=4, depth=2)
     model.load_weights(tmp_path / "model.weights.h5")
     images = small_network.data().validation_images
     predicted = network.predict(images)
@@ -115,7 +114,7 @@ def test_a_checkpoint_holds_weights_and_json_only(saved: Path) -> None:
     assert sorted(path.name for path in saved.iterdir()) == ["model.weights.h5", "settings.json", "training.h5"]
     found = json.loads((saved / "settings.json").read_text(encoding="utf-8"))
     assert found["classes"] == list(small_network.CLASSES)
-    assert found["preparation"]["size"] == small_network.SIZE
+    assert found["recipe"]["image_size"] == small_network.SIZE
     assert (found["epoch"], found["phase"], found["best_score"], found["seed"]) == (7, "strong", 71.25, 3)
 
 
@@ -133,20 +132,8 @@ def test_what_is_only_to_predict_does_so_without_the_state_of_training(saved: Pa
     np.testing.assert_array_equal(weights.load(saved).predict(images), network.predict(images))
 
 
-def test_settings_of_an_older_program_lack_what_it_did_not_know(saved: Path) -> None:
-    path = saved / "settings.json"
-    found = json.loads(path.read_text(encoding="utf-8"))
-    del found["ema"]
-    path.write_text(json.dumps(found), encoding="utf-8")
-    assert weights.load(saved).settings.ema == 0.0
-    del found["width"]
-    path.write_text(json.dumps(found), encoding="utf-8")
-    with pytest.raises(CheckpointError, match="width is missing"):
-        weights.load(saved)
-
-
 def test_keras_reads_the_weights_by_itself(saved: Path) -> None:
-    model = build_vgg(small_network.SIZE, width=4, depth=2, seed=99)
+    model = build_vgg(small_network.SIZE, 4, width=4, depth=2, seed=99)
     model.load_weights(saved / "model.weights.h5")
     for found, wanted in zip(model.get_weights(), small_network.network().model.get_weights(), strict=True):
         np.testing.assert_array_equal(found, wanted)
@@ -185,25 +172,26 @@ def test_a_damaged_file_is_named_in_one_line(saved: Path, name: str, harm: Calla
     assert "\n" not in str(raised.value)
 
 
-def rewrite(saved: Path, **changed: object) -> None:
+def rewrite(saved: Path, recipe: dict[str, object] | None = None, **changed: object) -> None:
     path = saved / "settings.json"
     found = json.loads(path.read_text(encoding="utf-8"))
+    found["recipe"].update(recipe or {})
     path.write_text(json.dumps({**found, **changed}), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"format": 2}, "format 2"),
-        ({"width": "wide"}, "width is 'wide'"),
-        ({"width": 0}, "width is 0"),
-        ({"width": 10**9}, "width is 1000000000"),
+        ({"format": 3}, "format 3"),
+        ({"recipe": {"width": "wide"}}, "width is 'wide'"),
+        ({"recipe": {"width": 0}}, "width is 0"),
+        ({"recipe": {"width": 256}}, "width is 256"),
         ({"epoch": -1}, "epoch is -1"),
-        ({"dropout": float("nan")}, "dropout is nan"),
-        ({"temperature": 0}, "temperature is 0"),
+        ({"recipe": {"dropout": float("nan")}}, "dropout is nan"),
         ({"surprise": 1}, "surprise is unknown"),
-        ({"preparation": {"magic": 1}}, "magic"),
-        ({"preparation": {"size": "big"}}, "preparation"),
+        ({"recipe": {"magic": 1}}, "magic"),
+        ({"recipe": {"phases": []}}, "one phase or more"),
+        ({"recipe": {"phases": ["strong"]}}, "recipe"),
         ({"classes": ["NORMAL"]}, r"classes is \['NORMAL'\]"),
         ({"files": {}}, "which files"),
     ],
@@ -307,7 +295,7 @@ def test_settings_that_are_no_json_object_are_refused(saved: Path, text: str) ->
 
 
 def test_weights_of_another_width_are_refused(saved: Path) -> None:
-    rewrite(saved, width=5)
+    rewrite(saved, {"width": 5})
     with pytest.raises(CheckpointError, match=r"model\.weights\.h5 cannot be read"):
         weights.load(saved)
 
@@ -329,20 +317,23 @@ def test_a_failed_write_leaves_the_checkpoint_before_it(saved: Path, monkeypatch
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
 
 
-def test_what_a_going_on_training_cannot_change_is_told() -> None:
+def test_a_resumed_training_changes_what_it_may_and_names_what_it_ignores() -> None:
     mine = small_network.settings(width=8, folds=5)
-    assert mine.differences(mine) == []
-    told = mine.differences(Settings(mine.preparation, mine.classes[:2], 4, 2, 0.3, seed=3))
-    assert told == [
-        "the checkpoint was trained with --num_classes 4, not 2; 4 it stays",
-        "the checkpoint was trained with --width 8, not 4; 8 it stays",
-        "the checkpoint was trained with --folds 5, not 0; 5 it stays",
+    before = mine.recipe
+    assert mine.resume({"width": "8", "epochs": 4}, {"seed": 3, "folds": None}) == []
+    assert mine.recipe == before
+    changes = {"width": "24", "class_weights": "0", "gentle.rate": "0.5", "epochs": 60}
+    assert mine.resume(changes, {"num_classes": 2, "folds": 0, "recipe": "winning"}) == [
+        "ignoring width=24: the checkpoint was trained with 8",
+        "ignoring --num_classes 2: the checkpoint was trained with 4",
+        "ignoring --folds 0: the checkpoint was trained with 5",
+        "ignoring --recipe winning: the checkpoint was trained with small",
     ]
+    assert (mine.recipe.width, mine.recipe.class_weights, mine.recipe.epochs) == (8, 0.0, 60)
+    assert mine.recipe.phases[1].rate == 0.5
 
 
-def test_how_the_epochs_went_and_the_temperature_come_back_and_go_on(
-    uninterrupted: dict[str, Network], tmp_path: Path
-) -> None:
+def test_how_the_epochs_went_comes_back(uninterrupted: dict[str, Network], tmp_path: Path) -> None:
     network = uninterrupted["last weights"]
     weights.save(tmp_path, network)
     found = weights.load(tmp_path)
@@ -350,14 +341,15 @@ def test_how_the_epochs_went_and_the_temperature_come_back_and_go_on(
     assert [(epoch.epoch, epoch.phase) for epoch in found.history] == [
         (1, "strong"), (2, "strong"), (3, "strong"), (4, "gentle")
     ]  # fmt: skip
-    assert found.settings.temperature == network.settings.temperature != 1
+    assert found.settings == network.settings
 
 
-def test_a_checkpoint_from_before_there_was_a_temperature_is_loaded_with_one(saved: Path) -> None:
+def test_a_field_that_an_older_program_did_not_know_gets_its_default(saved: Path) -> None:
     found = json.loads((saved / "settings.json").read_text(encoding="utf-8"))
-    del found["temperature"]
+    del found["recipe"]["views"], found["share"]
     (saved / "settings.json").write_text(json.dumps(found), encoding="utf-8")
-    assert weights.load(saved).settings.temperature == 1
+    settings = weights.load(saved).settings
+    assert (settings.recipe.views, settings.share) == (1, 1.0)
 
 
 @pytest.mark.parametrize("lines", [["epoch,phase"], [], ["epoch", "1"], ["{columns}", "1,strong,x,1,1,1,1,1"]])

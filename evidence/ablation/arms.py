@@ -9,7 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from model.recipe import Recipe
+from model.recipes import Recipe
 from model.settings import Settings
 
 from .sample_cnn import SampleCnn
@@ -29,53 +29,55 @@ class Pretrained:
 class Record:
     """All that decides a training on given photographs.
 
-    settings, recipe: as `main.py` makes them of its arguments. symmetric: whether it predicts averaged over symmetries, see
-    `model.symmetries`; it is trained the same. sample: where given, that network is trained in its own way, on the same split and at the
-    same size of photographs. pretrained: in place of random first weights.
+    settings: as `main.py` makes them of its arguments, the recipe among them. sample: where given, that network is trained in its own
+    way, on the same split and at the same size of photographs. pretrained: in place of random first weights.
     """
 
     settings: Settings
-    recipe: Recipe
-    symmetric: bool = False
     sample: SampleCnn | None = None
     pretrained: Pretrained | None = None
 
-    def with_preparation(self, **changed: Any) -> Record:
-        """This record with other fields of the preparation."""
-        return self.with_settings(preparation=replace(self.settings.preparation, **changed))
+    @property
+    def recipe(self) -> Recipe:
+        """Of the settings."""
+        return self.settings.recipe
 
     def with_settings(self, **changed: Any) -> Record:
         """This record with other settings."""
         return replace(self, settings=replace(self.settings, **changed))
 
+    def with_recipe(self, **changed: Any) -> Record:
+        """This record with other fields of the recipe."""
+        return self.with_settings(recipe=replace(self.recipe, **changed))
+
     def with_phases(self, **changed: Any) -> Record:
         """This record with other fields of each phase."""
-        phases = tuple(replace(phase, **changed) for phase in self.recipe.phases)
-        return replace(self, recipe=replace(self.recipe, phases=phases))
+        return self.with_recipe(phases=tuple(replace(phase, **changed) for phase in self.recipe.phases))
 
     def to_dict(self) -> dict[str, Any]:
         """What decides, as JSON values; of the floor, only what it heeds.
 
         A setting at its default is left out, so that a program that knows one more still finds what was trained before.
         """
-        settings = {
-            field.name: getattr(self.settings, field.name)
-            for field in fields(Settings)
-            if field.default is MISSING or getattr(self.settings, field.name) != field.default
-        }
-        settings |= {"preparation": self.settings.preparation.to_dict(), "classes": list(self.settings.classes)}
-        if self.sample is None:
-            more: dict[str, Any] = {"symmetric": True} if self.symmetric else {}
-            if self.pretrained is not None:
-                more["pretrained"] = self.pretrained.sha256
-            return {"settings": settings, "recipe": asdict(self.recipe), **more}
-        heeded = {name: settings[name] for name in ("classes", "seed", "fold", "folds") if name in settings}
-        return {"size": self.settings.preparation.size, "settings": heeded, "sample": asdict(self.sample)}
+        settings = _unlike_default(self.settings) | {"classes": list(self.settings.classes)}
+        if self.sample is not None:
+            heeded = {name: settings[name] for name in ("classes", "seed", "fold", "folds") if name in settings}
+            return {"size": self.recipe.image_size, "settings": heeded, "sample": asdict(self.sample)}
+        settings["recipe"] = _unlike_default(self.recipe) | {"phases": [asdict(phase) for phase in self.recipe.phases]}
+        return {"settings": settings} | ({"pretrained": self.pretrained.sha256} if self.pretrained else {})
 
     def digest(self, *more: Any) -> str:
         """Twelve hexadecimal digits that tell this record, and `more` JSON values, from every other."""
         text = json.dumps([self.to_dict(), *more], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def _unlike_default(record: Settings | Recipe) -> dict[str, Any]:
+    return {
+        field.name: getattr(record, field.name)
+        for field in fields(record)
+        if field.default is MISSING or getattr(record, field.name) != field.default
+    }
 
 
 @dataclass(frozen=True)
@@ -86,16 +88,6 @@ class Arm:
     title: str
     words: str
     change: Callable[[Record], Record]
-
-
-def _one_phase(record: Record) -> Record:
-    first = replace(record.recipe.phases[0], epochs=record.recipe.epochs)
-    return replace(record, recipe=replace(record.recipe, phases=(first,)))
-
-
-def _longer(record: Record) -> Record:
-    phases = tuple(replace(phase, epochs=3 * phase.epochs) for phase in record.recipe.phases)
-    return replace(record, recipe=replace(record.recipe, phases=phases))
 
 
 ARMS: tuple[Arm, ...] = (
@@ -110,7 +102,7 @@ ARMS: tuple[Arm, ...] = (
         "no_local_average",
         "no local average",
         "cropped and masked photographs in their own colours, the local average not subtracted",
-        lambda record: record.with_preparation(local_average=False),
+        lambda record: record.with_recipe(local_average=False),
     ),
     Arm(
         "no_augmentation",
@@ -122,7 +114,7 @@ ARMS: tuple[Arm, ...] = (
         "adam",
         "Adam, not RAdam",
         "Keras' Adam at the same learning rates, without rectified first steps",
-        lambda record: record.with_settings(optimizer="adam"),
+        lambda record: record.with_recipe(optimizer="adam"),
     ),
     Arm(
         "no_smoothing",
@@ -134,19 +126,19 @@ ARMS: tuple[Arm, ...] = (
         "one_phase",
         "no second phase",
         "as many epochs, all of them as in the first phase",
-        _one_phase,
+        lambda record: record.with_recipe(phases=record.recipe.phases[:1]),
     ),
     Arm(
         "no_class_weights",
         "no class weights",
         "each photograph counts the same, however rare its class",
-        lambda record: replace(record, recipe=replace(record.recipe, class_weights=False)),
+        lambda record: record.with_recipe(class_weights=0.0),
     ),
     Arm(
         "no_batch_norm",
         "no BatchNorm",
         "the network without normalisation, at the same learning rates",
-        lambda record: record.with_settings(batch_norm=False),
+        lambda record: record.with_recipe(batch_norm=False),
     ),
     Arm(
         SAMPLE_CNN,
@@ -160,26 +152,26 @@ ADDITIONS: tuple[Arm, ...] = (
     Arm(
         "tta",
         "with 8 views",
-        "predictions are averaged over turned and mirrored views, as by --tta 1",
-        lambda record: replace(record, symmetric=True),
+        "predictions are averaged over turned and mirrored views, as by --set views=8",
+        lambda record: record.with_recipe(views=8),
     ),
     Arm(
         "ema",
         "with averaged weights",
-        "the weights of about the last 50 steps predict, as by --ema 0.98",
-        lambda record: record.with_settings(ema=0.98),
+        "the weights of about the last 50 steps predict, as by --set ema=0.98",
+        lambda record: record.with_recipe(ema=0.98),
     ),
     Arm(
         "longer",
         "three times the epochs",
         "each phase has three times as many epochs",
-        _longer,
+        lambda record: record.with_recipe(epochs=3 * record.recipe.epochs),
     ),
     Arm(
         "wider",
         "twice the width",
         "each convolution has twice as many channels, so that a step computes four times as much",
-        lambda record: record.with_settings(width=2 * record.settings.width),
+        lambda record: record.with_recipe(width=2 * record.recipe.width),
     ),
     Arm(
         "half",

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +103,7 @@ def run(args: argparse.Namespace) -> None:
 
         arms += (pretrained_arm(args.pretrained),)
 
-    from dataprep.photograph import Preparation
-    from model.recipe import winning_recipe
+    from model.recipes import winning
     from model.settings import Settings
 
     from .dataset import find_dataset
@@ -111,12 +111,12 @@ def run(args: argparse.Namespace) -> None:
     from .schedule import finished, make_runs
 
     dataset = find_dataset(args.data, args.classes, args.folds, args.seeds)
-    recipe = winning_recipe(args.epoch, args.learning_rate, args.batch_size)
-    settings = Settings(
-        Preparation(args.image_size), dataset.classes, args.width, depth=5, dropout=recipe.dropout, l2=recipe.l2,
-        folds=args.folds,
+    recipe = replace(
+        winning(), epochs=args.epoch, learning_rate=args.learning_rate, batch_size=args.batch_size,
+        image_size=args.image_size, width=args.width,
     )  # fmt: skip
-    runs = plan(Record(settings, recipe), dataset, arms, args.seeds)
+    settings = Settings(recipe, dataset.classes, folds=args.folds)
+    runs = plan(Record(settings), dataset, arms, args.seeds)
     folder = args.out / "runs"
     missing = len(runs) - len(finished(runs, folder))
     print(
@@ -148,7 +148,7 @@ def _executing(args: argparse.Namespace, dataset: Dataset) -> Any:
 
 
 def _start(threads: int | None) -> None:
-    from model.start import start_tensorflow
+    from model.run.devices import start_tensorflow
 
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)

@@ -11,12 +11,12 @@ import numpy as np
 
 from dataprep.cache import prepared_images
 from model import checkpoint
-from model.data import read_data, read_split
+from model.data import Data, read_data, read_split
 from model.network import Network, new_network
-from model.predictions import Predictions
-from model.pretraining import begin_with
-from model.symmetries import symmetric
-from model.training import Data, TrainingError, train
+from model.predict.views import averaged_over
+from model.records import Predictions
+from model.run.other_sessions import begin_with
+from model.training import TrainingError, train
 from model.validation import validate
 
 from ..machine import describe, gpus
@@ -50,8 +50,8 @@ def execute(record: Record, dataset: Dataset, cache: Path) -> Outcome:
 
 
 def _train(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions | None, Predictions | None]:
-    network, data = _trained(replace(record, symmetric=False), dataset, cache)
-    predict = symmetric(network.predict) if record.symmetric else network.predict
+    network, data = _trained(record.with_recipe(views=1), dataset, cache)
+    predict = averaged_over(record.recipe.views, network.predict)
     validation = validate(predict, data)
     if not dataset.test:
         return validation, None
@@ -68,7 +68,7 @@ def _trained(record: Record, dataset: Dataset, cache: Path) -> tuple[Network, Da
         network = new_network(replace(record.settings))  # a copy, in which training counts its epochs
         if record.pretrained is not None:
             _begin_with(network, record.pretrained)
-        train(network, record.recipe, data, report=lambda **values: None, save=lambda name: None)
+        train(network, data, report=lambda **values: None, save=lambda name: None)
         _latest[key] = network, data
     return _latest[key]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from model.predictions import Predictions
+from model.records import Predictions
 
 from ..audit.probe import Figure, macro_auc
 from .arms import FILE_SPLIT, RECIPE, Arm

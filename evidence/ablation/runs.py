@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from model.predictions import Predictions
+from model.records import Predictions
 
 from .arms import ARMS, Arm, Record
 from .dataset import Dataset

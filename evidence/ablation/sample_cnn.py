@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-    from model.predictor import Predict
+    from model.predict.predictor import Predict
 
 
 @dataclass(frozen=True)

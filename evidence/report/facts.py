@@ -30,9 +30,12 @@ def _of(network: Network) -> dict[str, str]:
         "epochs": f"{settings.epoch}, the last in phase {settings.phase}" if settings.phase else str(settings.epoch),
         "best so far": best,
         "split": f"fold {settings.fold} of {settings.folds}" if settings.folds else "a fifth of the patients",
-        "network": f"{network.model.count_params():,} weights, width {settings.width}, depth {settings.depth}, "
-        f"dropout {settings.dropout:g}, L2 {settings.l2:g}, trained in {settings.precision}",
+        "network": f"{settings.recipe.network}, {network.model.count_params():,} weights",
+        "recipe": ", ".join(f"{name} {value}" for name, value in settings.recipe.to_dict().items() if name != "phases"),
+        "phases": "; ".join(
+            ", ".join(f"{name} {value}" for name, value in phase.items())
+            for phase in settings.recipe.to_dict()["phases"]
+        ),
         "preparation": ", ".join(f"{name} {value}" for name, value in preparation.items()),
         "seed": str(settings.seed),
-        "temperature": f"{settings.temperature:.4f}",
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.predictions import Predictions
+from model.records import Predictions
 
 from ..audit.probe import Figure, macro_auc
 from ..calibration import Reliability, brier, log_loss, reliability, scaled, scaled_by_others

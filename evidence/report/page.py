@@ -26,14 +26,12 @@ _STRIPS = (
 class Report:
     """What the page shows.
 
-    diagrams: PNGs by name: confusion, roc, precision_recall, calibration, learning; some may lack. temperature_stored: whether the
-    checkpoint holds the temperature.
+    diagrams: PNGs by name: confusion, roc, precision_recall, calibration, learning; some may lack.
     """
 
     title: str
     classes: Sequence[str]
     temperature: float
-    temperature_stored: bool
     facts: dict[str, str]
     figures: Figures
     diagrams: dict[str, bytes]
@@ -130,14 +128,10 @@ def _calibration(report: Report) -> str:
         if temperature < 1
         else "as it should be"
     )
-    where = (
-        "It is stored in the checkpoint, and calibrates"
-        if report.temperature_stored
-        else "It is fitted here, to the answers that this page shows, and not stored in the checkpoint; it calibrates"
-    )
     sentence = (
         f"Temperature scaling (Guo et al., ICML 2017) divides the scores before the softmax by {temperature:.3f}, which fits these "
-        f"photographs best: the network was {how}. {where} the probabilities given below; what is "
+        f"photographs best: the network was {how}. It is fitted to the predictions on this page, and calibrates the probabilities "
+        "below; what is "
         "predicted stays the same. The last row is the honest one: each patient's probabilities by a temperature fitted to the others."
     )
     picture = _diagram(report, "calibration", "Reliability before and after temperature scaling")

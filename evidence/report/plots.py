@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
-from model.history import Epoch
+from model.records import Epoch
 
 from .figures import GRID, Band, Calibration, OneClass
 

@@ -10,9 +10,8 @@ import numpy as np
 
 from dataprep.photograph import Preparation
 from model.ensemble import Ensemble
-from model.history import Epoch
 from model.network import Network
-from model.predictions import Predictions
+from model.records import Epoch, Predictions
 
 from ..calibration import fit_temperature
 from ..grad_cam import grad_cam
@@ -34,8 +33,7 @@ class Subject:
     Attributes:
         networks: one, or those of the ensemble.
         validation: its predictions, of n photographs, not none.
-        temperature: by which they are calibrated.
-        stored: whether the checkpoint holds that temperature; else it was fitted to them just now.
+        temperature: that calibrates them, fitted to them.
         views: n of them, how each photograph was seen.
         best_epoch: of a single network, 0 where there is none.
         note: how the predictions came about where that is not plain.
@@ -44,7 +42,6 @@ class Subject:
     networks: tuple[Network, ...]
     validation: Predictions
     temperature: float
-    stored: bool
     views: tuple[View, ...]
     best_epoch: int = 0
     note: str = ""
@@ -73,7 +70,8 @@ def subject_of(kept: Network | Ensemble) -> Subject:
     if isinstance(kept, Network):
         settings = kept.settings
         views = (_view(kept),) * len(found.labels)
-        return Subject((kept,), found, settings.temperature, True, views, settings.best_epoch)
+        temperature = fit_temperature(found.probabilities, found.labels)
+        return Subject((kept,), found, temperature, views, settings.best_epoch)
     networks = tuple(kept.networks)
     heaviest = sorted(range(len(networks)), key=lambda number: -kept.weights[number])
     by_number = [_view(network) for network in networks]
@@ -88,7 +86,7 @@ def subject_of(kept: Network | Ensemble) -> Subject:
     views = tuple(view_of.get(sample, by_number[heaviest[0]]) for sample in found.samples)
     temperature = fit_temperature(found.probabilities, found.labels)
     note = _note(len(networks), min(answers.values()), max(answers.values()))
-    return Subject(networks, found, temperature, False, views, note=note)
+    return Subject(networks, found, temperature, views, note=note)
 
 
 def _view(network: Network) -> View:

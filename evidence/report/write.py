@@ -65,7 +65,6 @@ def write_report(kept: Network | Ensemble, photographs: Path, folder: Path, titl
         title,
         classes,
         subject.temperature,
-        subject.stored,
         facts(subject),
         figures,
         diagrams,

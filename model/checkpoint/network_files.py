@@ -3,8 +3,8 @@
 model.weights.h5    the weights that predict (averaged ones where the training averages), as Keras' `load_weights` reads them
 training.h5         the optimiser's variables, the state of the random generators (dropout), and, where those that predict are averaged, the
                     weights that training goes on from, one dataset each; absent where the network is only to predict
-validation.csv      the validation predictions of the epoch, see `model.predictions`; absent before the first epoch
-history.csv         how each epoch went, see `model.history`; absent before the first epoch
+validation.csv      the validation predictions of the epoch, see `model.records`; absent before the first epoch
+history.csv         how each epoch went, see `model.records`; absent before the first epoch
 settings.json       `Settings`, with the size and SHA-256 of the others; written last
 
 Saved into a folder that holds a network already, all but the last get a name that begins with `next.`, or lose it again, so that the
@@ -27,14 +27,10 @@ import h5py
 import keras
 import numpy as np
 
-from . import averaging
-from .history import FILE as HISTORY
-from .history import read_history, write_history
-from .network import Network, new_network
+from ..network import Network, new_network
+from ..records import HISTORY, VALIDATION, read_history, read_predictions, write_history, write_predictions
+from ..settings import FILE, Settings
 from .plain_hdf5 import check_plain
-from .predictions import FILE as VALIDATION
-from .predictions import read_predictions, write_predictions
-from .settings import FILE, Settings
 
 WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", FILE
 _FILES = (WEIGHTS, STATE, VALIDATION, HISTORY)
@@ -65,7 +61,7 @@ def save(folder: str | os.PathLike[str], network: Network, *, to_go_on: bool = T
     try:
         # A model that was not compiled: Keras would put the optimiser in, a second time.
         bare = keras.Model(network.model.inputs, network.model.outputs)
-        with averaging.averages_in_place(network.optimizer, network.model.trainable_variables):
+        with network.averaged():
             bare.save_weights(folder / f"{prefix}{WEIGHTS}")
         if to_go_on:
             with h5py.File(folder / f"{prefix}{STATE}", "w") as file:
@@ -109,7 +105,7 @@ def load(folder: str | os.PathLike[str]) -> Network:
 
     Raises:
         CheckpointError: a file is missing, damaged, or of another network. Everything is checked before a network is returned, and none
-            that exists is touched. What is read is looked through before, see `model.plain_hdf5`, and nothing in it is ever run.
+            that exists is touched. What is read is looked through before, see `model.checkpoint.plain_hdf5`, and nothing in it is ever run.
     """
     folder = Path(folder)
     settings, files = _read_settings(folder)
@@ -129,7 +125,8 @@ def load(folder: str | os.PathLike[str]) -> Network:
             network.model.load_weights(weights)
     except (OSError, ValueError, KeyError, UserWarning, *_OF_HDF5) as error:
         raise damaged(weights, error) from None
-    averaging.begin(network.optimizer, network.model.trainable_variables)
+    if network.average:
+        network.average.restart()
     if state := files.get(STATE):
         try:
             check_plain(state)
@@ -151,8 +148,12 @@ def load(folder: str | os.PathLike[str]) -> Network:
 
 def _check_width(settings: Settings, weights: Path) -> None:
     """ValueError where the network would be larger than its file of weights, so that a false number makes no giant."""
-    width = settings.width
-    least = 9 * 4 * (2 * width * width if settings.depth > 1 else 3 * width)  # of one 3x3 convolution, in float32
+    if settings.recipe.network != "vgg":
+        return
+    width = settings.recipe.width
+    least = (
+        9 * 4 * (2 * width * width if settings.recipe.depth > 1 else 3 * width)
+    )  # of one 3x3 convolution, in float32
     if least > weights.stat().st_size:
         raise ValueError(f"width is {width}, {weights.name} is too small for that")
 
@@ -162,7 +163,8 @@ def _state(network: Network) -> dict[str, Any]:
     weights = {id(variable) for variable in network.model.weights}
     random = [variable for variable in network.model.variables if id(variable) not in weights]
     groups = {"optimizer": network.optimizer.variables, "random": random}
-    if network.settings.ema:
+    if network.average:
+        groups["averages"] = network.average.averages
         groups["weights"] = network.model.trainable_variables
     return {f"{group}/{number}": variable for group, found in groups.items() for number, variable in enumerate(found)}
 
@@ -196,6 +198,12 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(path, error) from None
+    check_files(folder, files)
+    return settings, {named[name]: folder / name for name in files}
+
+
+def check_files(folder: Path, files: dict[str, Any]) -> None:
+    """CheckpointError where a file below `folder` differs from its description, see `describe`."""
     for name, description in files.items():
         try:
             same = describe(folder / name) == description
@@ -203,7 +211,6 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
             raise damaged(folder / name, error) from None
         if not same:
             raise damaged(folder / name, "it is not what was saved")
-    return settings, {named[name]: folder / name for name in files}
 
 
 def damaged(path: Path, why: object) -> CheckpointError:

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from model.inference import infer
 from model.network import Network
-from model.symmetries import symmetric, symmetries
+from model.predict.inference import infer
+from model.predict.views import symmetric, symmetries
 from tests import small_network
 
 TURNS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)

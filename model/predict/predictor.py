@@ -19,7 +19,7 @@ def predictor(model: keras.Model, batch_size: int = 32, precision: str = "float3
     """A function from prepared images, uint8 (n, size, size, 3), or rows of them, to probabilities, float32 (n, classes).
 
     It reads the model's weights as they are at each call, on which they may have changed. Normalisations are folded into the
-    convolutions before them, see `model.folding`; a model of layers that are not known there is computed as it is.
+    convolutions before them, see `model.predict.folding`; a model of layers that are not known there is computed as it is.
 
     Args:
         model: with one input and one output.

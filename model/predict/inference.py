@@ -12,9 +12,7 @@ import numpy as np
 from dataprep.photograph import Preparation, prepare_blank
 from dataprep.stream import prepare_each
 
-from .predictor import Predict, predictor
-
-__all__ = ["Predict", "classes_of", "infer", "predictor"]
+from .predictor import Predict
 
 
 def infer(

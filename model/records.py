@@ -1,4 +1,4 @@
-"""What a network answered about the validation photographs, kept in each checkpoint, to compare trainings patient by patient.
+"""Records of a training, as CSV in each checkpoint: predictions for the validation photographs, and how each epoch went.
 
 validation.csv, UTF-8, a line a photograph:
 
@@ -7,6 +7,13 @@ validation.csv, UTF-8, a line a photograph:
 
 `sample` is the photograph's path below the folder of photographs, `label` the name of its true class, and each further column the
 probability of the class that it is named by.
+
+history.csv, a line an epoch:
+
+    epoch,phase,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,val_score
+    1,strong,0.003,1.25,0.4,1.4,0.25,25.002575
+
+Values of training are means over the epoch, with augmentation, label smoothing and class weights.
 """
 
 from __future__ import annotations
@@ -14,12 +21,12 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import IO
 
 import numpy as np
 
-FILE = "validation.csv"
+VALIDATION, HISTORY = "validation.csv", "history.csv"
 _LEADING = ["sample", "patient", "label"]
 
 
@@ -74,3 +81,39 @@ def _label(name: str, classes: Sequence[str]) -> int:
     if name not in classes:
         raise ValueError(f"{name!r} is no class")
     return list(classes).index(name)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch, counted from 1. Losses are natural logarithms, accuracies in 0..1, the score is the competition's."""
+
+    epoch: int
+    phase: str
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    val_score: float
+
+
+_COLUMNS = [field.name for field in fields(Epoch)]
+
+
+def write_history(path: str | os.PathLike[str], history: Sequence[Epoch]) -> None:
+    """Write the epochs; each number as the shortest text that gives it back."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows(astuple(epoch) for epoch in history)
+
+
+def read_history(path: str | os.PathLike[str]) -> list[Epoch]:
+    """Read back what `write_history` wrote. ValueError where it is something else."""
+    with open(path, encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file, strict=True)) or [[]]
+    if header != _COLUMNS:
+        raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError("a line has too few or too many columns")
+    return [Epoch(int(row[0]), row[1], *map(float, row[2:])) for row in rows]

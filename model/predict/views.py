@@ -24,6 +24,11 @@ def symmetries(images: np.ndarray) -> Iterator[np.ndarray]:
         yield turned[:, :, ::-1]
 
 
+def averaged_over(views: int, predict: Predict) -> Predict:
+    """`predict`, or `symmetric(predict)` where `views` is 8."""
+    return predict if views == 1 else symmetric(predict)
+
+
 def symmetric(predict: Predict, batch_size: int = 32) -> Predict:
     """A function like `predict`, whose probabilities are the mean of those of all symmetries of an image; it takes 8 times as long.
 

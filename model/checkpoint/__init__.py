@@ -1,0 +1,45 @@
+"""A checkpoint on disk: a network in training, see `network_files`, or an ensemble, see `ensemble_files`. No file of it runs code.
+
+A network in training that has finished folds before it has them as an ensemble in the folder `earlier`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ..ensemble import Ensemble
+from ..network import Network
+from . import network_files
+from .ensemble_files import ENSEMBLE, load_ensemble, save_ensemble
+from .network_files import CheckpointError
+
+EARLIER = "earlier"
+
+__all__ = ["CheckpointError", "load", "save"]
+
+
+def save(folder: str | os.PathLike[str], held: Network | Ensemble) -> None:
+    """Write a network or an ensemble below `folder`. What was saved there before goes only once the new one is whole."""
+    folder = Path(folder)
+    if isinstance(held, Ensemble):
+        save_ensemble(folder, held)
+        return
+    if held.earlier:
+        save_ensemble(folder / EARLIER, Ensemble(list(held.earlier), [1.0] * len(held.earlier)))
+    network_files.save(folder, held)
+    (folder / ENSEMBLE).unlink(missing_ok=True)
+    if not held.earlier:
+        shutil.rmtree(folder / EARLIER, ignore_errors=True)
+
+
+def load(folder: str | os.PathLike[str]) -> Network | Ensemble:
+    """Read back what `save` wrote. CheckpointError where a file is missing, damaged, or of something else."""
+    folder = Path(folder)
+    if (folder / ENSEMBLE).exists():
+        return load_ensemble(folder)
+    network = network_files.load(folder)
+    if (folder / EARLIER).exists():
+        network.earlier = tuple(load_ensemble(folder / EARLIER).networks)
+    return network

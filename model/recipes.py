@@ -1,0 +1,235 @@
+"""Recipes: how a network is trained, from photographs to predictions. A recipe is a function that returns a `Recipe`.
+
+To try something of your own, add a function, name it in `RECIPES`, and train it with `--recipe NAME`. A single field is changed with
+`--set FIELD=VALUE`, or `--set PHASE.FIELD=VALUE` for one of a phase; `--set help` lists them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from typing import Any
+
+
+class RecipeError(ValueError):
+    """A recipe, a field or a value that does not exist, in one line that says what to give."""
+
+    exit_status = 2
+
+
+def option(
+    text: str, default: Any = None, low: float = -math.inf, high: float = math.inf, among: tuple[str, ...] = ()
+) -> Any:
+    """A field with its explanation and the values that it takes: numbers in `low`..`high`, or words `among` a few."""
+    limits = {"help": text, "low": low, "high": high, "among": among}
+    return field(metadata=limits) if default is None else field(default=default, metadata=limits)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training with settings of its own."""
+
+    name: str = option("one word for the log")
+    share: float = option("share of the epochs; the first phase has what the others leave", low=0, high=1)
+    rate: float = option("of the recipe's learning rate", low=1e-6, high=1)
+    label_smoothing: float = option(
+        "share of the label given to all classes alike (Szegedy et al., CVPR 2016)", low=0, high=0.99
+    )
+    augmentation: float = option("strength of rotation, zoom, shifts and flips", low=0, high=1)
+
+    def __post_init__(self) -> None:
+        _check(self, f"{self.name}.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a training, but for the photographs, the split and the seed. A checkpoint holds its recipe.
+
+    Raises RecipeError where a value is out of range.
+    """
+
+    name: str = option("name of the function that made the recipe")
+    phases: tuple[Phase, ...] = option(
+        "in order; PHASE.share, .rate, .label_smoothing and .augmentation are set one by one"
+    )
+    epochs: int = option("of all phases together", 32, 1, 10_000)
+    batch_size: int = option("photographs in a training step", 16, 1, 1024)
+    learning_rate: float = option("of the first phase", 0.003, 1e-7, 1)
+    optimizer: str = option("RAdam (Liu et al., ICLR 2020), or Keras' Adam", "radam", among=("radam", "adam"))
+    class_weights: float = option(
+        "0: all photographs count alike; 0.5: by 1 / square root of their class's size; 1: all classes count alike",
+        1.0,
+        0,
+        1,
+    )
+    image_size: int = option("side of the prepared photographs in pixels", 96, 8, 1024)
+    local_average: bool = option("subtract the local average from the photographs (Graham, 2015)", True)
+    network: str = option("see model/network.py", "vgg", among=("vgg", "efficientnet_lite0"))
+    weights: str = option(
+        "first weights; ImageNet's are those of efficientnet_lite0", "random", among=("random", "imagenet")
+    )
+    width: int = option("of vgg: channels of the first block", 16, 1, 256)
+    depth: int = option("of vgg: blocks, each of which halves the image", 5, 1, 6)
+    dropout: float = option("share of the pooled features dropped in training", 0.3, 0, 0.99)
+    batch_norm: bool = option("of vgg: normalise before each ReLU (Ioffe and Szegedy, ICML 2015)", True)
+    ema: float = option(
+        "predict with weights averaged over about the last 1 / (1 - ema) steps; 0: with the last", 0.0, 0, 0.9999
+    )
+    views: int = option("8: average predictions over flips and turns; 1: predict once", 1, among=("1", "8"))
+    precision: str = option(
+        "of the training; weights are float32 in each", "float32", among=("float32", "bfloat16", "float16")
+    )
+    predict_precision: str = option("of the prediction", "float32", among=("float32", "bfloat16"))
+    jit: bool = option(
+        "compile the training step with XLA, which pays on a GPU after minutes and repeats less exactly", False
+    )
+
+    def __post_init__(self) -> None:
+        _check(self)
+        names = [phase.name for phase in self.phases]
+        if not names or len(set(names)) < len(names):
+            raise RecipeError(f"recipe {self.name}: give one phase or more, each with a name of its own")
+        if self.weights == "imagenet" and self.network == "vgg":
+            raise RecipeError("weights is imagenet; give random for network vgg, or network efficientnet_lite0")
+
+    def schedule(self, done: int = 0, reached: str = "") -> list[tuple[Phase, range]]:
+        """The phases left after `done` epochs, each with its epochs, counted from 0 over all phases.
+
+        Each phase after the first has its share of the epochs, at least one. Where there are fewer epochs than phases, the last phases
+        are left out. `reached` names the phase of the last epoch done: a longer training never returns to an earlier phase.
+        """
+        phases = self.phases[: self.epochs]
+        lengths = [max(1, round(phase.share * self.epochs)) for phase in phases[1:]]
+        while sum(lengths) >= self.epochs:
+            lengths[lengths.index(max(lengths))] -= 1
+        left, start = [], 0
+        passed = reached in [phase.name for phase in phases]
+        for phase, length in zip(phases, [self.epochs - sum(lengths), *lengths], strict=True):
+            passed = passed and phase.name != reached
+            end = min(start + length, done) if passed else start + length
+            end = self.epochs if phase is phases[-1] else end
+            if max(start, done) < end:
+                left.append((phase, range(max(start, done), end)))
+            start = end
+        return left
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {**asdict(self), "phases": [asdict(phase) for phase in self.phases]}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Recipe:
+        """Read back what `to_dict` gave. A field that an older program did not know gets its default.
+
+        ValueError where a field without a default is missing, one is unknown, of the wrong type or out of range.
+        """
+        if not isinstance(values, dict) or not isinstance(values.get("phases"), list):
+            raise ValueError("recipe: it is no JSON object with a list of phases")
+        try:
+            return cls(**{**values, "phases": tuple(Phase(**phase) for phase in values["phases"])})
+        except TypeError as error:
+            raise ValueError(f"recipe: {error}") from None
+
+
+def winning() -> Recipe:
+    """The recipe that won the datathon in Konyang in 2019: a narrow VGG with random first weights, RAdam, label smoothing, two phases.
+
+    First everything is made hard, with strong augmentation, much label smoothing and the full learning rate. Then, for a quarter of the
+    epochs, the network settles on photographs almost as they are, at a tenth of the learning rate.
+    """
+    return Recipe(
+        name="winning",
+        phases=(
+            Phase("strong", share=0.75, rate=1.0, label_smoothing=0.1, augmentation=1.0),
+            Phase("gentle", share=0.25, rate=0.1, label_smoothing=0.02, augmentation=0.1),
+        ),
+    )
+
+
+# What a resumed training may change; all else decides the network, its first weights or its photographs, and stays. So may phases.
+CHANGEABLE = ("epochs", "batch_size", "learning_rate", "class_weights", "views", "jit")
+RECIPES: dict[str, Callable[[], Recipe]] = {recipe.__name__: recipe for recipe in (winning,)}
+
+
+def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
+    """The recipe with other values, named as in `--set`: text is converted to the field's type.
+
+    Raises:
+        RecipeError: an unknown field, or a value out of range.
+    """
+    for name, value in values.items():
+        phase_name, _, field_name = name.rpartition(".")
+        if phase_name:
+            phases = {phase.name: phase for phase in recipe.phases}
+            if phase_name not in phases:
+                raise RecipeError(f"{name}: recipe {recipe.name} has no phase {phase_name}; it has {', '.join(phases)}")
+            phases[phase_name] = replace(phases[phase_name], **_converted(Phase, name, field_name, value))
+            recipe = replace(recipe, phases=tuple(phases.values()))
+        else:
+            recipe = replace(recipe, **_converted(Recipe, name, field_name, value))
+    return recipe
+
+
+def _converted(kind: type, name: str, field_name: str, value: Any) -> dict[str, Any]:
+    options = {each.name: each for each in fields(kind) if each.name not in ("name", "phases")}
+    if field_name not in options:
+        raise RecipeError(f"{name} is no field of a recipe; --set help lists them")
+    if isinstance(value, str) and options[field_name].type != "str":
+        try:
+            if options[field_name].type == "bool":
+                value = {"0": False, "1": True, "false": False, "true": True}[value.lower()]
+            else:
+                value = {"int": int, "float": float}[str(options[field_name].type)](value)
+        except (ValueError, KeyError):
+            raise RecipeError(f"{name} is {value!r}; give {_values(options[field_name])}") from None
+    return {field_name: value}
+
+
+def _check(record: Recipe | Phase, prefix: str = "") -> None:
+    """RecipeError where a field has the wrong type or is out of range."""
+    for each in fields(record):
+        value, limits = getattr(record, each.name), each.metadata
+        match each.type:
+            case "int":
+                fits = type(value) is int and limits["low"] <= value <= limits["high"]
+            case "float":
+                fits = type(value) in (int, float) and limits["low"] <= value <= limits["high"]
+            case "bool" | "str":
+                fits = type(value).__name__ == each.type
+            case _:
+                fits = isinstance(value, tuple)
+        if not fits or (limits["among"] and str(value) not in limits["among"]):
+            raise RecipeError(f"{prefix}{each.name} is {value!r}; give {_values(each)}")
+
+
+def _values(each: Field[Any]) -> str:
+    """The values that a field takes, in words."""
+    if each.metadata["among"]:
+        return " or ".join(each.metadata["among"])
+    if each.type == "bool":
+        return "0 or 1"
+    if each.type in ("int", "float"):
+        return f"{'a whole number' if each.type == 'int' else 'a number'} from {each.metadata['low']:g} to {each.metadata['high']:g}"
+    return "a word"
+
+
+def describe(recipe: Recipe) -> str:
+    """What `--set` changes: a line a field, with its value in this recipe."""
+    lines = [f"fields of recipe {recipe.name}:"]
+    for each in fields(Recipe):
+        if each.name not in ("name", "phases"):
+            lines.append(
+                f"  {each.name}={_plain(getattr(recipe, each.name))}  {each.metadata['help']} ({_values(each)})"
+            )
+    for phase in recipe.phases:
+        for each in fields(Phase):
+            if each.name != "name":
+                lines.append(
+                    f"  {phase.name}.{each.name}={_plain(getattr(phase, each.name))}  {each.metadata['help']} ({_values(each)})"
+                )
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    return str(int(value)) if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,119 @@
+"""The command lines of main.py and ensemble.py, checked before anything heavy is imported."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ..console import Parser, between
+from ..recipes import RECIPES, Recipe, RecipeError, changed, describe
+
+# Arguments that change a field of the recipe, as --set does.
+FIELDS = {"epoch": "epochs", "batch_size": "batch_size", "learning_rate": "learning_rate", "image_size": "image_size"}
+
+
+@dataclass(frozen=True)
+class SessionCheckpoint:
+    """A checkpoint of a session, which is named `USER/DATASET/NUMBER`."""
+
+    session: str
+    checkpoint: str
+
+    @property
+    def dataset(self) -> str:
+        """Of the session."""
+        return self.session.rpartition("/")[0].rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return f"{self.session}:{self.checkpoint}"
+
+
+def session_checkpoint(text: str) -> SessionCheckpoint:
+    """A converter for argparse, of `USER/DATASET/NUMBER:CHECKPOINT`."""
+    session, _, name = text.partition(":")
+    if not session or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not SESSION:CHECKPOINT, as in team/FUNDUS_DEMO/1:best")
+    return SessionCheckpoint(session, name)
+
+
+def fold_or_all(text: str) -> int | str:
+    """A converter for argparse."""
+    fold: int | str = text if text == "all" else between(int, 0, 99)(text)
+    return fold
+
+
+def new_parser(name: str, usage: str, description: str | None) -> Parser:
+    """A parser with the platform's reserved arguments, `--out` and `--debug`."""
+    parser = Parser(
+        prog=name, usage=f"python {name} {usage}", description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    parser.add("--pause", between(int, 0, 1), 0, "reserved: 1 loads a checkpoint")
+    parser.add("--iteration", str, "0", "reserved: the name of that checkpoint")
+    parser.add_argument(
+        "--mode", choices=("train", "test", "infer", "report"), default="train",
+        help="reserved; report: write a page on a checkpoint (default: train)",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the report (default: the platform's output)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure, as NSML_DEBUG=1 does")
+    return parser
+
+
+def add_recipe(parser: Parser, default: str) -> None:
+    """Add `--recipe`, `--set`, and the arguments that change one field of the recipe; `read_recipe` reads them."""
+    parser.add_argument("--recipe", choices=tuple(RECIPES), help=f"a function of model/recipes.py (default: {default})")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE",
+        help="change a field of the recipe, as often as needed; --set help lists the fields",
+    )  # fmt: skip
+    options = {field.name: field for field in fields(Recipe)}
+    for argument, name in FIELDS.items():
+        limits = options[name].metadata
+        kind = int if options[name].type == "int" else float
+        parser.add_argument(
+            f"--{argument}", type=between(kind, limits["low"], limits["high"]), metavar="N",
+            help=f"{limits['help']} (default: the recipe's)",
+        )  # fmt: skip
+
+
+def add_split(parser: Parser, classes: tuple[str, ...]) -> None:
+    """Add the arguments that decide which photographs train: classes, folds and seed; `check_split` checks them."""
+    add = parser.add_argument
+    count, seed = between(int, 2, len(classes)), between(int, 0, 2**31 - 1)
+    add("--num_classes", type=count, metavar="N", help=f"the first N of {', '.join(classes)} (default: all)")
+    add("--folds", type=between(int, 0, 100), metavar="N", help="number of folds (default: 0, a fifth validates)")
+    add("--fold", type=fold_or_all, metavar="N", help="which one validates, from 0; all: each in turn (default: 0)")
+    add("--seed", type=seed, metavar="N", help="of split, first weights and augmentation (default: 0)")
+
+
+def check_split(parser: Parser, args: argparse.Namespace) -> None:
+    """End the program where there is no such fold."""
+    folds, fold = args.folds or 0, args.fold or 0
+    if folds == 1:
+        parser.error("argument --folds: 1 fold leaves nothing to train on; give 0, or 2 or more")
+    if fold == "all" and not folds:
+        parser.error("argument --fold: all needs --folds 2 or more")
+    if fold != "all" and fold >= max(folds, 1):
+        parser.error(f"argument --fold: fold {fold} needs --folds {fold + 1} or more")
+
+
+def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe that the command line names, and the fields that it changes. `--set help` prints them and exits."""
+    recipe = RECIPES[args.recipe or default]()
+    if "help" in args.set:
+        print(describe(recipe))
+        parser.exit(0)
+    changes = {
+        name: getattr(args, argument) for argument, name in FIELDS.items() if getattr(args, argument) is not None
+    }
+    for text in args.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            parser.error(f"argument --set: {text!r} is not FIELD=VALUE, as in width=24")
+        changes[name] = value
+    try:
+        return changed(recipe, changes), changes
+    except RecipeError as error:
+        parser.error(f"argument --set: {error}")

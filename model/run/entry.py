@@ -1,0 +1,91 @@
+"""What main.py and ensemble.py share: the platform's hooks, the folders, and how a program ends."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nsml
+
+from ..console import one_line
+
+if TYPE_CHECKING:
+    from ..ensemble import Ensemble
+    from ..network import Network
+
+NO_DATASET = "set NSML_DATASET to a dataset of 'nsml dataset ls', or draw the made-up one with 'nsml dataset demo'"
+
+
+class UsageError(Exception):
+    """Wrong use, in one line that says what to change."""
+
+    exit_status = 2
+
+
+class Hooks:
+    """`save`, `load` and `infer` around the one network, or ensemble, that the program holds. Made once TensorFlow has started."""
+
+    def __init__(self) -> None:
+        self.held: Network | Ensemble | None = None
+        nsml.bind(save=self.save, load=self.load, infer=self.infer)
+
+    def save(self, folder: str) -> None:
+        """Write what is held below `folder`."""
+        from .. import checkpoint
+
+        assert self.held is not None
+        checkpoint.save(folder, self.held)
+
+    def load(self, folder: str) -> None:
+        """Hold what was saved below `folder`."""
+        from .. import checkpoint
+
+        self.held = checkpoint.load(folder)
+
+    def infer(self, data: Any) -> list[int]:
+        """The class of each photograph, in order, see `model.predict.inference`."""
+        from ..predict.inference import infer
+        from ..predict.views import averaged_over
+
+        assert self.held is not None
+        return infer(data, averaged_over(self.held.views, self.held.predict), self.held.preparations)
+
+    def keep(self, name: Any, held: Network | Ensemble) -> None:
+        """Hold it from now on, and save it as a checkpoint of the session."""
+        self.held = held
+        nsml.save(name)
+
+
+def photographs_folder(mode: str) -> Path:
+    """The folder of the training photographs. UsageError where the dataset is missing, or the folder in a mode that reads it."""
+    if not nsml.DATASET_PATH:
+        raise UsageError(f"there is no dataset; {NO_DATASET}")
+    folder = Path(nsml.DATASET_PATH) / "train" / "train_data"
+    if mode in ("train", "report") and not folder.is_dir():
+        raise UsageError(f"{folder} is missing; {NO_DATASET}")
+    return folder
+
+
+def cache_folder() -> Path:
+    """Where prepared photographs are stored: below the platform's output folder, which outlives the session, else beside the code."""
+    outlives = getattr(nsml, "NSML_NFS_OUTPUT", "")
+    return Path(outlives) / "prepared" if outlives else Path(sys.argv[0]).resolve().parent / ".cache" / "prepared"
+
+
+def exit_status(name: str, run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
+    """Run a program; 0: done, 1: failed, 2: wrong use, 130: interrupted. An error is one line on stderr, unless `--debug` is given."""
+    try:
+        run(args)
+    except KeyboardInterrupt:
+        print(f"{name}: stopped", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if args.debug or os.environ.get("NSML_DEBUG") == "1":
+            raise
+        print(f"{name}: {one_line(error)}", file=sys.stderr)
+        return int(getattr(error, "exit_status", 1))
+    return 0

@@ -1,0 +1,114 @@
+"""Recipes: their schedule, their limits, and what --set changes."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.recipes import RECIPES, Phase, Recipe, RecipeError, changed, describe, winning
+
+
+def epochs_of(schedule: list[tuple[Phase, range]]) -> list[tuple[str, int]]:
+    return [(phase.name, epoch) for phase, epochs in schedule for epoch in epochs]
+
+
+@given(st.integers(1, 1000))
+def test_the_two_phases_of_the_winners_share_the_epochs_three_to_one(epochs: int) -> None:
+    schedule = replace(winning(), epochs=epochs).schedule()
+    assert len(schedule) == min(epochs, 2)
+    assert sum(len(each) for _, each in schedule) == epochs
+    if epochs > 1:
+        assert abs(len(schedule[1][1]) - epochs / 4) <= 0.5
+
+
+def test_the_second_phase_of_the_winners_is_gentler_in_everything() -> None:
+    first, second = winning().phases
+    assert second.rate < first.rate == 1
+    assert second.label_smoothing < first.label_smoothing
+    assert second.augmentation < first.augmentation == 1
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=4), st.integers(1, 25), st.integers(0, 30))
+def test_the_schedule_left_is_the_end_of_the_whole(shares: list[float], epochs: int, done: int) -> None:
+    phases = tuple(Phase(str(n), share, 1.0, 0.0, 0.0) for n, share in enumerate(shares))
+    recipe = Recipe("mine", phases, epochs=epochs)
+    whole = epochs_of(recipe.schedule())
+    assert [epoch for _, epoch in whole] == list(range(epochs))
+    assert [name for name, _ in whole] == sorted(name for name, _ in whole)
+    assert {name for name, _ in whole} == {phase.name for phase in phases[:epochs]}
+    assert epochs_of(recipe.schedule(done)) == whole[done:]
+    assert all(each for _, each in recipe.schedule(done))
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.data())
+def test_a_longer_training_never_returns_to_an_earlier_phase(before: int, after: int, data: st.DataObject) -> None:
+    done = data.draw(st.integers(1, before))
+    reached = epochs_of(replace(winning(), epochs=before).schedule())[done - 1][0]
+    left = epochs_of(replace(winning(), epochs=after).schedule(done, reached))
+    assert [epoch for _, epoch in left] == list(range(done, after))
+    if reached == "gentle":
+        assert {name for name, _ in left} <= {"gentle"}
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"width": "wide"}, "width is 'wide'; give a whole number from 1 to 256"),
+        ({"width": "0"}, "width is 0; give a whole number from 1 to 256"),
+        ({"dropout": "1"}, "dropout is 1.0; give a number from 0 to 0.99"),
+        ({"learning_rate": "nan"}, "learning_rate is nan; give a number from 1e-07 to 1"),
+        ({"optimizer": "sgd"}, "optimizer is 'sgd'; give radam or adam"),
+        ({"views": "3"}, "views is 3; give 1 or 8"),
+        ({"local_average": "maybe"}, "local_average is 'maybe'; give 0 or 1"),
+        ({"strong.augmentation": "2"}, "strong.augmentation is 2.0; give a number from 0 to 1"),
+        ({"soft.rate": "1"}, "soft.rate: recipe winning has no phase soft; it has strong, gentle"),
+        ({"name": "x"}, "name is no field of a recipe; --set help lists them"),
+        ({"phases": "x"}, "phases is no field of a recipe; --set help lists them"),
+        ({"weights": "imagenet"}, "weights is imagenet; give random for network vgg, or network efficientnet_lite0"),
+    ],
+)
+def test_a_field_or_value_that_does_not_exist_is_one_line(values: dict[str, str], line: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        changed(winning(), values)
+    assert str(raised.value) == line
+
+
+def test_set_changes_fields_of_every_type_and_of_phases() -> None:
+    values = {"width": "24", "dropout": "0.5", "local_average": "0", "optimizer": "adam", "gentle.rate": "0.05"}
+    found = changed(winning(), values)
+    assert (found.width, found.dropout, found.local_average, found.optimizer) == (24, 0.5, False, "adam")
+    assert [phase.rate for phase in found.phases] == [1.0, 0.05]
+    assert found != winning() == changed(winning(), {})
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_is_named_as_its_function_described_and_read_back_as_json(recipe: str) -> None:
+    made = RECIPES[recipe]()
+    assert made.name == recipe
+    assert RECIPES[recipe].__doc__
+    assert Recipe.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+    lines = describe(made).splitlines()
+    for line in lines[1:]:
+        name, _, value = line.split()[0].partition("=")
+        assert changed(made, {name: value}) == made, line
+
+
+@pytest.mark.parametrize("values", [None, [], {}, {"phases": "x"}, {"phases": [1]}, {"phases": [{}]}])
+def test_a_recipe_of_another_kind_is_refused(values: Any) -> None:
+    with pytest.raises(ValueError, match=r"^recipe: "):
+        Recipe.from_dict(values)
+
+
+def test_a_recipe_needs_phases_with_names_of_their_own() -> None:
+    phase = Phase("p", 0.5, 1.0, 0.0, 0.0)
+    for phases in ((), (phase, phase)):
+        with pytest.raises(RecipeError, match="give one phase or more, each with a name of its own"):
+            Recipe("mine", phases)
+    with pytest.raises(RecipeError, match=r"^p\.rate is nan"):
+        replace(phase, rate=math.nan)
