@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,12 @@ def test_every_command_of_nsml_is_in_the_list_of_commands() -> None:
     text = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`]+)`", text))))
     assert set(nsml.list_commands(None)) - named == set()  # type: ignore[arg-type]
+
+
+def test_the_list_of_commands_has_the_options_of_the_entry_file() -> None:
+    text = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    listed = text.split("## main.py\n")[1].split("\n## ")[0].split("\n`ensemble.py")[0]
+    shown = subprocess.run([sys.executable, "main.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    options = set(re.findall(r"^  (?:-h, )?(--\w+)", shown.stdout, re.MULTILINE)) - {"--help"}
+    assert len(options) > 10
+    assert set(re.findall(r"--\w+", listed)) == options
