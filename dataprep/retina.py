@@ -24,7 +24,7 @@ _LEAST_AREA = 0.02
 
 @dataclass(frozen=True)
 class Retina:
-    """The field of view: its convex outline (n, 2) as x, y in pixels, and whether it was told from a surround."""
+    """The field of view: its convex outline (n, 2) as x, y in pixels, and whether a surround was found."""
 
     outline: np.ndarray
     found: bool

@@ -12,7 +12,7 @@ from dataprep.catalog import CLASSES, Sample
 
 
 class SplitError(ValueError):
-    """The samples cannot be split as asked; the message is one line with the mend."""
+    """The samples cannot be split, in one line that says what to change."""
 
 
 @dataclass(frozen=True)

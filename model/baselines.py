@@ -146,7 +146,7 @@ def macro_auc(labels: np.ndarray, chances: np.ndarray) -> float:
 
 
 class _Rows:
-    """Some rows of images, read when they are asked for."""
+    """Some rows of images, read on demand."""
 
     def __init__(self, images: Any, rows: np.ndarray) -> None:
         self.images, self.rows = images, rows

@@ -1,4 +1,4 @@
-"""A folder of photographs -> what is trained on and validated with."""
+"""From a folder of photographs to training and validation data."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SPLITS = ("patient", "file")
 
 
 class DataError(ValueError):
-    """Photographs that cannot be trained on as asked; one line with the mend."""
+    """Photographs that cannot be trained on, in one line that says what to change."""
 
     exit_status = 2
 
 
 class Rows:
-    """Some rows of an array of images, fetched when they are asked for, so that a memory-mapped one stays on the disk."""
+    """Some rows of an array of images, read on demand, so that a memory-mapped one stays on the disk."""
 
     def __init__(self, images: np.ndarray, indices: np.ndarray) -> None:
         self.images, self.indices = images, indices
@@ -100,8 +100,8 @@ def read_split(folder: Path, settings: Settings) -> tuple[Catalog, Split]:
 
 def _less(samples: Sequence[Sample], split: Split, share: float, seed: int) -> Split:
     """The split with about that share of each class's training photographs, and the same validation."""
-    kept = split_samples([samples[index] for index in split.train], share, seed).validation
-    return replace(split, train=split.train[kept])
+    rows = split_samples([samples[index] for index in split.train], share, seed).validation
+    return replace(split, train=split.train[rows])
 
 
 def _each_alone(samples: Sequence[Sample]) -> list[Sample]:

@@ -36,7 +36,7 @@ class Ensemble:
             raise ValueError(f"a weight is {wrong[0]}; give numbers above 0")
         if wrong_classes := [network.classes for network in self.networks if network.classes != self.classes]:
             raise ValueError(
-                f"one network tells {', '.join(self.classes)} apart, another {', '.join(wrong_classes[0])}; "
+                f"one network has the classes {', '.join(self.classes)}, another {', '.join(wrong_classes[0])}; "
                 "take networks of the same classes"
             )
 
@@ -60,15 +60,15 @@ class Ensemble:
         return np.average(answers, axis=0, weights=self.weights).astype(np.float32)
 
 
-def combine(found: Sequence[Predictions | None], weights: Sequence[float]) -> Predictions | None:
-    """The average of what several networks answered about validation photographs: each photograph by those that validated on it.
+def combine(validations: Sequence[Predictions | None], weights: Sequence[float]) -> Predictions | None:
+    """The average of several networks' predictions for validation photographs, each by the networks that validated on it.
 
     A network validates on what it did not train on. So where all were trained on the same split, each photograph has the answer of all
     of them, and of the networks of k folds each photograph has that of the one which never saw it; in between, an ensemble is shown
     as worse than it is rather than better.
 
     Args:
-        found: of each network, with the same classes, None where it has none.
+        validations: one a network, of the same classes; None where it has none.
         weights: as many, above 0.
 
     Returns:
@@ -80,7 +80,7 @@ def combine(found: Sequence[Predictions | None], weights: Sequence[float]) -> Pr
     facts: dict[str, tuple[str, int]] = {}
     sums: dict[str, np.ndarray] = {}
     totals: dict[str, float] = {}
-    for predictions, weight in zip(found, weights, strict=True):
+    for predictions, weight in zip(validations, weights, strict=True):
         if predictions is None:
             continue
         rows = zip(

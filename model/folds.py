@@ -29,7 +29,7 @@ def train_folds(
     keep: Callable[[str, Network | Ensemble], None],
     save_every: int = 5,
 ) -> Ensemble:
-    """Train what is missing of `settings.folds` networks, and keep the ensemble of all.
+    """Train what is missing of `settings.folds` networks, and save the ensemble of all.
 
     The networks are those of the last epoch, not those of the best: choosing an epoch by the fold's own validation would make the
     predictions for it look better than the ensemble is. Checkpoints of fold K are named `foldK`, each in place of the one before; with

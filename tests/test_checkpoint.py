@@ -168,7 +168,7 @@ def test_an_ensemble_that_makes_no_sense_is_refused(
 
 
 def test_networks_that_do_not_fit_are_refused(networks: list[Network]) -> None:
-    with pytest.raises(ValueError, match="NORMAL, AMD, RVO, DMR apart, another NORMAL, AMD; take networks of the same"):
+    with pytest.raises(ValueError, match="NORMAL, AMD, RVO, DMR, another NORMAL, AMD; take networks of the same"):
         Ensemble([networks[0], small_network.network(classes=("NORMAL", "AMD"))], [1.0, 1.0])
     with pytest.raises(ValueError, match="3 networks and 1 weights"):
         Ensemble(networks, [1.0])

@@ -84,7 +84,7 @@ def test_validation_predictions_are_put_together_within_a_dataset_only() -> None
 
 def test_members_of_other_classes_are_named_with_theirs() -> None:
     with pytest.raises(
-        MemberError, match=r"^team/DEMO/1:best tells NORMAL, AMD, RVO, DMR apart, and team/DEMO/2:30 NORM"
+        MemberError, match=r"^team/DEMO/1:best has the classes NORMAL, AMD, RVO, DMR, and team/DEMO/2:30 NORM"
     ):
         together(
             [FIRST, SECOND],

@@ -1,8 +1,8 @@
 """A network in training on disk: weights, the state that training needs to go on, and settings. HDF5, CSV and JSON: nothing that runs code.
 
 model.weights.h5    the weights that predict (averaged ones where the training averages), as Keras' `load_weights` reads them
-training.h5         the optimiser's variables, the state of the random generators (dropout), and, where those that predict are averaged, the
-                    weights that training goes on from, one dataset each; absent where the network is only to predict
+training.h5         the optimiser's variables, the state of the random generators (dropout), and, with averaged weights, the averages and
+                    the last weights, one dataset each; absent where the network is only to predict
 validation.csv      the validation predictions of the epoch, see `model.records`; absent before the first epoch
 history.csv         how each epoch went, see `model.records`; absent before the first epoch
 settings.json       `Settings`, with the size and SHA-256 of the others; written last
@@ -40,7 +40,7 @@ _OF_HDF5 = (RuntimeError, TypeError, AttributeError, UnicodeDecodeError)
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be read; one line that names the file and the mend."""
+    """A checkpoint that cannot be read, in one line that names the file and says what to do."""
 
 
 def save(folder: str | os.PathLike[str], network: Network, *, to_go_on: bool = True) -> None:
@@ -85,7 +85,7 @@ def save(folder: str | os.PathLike[str], network: Network, *, to_go_on: bool = T
 
 
 def _named(folder: Path) -> set[str]:
-    """The files that the settings in `folder` vouch for; none where there are no readable settings."""
+    """The files that the settings in `folder` name; none where there are no readable settings."""
     try:
         return set(json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["files"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -101,7 +101,7 @@ def _flush(path: Path) -> None:
 
 
 def load(folder: str | os.PathLike[str]) -> Network:
-    """Read a network back, exactly as it was saved; one that was only to predict trains on as if its training began.
+    """Read a network back, exactly as it was saved. One saved only to predict begins its training anew.
 
     Raises:
         CheckpointError: a file is missing, damaged, or of another network. Everything is checked before a network is returned, and none
@@ -166,13 +166,15 @@ def _state(network: Network) -> dict[str, Any]:
     if network.average:
         groups["averages"] = network.average.averages
         groups["weights"] = network.model.trainable_variables
-    return {f"{group}/{number}": variable for group, found in groups.items() for number, variable in enumerate(found)}
+    return {
+        f"{group}/{number}": variable for group, members in groups.items() for number, variable in enumerate(members)
+    }
 
 
 def _read_state(path: Path, variables: dict[str, Any]) -> None:
     with h5py.File(path) as file:
-        if found := {f"{group}/{name}" for group in file for name in file[group]} ^ variables.keys():
-            raise ValueError(f"it differs in {min(found)}")
+        if differing := {f"{group}/{name}" for group in file for name in file[group]} ^ variables.keys():
+            raise ValueError(f"it differs in {min(differing)}")
         values = {name: np.asarray(file[name][()]) for name in variables}
     for name, variable in variables.items():
         if values[name].shape != tuple(variable.shape) or values[name].dtype.name != variable.dtype:
@@ -185,9 +187,9 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
     """The settings, and where each file is that belongs to them, by its name in `_FILES`; each is what was saved."""
     path = folder / SETTINGS
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        files = found.pop("files", None) if isinstance(found, dict) else None
-        settings = Settings.from_dict(found)
+        values = json.loads(path.read_text(encoding="utf-8"))
+        files = values.pop("files", None) if isinstance(values, dict) else None
+        settings = Settings.from_dict(values)
         prefix = _OTHER if isinstance(files, dict) and f"{_OTHER}{WEIGHTS}" in files else ""
         named = {f"{prefix}{name}": name for name in _FILES}
         if not isinstance(files, dict) or not {f"{prefix}{WEIGHTS}"} <= files.keys() <= named.keys():

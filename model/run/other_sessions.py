@@ -20,23 +20,23 @@ Load = Callable[..., None]
 
 
 class MemberError(Exception):
-    """A checkpoint of another session that cannot be used; one line that names it and the mend."""
+    """A checkpoint of another session that cannot be used, in one line that says what to do."""
 
     exit_status = 2
 
 
 def fetch(wanted: SessionCheckpoint, load: Load) -> Network | Ensemble:
     """What that checkpoint holds. MemberError where there is none, or not one of this program."""
-    found: list[Network | Ensemble] = []
+    loaded: list[Network | Ensemble] = []
     try:
-        load(wanted.checkpoint, load_fn=lambda folder: found.append(checkpoint.load(folder)), session=wanted.session)
+        load(wanted.checkpoint, load_fn=lambda folder: loaded.append(checkpoint.load(folder)), session=wanted.session)
     except Exception as error:
         raise MemberError(f"{wanted} cannot be used: {one_line(error)}") from error
-    return found[-1]
+    return loaded[-1]
 
 
 def together(
-    members: Sequence[SessionCheckpoint], found: Sequence[Network | Ensemble], weights: Sequence[float], views: int = 1
+    members: Sequence[SessionCheckpoint], loaded: Sequence[Network | Ensemble], weights: Sequence[float], views: int = 1
 ) -> Ensemble:
     """The ensemble of several checkpoints; of one that is an ensemble, the networks share its weight as they did in it.
 
@@ -45,7 +45,7 @@ def together(
 
     Args:
         members: at least one.
-        found: what each of them holds.
+        loaded: what each of them holds, from `fetch`.
         weights: as many, above 0.
 
     Raises:
@@ -53,22 +53,22 @@ def together(
     """
     networks: list[Network] = []
     shares: list[float] = []
-    for each, kept, weight in zip(members, found, weights, strict=True):
-        if kept.classes != found[0].classes:
+    for each, held, weight in zip(members, loaded, weights, strict=True):
+        if held.classes != loaded[0].classes:
             raise MemberError(
-                f"{members[0]} tells {', '.join(found[0].classes)} apart, and {each} {', '.join(kept.classes)}; "
+                f"{members[0]} has the classes {', '.join(loaded[0].classes)}, and {each} {', '.join(held.classes)}; "
                 "take members of the same classes"
             )
-        if isinstance(kept, Ensemble):
-            networks += kept.networks
-            shares += [weight * share / sum(kept.weights) for share in kept.weights]
+        if isinstance(held, Ensemble):
+            networks += held.networks
+            shares += [weight * share / sum(held.weights) for share in held.weights]
         else:
-            networks.append(kept)
+            networks.append(held)
             shares.append(weight)
     ensemble = Ensemble(networks, shares, views=views)
     if len({each.dataset for each in members}) == 1:
         try:
-            ensemble.validation = combine([kept.validation for kept in found], weights)
+            ensemble.validation = combine([held.validation for held in loaded], weights)
         except ValueError as error:
             raise MemberError(str(error)) from None
     return ensemble
@@ -85,7 +85,7 @@ def take_weights(network: Network, other: Network) -> None:
     theirs = {layer.name: layer for layer in other.model.layers if layer.weights}
     if network.classes != other.classes:
         mine = [layer for layer in mine if not isinstance(layer, keras.layers.Dense)]
-    found: list[tuple[Any, list[Any]]] = []
+    pairs: list[tuple[Any, list[Any]]] = []
     for layer in mine:
         values = [other.value(variable) for variable in theirs[layer.name].weights] if layer.name in theirs else []
         if [value.shape for value in values] != [tuple(variable.shape) for variable in layer.weights]:
@@ -93,8 +93,8 @@ def take_weights(network: Network, other: Network) -> None:
                 f"its layer {layer.name} has other weights (it was trained with width {other.settings.recipe.width}); "
                 "give the arguments of the network that it was trained with"
             )
-        found.append((layer, values))
-    for layer, values in found:
+        pairs.append((layer, values))
+    for layer, values in pairs:
         layer.set_weights(values)
     if network.average:
         network.average.restart()
