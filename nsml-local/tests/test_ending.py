@@ -132,11 +132,10 @@ def test_a_submit_that_is_killed_leaves_nothing_running_and_does_not_count(
     assert "no submission on FUNDUS yet" in nsml("dataset", "board", dataset).err
 
 
-def start_by_hand(folder: Path, code: str) -> Program:
-    """A program that this process starts, as the page starts one for each submit; it says when it is there."""
+def start_by_hand(folder: Path, code: str, seconds: float = 90) -> Program:
+    """A program that this process starts, as the page starts one for each submit; it says when it is there, and waits."""
     folder.mkdir()
-    (folder / "main.py").write_text(f"{code}\nopen('there', 'w').close(); import time; time.sleep(WAITS)")
-    (folder / "main.py").write_text((folder / "main.py").read_text().replace("WAITS", "0.2" if code else "90"))
+    (folder / "main.py").write_text(f"{code}\nopen('there', 'w').close(); import time; time.sleep({seconds})")
     session = Session(SessionName("tester", "none", 1), folder)
     write_launch(folder, open_home(), session, [], entry="main.py", arguments=[])
     program = start_program(folder, folder)
@@ -153,7 +152,7 @@ def test_the_end_of_one_program_leaves_all_else_alone_that_its_process_started(t
         "        os.execve('/bin/sh', ['sh', '-c', 'echo $$ > orphan.new; mv orphan.new orphan; exec sleep 90'], {})\n"
     )
     leaves += "    os._exit(0)\nwhile not os.path.exists('orphan'):\n    pass"
-    one = start_by_hand(tmp_path / "one", leaves)
+    one = start_by_hand(tmp_path / "one", leaves, 0.2 if ends == "by itself" else 90)
     other = start_by_hand(tmp_path / "other", "")
     after = psutil.Popen(["sleep", "90"])
     orphan = int((tmp_path / "one" / "orphan").read_text())

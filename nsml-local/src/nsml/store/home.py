@@ -85,6 +85,8 @@ def open_home(path: Path | None = None) -> Home:
         write_marker(home)
         found = FORMAT
     except Damaged:
+        if not home.marker.is_file():  # the folder itself cannot be read
+            raise
         print(f"nsml: warning: {home.marker} is damaged; 'nsml doctor --repair' writes it anew", file=sys.stderr)
         found = FORMAT
     if not isinstance(found, int) or found > FORMAT:
