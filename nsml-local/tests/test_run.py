@@ -201,8 +201,7 @@ def test_a_module_nsml_of_the_project_does_not_stand_in_for_the_platforms(
 
 
 def test_the_entry_file_may_be_named_by_its_whole_path(nsml: Nsml, dataset: str, project: Path) -> None:
-    assert "Exited" in nsml("ps", "-a").out if start_and_wait(nsml, "-e", str(project / "main.py")) else False
-    assert nsml("submit", "FUNDUS/1", "best").status == 0
+    assert nsml("submit", start_and_wait(nsml, "-e", str(project / "main.py")), "best").status == 0
 
 
 def test_a_session_without_a_dataset_has_no_variable_that_names_one(nsml: Nsml, project: Path) -> None:

@@ -6,6 +6,8 @@ import time
 import unicodedata
 from typing import Any
 
+_LONGEST = 80  # letters of a value in a table: a program may report a whole picture
+
 
 def ago(moment: float) -> str:
     """ "3 minutes ago", for seconds since the epoch."""
@@ -32,7 +34,13 @@ def size(count: float) -> str:
 
 def values(summary: dict[str, Any]) -> str:
     """ "step=3, val/score=71.3" """
-    return ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in summary.items())
+    return ", ".join(f"{name}={_brief(value)}" for name, value in summary.items())
+
+
+def _brief(value: Any) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    count = f" ({len(value)} items)" if isinstance(value, list | dict) else ""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 20]}…{count}"
 
 
 def score(value: float) -> str:

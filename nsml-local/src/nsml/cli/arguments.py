@@ -87,3 +87,16 @@ def chosen_checkpoint(home: Home, text: str) -> tuple[Session, Checkpoint | None
         except NsmlError:
             continue
     return session, None
+
+
+def session_and_checkpoint(home: Home, session: str, checkpoint: str | None) -> tuple[Session, str]:
+    """The session and the checkpoint's name of SESSION CHECKPOINT, or of SESSION/CHECKPOINT where the second word is missing."""
+    if checkpoint is None:
+        parts = session.strip().split("/")
+        length = next((n for n in (3, 2) if len(parts) > n and parts[n - 1].isdecimal()), None)
+        if length is None:
+            context = click.get_current_context()
+            (missing,) = (p for p in context.command.params if p.name == "checkpoint")
+            raise click.MissingParameter(ctx=context, param=missing)
+        session, checkpoint = "/".join(parts[:length]), "/".join(parts[length:])
+    return session_named(home, session), checkpoint

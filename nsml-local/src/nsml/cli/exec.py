@@ -14,7 +14,7 @@ from ..errors import RunFailed
 from ..session.answering import ask, is_listening
 from ..store.home import open_home
 from ..store.sessions import ENDED, remove_session
-from .arguments import complete_checkpoints, session_argument, session_named
+from .arguments import complete_checkpoints, session_and_checkpoint, session_argument, session_named
 
 
 @click.command(
@@ -49,11 +49,11 @@ Examples:
 """
 )
 @session_argument()
-@click.argument("checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints)
-def infer(session: str, checkpoint: str) -> None:
+@click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
+def infer(session: str, checkpoint: str | None) -> None:
     """Start a session that loads a checkpoint and answers inputs, a line each: the path of a photograph, JSON, or text."""
     home = open_home()
-    started = infer_session(home, session_named(home, session), checkpoint)
+    started = infer_session(home, *session_and_checkpoint(home, session, checkpoint))
     click.echo(f"Session {started.name} is started; type an input a line, Ctrl-D ends it", err=True)
     try:
         while not is_listening(started):

@@ -24,17 +24,23 @@ Examples:
 @click.option(
     "-c", "--checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints, help="[default: the newest]"
 )
-@click.option("-a", "--args", "arguments", metavar="TEXT", help="Other arguments than the session had.")
+@click.option(
+    "-a",
+    "--args",
+    "arguments",
+    multiple=True,
+    metavar="TEXT",
+    help="Other arguments than the session had, as one text.",
+)
 @limit_options(cpus="--cpu")
 def fork(
     session: str,
     checkpoint: str | None,
-    arguments: str | None,
+    arguments: tuple[str, ...],
     gpus: int | None,
     cpus: int | None,
     memory: str | None,
     log_limit: str | None,
-    shm_size: str | None,
 ) -> None:
     """Start a new session with the same code that goes on from a checkpoint."""
     home = open_home()
@@ -42,7 +48,7 @@ def fork(
         home,
         session_named(home, session),
         checkpoint,
-        arguments=None if arguments is None else split_arguments(arguments),
+        arguments=[word for text in arguments for word in split_arguments(text)] if arguments else None,
         limits=limits_from(home, gpus, cpus, memory, log_limit),
     )
     _tell_doubt(started)
@@ -58,9 +64,7 @@ Example:
 )
 @session_argument()
 @limit_options()
-def resume(
-    session: str, gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None, shm_size: str | None
-) -> None:
+def resume(session: str, gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None) -> None:
     """Start an ended session again from its newest checkpoint ('*' and '?' in the number); log and metrics are continued."""
     home = open_home()
     for found in match_sessions(home, session, home.user()):

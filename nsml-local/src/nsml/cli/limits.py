@@ -12,14 +12,25 @@ from ..engine.resources import Limits, parse_size, take_gpus
 from ..store.home import Home
 
 
+def _accepted(name: str, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option of the platform that means nothing on this machine, and says so."""
+
+    def tell(context: click.Context, option: click.Parameter, value: object) -> None:
+        if value:
+            click.echo(f"{name} changes nothing here; it is accepted as on the platform", err=True)
+
+    return click.option(name, expose_value=False, callback=tell, **{"help": "Accepted as on the platform."} | more)
+
+
 def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """-g, -c (or --cpu alone where -c means something else), --memory, --log-limit and --shm-size."""
     names = [n for n in ("-c", "--cpus", "--cpu") if n != "-c" or cpus == "-c"]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in (
-            click.option("--gpu-driver-version", hidden=True, expose_value=False, help="Accepted as on the platform."),
-            click.option("--shm-size", metavar="SIZE", help="Accepted as on the platform; this machine's is used."),
+            *(_accepted(name, hidden=True) for name in ("--gpu-driver-version", "--gpu-model", "--esm")),
+            _accepted("--nfs-output", hidden=True, is_flag=True),
+            _accepted("--shm-size", metavar="SIZE", help="Accepted as on the platform; this machine's is used."),
             click.option(
                 "--log-limit",
                 metavar="SIZE",

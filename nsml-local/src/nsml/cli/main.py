@@ -66,6 +66,12 @@ class _Commands(click.Group):
         )
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, _without_equals(command, rest) if command else rest
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -76,6 +82,21 @@ class _Commands(click.Group):
                     f"{cut} is cut short, as by a disk that was full when Python wrote it; remove that file"
                 ) from error
             raise
+
+
+def _without_equals(command: click.Command, words: list[str]) -> list[str]:
+    """`-e=main.py` as `-e main.py`, which public scripts for the platform write and click does not."""
+    take_values = {name for p in command.params if isinstance(p, click.Option) and not p.is_flag for name in p.opts}
+    found: list[str] = []
+    for number, word in enumerate(words):
+        if word == "--":
+            return found + words[number:]
+        is_value = bool(found) and found[-1] in take_values
+        if word[:2] in take_values and word[2:3] == "=" and not is_value:
+            found += [word[:2], word[3:]]
+        else:
+            found.append(word)
+    return found
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -98,6 +119,7 @@ def nsml(debug: bool) -> None:
 
 def main() -> None:
     """The console script. Exit status 0, 1 for what failed, 2 for wrong use, 130 for Ctrl-C."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         # Names of files and arguments may hold bytes that the terminal's encoding has no letter for.
         if isinstance(stream, io.TextIOWrapper):
@@ -130,11 +152,32 @@ def main() -> None:
     except NsmlError as error:
         _fail(str(error), error.exit_status)
     except OSError as error:
+        if not _current_folder_is_there():
+            _fail("the folder that this terminal is in is gone; cd to one that is there", 1)
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {mend_of(error)}", 1)
     except Exception as error:
         _fail(
             f"{OWN_FAULT}: {type(error).__name__}: {error}; run it again with NSML_DEBUG=1 and report what it shows", 1
         )
+
+
+def _open_what_is_closed() -> None:
+    """Stand-ins for the streams that the caller closed (`nsml ps >&-`): what is opened next would else take their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            found = os.open(os.devnull, os.O_RDWR)
+            if found != number:
+                os.dup2(found, number)
+                os.close(found)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
+def _current_folder_is_there() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _cut_bytecode(error: EOFError) -> str:
@@ -152,10 +195,19 @@ def _cut_bytecode(error: EOFError) -> str:
 
 
 def _one_line(error: click.ClickException) -> str:
-    text = " ".join(error.format_message().split())
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        return f"{text.rstrip('.')}; see '{error.ctx.command_path} --help'"
-    return text
+    name = ""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        name = error.option_name
+        hidden = {n for p in error.ctx.command.params if isinstance(p, click.Option) and p.hidden for n in p.opts}
+        near = [word for word in error.possibilities or () if word not in hidden]
+        error = click.NoSuchOption(name, possibilities=near, ctx=error.ctx)
+    text = " ".join(error.format_message().split()).rstrip(".")
+    if not isinstance(error, click.UsageError) or error.ctx is None:
+        return text
+    takes_arguments = any(parameter.name == "arguments" for parameter in error.ctx.command.params)
+    if takes_arguments and (name or "unexpected extra argument" in text):
+        text += f'; arguments of the program are one text in quotes: -a "{name or "--epoch"} ..."'
+    return f"{text}; see '{error.ctx.command_path} --help'"
 
 
 def _fail(message: str, status: int) -> None:

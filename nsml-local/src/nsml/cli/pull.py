@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -49,6 +50,8 @@ Examples:
 def download(session: str, path: Path, subpath: str, force: bool) -> None:
     """Copy the session's working folder, with the files that it wrote, to the folder PATH."""
     found = session_named(open_home(), session)
+    # On the platform the working folder was /app.
+    subpath = re.sub(r"^/app(/|$)", "", subpath)
     source = found.work / subpath
     if not real_path(source).is_relative_to(real_path(found.work)):
         raise NsmlError(f"-s {subpath}: that is outside the session's working folder")

@@ -27,11 +27,16 @@ Examples:
 """
 )
 @click.argument("file", required=False, metavar="[FILE]")
-@click.option("-d", "--dataset", default="", shell_complete=complete_datasets, metavar="NAME[,NAME...]",
+@click.option("-d", "--dataset", multiple=True, shell_complete=complete_datasets, metavar="NAME[,NAME...]",
               help="The dataset to train on; of several, it is scored on the first. Without it a program runs on none.")  # fmt: skip
 @click.option("-e", "--entry", metavar="FILE", help="The Python file to start.  [default: main.py]")
 @click.option(
-    "-a", "--args", "arguments", default="", metavar="TEXT", help='Its arguments, as one text: -a "--epoch 5".'
+    "-a",
+    "--args",
+    "arguments",
+    multiple=True,
+    metavar="TEXT",
+    help='Its arguments, as one text: -a "--epoch 5". Given twice, both count.',
 )
 @click.option("-m", "--memo", default="", metavar="TEXT", help="A line of text on the session.")
 @click.option(
@@ -48,16 +53,15 @@ Examples:
 @click.option("-v", "--verbose", is_flag=True, help="Say what is copied.")
 def run(
     file: str | None,
-    dataset: str,
+    dataset: tuple[str, ...],
     entry: str | None,
-    arguments: str,
+    arguments: tuple[str, ...],
     memo: str,
     interactive: bool,
     gpus: int | None,
     cpus: int | None,
     memory: str | None,
     log_limit: str | None,
-    shm_size: str | None,
     env: str,
     verbose: bool,
 ) -> None:
@@ -68,19 +72,25 @@ def run(
     """
     if file and entry and file != entry:
         raise NsmlError(f"FILE is {file} and -e is {entry}; name one of them")
+    if file and len(arguments) == 1 and arguments[0].startswith("-") and not Path(file).exists():
+        both = f"{arguments[0]} {file}"
+        raise NsmlError(
+            f'there is no {file} here; if it is an argument of the program, put quotes around all: -a "{both}"'
+        )
     home = open_home()
     started = file or entry or "main.py"
+    datasets = [name for names in dataset for name in names.split(",") if name]
     session, taken = start_session(
         home,
-        [find_dataset(home, name) for name in dict.fromkeys(dataset.split(",")) if name],
+        [find_dataset(home, name) for name in dict.fromkeys(datasets)],
         Path.cwd(),
         entry=started,
-        arguments=split_arguments(arguments),
+        arguments=[word for text in arguments for word in split_arguments(text)],
         memo=memo,
         limits=limits_from(home, gpus, cpus, memory, log_limit),
         env=env,
     )
-    if not dataset:
+    if not datasets:
         click.echo("warning: without -d the session has no dataset; 'nsml dataset ls' lists them", err=True)
     _tell_needs(session, env)
     if verbose:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from ..engine.ending import stop_session
@@ -41,7 +43,8 @@ def stop(session: str, force: bool) -> None:
             click.echo(f"Session {found.name} was lost; {count} of its processes went on and are ended")
         elif len(matching) == 1:
             click.echo(f"Session {found.name} has ended already ({found.status()})")
-    if running and not force:
+    # A script has no terminal to be asked on, and the platform's stop asked nobody.
+    if running and not force and sys.stdin.isatty():
         click.confirm(f"Stop {', '.join(str(s.name) for s in running)}?", abort=True)
     for found in running:
         stop_session(found)

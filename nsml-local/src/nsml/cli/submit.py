@@ -11,7 +11,7 @@ import click
 from ..scoring.submit import submit as submit_checkpoint
 from ..store.home import open_home
 from ..wording import plain, score
-from .arguments import complete_checkpoints, session_argument, session_named
+from .arguments import complete_checkpoints, session_and_checkpoint, session_argument
 
 
 @click.command(
@@ -22,7 +22,7 @@ Examples:
 """
 )
 @session_argument()
-@click.argument("checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints)
+@click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
 @click.option("-t", "--test", "dry_run", is_flag=True, help="A dry run: show the first ten predictions, score nothing.")
 @click.option("--limit", type=click.FloatRange(min=1), default=3600, show_default=True, metavar="SECONDS",
               help="How long loading and predicting may take.")  # fmt: skip
@@ -40,7 +40,7 @@ Examples:
 @click.option("-v", "--verbose", is_flag=True, help="Show what the program prints.")
 def submit(
     session: str,
-    checkpoint: str,
+    checkpoint: str | None,
     dry_run: bool,
     limit: float,
     batch_size: int | None,
@@ -49,7 +49,7 @@ def submit(
 ) -> None:
     """Predict the hidden test set with a checkpoint, score it, put it on the leaderboard."""
     home = open_home()
-    found = session_named(home, session)
+    found, checkpoint = session_and_checkpoint(home, session, checkpoint)
     progress = _Progress(limit, starts_only=verbose)
     try:
         outcome = submit_checkpoint(

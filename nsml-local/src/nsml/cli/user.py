@@ -20,7 +20,8 @@ def login(name: str) -> None:
     """Set the user's name that new sessions carry."""
     home = open_home()
     write_json(home.path / "user.json", {"name": check_name(name, "NAME")})
-    click.echo(f"Hello {home.user()}")
+    click.echo(f"Hello {name}")
+    _tell_variable(home.user(), name)
 
 
 @click.command()
@@ -29,6 +30,11 @@ def logout() -> None:
     home = open_home()
     (home.path / "user.json").unlink(missing_ok=True)
     click.echo(f"Goodbye; sessions now carry the name {home.user()}")
+
+
+def _tell_variable(user: str, name: str) -> None:
+    if user != name:
+        click.echo(f"warning: NSML_USER is set, so sessions carry the name {user}; unset NSML_USER", err=True)
 
 
 @click.command()

@@ -1,0 +1,114 @@
+"""Spellings of public scripts for the platform, and what the command answers to slips in its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, run_command, start_and_wait, wait_until
+
+
+def _arguments(nsml: Nsml, session: str) -> str:
+    (row,) = [r for r in json.loads(nsml("ps", "-a", "-j").out) if r["name"].endswith(session)]
+    return str(row["arguments"])
+
+
+def test_a_short_option_may_have_an_equals_sign(nsml: Nsml, dataset: str) -> None:
+    assert start_and_wait(nsml, "-e=main.py", "-c=1", "-a=--epoch 1") == "tester/FUNDUS/1"
+    assert _arguments(nsml, "FUNDUS/1") == "--epoch 1"
+
+
+def test_a_value_that_looks_like_an_option_with_an_equals_sign_stays_one(nsml: Nsml, dataset: str) -> None:
+    nsml("run", "-d", dataset, "-m", "-e=3")
+    assert json.loads(nsml("ps", "-a", "-j").out)[0]["memo"] == "-e=3"
+
+
+def test_options_that_mean_nothing_here_are_accepted_and_say_so(nsml: Nsml, dataset: str) -> None:
+    told = nsml("run", "-d", dataset, "--gpu-model=V100", "--esm", "A01", "--nfs-output", "--shm-size", "1G")
+    assert told.status == 0
+    for option in ("--gpu-model", "--esm", "--nfs-output", "--shm-size"):
+        assert f"{option} changes nothing here" in told.err
+
+
+def test_the_working_folder_has_the_platforms_name(nsml: Nsml, trained: str, tmp_path: Path) -> None:
+    assert nsml("download", trained, str(tmp_path / "one"), "-s", "/app/main.py").status == 0
+    assert nsml("download", trained, str(tmp_path / "all"), "-s", "/app").status == 0
+    assert (tmp_path / "one" / "main.py").is_file() and (tmp_path / "all" / "main.py").is_file()
+
+
+@pytest.mark.parametrize("name", ["tester/FUNDUS/1/best", "FUNDUS/1/best"])
+def test_a_checkpoint_may_be_named_as_a_part_of_its_session(nsml: Nsml, trained: str, name: str) -> None:
+    assert nsml("submit", name, "-t").status == 0
+
+
+def test_a_session_alone_is_no_checkpoint(nsml: Nsml, trained: str) -> None:
+    refused = nsml("submit", trained)
+    assert refused.status == 2 and "Missing argument 'CHECKPOINT'" in refused.err
+
+
+def test_stop_asks_nobody_where_there_is_no_terminal(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "main.py").write_text("import time; time.sleep(60)")
+    nsml("run", "-d", dataset)
+    wait_until(lambda: "Running" in nsml("ps").out)
+    assert nsml("stop", "FUNDUS/1").out == "Session tester/FUNDUS/1 is stopped\n"
+
+
+def test_arguments_given_twice_are_joined(nsml: Nsml, dataset: str) -> None:
+    start_and_wait(nsml, "-a", "--epoch 1", "-a", "--pause 0")
+    assert _arguments(nsml, "FUNDUS/1") == "--epoch 1 --pause 0"
+    nsml("fork", "FUNDUS/1", "-a", "--epoch 3", "-a", "--pause 0")
+    assert _arguments(nsml, "FUNDUS/2") == "--epoch 3 --pause 0"
+
+
+def test_datasets_given_one_by_one_are_joined(nsml: Nsml, dataset: str, tmp_path: Path, project: Path) -> None:
+    nsml("dataset", "push", "OTHER", str(tmp_path / "source"))
+    (project / "main.py").write_text("import nsml; print(len(nsml.DATASET_PATH))")
+    nsml("run", "-d", "OTHER", "-d", dataset)
+    assert nsml("logs", "-f", "OTHER/1").out.startswith("2\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--epochs", "1"), '-a "--epochs ..."'),
+        (("-a", "--epochs", "1"), '-a "--epochs 1"'),
+        (("main.py", "-a", "--epochs", "1"), '-a "--epoch ..."'),
+    ],
+)
+def test_arguments_without_quotes_are_refused_with_the_quotes(
+    nsml: Nsml, dataset: str, words: tuple[str, ...], hint: str
+) -> None:
+    refused = nsml("run", "-d", dataset, *words)
+    assert refused.status == 2 and hint in refused.err and "--esm" not in refused.err
+    assert len(refused.err.splitlines()) == 1 and nsml("ps", "-a", "-j").out == "[]\n"
+
+
+def test_a_folder_that_is_gone_is_named(dataset: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    ended = run_command(["bash", "-c", f"cd {gone}; rmdir {gone}; {sys.executable} -m nsml run -d FUNDUS"], tmp_path)
+    assert ended.status == 1
+    assert ended.err.splitlines()[-1] == "nsml: the folder that this terminal is in is gone; cd to one that is there"
+
+
+def test_a_closed_stream_is_no_fault(nsml: Nsml, dataset: str, project: Path) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m nsml run -d FUNDUS <&- >&- 2>&-"], cwd=project, check=False
+    )
+    assert ended.returncode == 0
+    assert "exit status 0" in nsml("logs", "-f", "FUNDUS/1").out.splitlines()[-1]
+
+
+def test_login_says_where_a_variable_goes_before_it(nsml: Nsml) -> None:
+    told = nsml("login", "kim")
+    assert told.out == "Hello kim\n" and "NSML_USER is set, so sessions carry the name tester" in told.err
+    assert nsml("login", "tester").err == ""
+
+
+def test_a_picture_that_was_reported_does_not_fill_the_table(nsml: Nsml, project: Path) -> None:
+    (project / "p.py").write_text("import nsml\nnsml.report(summary=True, step=1, image=[[0.1] * 64] * 64, loss=0.5)\n")
+    name = nsml("run", "-e", "p.py").out.split()[1]
+    nsml("logs", "-f", name)
+    row = nsml("ps", "-a").out.splitlines()[1]
+    assert len(row) < 200 and "(64 items)" in row and "loss=0.5" in row
