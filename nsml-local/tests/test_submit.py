@@ -316,3 +316,64 @@ def test_a_submit_that_fails_since_it_reads_training_data_says_so(nsml: Nsml, da
     (project / "main.py").write_text(program.replace("        return [int", f"        {read}        return [int"))
     failed = nsml("submit", start_and_wait(nsml), "best").err
     assert "submit failed at infer: FileNotFoundError" in failed and "a submit has no training data" in failed
+
+
+def correct_labels(source: Path, nsml: Nsml) -> None:
+    """Push the dataset again with two labels exchanged."""
+    labels = source / "test" / "test_label"
+    labels.write_text(labels.read_text().replace(",0\n", ",9\n").replace(",1\n", ",0\n").replace(",9\n", ",1\n"))
+    nsml("dataset", "rm", "-f", "FUNDUS")
+    nsml("dataset", "push", "FUNDUS", str(source))
+
+
+def test_a_score_of_other_labels_is_marked_and_stands_apart_until_it_is_scored_anew(
+    nsml: Nsml, trained: str, tmp_path: Path
+) -> None:
+    nsml("submit", trained, "best")
+    nsml("submit", trained, "0", NSML_USER="kim")
+    correct_labels(tmp_path / "source", nsml)
+    nsml("submit", trained, "best", NSML_USER="kim")
+    board = json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)
+    assert [(r["rank"], r["user"], r["outdated"]) for r in board] == [(1, "kim", False), (None, "tester", True)]
+    assert board[0]["score"] < board[1]["score"]
+    shown = nsml("dataset", "board", "FUNDUS").out
+    assert "Scored by other labels or another scorer, so not ranked" in shown
+    assert "scored by other labels" in nsml("dataset", "board", "--mine", "FUNDUS").out
+    assert nsml("dataset", "rescore", "FUNDUS").out == "2 submissions are scored anew\n"
+    board = json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)
+    assert [(r["rank"], r["score"]) for r in board] == [(1, board[0]["score"]), (2, board[0]["score"])]
+
+
+def test_what_cannot_be_scored_anew_stays_as_it_is_with_the_reason(nsml: Nsml, trained: str, tmp_path: Path) -> None:
+    nsml("submit", trained, "best")
+    (home_predictions,) = (tmp_path / "home" / "submissions" / "FUNDUS" / "1").glob("prediction*")
+    home_predictions.unlink()
+    correct_labels(tmp_path / "source", nsml)
+    told = nsml("dataset", "rescore", "FUNDUS")
+    assert "submission 1: its predictions are gone" in told.err
+    assert told.out == "0 submissions are scored anew\n"
+    assert json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)[0]["rank"] is None
+
+
+def test_a_failed_submit_is_listed_with_its_reason_which_its_log_holds_too(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(program.replace("int(image.mean()) % 4", "9"))
+    name = start_and_wait(nsml)
+    refused = nsml("submit", name, "best")
+    (own,) = json.loads(nsml("dataset", "board", "--mine", "-j", "FUNDUS").out)
+    assert own["error"] in refused.err
+    assert own["error"] in nsml("dataset", "board", "--mine", "FUNDUS").out
+    log = refused.err.partition("(log: ")[2].partition(")")[0]
+    assert own["error"] in Path(log).read_text()
+    assert json.loads(nsml("dataset", "board", "-j", "FUNDUS").out) == []
+
+
+def test_a_failed_dry_run_says_why_in_its_log_and_its_state(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(program.replace("int(image.mean()) % 4", "9"))
+    nsml("submit", "-t", start_and_wait(nsml), "best")
+    tried = json.loads(nsml("ps", "-a", "-j", "-n", "1").out)[0]
+    assert "submit failed at predictions" in tried["reason"]
+    assert tried["reason"] in nsml("logs", tried["name"]).out

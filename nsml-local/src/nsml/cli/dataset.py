@@ -7,7 +7,7 @@ import click
 from ..errors import Damaged
 from ..store.datasets import Dataset, find_dataset, list_datasets, remove_dataset, rename_dataset
 from ..store.home import open_home
-from ..store.submissions import leaderboard, submissions_of
+from ..store.submissions import Rank, failures_of, leaderboard, submissions_of
 from ..wording import ago, duration, score, size
 from .arguments import complete_datasets, json_option
 from .dataset_push import class_counts, demo, describe, push
@@ -110,10 +110,15 @@ Examples:
 """
 )
 @click.argument("name", shell_complete=complete_datasets)
-@click.option("--mine", is_flag=True, help="All of one's own submissions, in their order.")
+@click.option(
+    "--mine", is_flag=True, help="All of one's own submissions, in their order, the failed ones with the reason."
+)
 @json_option()
 def board(name: str, mine: bool, as_json: bool) -> None:
-    """The leaderboard: each user's best score, the earlier first where scores tie."""
+    """The leaderboard: each user's best score, the earlier first where scores tie.
+
+    A score of other labels than the dataset has now, or of another scorer, is not ranked, and stands apart.
+    """
     found = find_dataset(open_home(), name)
     if mine:
         _print_own(found, as_json)
@@ -121,40 +126,86 @@ def board(name: str, mine: bool, as_json: bool) -> None:
     ranks, warnings = leaderboard(open_home(), name, lower_is_better=found.lower_is_better())
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
+    now = [r for r in ranks if not r.outdated]
+    before = [r for r in ranks if r.outdated]
     if as_json:
-        print_json([{"rank": n, **vars(r)} for n, r in enumerate(ranks, 1)])
+        print_json([{"rank": n, **vars(r)} for n, r in enumerate(now, 1)] + [{"rank": None, **vars(r)} for r in before])
         return
+    _print_ranks(now)
+    if not ranks:
+        click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one", err=True)
+    if before:
+        click.echo(
+            f"\nScored by other labels or another scorer, so not ranked; 'nsml dataset rescore {name}' scores them anew:"
+        )
+        _print_ranks(before)
+
+
+def _print_ranks(ranks: list[Rank]) -> None:
     print_table(
         ("Rank", "User", "Score", "Session", "Checkpoint", "Submissions", "When"),
         [
-            (str(n), r.user, score(r.score), r.session, r.checkpoint, str(r.submissions), ago(r.at))
+            (
+                "-" if r.outdated else str(n),
+                r.user,
+                score(r.score),
+                r.session,
+                r.checkpoint,
+                str(r.submissions),
+                ago(r.at),
+            )
             for n, r in enumerate(ranks, 1)
         ],
         right=(0, 5),
     )
-    if not ranks:
-        click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one", err=True)
 
 
 def _print_own(found: Dataset, as_json: bool) -> None:
     home = open_home()
     own, warnings = submissions_of(home, found.name, home.user())
+    own = sorted([*own, *failures_of(home, found.name, home.user())], key=lambda r: float(r["at"]))
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
     if as_json:
         print_json(own)
         return
-    rows = [(score(r["score"]), r["session"], r["checkpoint"], ago(r["at"])) for r in own]
-    print_table(("Score", "Session", "Checkpoint", "When"), rows)
+    rows = [
+        (
+            score(r["score"]) if "score" in r else "failed",
+            r["session"],
+            r["checkpoint"],
+            ago(r["at"]),
+            str(r.get("error", "scored by other labels" if r.get("outdated") else "")),
+        )
+        for r in own
+    ]
+    print_table(("Score", "Session", "Checkpoint", "When", "Remark"), rows)
+
+
+@dataset.command()
+@click.argument("name", shell_complete=complete_datasets)
+def rescore(name: str) -> None:
+    """Score anew what was scored by other labels or another scorer than the dataset has now, from the predictions that are stored."""
+    from ..scoring.rescoring import rescore as rescore_all
+
+    home = open_home()
+    count = 0
+    for folder, told in rescore_all(home, find_dataset(home, name)):
+        if isinstance(told, float):
+            count += 1
+        else:
+            click.echo(f"warning: submission {folder.name}: {told}", err=True)
+    click.echo(f"{count} submissions are scored anew")
 
 
 @dataset.command()
 @click.argument("name", shell_complete=complete_datasets)
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def rm(name: str, force: bool) -> None:
-    """Forget a dataset. The organiser's files, the sessions and the leaderboard stay."""
-    found = find_dataset(open_home(), name)
+    """Forget a dataset that no session uses. The organiser's files, the sessions and the leaderboard stay."""
+    home = open_home()
+    found = find_dataset(home, name)
     if not force:
         click.confirm(f"Forget dataset {name}?", abort=True)
-    remove_dataset(found)
+    remove_dataset(home, found)
     click.echo(f"Dataset {name} is removed")

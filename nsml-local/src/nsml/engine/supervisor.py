@@ -7,7 +7,6 @@ writes how it ended.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -17,9 +16,10 @@ from pathlib import Path
 from types import FrameType
 
 from ..errors import NsmlError
-from ..store.files import open_regular, read_json
+from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE
+from ..store.log_lines import append_line
 from ..store.names import SessionName
 from ..store.processes import identity, memory_of_group
 from ..store.sessions import Session
@@ -66,19 +66,11 @@ class _StopSignal:
         self._armed = False
 
 
-def _append(log: Path, line: str) -> None:
-    with open(open_regular(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            line = line if file.read(1) == b"\n" else f"\n{line}"
-        file.write(f"{line}\n".encode())
-
-
 def _layer_interpreter(home: Home, session: Session) -> str:
     # Imported here, since most sessions need no layer, and it would be a third of what a supervisor imports.
     from .environment import session_interpreter
 
-    return session_interpreter(home, session, lambda line: _append(session.log, line))
+    return session_interpreter(home, session, lambda line: append_line(session.log, line))
 
 
 def supervise(folder: Path) -> None:
@@ -119,7 +111,7 @@ def supervise(folder: Path) -> None:
     last = f"Session {session.name} {verb} with {how_it_ended(code)} after {passed:.1f} seconds"
     facts = {"cause": "memory", "reason": reason} if over_memory else {"reason": reason} if reason else {}
     try:
-        _append(session.log, f"{reason}\n{last}" if reason else last)
+        append_line(session.log, f"{reason}\n{last}" if reason else last)
     finally:
         session.write_state(status, process=process, started_at=began, ended_at=time.time(), exit_status=code, **facts)
 

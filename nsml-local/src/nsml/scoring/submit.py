@@ -5,6 +5,7 @@ A submit that fails says at which step, is not counted, and leaves the board as 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -29,9 +30,10 @@ from ..store.home import Home
 from ..store.launches import FILE as LAUNCH
 from ..store.launches import write_launch
 from ..store.log_cut import read_cut
+from ..store.log_lines import append_line
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
-from ..store.submissions import last_submission, open_submission, record_score
+from ..store.submissions import close_submission, last_submission, open_submission, record_failure, record_score
 from .photographs import limit_of_photographs
 from .predictions import FILE, read_lines
 from .scorer import score, wanted_answers
@@ -103,6 +105,7 @@ def submit(
     test_session = _open_test_session(home, session, record, kept) if dry_run else None
     folder = test_session.folder if test_session else open_submission(home, dataset.name)
     code = None
+    reason = ""
     try:
         code = _predict(home, datasets, session, kept, record, folder, limit, batch_size, on_step, on_output)
         predictions = _take_predictions(folder)
@@ -112,13 +115,32 @@ def submit(
         if test_session is not None:
             return Outcome(None, (), first, str(test_session.name))
         on_step({"step": "score"})
+        scored_by = dataset.scored_by()
         result = _score(dataset, predictions)
-        record_score(folder, user=home.user(), session=str(session.name), checkpoint=kept.name, score=result.value)
+        record_score(
+            folder,
+            user=home.user(),
+            session=str(session.name),
+            checkpoint=kept.name,
+            score=result.value,
+            scored_by=scored_by,
+        )
         return Outcome(result.value, result.warnings, first, None)
+    except BaseException as error:
+        reason = str(error) if isinstance(error, NsmlError) else f"{type(error).__name__}: {error}".rstrip(": ")
+        with contextlib.suppress(OSError):
+            append_line(folder / "log.txt", reason)
+        if test_session is None:
+            told = {"user": home.user(), "session": str(session.name), "checkpoint": kept.name}
+            record_failure(folder, **told, error=reason)
+        raise
     finally:
         if test_session is not None:
-            status = "Exited" if code == 0 else "Failed"
-            test_session.write_state(status, process=identity(), ended_at=time.time(), exit_status=code)
+            facts = {"reason": reason} if reason else {}
+            status = "Exited" if code == 0 and not reason else "Failed"
+            test_session.write_state(status, process=identity(), ended_at=time.time(), exit_status=code, **facts)
+        else:
+            close_submission(folder)
         for name in ("work", WRITTEN):
             shutil.rmtree(folder / name, ignore_errors=True)
 

@@ -75,6 +75,15 @@ class Dataset:
         """Name of the built-in scorer."""
         return str(self.record().get("metric", "fundus"))
 
+    def scored_by(self) -> dict[str, str]:
+        """What a score depends on besides the predictions: SHA-256 of `labels` ("" without a file); `scorer`, its name or SHA-256."""
+        import hashlib
+
+        def digest(path: Path) -> str:
+            return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+        return {"labels": digest(self.labels), "scorer": digest(self.evaluation) or self.metric()}
+
     def lower_is_better(self) -> bool:
         """Whether a lower score ranks higher."""
         return bool(self.record().get("lower_is_better", False))
@@ -109,6 +118,8 @@ def find_dataset(home: Home, name: str) -> Dataset:
     folder = home.datasets / check_name(name, "DATASET")
     if (folder / "dataset.json").exists():
         return Dataset(name, folder)
+    if (now := present_name(home, name)) != name:
+        raise NsmlError(f"dataset {name} was renamed; it is {now} now")
     known = [d.name for d in list_datasets(home)]
     mend = nearest(name, known) or "; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' a made-up one"
     raise NsmlError(f"there is no dataset {name}{mend}")
@@ -300,31 +311,78 @@ def _count(folder: Path) -> dict[str, Any]:
     return {"train": classes, "train_files": train, "test_files": test, "size": size}
 
 
-def remove_dataset(dataset: Dataset) -> None:
-    """Forget a dataset: out of sight in one step, then its links are removed. The organiser's files, sessions and scores stay."""
+def present_name(home: Home, name: str) -> str:
+    """What a dataset of that name is called since it was renamed; the name itself where none was."""
+    if (home.datasets / name).exists():
+        return name
+    for dataset in list_datasets(home):
+        with contextlib.suppress(Damaged):
+            if name in dataset.record().get("was", []):
+                return dataset.name
+    return name
+
+
+def remove_dataset(home: Home, dataset: Dataset) -> None:
+    """Forget a dataset: out of sight in one step, then its links are removed. The organiser's files, sessions and scores stay.
+
+    NsmlError where a session or a submit uses it.
+    """
+    _check_not_in_use(home, dataset.name)
     hidden = dataset.folder.with_name(f".tmp-removed-{dataset.name}-{os.getpid()}")
     os.rename(dataset.folder, hidden)
     remove_tree(hidden)
 
 
+def _check_not_in_use(home: Home, name: str) -> None:
+    from .sessions import ENDED, list_sessions
+    from .submissions import running_submission
+
+    for session in list_sessions(home, but_for_ended=True):
+        datasets = [session.name.dataset]
+        with contextlib.suppress(NsmlError):
+            datasets = session.datasets()
+        with contextlib.suppress(Damaged):
+            if name in datasets and (status := session.status()) not in ENDED:
+                raise NsmlError(
+                    f"session {session.name} uses dataset {name} ({status}); wait for it, or end it with 'nsml stop {session.name}'"
+                )
+    if (process := running_submission(home, name)) is not None:
+        raise NsmlError(f"a submit uses dataset {name} (process {process}); wait for it")
+
+
 def rename_dataset(home: Home, name: str, new: str) -> None:
-    """Give a dataset another name, and its submissions and every user's sessions with it.
+    """Give a dataset another name, in its submissions and in every user's sessions too, those that only name it included.
+
+    What is interrupted goes on where it is called again.
 
     Raises:
-        NsmlError: the new name is taken, or a session on the dataset still runs.
+        NsmlError: the new name is taken, or a session or a submit uses the dataset.
     """
-    from .sessions import ENDED, list_sessions
+    from .sessions import NO_DATASET, list_sessions
+    from .submissions import rename_sessions
 
     found = find_dataset(home, name)
     check_name(new, "NEW")
-    pairs = [(found.folder, home.datasets / new), (home.submissions / name, home.submissions / new)]
+    if new == NO_DATASET:
+        raise NsmlError(f"NEW: {new} stands for no dataset; take another name")
+    _check_not_in_use(home, name)
+    record = found.record()
+    becomes = record.get("becomes", name)
+    pairs = [(home.submissions / name, home.submissions / new)]
     pairs += [(Path(user.path) / name, Path(user.path) / new) for user in visible(home.sessions)]
-    for _, target in pairs:
-        if target.exists():
-            raise NsmlError(f"NEW: {target} is there already; take another name")
-    for session in list_sessions(home, dataset=name):
-        if session.status() not in ENDED:
-            raise NsmlError(f"session {session.name} has not ended; wait for it, or 'nsml stop {session.name}'")
+    if becomes == name:
+        for target in (home.datasets / new, *(target for _, target in pairs)):
+            if target.exists():
+                raise NsmlError(f"NEW: {target} is there already; take another name")
+        write_json(found.folder / "dataset.json", record | {"becomes": new, "was": [*record.get("was", []), name]})
+    elif becomes != new:
+        raise NsmlError(f"dataset {name} is half renamed; finish that with 'nsml dataset rename {name} {becomes}'")
     for source, target in pairs:
         if source.exists():
             os.rename(source, target)
+    for session in list_sessions(home):
+        with contextlib.suppress(Damaged):
+            session.rename_dataset(name, new)
+    for entry in visible(home.submissions):
+        rename_sessions(home, entry.name, name, new)
+    os.rename(found.folder, home.datasets / new)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from .files import regular
+from .files import open_regular, regular
 from .log_cut import read_cut
 
 _PIECE = 1 << 20
@@ -92,3 +92,12 @@ def find_lines(path: Path, text: str, most: int) -> Iterator[Found]:
             if not piece:
                 return
             base, rest = base + whole, block[whole:]
+
+
+def append_line(log: Path, line: str) -> None:
+    """Write a line of nsml's own at the end of a log."""
+    with open(open_regular(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else f"\n{line}"
+        file.write(f"{line}\n".encode())

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError, RunFailed, mend_of
+from .datasets import present_name
 from .files import (
     REMOVED,
     claim_numbered_folder,
@@ -170,6 +171,20 @@ class Session:
         write_text(self.folder / "started.txt", f"{time.time()}\n")
         (self.folder / "state.json").unlink(missing_ok=True)
 
+    def rename_dataset(self, name: str, new: str) -> None:
+        """Write a dataset's new name where the session names it: among its datasets, and in what it goes on from."""
+        record = self.record()
+        of = str(record.get("of", ""))
+        others = record.get("other_datasets", [])
+        now = renamed_session(of, name, new)
+        if of != now:
+            record["of"] = now
+            self.write_memo(self.memo().replace(of, now))
+        if name in others:
+            record["other_datasets"] = [new if other == name else other for other in others]
+        if of != now or name in others:
+            write_json(self.folder / "session.json", record)
+
     def memo(self) -> str:
         """The memo, one line; empty where there is none."""
         try:
@@ -180,6 +195,12 @@ class Session:
     def write_memo(self, memo: str) -> None:
         """Replace the memo by one line of text."""
         write_text(self.folder / "memo.txt", " ".join(memo.split()) + "\n")
+
+
+def renamed_session(text: str, name: str, new: str) -> str:
+    """USER/DATASET/NUMBER with the dataset's new name."""
+    parts = text.split("/")
+    return "/".join([parts[0], new, *parts[2:]]) if parts[1:2] == [name] else text
 
 
 def create_session(home: Home, user: str, dataset: str, record: dict[str, Any]) -> Session:
@@ -202,6 +223,9 @@ def find_session(home: Home, name: SessionName) -> Session:
     folder = home.sessions / name.user / name.dataset / str(name.number)
     if folder.is_dir():
         return Session(name, folder)
+    if (now := present_name(home, name.dataset)) != name.dataset:
+        # Programs name sessions too, as in nsml.load(session=...).
+        return find_session(home, name._replace(dataset=now))
     known = [s.name for s in list_sessions(home)]
     if alike := [n for n in known if (n.user, n.dataset) == (name.user, name.dataset)]:
         numbers = ", ".join(str(n.number) for n in alike[-8:])

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from ..errors import NsmlError
 from ..store.datasets import Dataset
-from ..store.submissions import ranking, submissions_of
+from ..store.submissions import failures_of, ranking, submissions_of
 from ..wording import plain
 from ..wording import score as shown_score
 from .chart import axis, legend, looks
@@ -36,13 +36,13 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
 
     def look() -> tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]:
         made, _ = submissions_of(site.home, dataset.name)
-        return _rows(site, made, whose.value, lower, t), _by_user(made)
+        return _rows(site, dataset, made, whose.value, t), _by_user([r for r in made if not r["outdated"]])
 
     def show(found: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]) -> None:
         rows, by_user = found
         table.rows = rows
-        empty.set_visibility(not by_user)
-        table.set_visibility(bool(by_user))
+        empty.set_visibility(not rows)
+        table.set_visibility(bool(rows))
         history.set_visibility(bool(by_user))
         chart.options.clear()
         chart.options.update(_history(by_user, lower, dark[0], t))
@@ -72,32 +72,42 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(site: Site, made: list[dict[str, Any]], whose: str, lower: bool, t: Texts) -> list[dict[str, Any]]:
+def _rows(site: Site, dataset: Dataset, made: list[dict[str, Any]], whose: str, t: Texts) -> list[dict[str, Any]]:
+    lower = dataset.lower_is_better()
     if whose == "mine":
-        own = [record for record in made if record["user"] == site.home.user()]
-        ranked = sorted(own, key=lambda r: (r["score"] if lower else -r["score"], r["at"]))
-        return [
-            {**_row(site, r["user"], r["score"], r["session"], r["checkpoint"], r["at"], t), "rank": n, "key": n}
-            for n, r in enumerate(ranked, 1)
-        ]
-    return [
+        user = site.home.user()
+        ranks = [rank for r in made if r["user"] == user for rank in ranking([r], lower_is_better=lower)]
+        ranks.sort(key=lambda r: (r.outdated, r.score if lower else -r.score, r.at))
+        failed = failures_of(site.home, dataset.name, user)
+    else:
+        ranks, failed = ranking(made, lower_is_better=lower), []
+    rows = [
         {
-            **_row(site, r.user, r.score, r.session, r.checkpoint, r.at, t),
-            "rank": n,
-            "key": r.user,
-            "count": r.submissions,
+            **_row(site, r.user, r.session, r.checkpoint, r.at, t),
+            "score": f"{shown_score(r.score)} ({t('other labels')})" if r.outdated else shown_score(r.score),
+            "rank": None if r.outdated else n,
+            "key": f"{n}",
+            "count": None if whose == "mine" else r.submissions,
         }
-        for n, r in enumerate(ranking(made, lower_is_better=lower), 1)
+        for n, r in enumerate(ranks, 1)
+    ]
+    return rows + [
+        {
+            **_row(site, r["user"], r["session"], r["checkpoint"], r["at"], t),
+            "score": t("Failed"),
+            "memo": plain(r["error"]),
+            "key": f"failed {n}",
+        }
+        for n, r in enumerate(reversed(failed))
     ]
 
 
-def _row(site: Site, user: str, score: float, session: str, checkpoint: str, at: float, t: Texts) -> dict[str, Any]:
+def _row(site: Site, user: str, session: str, checkpoint: str, at: float, t: Texts) -> dict[str, Any]:
     memo = ""
     with contextlib.suppress(NsmlError):
         memo = site.session(session).memo()
     return {
         "user": plain(user),
-        "score": shown_score(score),
         "session": plain(session),
         "address": session_address(session),
         "checkpoint": plain(checkpoint),

@@ -123,6 +123,7 @@ KOREAN = {
     "Running": "실행 중",
     "Exited": "종료됨",
     "Failed": "실패",
+    "other labels": "다른 정답으로 채점됨",
     "Stopped": "중지됨",
     "Lost": "사라짐",
     "Open": "열기",
