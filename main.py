@@ -106,7 +106,9 @@ def train(args, hooks, photographs) -> None:  # type: ignore[no-untyped-def]
         )
         return
     data = read(settings)
+    settings.recipe = settings.recipe.planned(len(data.train_labels))
     hooks.held = hooks.held or first(settings)
+    planned = f"recipe {settings.recipe.name}, {settings.recipe.epochs} epochs"
     print(f"session {nsml.SESSION_NAME}: {planned}, {hooks.held.model.count_params():,} weights", flush=True)
     train(hooks.held, data, report=nsml.report, save=nsml.save, save_every=args.save_every)
     if settings.recipe.views > 1:

@@ -97,9 +97,13 @@ def new_network(settings: Settings) -> Network:
         model = build_model(settings)
     finally:
         keras.config.set_dtype_policy(policy)
-    # The same epsilon in both, so that they differ in rectification alone.
-    optimizer = RAdam() if recipe.optimizer == "radam" else keras.optimizers.Adam(epsilon=1e-8)
+    # The same epsilon in all, so that Adam and RAdam differ in rectification alone.
+    kind = {"radam": RAdam, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[recipe.optimizer]
+    optimizer = kind(epsilon=1e-8, weight_decay=recipe.weight_decay or None)
     optimizer.build(model.trainable_variables)
+    if recipe.weight_decay:
+        # Shifts and scales are no weights of connections: decay would only work against the normalisation.
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     average = WeightAverage(recipe.ema, model.trainable_variables) if recipe.ema else None
     return Network(model, optimizer, settings, average)
 

@@ -42,7 +42,9 @@ def train(
     Raises:
         TrainingError: the loss is no longer a finite number. Nothing is saved of that epoch.
     """
-    settings, recipe, labels = network.settings, network.settings.recipe, data.train_labels
+    settings, labels = network.settings, data.train_labels
+    recipe = settings.recipe = settings.recipe.planned(len(labels))
+    steps = math.ceil(len(labels) / recipe.batch_size)
     schedule = recipe.schedule(settings.epoch, settings.phase)
     if not schedule:
         print(f"trained for {settings.epoch} epochs already; give a larger --epoch to go on", flush=True)
@@ -67,7 +69,7 @@ def train(
             batches,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
-            steps_per_epoch=math.ceil(len(labels) / recipe.batch_size),
+            steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
             callbacks=[_EachEpoch(network, phase, data, report, save, save_every, waiting)],
@@ -98,6 +100,11 @@ def class_weights(labels: np.ndarray, power: float) -> np.ndarray:
     present = counts > 0
     weights[present] = counts[present] ** -float(power)
     return (weights * (len(labels) / (weights @ counts))).astype(np.float32)
+
+
+def cosine(done: float) -> float:
+    """The share of the learning rate after a share `done` of the steps: up over the first tenth, then down along half a cosine."""
+    return min(10 * done + 0.01, 1.0) if done < 0.1 else (1 + math.cos(math.pi * (done - 0.1) / 0.9)) / 2
 
 
 class InputWait:
@@ -150,10 +157,14 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         self.durations: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.started = time.monotonic()
+        self.epoch, self.started = epoch, time.monotonic()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.waiting.asked()
+        recipe = self.network.settings.recipe
+        if recipe.decay == "cosine":
+            done = (self.epoch + batch / self.params["steps"]) / recipe.epochs
+            self.network.optimizer.learning_rate = recipe.learning_rate * self.phase.rate * cosine(done)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.waiting.ended(self.steps)
@@ -190,12 +201,15 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         }
         settings.epoch, settings.phase = epoch + 1, self.phase.name
         columns = {name.replace("__", "_"): value for name, value in values.items()}
-        rate = settings.recipe.learning_rate * self.phase.rate
+        rate = float(network.optimizer.learning_rate)
         network.history.append(Epoch(settings.epoch, settings.phase, rate, **columns))
         is_best = settings.best_score is None or result.value > settings.best_score
         if is_best:
             settings.best_score, settings.best_epoch = result.value, settings.epoch
         self.durations.append(time.monotonic() - self.started)
+        if len(np.unique(labels)) > 1 and len(answered := np.unique(probabilities.argmax(axis=1))) == 1:
+            name = settings.classes[answered[0]]
+            print(f"warning: epoch {settings.epoch} predicts {name} for every validation photograph", flush=True)
         self._print_line(values, len(self.data.train_labels) / seconds, waited / seconds, is_best)
         self.report(summary=True, step=settings.epoch, **values, phase=self.phase.name)
         if settings.epoch % self.save_every == 0 or settings.epoch == self.params["epochs"]:

@@ -63,7 +63,7 @@ def test_a_longer_training_never_returns_to_an_earlier_phase(before: int, after:
         ({"width": "0"}, "width is 0; give a whole number from 1 to 256"),
         ({"dropout": "1"}, "dropout is 1.0; give a number from 0 to 0.99"),
         ({"learning_rate": "nan"}, "learning_rate is nan; give a number from 1e-07 to 1"),
-        ({"optimizer": "sgd"}, "optimizer is 'sgd'; give radam or adam"),
+        ({"optimizer": "sgd"}, "optimizer is 'sgd'; give radam or adam or adamw"),
         ({"views": "3"}, "views is 3; give 1 or 8"),
         ({"local_average": "maybe"}, "local_average is 'maybe'; give 0 or 1"),
         ({"strong.augmentation": "2"}, "strong.augmentation is 2.0; give a number from 0 to 1"),
@@ -103,6 +103,16 @@ def test_a_recipe_is_named_as_its_function_described_and_read_back_as_json(recip
 def test_a_recipe_of_another_kind_is_refused(values: Any) -> None:
     with pytest.raises(ValueError, match=r"^recipe: "):
         Recipe.from_dict(values)
+
+
+@given(st.integers(1, 5000), st.integers(0, 1000), st.integers(1, 40))
+def test_few_photographs_are_passed_until_there_are_enough_steps(photographs: int, steps: int, epochs: int) -> None:
+    recipe = replace(winning(), steps=steps, epochs=epochs)
+    planned = recipe.planned(photographs)
+    an_epoch = math.ceil(photographs / recipe.batch_size)
+    assert planned.epochs * an_epoch >= steps
+    assert planned.epochs == epochs or (planned.epochs - 1) * an_epoch < steps
+    assert planned.planned(photographs) == planned
 
 
 def test_a_recipe_needs_phases_with_names_of_their_own() -> None:

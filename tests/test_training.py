@@ -19,7 +19,7 @@ from dataprep import batches
 from dataprep.augment import augment
 from model.data import Rows
 from model.recipes import Recipe
-from model.training import InputWait, TrainingError, class_weights
+from model.training import InputWait, TrainingError, class_weights, cosine
 from model.validation import score
 from tests import small_network
 from tests.small_network import train
@@ -159,6 +159,30 @@ def test_a_training_whose_photographs_have_no_names_keeps_no_predictions() -> No
         report=lambda **values: None, save=lambda name: None,
     )  # fmt: skip
     assert network.validation is None
+
+
+def test_a_cosine_rises_over_the_first_tenth_and_falls_to_nothing() -> None:
+    shares = [cosine(step / 1000) for step in range(1000)]
+    assert shares[:100] == sorted(shares[:100])
+    assert shares[100:] == sorted(shares[100:], reverse=True)
+    assert 0 < shares[0] < 0.02
+    assert shares[100] == 1
+    assert shares[550] == pytest.approx(0.5)
+    assert shares[-1] < 1e-4
+
+
+def test_a_decayed_rate_ends_near_nothing_and_a_prediction_of_one_class_is_warned_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network = small_network.network(decay="cosine", optimizer="adamw", weight_decay=0.01, learning_rate=1e-7)
+    dense = network.model.layers[-2]
+    dense.bias.assign([9.0, 0.0, 0.0, 0.0])
+    train(
+        network, small_network.recipe(3, 1, 1e-7), small_network.data(),
+        report=lambda **values: None, save=lambda name: None,
+    )  # fmt: skip
+    assert 0 < float(network.optimizer.learning_rate) < 1e-8
+    assert "warning: epoch 1 predicts NORMAL for every validation photograph\n" in capsys.readouterr().out
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.floats(0, 1))

@@ -108,6 +108,8 @@ def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple
     changes = {
         name: getattr(args, argument) for argument, name in FIELDS.items() if getattr(args, argument) is not None
     }
+    if args.epoch is not None:
+        changes["steps"] = 0
     for text in args.set:
         name, equals, value = text.partition("=")
         if not equals:
