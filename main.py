@@ -12,10 +12,15 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.console import between
 from model.recipes import winning
 from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
+
+if TYPE_CHECKING:
+    from model.run.entry import Hooks
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 RECIPE = winning.__name__
@@ -26,11 +31,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = new_parser("main.py", "[--recipe NAME] [--set FIELD=VALUE] [--epoch N] ...", __doc__)
     add_recipe(parser, RECIPE)
     add_split(parser, CLASSES)
-    add = parser.add
-    add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best' and the end of a phase")
-    parser.add_argument(
-        "--pretrained", type=session_checkpoint, metavar="SESSION:CHECKPOINT", help="begin with the weights of that"
-    )
+    parser.add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best'")
+    word = "SESSION:CHECKPOINT"
+    parser.add_argument("--pretrained", type=session_checkpoint, metavar=word, help="begin with the weights of that")
     args = parser.parse_args(arguments)
     check_split(parser, args)
     args.wanted, args.changes = read_recipe(parser, args, RECIPE)
@@ -52,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     start_tensorflow(args.seed or 0, deterministic=not args.wanted.jit)
     hooks = Hooks()
     try:
-        strategy = strategy_for(int(nsml.GPU_NUM) if args.mode == "train" else 1)
+        strategy = strategy_for(int(nsml.GPU_NUM) if args.mode == "train" else min(int(nsml.GPU_NUM), 1))
     except ValueError as error:
         raise UsageError(str(error)) from None
     with strategy.scope():
@@ -63,56 +66,39 @@ def run(args: argparse.Namespace) -> None:
 
             report_checkpoint(hooks.held, photographs, args.iteration, args.out)
         else:
-            train(args, hooks, photographs)
+            train_session(args, hooks, photographs)
 
 
-def train(args, hooks, photographs) -> None:  # type: ignore[no-untyped-def]
+def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> None:
     """Train what the command line asks for, or go on from the checkpoint that the hooks hold."""
     import nsml
+    from model.baselines import print_baselines, print_beaten
     from model.data import read_data
-    from model.ensemble import Ensemble
     from model.folds import train_folds
-    from model.run.entry import UsageError, cache_folder
+    from model.run.entry import cache_folder, settings_for
     from model.run.other_sessions import begin
-    from model.settings import Settings
     from model.training import train
     from model.validation import validate_with_views
 
-    if isinstance(hooks.held, Ensemble):
-        raise UsageError("an ensemble cannot be trained on; name a checkpoint of one of its networks")
-    asked = {name: getattr(args, name) for name in ("recipe", "num_classes", "seed", "folds")}
-    if hooks.held is None:
-        fold = 0 if args.fold == "all" else args.fold or 0
-        settings = Settings(args.wanted, CLASSES[: args.num_classes], args.seed or 0, fold, args.folds or 0)
-    else:
-        settings = hooks.held.settings
-        for warning in settings.resume(args.changes, asked if args.fold == "all" else {**asked, "fold": args.fold}):
-            print(f"warning: {warning}", flush=True)
+    network = hooks.network
+    settings = settings_for(args, network, CLASSES)
+    saving = {"report": nsml.report, "save_every": args.save_every}
     read = partial(read_data, photographs, cache=cache_folder())
     first = partial(begin, pretrained=args.pretrained, load=nsml.load)
-    planned = f"recipe {settings.recipe.name}, {settings.recipe.epochs} epochs"
     if args.fold == "all":
-        if not settings.folds:
-            raise UsageError("argument --fold: the checkpoint's training has no folds, so all of them cannot go on")
-        print(f"session {nsml.SESSION_NAME}: {settings.folds} folds, {planned}", flush=True)
-        train_folds(
-            hooks.held,
-            settings,
-            begin=first,
-            read=read,
-            report=nsml.report,
-            keep=hooks.keep,
-            save_every=args.save_every,
-        )
+        print(f"session {nsml.SESSION_NAME}: {settings.folds} folds, recipe {settings.recipe.name}", flush=True)
+        train_folds(network, settings, begin=first, read=read, keep=hooks.keep, **saving)
         return
     data = read(settings)
-    settings.recipe = settings.recipe.planned(len(data.train_labels))
-    hooks.held = hooks.held or first(settings)
-    planned = f"recipe {settings.recipe.name}, {settings.recipe.epochs} epochs"
-    print(f"session {nsml.SESSION_NAME}: {planned}, {hooks.held.model.count_params():,} weights", flush=True)
-    train(hooks.held, data, report=nsml.report, save=nsml.save, save_every=args.save_every)
-    if settings.recipe.views > 1:
-        validate_with_views(hooks.held, data, nsml.report, nsml.save)
+    settings.recipe = recipe = settings.recipe.planned(len(data.train_labels))
+    network = hooks.held = network or first(settings)
+    planned = f"recipe {recipe.name}, {recipe.epochs} epochs, {network.model.count_params():,} weights"
+    print(f"session {nsml.SESSION_NAME}: {planned}", flush=True)
+    rivals = print_baselines(data, settings) if recipe.baselines else []
+    train(network, data, save=nsml.save, **saving)
+    print_beaten(rivals, network)
+    if recipe.views > 1:
+        validate_with_views(network, data, nsml.report, nsml.save)
 
 
 def main(arguments: list[str] | None = None) -> int:

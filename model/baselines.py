@@ -12,9 +12,12 @@ import numpy as np
 
 from dataprep.shortcuts import SHORTCUTS, measure
 
+from .data import Data
 from .efficientnet_lite import FEATURES, build_efficientnet_lite0
+from .network import Network
 from .predict.predictor import predictor
 from .pretrained_weights import load_lite0
+from .settings import Settings
 
 # More photographs than these make none of the baselines better, and every one of them slower.
 _MOST = 2000
@@ -34,6 +37,24 @@ class Baseline:
 
     def __str__(self) -> str:
         return f"{self.name}: accuracy {self.accuracy:.3f}, balanced {self.balanced:.3f}, AUC {self.auc:.3f}"
+
+
+def print_baselines(data: Data, settings: Settings) -> list[Baseline]:
+    """Print what a training on `data` has to beat, a line each, and return it."""
+    rivals = baselines(
+        data.train_images, data.train_labels, data.train_patients, data.validation_images, data.validation_labels,
+        settings.classes, seed=settings.seed,
+    )  # fmt: skip
+    for rival in rivals:
+        print(f"to beat: {rival}", flush=True)
+    return rivals
+
+
+def print_beaten(rivals: Sequence[Baseline], network: Network) -> None:
+    """Print the last validation of a training beside the rival with the highest balanced accuracy; nothing without rivals."""
+    if rivals and network.validation is not None:
+        trained = score_chances("this training", network.validation.labels, network.validation.probabilities)
+        print(f"{trained}\nto beat: {max(rivals, key=lambda rival: rival.balanced)}", flush=True)
 
 
 def baselines(

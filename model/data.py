@@ -47,7 +47,7 @@ class Data:
     """Prepared images, uint8 (n, size, size, 3), an array or `Rows` of one, and labels, int (n,), of both sides of the split.
 
     `validation_samples` and `validation_patients`: file name and patient of each validation image; with them, the network records its
-    predictions.
+    predictions. `train_patients`: patient of each training image.
     """
 
     train_images: Any
@@ -56,6 +56,7 @@ class Data:
     validation_labels: np.ndarray
     validation_samples: Sequence[str] = ()
     validation_patients: Sequence[str] = ()
+    train_patients: Sequence[str] = ()
 
 
 def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
@@ -79,6 +80,7 @@ def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
     return Data(
         Rows(images, training), labels[training], Rows(images, validation), labels[validation],
         [sample.path.relative_to(folder).as_posix() for sample in validated], [sample.patient for sample in validated],
+        [catalog.samples[index].patient for index in training],
     )  # fmt: skip
 
 

@@ -90,6 +90,7 @@ class Recipe:
         "of the training; weights are float32 in each", "float32", among=("float32", "bfloat16", "float16")
     )
     predict_precision: str = option("of the prediction", "float32", among=("float32", "bfloat16"))
+    baselines: bool = option("first print what simple rivals reach, such as always the largest class", True)
     jit: bool = option(
         "compile the training step with XLA, which pays on a GPU after minutes and repeats less exactly", False
     )
@@ -189,7 +190,7 @@ def transfer() -> Recipe:
 
 
 # What a resumed training may change; all else decides the network, its first weights or its photographs, and stays. So may phases.
-CHANGEABLE = ("epochs", "steps", "batch_size", "learning_rate", "class_weights", "views", "jit")
+CHANGEABLE = ("epochs", "steps", "batch_size", "learning_rate", "class_weights", "views", "baselines", "jit")
 RECIPES: dict[str, Callable[[], Recipe]] = {recipe.__name__: recipe for recipe in (winning, transfer)}
 
 

@@ -195,14 +195,32 @@ def test_a_dataset_without_the_folder_of_photographs_is_refused(start: Start, tm
     assert "train_data is missing" in only_line(start(dataset="TABLE"), 2)
 
 
-SMALL = ["--image_size", "32", "--set", "width=4", "--batch_size", "8", "--learning_rate", "0.02", "--save_every", "2"]
+SMALL = [
+    "--image_size",
+    "32",
+    "--set",
+    "width=4",
+    "--set",
+    "baselines=0",
+    "--batch_size",
+    "8",
+    "--learning_rate",
+    "0.02",
+    "--save_every",
+    "2",
+]
 
 
 @pytest.mark.slow
 def test_it_trains_goes_on_predicts_the_test_photographs_and_reports(start: Start, dataset: str, home: Path) -> None:
-    trained = start(*SMALL, "--epoch", "12", dataset=dataset)
+    trained = start(*SMALL, "--epoch", "12", "--set", "baselines=1", dataset=dataset)
     assert trained.returncode == 0, trained.stderr
     lines = trained.stdout.splitlines()
+    rivals = [line.partition(": ")[2].partition(": ")[0] for line in lines if line.startswith("to beat: ")]
+    assert rivals[0].startswith("always ")
+    assert rivals[-2] == "frozen features"
+    assert lines[-2].startswith("this training: accuracy ")
+    assert rivals[-1] in rivals[:-1]
     assert sum(line.startswith("epoch ") for line in lines) == 12
     assert any(line.startswith("class") and "patients" in line for line in lines)
 

@@ -16,6 +16,7 @@ from ..console import one_line
 if TYPE_CHECKING:
     from ..ensemble import Ensemble
     from ..network import Network
+    from ..settings import Settings
 
 NO_DATASET = "set NSML_DATASET to a dataset of 'nsml dataset ls', or draw the made-up one with 'nsml dataset demo'"
 
@@ -54,6 +55,15 @@ class Hooks:
         assert self.held is not None
         return infer(data, averaged_over(self.held.views, self.held.predict), self.held.preparations)
 
+    @property
+    def network(self) -> Network | None:
+        """The network that is held, to be trained on; None where none is. UsageError for an ensemble."""
+        from ..network import Network
+
+        if self.held is None or isinstance(self.held, Network):
+            return self.held
+        raise UsageError("an ensemble cannot be trained on; name a checkpoint of one of its networks")
+
     def keep(self, name: Any, held: Network | Ensemble) -> None:
         """Hold it from now on, and save it as a checkpoint of the session."""
         self.held = held
@@ -74,6 +84,24 @@ def cache_folder() -> Path:
     """Where prepared photographs are stored: below the platform's output folder, which outlives the session, else beside the code."""
     outlives = getattr(nsml, "NSML_NFS_OUTPUT", "")
     return Path(outlives) / "prepared" if outlives else Path(sys.argv[0]).resolve().parent / ".cache" / "prepared"
+
+
+def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[str, ...]) -> Settings:
+    """The settings of the training that the command line asks for; of one that goes on, those of the network that is `held`.
+
+    What a resumed training cannot change is ignored, with a warning. UsageError where it cannot go on at all.
+    """
+    from ..settings import Settings
+
+    fold = None if args.fold == "all" else args.fold
+    if held is None:
+        return Settings(args.wanted, classes[: args.num_classes], args.seed or 0, fold or 0, args.folds or 0)
+    if args.fold == "all" and not held.settings.folds:
+        raise UsageError("argument --fold: the checkpoint's training has no folds, so all of them cannot go on")
+    asked = {name: getattr(args, name) for name in ("recipe", "num_classes", "seed", "folds")}
+    for warning in held.settings.resume(args.changes, {**asked, "fold": fold}):
+        print(f"warning: {warning}", flush=True)
+    return held.settings
 
 
 def exit_status(name: str, run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
