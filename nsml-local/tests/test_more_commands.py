@@ -7,7 +7,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, start_and_wait
+from helpers import Nsml, make_dataset, start_and_wait
+
+from nsml.store.home import open_home
+from nsml.store.names import SessionName
+from nsml.store.sessions import find_session
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,35 @@ def test_command_prints_what_starts_such_a_session_again(nsml: Nsml, dataset: st
     nsml("logs", "-f", "FUNDUS/2")
     first, second = json.loads(nsml("ps", "-a", "-j").out)
     assert first["arguments"] == second["arguments"] and first["memo"] == second["memo"] == "a b"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-d FUNDUS,SECOND",
+        "",
+        "-d FUNDUS -c 1 --memory 900000000 --log-limit 5000000 --env current -g 0",
+    ],
+)
+def test_command_names_all_that_a_session_was_started_with(
+    nsml: Nsml, dataset: str, tmp_path: Path, options: str
+) -> None:
+    make_dataset(tmp_path / "second")
+    nsml("dataset", "push", "SECOND", str(tmp_path / "second"))
+    name = nsml("run", *options.split()).out.split()[1]
+    nsml("logs", "-f", name)
+    words = shlex.split(nsml("command", name).out)
+    again = nsml(*words[1:]).out.split()[1]
+    nsml("logs", "-f", again)
+    first, second = (
+        find_session(open_home(), SessionName("tester", n.split("/")[1], int(n[-1]))) for n in (name, again)
+    )
+    told = ("limits", "dataset_paths", "entry", "arguments")
+    launches = [json.loads((s.folder / "launch.json").read_text()) for s in (first, second)]
+    assert [launches[0][key] for key in told] == [launches[1][key] for key in told]
+    assert first.record()["env"] == second.record()["env"]
+    assert shlex.split(nsml("command", again).out) == words
+    assert (options == "") == ("-d" not in words)
 
 
 def test_plot_draws_each_value(nsml: Nsml, dataset: str) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 
-from ..errors import NsmlError
+from ..errors import Damaged, NsmlError
+from ..store.files import read_json
+from ..store.launches import FILE
 from ..store.sessions import Session
+from .environment import LAYER
+from .log_limit import DEFAULT
+from .resources import Limits
 
 
 def split_arguments(text: str) -> list[str]:
@@ -19,7 +25,23 @@ def split_arguments(text: str) -> list[str]:
 def run_words(session: Session) -> list[str]:
     """The words of the command that starts such a session again."""
     record = session.record()
-    words = ["nsml", "run", "-d", session.name.dataset, "-e", record["entry"]]
+    words = ["nsml", "run", "-e", record["entry"]]
+    if datasets := session.datasets():
+        words += ["-d", ",".join(datasets)]
     if record["arguments"]:
         words += ["-a", shlex.join(map(str, record["arguments"]))]
+    launch = {}
+    with contextlib.suppress(FileNotFoundError, Damaged):
+        launch = read_json(session.folder / FILE)
+    limits = Limits.from_dict(launch.get("limits") or {})
+    if limits.gpus is not None:
+        words += ["-g", str(len(limits.gpus))]
+    if limits.cpus is not None:
+        words += ["-c", str(limits.cpus)]
+    if limits.memory is not None:
+        words += ["--memory", str(limits.memory)]
+    if limits.log != DEFAULT:
+        words += ["--log-limit", str(limits.log)]
+    if record.get("env", LAYER) != LAYER:
+        words += ["--env", str(record["env"])]
     return words
