@@ -6,21 +6,19 @@ last. Both may be deleted at any time. A photograph that was added, changed or m
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import warnings
 import zlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
+from dataprep.files import replacing
 from dataprep.opencv_threads import one_opencv_thread
 from dataprep.photograph import PhotographError, Preparation, prepare_blank, prepare_file
 
@@ -112,7 +110,7 @@ def _prepare_all(
 ) -> tuple[np.ndarray, list[str]]:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(file) as stream:
+        with replacing(file, private=True) as temporary, open(temporary, "wb") as stream:
             np.lib.format.write_array_header_1_0(stream, {"shape": shape, "fortran_order": False, "descr": "|u1"})
             checksums, unreadable = [], []
             with closing(_prepared(paths, preparation, progress, workers)) as prepared:
@@ -127,8 +125,8 @@ def _prepare_all(
             "unreadable": unreadable,
             "checksums": checksums,
         }
-        with _replacing(file.with_suffix(".json")) as stream:
-            stream.write(json.dumps(facts).encode())
+        with replacing(file.with_suffix(".json"), private=True) as temporary:
+            temporary.write_text(json.dumps(facts))
         return _read(file, shape)[0], unreadable
     except OSError as error:
         warnings.warn(
@@ -160,19 +158,3 @@ def _prepared(
             yield result
             if progress is not None:
                 progress(done, len(paths))
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A stream to a temporary name beside `path`, which becomes `path` when all is on the disk, else vanishes."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
-import tempfile
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
+
+from dataprep.files import replacing
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
@@ -48,16 +48,8 @@ def text(value: str) -> str:
     return escape("".join(letter if letter.isprintable() else "?" for letter in value))
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, readable by its owner alone, as it shows patients. OSError where it cannot be written."""
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that shows patients, for its owner alone, whole or not at all; its folder is made. OSError if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path, private=True) as temporary:
+        temporary.write_bytes(content)

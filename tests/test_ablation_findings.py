@@ -10,7 +10,7 @@ from evidence.ablation.arms import BY_NAME
 from evidence.ablation.figures import Row, leaks, tabulate, together
 from evidence.ablation.runs import Outcome, Run
 from evidence.ablation.words import leak_sentence, sentence
-from evidence.audit.probe import Figure
+from evidence.bootstrap import Figure
 from tests.ablation_samples import RECORD, outcome, predictions
 
 

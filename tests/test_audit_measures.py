@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from dataprep.catalog import Sample, read_catalog
 from dataprep.retina import find_retina
 from evidence.audit.duplicates import exact_duplicates
-from evidence.audit.exif import read_camera
 from evidence.audit.fingerprint import NEAR, fingerprints, near_pairs
-from evidence.audit.measure import decode, measure, measure_all
+from evidence.audit.measure import decode, measure, measure_all, read_camera
 from evidence.audit.text import find_text
 
 Draw = Callable[..., np.ndarray]

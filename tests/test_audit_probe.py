@@ -1,4 +1,4 @@
-"""The shortcut probe against scikit-learn and SciPy."""
+"""The shortcut probe against scikit-learn."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.stats import mannwhitneyu
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
 from dataprep.catalog import CLASSES, Sample
 from dataprep.split import split_folds
-from evidence.audit.probe import Folds, macro_auc, make_folds, out_of_fold, probe
+from evidence.audit.probe import Folds, make_folds, out_of_fold, probe
 
 
 def samples_of(counts: dict[str, int], pictures: int = 2) -> list[Sample]:
@@ -29,40 +26,6 @@ def folds_of(counts: dict[str, int], pictures: int = 2) -> Folds:
     folds = make_folds(samples_of(counts, pictures), CLASSES)
     assert isinstance(folds, Folds)
     return folds
-
-
-@settings(max_examples=40)
-@given(seed=st.integers(0, 2**32 - 1), classes=st.integers(2, 4), ties=st.booleans())
-def test_the_area_is_scikit_learns_for_every_set_of_weights(seed: int, classes: int, ties: bool) -> None:
-    rng = np.random.default_rng(seed)
-    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, 20)])
-    chances = rng.dirichlet(np.ones(classes), len(labels))
-    if ties:
-        chances = np.round(chances, 1)
-    weights = rng.integers(0, 4, (3, len(labels))).astype(float)
-    weights[:, :classes] += 1
-    expected = [
-        np.mean([roc_auc_score(labels == c, chances[:, c], sample_weight=row) for c in range(classes)])
-        for row in weights
-    ]
-    np.testing.assert_allclose(macro_auc(labels, chances, weights), expected, atol=1e-12)
-
-
-def test_the_area_of_two_classes_is_the_mann_whitney_statistic() -> None:
-    rng = np.random.default_rng(3)
-    labels, score = rng.integers(0, 2, 60), rng.random(60)
-    chances = np.stack([1 - score, score], axis=1)
-    ones, rest = score[labels == 1], score[labels == 0]
-    expected = mannwhitneyu(ones, rest).statistic / (len(ones) * len(rest))
-    assert macro_auc(labels, chances, np.ones((1, 60)))[0] == pytest.approx(expected)
-
-
-def test_a_class_without_weight_is_not_counted() -> None:
-    labels = np.array([0, 0, 1, 1, 2])
-    chances = np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.7, 0.2, 0.1], [0.3, 0.3, 0.4]])
-    with_two = macro_auc(labels, chances, np.array([[1.0, 1, 1, 1, 0]]))
-    expected = np.mean([roc_auc_score(labels[:4] == c, chances[:4, c]) for c in (0, 1)])
-    assert with_two[0] == pytest.approx(expected)
 
 
 def test_the_folds_are_those_of_the_recipes_split_and_keep_patients_whole() -> None:

@@ -12,8 +12,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from evidence import calibration
-from evidence.calibration import fit_temperature, scaled, scaled_by_others
+from evidence.report import calibration
+from evidence.report.calibration import fit_temperature, scaled, scaled_by_others
 
 
 def answers(seed: int, temperature: float, count: int = 300, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from evidence.grad_cam import enlarged, grad_cam
+from evidence.report.grad_cam import enlarged, grad_cam
 from model.vgg import build_vgg
 
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from dataprep.files import replacing
+
 from .findings import Findings
 from .runs import Outcome
 from .table import as_markdown
@@ -29,15 +31,8 @@ def put(path: Path, name: str, text: str) -> None:
         raise ValueError(f"{path} has {begin} without {end}; put that on a line of its own")
     if not found:
         before, after = (whole.rstrip("\n") + "\n\n" if whole else ""), ""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(f"{before}{begin}\n{text.strip()}\n{end}\n{after}")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(f"{before}{begin}\n{text.strip()}\n{end}\n{after}", encoding="utf-8")
 
 
 def markdown(findings: Findings, facts: Sequence[str], picture: Path | None, document: Path) -> str:

@@ -7,7 +7,6 @@ same draws. With one seed, an interval knows nothing of what another seed would 
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import numpy as np
 
 from model.records import Predictions
 
-from ..audit.probe import Figure, macro_auc
+from ..bootstrap import Figure, accuracy, aucs, draw, estimate, mean_of_classes, recalls
 from .arms import FILE_SPLIT, RECIPE, Arm
 from .runs import Outcome, Run
 
@@ -84,8 +83,8 @@ class Draws:
         self.patients = {patient: number for number, patient in enumerate(sorted(patients))}
         self.seeds = sorted(seeds)
         rng = np.random.default_rng(seed)
-        self.of_patients = _drawn(rng, len(self.patients), resamples)
-        self.of_seeds = _drawn(rng, len(self.seeds), resamples)
+        self.of_patients = draw(rng, len(self.patients), resamples)
+        self.of_seeds = draw(rng, len(self.seeds), resamples)
 
     def figures(self, cells: dict[Cell, Predictions]) -> np.ndarray:
         """Each figure for each draw, (1 + r, 3): the mean over the drawn seeds.
@@ -103,33 +102,19 @@ class Draws:
 
     def _of_seed(self, folds: Sequence[Predictions]) -> np.ndarray:
         weights = [self.of_patients[:, [self.patients[patient] for patient in fold.patients]] for fold in folds]
-        classes = folds[0].probabilities.shape[1]
-        members = [np.eye(classes)[fold.labels] for fold in folds]
-        hits = [m * (f.probabilities.argmax(axis=1) == f.labels)[:, None] for m, f in zip(members, folds, strict=True)]
-        total = sum(w @ m for w, m in zip(weights, members, strict=True))
-        right = sum(w @ h for w, h in zip(weights, hits, strict=True))
-        with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
-            # A class that a draw leaves out is not counted in it.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            balanced = np.nanmean(right / total, axis=1)
-            areas = [macro_auc(f.labels, f.probabilities, w) for f, w in zip(folds, weights, strict=True)]
-            accuracy = right.sum(axis=1) / total.sum(axis=1)
-            return np.stack([accuracy, balanced, np.nanmean(areas, axis=0)], axis=1)
-
-
-def _drawn(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
-    return np.concatenate([np.ones((1, count)), drawn])
+        together = (
+            np.concatenate([fold.labels for fold in folds]),
+            np.concatenate([fold.probabilities for fold in folds]),
+            np.concatenate(weights, axis=1),
+        )
+        areas = [mean_of_classes(aucs(f.labels, f.probabilities, w)) for f, w in zip(folds, weights, strict=True)]
+        balanced = mean_of_classes(recalls(*together))
+        return np.stack([accuracy(*together), balanced, mean_of_classes(np.stack(areas, axis=1))], axis=1)
 
 
 def estimates(draws: np.ndarray) -> tuple[Figure, ...]:
-    """Each column's first value with the 95 % interval of the others."""
-    found = []
-    for column in draws.T:
-        known = column[1:][~np.isnan(column[1:])]
-        low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
-        found.append(Figure(float(column[0]), float(low), float(high)))
-    return tuple(found)
+    """The estimate of each column of (1 + r, figures)."""
+    return tuple(estimate(column) for column in draws.T)
 
 
 def complete_cells(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> tuple[Cell, ...]:

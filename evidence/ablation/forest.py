@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
+
+from dataprep.files import replacing
 
 from .figures import BALANCED, Table
 
@@ -50,13 +51,9 @@ def draw_forest(table: Table, title: str, path: Path) -> None:
     axes.set_title(title)
     axes.legend(loc="best")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
+    with replacing(path) as temporary:
         # Without a date, so that the same figures give the same file.
         metadata = {"Date": None} if path.suffix == ".svg" else None
         (FigureCanvasSVG if path.suffix == ".svg" else FigureCanvasAgg)(figure).print_figure(
             temporary, format=path.suffix[1:], dpi=110, metadata=metadata
         )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dataprep.files import replacing
 from model.records import Predictions
 
 from .arms import ARMS, Arm, Record
@@ -77,15 +77,9 @@ def write_outcome(path: Path, run: Run, outcome: Outcome) -> None:
         "validation": _to_dict(outcome.validation),
         "test": _to_dict(outcome.test),
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(found, file)  # as ASCII, so that names that are not UTF-8 come back
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        # As ASCII, so that names that are not UTF-8 come back.
+        temporary.write_text(json.dumps(found), encoding="ascii")
 
 
 def read_outcome(path: Path) -> Outcome | None:

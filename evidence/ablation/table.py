@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..audit.probe import Figure, Probe
+from ..audit.probe import Probe
+from ..bootstrap import Figure
 from .figures import AUC, BALANCED, NAMES, Leak, Table, Together
 from .words import points
 

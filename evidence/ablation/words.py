@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..audit.probe import Figure
+from ..bootstrap import Figure
 from .arms import FILE_SPLIT, LEARNING_CURVE, RECIPE, SAMPLE_CNN, TRIED_ON_TOP
 from .figures import BALANCED, Leak, Row, Table
 

@@ -239,13 +239,15 @@ def _kinds(
         values = {
             "size": f"{measure.width}x{measure.height}",
             "camera": sample.camera or "not in the name",
-            "EXIF": measure.camera or "no make or model",
         }
+        if measure.camera is not None:
+            values["EXIF"] = measure.camera or "no make or model"
         for kind, value in values.items():
             kinds[kind].setdefault(value, Counter())[names[sample.label]] += 1
     return {
         kind: dict(sorted(values.items(), key=lambda item: (-item[1].total(), item[0])))
         for kind, values in kinds.items()
+        if values
     }
 
 

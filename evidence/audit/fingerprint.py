@@ -21,13 +21,13 @@ from dataprep.photograph import Preparation, prepare_array
 
 BITS = 256
 NEAR = 48  # bits of 256; at most so many differ between near duplicates
-MISSING = "near duplicates are not looked for without ImageHash: pip install 'imagehash>=4.3.2,<5'"
+MISSING = "near duplicates and cameras in EXIF are left out without ImageHash: pip install 'imagehash>=4.3.2,<5'"
 
 _PREPARATION = Preparation(size=128)
 
 
 def available() -> bool:
-    """Whether ImageHash is installed. The recipe needs neither it nor the packages that it brings, so nothing asks for it but this."""
+    """Whether ImageHash, which brings Pillow, is installed. The recipe needs neither."""
     return importlib.util.find_spec("imagehash") is not None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
@@ -15,7 +17,6 @@ from dataprep.header import PhotographError, read_header
 from dataprep.opencv_threads import one_opencv_thread
 from dataprep.retina import Retina, find_retina
 
-from .exif import read_camera
 from .fingerprint import fingerprints
 from .text import find_text
 
@@ -37,17 +38,22 @@ COLOURS = ("mean blue", "mean green", "mean red", "deviation blue", "deviation g
 
 @dataclass(frozen=True)
 class Measures:
-    """What is known of a photograph.
+    """Measures of one photograph.
 
-    width, height: pixels as stored. camera: EXIF make and model. digest: SHA-256 of the file. colours (6,): see COLOURS, over
-    the whole photograph in grey levels. shape (8,): see SHAPE; sizes and aspect as logarithms, borders as shares of width and
-    height. sharpness: variance of the Laplacian in the middle of the retina shrunk to 256 pixels. text: rows of burned-in
-    text. prints (4, 256) bool or None: perceptual hashes of the retina as it is, and flipped.
+    Attributes:
+        width, height: in pixels, as stored.
+        camera: make and model in the EXIF, "" if there is none, None if EXIF is not read.
+        digest: SHA-256 of the file.
+        colours: (6,), see COLOURS, over the whole photograph in grey levels.
+        shape: (8,), see SHAPE; sizes and aspect as logarithms, borders as fractions of width and height.
+        sharpness: the variance of the Laplacian in the middle of the retina, which is scaled to 256 pixels.
+        text: the number of rows of burned-in text.
+        prints: bool (4, 256), perceptual hashes of the retina as it is and flipped; None without ImageHash, and for black and white ones.
     """
 
     width: int
     height: int
-    camera: str
+    camera: str | None
     digest: bytes
     colours: np.ndarray
     shape: np.ndarray
@@ -59,7 +65,10 @@ class Measures:
 
 
 def measure(path: Path, near: bool = True) -> Measures:
-    """Measures a photograph; `near`: with perceptual hashes. PhotographError where it cannot be read."""
+    """Measure a photograph; PhotographError if it cannot be read.
+
+    near: also what needs ImageHash and Pillow, perceptual hashes and the camera.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -78,7 +87,7 @@ def measure(path: Path, near: bool = True) -> Measures:
     return Measures(
         width,
         height,
-        read_camera(content),
+        read_camera(content) if near else None,
         hashlib.sha256(content).digest(),
         np.concatenate([mean, deviation]).ravel(),
         _shape(width, height, image, retina),
@@ -102,7 +111,8 @@ def measure_all(
             return str(error)
 
     results = []
-    with one_opencv_thread(), ThreadPool(workers) as pool:
+    with one_opencv_thread(), warnings.catch_warnings(), ThreadPool(workers) as pool:
+        warnings.filterwarnings("ignore", module="PIL")
         for done, result in enumerate(pool.imap(one, paths, chunksize=4), start=1):
             results.append(result)
             if progress is not None:
@@ -122,6 +132,27 @@ def decode(content: bytes, least: int = _LEAST_SIDE) -> np.ndarray:
     if image is None:
         raise PhotographError("cannot be decoded")
     return np.asarray(image)
+
+
+def read_camera(content: bytes) -> str:
+    """Make and model of the camera in the EXIF of a JPEG or TIFF file, "" if there is none or it is damaged."""
+    from PIL import Image
+    from PIL.ExifTags import Base
+
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "TIFF")) as photograph:
+            exif = photograph.getexif()
+            make, model = (_plain(exif.get(tag)) for tag in (Base.Make, Base.Model))
+    except Exception:  # Pillow has no common error for damaged files
+        return ""
+    # Many cameras repeat their make in the model.
+    return model if model.upper().startswith(make.upper()) else f"{make} {model}".strip()
+
+
+def _plain(value: object) -> str:
+    """At most 40 printable characters of an EXIF text, which Pillow reads as Latin-1, and which some cameras write as UTF-8."""
+    text = value.encode("latin-1", "replace").decode("utf-8", "replace") if isinstance(value, str) else ""
+    return "".join(letter for letter in text[:40] if letter.isprintable()).strip()
 
 
 def _shape(width: int, height: int, image: np.ndarray, retina: Retina) -> np.ndarray:

@@ -8,7 +8,7 @@ import cv2
 
 from dataprep.header import PhotographError
 
-from ..html_page import document, image, table, text, write_whole
+from ..html_page import document, image, table, text, write_private
 from .findings import Audit, Finding
 from .measure import decode
 from .table import FLOOR, torn
@@ -29,7 +29,7 @@ img { display: block; width: 128px; height: 128px; object-fit: contain; backgrou
 def write_page(audit: Audit, folder: Path) -> Path:
     """Writes `audit.html` into the folder, whole or not at all, and returns its path. OSError where it cannot be written."""
     target = folder / "audit.html"
-    write_whole(target, page(audit).encode())
+    write_private(target, page(audit).encode())
     return target
 
 

@@ -6,7 +6,6 @@ with fine detail costs bytes, so it would not be a figure without lesions.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,17 +14,7 @@ import numpy as np
 from dataprep.catalog import Sample
 from dataprep.split import SplitError, split_folds
 
-
-@dataclass(frozen=True)
-class Figure:
-    """An estimate and its 95 % interval, shares of 1."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+from ..bootstrap import Figure, accuracy, aucs, draw_patients, estimate, mean_of_classes, recalls
 
 
 @dataclass(frozen=True)
@@ -75,31 +64,12 @@ def make_folds(samples: Sequence[Sample], classes: Sequence[str], folds: int = 5
 
 def probe(features: np.ndarray, folds: Folds, resamples: int = 1000, seed: int = 0) -> Probe:
     """Fits and scores the regression on `features`, float (n, d) of the folds' samples; intervals by bootstrap over patients."""
-    from sklearn.metrics import accuracy_score, balanced_accuracy_score
-
-    chances = out_of_fold(features, folds)
-    predicted = chances.argmax(axis=1)
-    values = [
-        accuracy_score(folds.labels, predicted),
-        balanced_accuracy_score(folds.labels, predicted),
-        macro_auc(folds.labels, chances, np.ones((1, len(predicted))))[0],
-    ]
-    # A patient drawn twice counts twice, with all photographs.
-    count = folds.patients.max() + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    weights = drawn[:, folds.patients].astype(float)
-    right = (predicted == folds.labels).astype(float)
-    members = np.eye(len(folds.classes))[folds.labels]
-    with np.errstate(invalid="ignore"):
-        sensitivities = (weights @ (members * right[:, None])) / (weights @ members)
-    draws = [weights @ right / weights.sum(axis=1), sensitivities, macro_auc(folds.labels, chances, weights)]
-    with warnings.catch_warnings():
-        # A draw without a small class is scored on the others.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        draws[1] = np.nanmean(sensitivities, axis=1)
-        edges = [np.nanpercentile(draw, [2.5, 97.5]) for draw in draws]
-    figures = [Figure(float(v), float(low), float(high)) for v, (low, high) in zip(values, edges, strict=True)]
-    return Probe(*figures)
+    sides = folds.labels, out_of_fold(features, folds), draw_patients(folds.patients, resamples, seed)
+    return Probe(
+        estimate(accuracy(*sides)),
+        estimate(mean_of_classes(recalls(*sides))),
+        estimate(mean_of_classes(aucs(*sides))),
+    )
 
 
 def out_of_fold(features: np.ndarray, folds: Folds) -> np.ndarray:
@@ -115,24 +85,3 @@ def out_of_fold(features: np.ndarray, folds: Folds) -> np.ndarray:
         model.fit(features[~held], folds.labels[~held])
         chances[np.ix_(held, model.classes_)] = model.predict_proba(features[held])
     return chances
-
-
-def macro_auc(labels: np.ndarray, chances: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The mean over classes of the AUC of one class against the rest, for each row of weights (m, n): (m,).
-
-    What sklearn.metrics.roc_auc_score gives with sample_weight, for a thousand sets of weights at once. A class that weighs
-    nothing, or all, is not counted; nan where none is left.
-    """
-    areas = np.full((chances.shape[1], len(weights)), np.nan)
-    for label in range(chances.shape[1]):
-        values, place = np.unique(chances[:, label], return_inverse=True)
-        order = np.argsort(place, kind="stable")
-        starts = np.searchsorted(place[order], np.arange(len(values)))
-        ones = np.add.reduceat((weights * (labels == label))[:, order], starts, axis=1)
-        rest = np.add.reduceat((weights * (labels != label))[:, order], starts, axis=1)
-        below = np.cumsum(rest, axis=1) - rest / 2
-        with np.errstate(invalid="ignore", divide="ignore"):
-            areas[label] = (ones * below).sum(axis=1) / (ones.sum(axis=1) * rest.sum(axis=1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(np.nanmean(areas, axis=0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ import numpy as np
 
 from model.records import Predictions
 
-from ..audit.probe import Figure, macro_auc
-from ..calibration import Reliability, brier, log_loss, reliability, scaled, scaled_by_others
-from .ranking import Ranking, draw_patients
+from ..bootstrap import Figure, accuracy, aucs, draw_patients, estimate, interval, mean_of_classes, recalls
+from .calibration import Reliability, brier, log_loss, reliability, scaled, scaled_by_others
+from .ranking import Ranking
 
 SPECIFICITIES = (0.90, 0.95)
 GRID = np.linspace(0, 1, 51)
@@ -80,31 +79,20 @@ def work_out(
     from sklearn.metrics import confusion_matrix
 
     labels, probabilities = found.labels, found.probabilities.astype(np.float64)
-    predicted = probabilities.argmax(axis=1)
-    weights = np.concatenate([np.ones((1, len(labels))), draw_patients(found.patients, resamples, seed)])
+    sides = labels, probabilities, draw_patients(found.patients, resamples, seed)
     of_class = Counter(labels.tolist())
     patients = Counter(label for label, _ in set(zip(labels.tolist(), found.patients, strict=True)))
-    members = np.eye(len(classes))[labels]
-    right = predicted == labels
-    with np.errstate(invalid="ignore"):
-        recalls = (weights @ (members * right[:, None])) / (weights @ members)
-    with warnings.catch_warnings():
-        # A draw without a small class is scored on the others.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        balanced = np.nanmean(recalls, axis=1)
-    overall = {
-        "accuracy": _figure(weights @ right / weights.sum(axis=1)),
-        "balanced accuracy": _figure(balanced),
-    }
+    recall, areas = recalls(*sides), aucs(*sides)
+    overall = {"accuracy": estimate(accuracy(*sides)), "balanced accuracy": estimate(mean_of_classes(recall))}
     if len(of_class) > 1:
-        overall["macro AUC"] = _figure(macro_auc(labels, probabilities, weights))
+        overall["macro AUC"] = estimate(mean_of_classes(areas))
     return Figures(
         tuple((of_class[label], patients[label]) for label in range(len(classes))),
-        confusion_matrix(labels, predicted, labels=range(len(classes))),
+        confusion_matrix(labels, probabilities.argmax(axis=1), labels=range(len(classes))),
         overall,
-        tuple(_figure(recalls[:, label]) if of_class[label] else None for label in range(len(classes))),
+        tuple(estimate(recall[:, label]) if of_class[label] else None for label in range(len(classes))),
         tuple(
-            _one_class(name, labels == label, probabilities[:, label], weights)
+            _one_class(name, labels == label, probabilities[:, label], sides[2], areas[:, label])
             for label, name in enumerate(classes)
             if 0 < of_class[label] < len(labels)
         ),
@@ -120,7 +108,7 @@ def work_out(
     )
 
 
-def _one_class(name: str, positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> OneClass:
+def _one_class(name: str, positive: np.ndarray, scores: np.ndarray, weights: np.ndarray, area: np.ndarray) -> OneClass:
     from sklearn.metrics import precision_recall_curve, roc_curve
 
     ranking = Ranking(positive, scores, weights)
@@ -129,12 +117,12 @@ def _one_class(name: str, positive: np.ndarray, scores: np.ndarray, weights: np.
     return OneClass(
         name,
         float(positive.mean()),
-        Band(fall_out, recall, *_edges(ranking.recall_on(GRID)[1:])),
-        _figure(ranking.auc()),
+        Band(fall_out, recall, *interval(ranking.recall_on(GRID)[1:])),
+        estimate(area),
         # A recall of 0 has no precision; it is drawn as that of the smallest step.
-        Band(reached[-2::-1], precision[-2::-1], *_edges(ranking.precision_on(np.maximum(GRID, 1e-6))[1:])),
-        _figure(ranking.average_precision()),
-        tuple(_figure(ranking.sensitivity_at(share)) for share in SPECIFICITIES),
+        Band(reached[-2::-1], precision[-2::-1], *interval(ranking.precision_on(np.maximum(GRID, 1e-6))[1:])),
+        estimate(ranking.average_precision()),
+        tuple(estimate(ranking.sensitivity_at(share)) for share in SPECIFICITIES),
     )
 
 
@@ -142,17 +130,3 @@ def _calibration(name: str, probabilities: np.ndarray, labels: np.ndarray) -> Ca
     return Calibration(
         name, reliability(probabilities, labels), brier(probabilities, labels), log_loss(probabilities, labels)
     )
-
-
-def _figure(values: np.ndarray) -> Figure:
-    """The first of `values` (1 + r,), with the interval of the others."""
-    low, high = _edges(values[1:, None])
-    return Figure(float(values[0]), float(low[0]), float(high[0]))
-
-
-def _edges(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 2.5 and 97.5 % quantiles of each column (r, g), without the draws in which it is not defined."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    return low, high

@@ -19,9 +19,8 @@ import numpy as np
 
 from dataprep.photograph import PhotographError, Preparation, prepare_array, prepare_marks
 
-from ..audit.probe import Figure
-from ..grad_cam import enlarged
-from .ranking import draw_patients
+from ..bootstrap import Figure, draw_patients, estimate
+from .grad_cam import enlarged
 from .subject import View
 
 FOLDER = "lesions"
@@ -128,10 +127,6 @@ def _read(path: Path, flags: int) -> np.ndarray:
 
 
 def _on_lesions(name: str, shares: np.ndarray, patients: Sequence[str]) -> OnLesions:
-    weights = np.concatenate([np.ones((1, len(shares))), draw_patients(patients)])
+    weights = draw_patients(patients)
     area, heat = (weights @ shares / weights.sum(axis=1, keepdims=True)).T
-    figures = []
-    for values in (heat, heat / area):
-        low, high = np.percentile(values[1:], [2.5, 97.5])
-        figures.append(Figure(float(values[0]), float(low), float(high)))
-    return OnLesions(name, len(shares), float(area[0]), figures[0], figures[1])
+    return OnLesions(name, len(shares), float(area[0]), estimate(heat), estimate(heat / area))

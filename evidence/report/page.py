@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..audit.probe import Figure
+from ..bootstrap import Figure
 from ..html_page import document, image, table, text
 from .figures import SPECIFICITIES, Figures
 from .lesions import OnLesions
@@ -121,18 +121,17 @@ def _calibration(report: Report) -> str:
         error = found.reliability.expected_error
         rows.append((found.name, f"{error:.3f}", f"{found.brier:.3f}", f"{found.log_loss:.3f}"))
     temperature = report.temperature
-    how = (
-        "too sure of itself"
+    verdict = (
+        "overconfident"
         if temperature > 1
-        else "not sure enough of itself"
+        else "underconfident"
         if temperature < 1
-        else "as it should be"
+        else "neither over- nor underconfident"
     )
     sentence = (
-        f"Temperature scaling (Guo et al., ICML 2017) divides the scores before the softmax by {temperature:.3f}, which fits these "
-        f"photographs best: the network was {how}. It is fitted to the predictions on this page, and calibrates the probabilities "
-        "below; what is "
-        "predicted stays the same. The last row is the honest one: each patient's probabilities by a temperature fitted to the others."
+        f"Temperature scaling (Guo et al., ICML 2017) divides the scores before the softmax by {temperature:.3f}, the temperature that "
+        f"fits these photographs best: the network is {verdict}. It scales the probabilities below and changes no prediction. The last row "
+        "is cross-validated: the probabilities of each patient are scaled by a temperature that is fitted to other patients."
     )
     picture = _diagram(report, "calibration", "Reliability before and after temperature scaling")
     return f"{table(rows)}{_says(sentence)}{picture}"

@@ -12,7 +12,7 @@ import numpy as np
 from dataprep.photograph import PhotographError, prepare_file
 
 from ..audit.measure import decode
-from ..grad_cam import enlarged
+from .grad_cam import enlarged
 from .subject import View
 
 MISTAKES = 12

@@ -6,23 +6,10 @@ and a thousand calls a class and curve would take the report's time many times o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 # Shares are ratios of whole numbers below 2**24, which differ by more than this, or not at all.
 _ROUNDING = 1e-9
-
-
-def draw_patients(patients: Sequence[str], resamples: int = 1000, seed: int = 0) -> np.ndarray:
-    """How often each photograph is drawn, float64 (resamples, n): patients with replacement, each with all photographs.
-
-    Two eyes of a person are no two independent witnesses (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 8).
-    """
-    owners = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)[1]
-    count = int(owners.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    return np.asarray(drawn[:, owners], np.float64)
 
 
 class Ranking:
@@ -49,11 +36,6 @@ class Ranking:
             self.recall, self.fall_out = hits / hits[:, -1:], alarms / alarms[:, -1:]
         total = hits + alarms
         self.precision = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0)
-
-    def auc(self) -> np.ndarray:
-        """The area under the ROC curve, (r,)."""
-        recall, fall_out = _from_zero(self.recall), _from_zero(self.fall_out)
-        return np.asarray((np.diff(fall_out) * (recall[:, 1:] + recall[:, :-1])).sum(axis=1) / 2)
 
     def average_precision(self) -> np.ndarray:
         """The mean of the precision over the recall's steps, (r,), as `sklearn.metrics.average_precision_score`."""

@@ -13,14 +13,14 @@ from model.ensemble import Ensemble
 from model.network import Network
 from model.records import Epoch, Predictions
 
-from ..calibration import fit_temperature
-from ..grad_cam import grad_cam
+from .calibration import fit_temperature
+from .grad_cam import grad_cam
 from .requirements import ReportError
 
 
 @dataclass(frozen=True)
 class View:
-    """How a network sees photographs. heat: from images that are prepared so and classes to heats, see `evidence.grad_cam`."""
+    """How a network sees photographs. heat: from images that are prepared so and classes to heats, see `grad_cam`."""
 
     preparation: Preparation
     heat: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -33,7 +33,7 @@ class Subject:
     Attributes:
         networks: one, or those of the ensemble.
         validation: its predictions, of n photographs, not none.
-        temperature: that calibrates them, fitted to them.
+        temperature: fitted to them, see `calibration`.
         views: n of them, how each photograph was seen.
         best_epoch: of a single network, 0 where there is none.
         note: how the predictions came about where that is not plain.
@@ -67,11 +67,10 @@ def subject_of(kept: Network | Ensemble) -> Subject:
             else "the checkpoint holds no validation predictions; take one that was saved after an epoch"
         )
         raise ReportError(how)
+    temperature = fit_temperature(found.probabilities, found.labels)
     if isinstance(kept, Network):
-        settings = kept.settings
         views = (_view(kept),) * len(found.labels)
-        temperature = fit_temperature(found.probabilities, found.labels)
-        return Subject((kept,), found, temperature, views, settings.best_epoch)
+        return Subject((kept,), found, temperature, views, kept.settings.best_epoch)
     networks = tuple(kept.networks)
     heaviest = sorted(range(len(networks)), key=lambda number: -kept.weights[number])
     by_number = [_view(network) for network in networks]
@@ -84,7 +83,6 @@ def subject_of(kept: Network | Ensemble) -> Subject:
                 answers[sample] += 1
                 view_of.setdefault(sample, by_number[number])
     views = tuple(view_of.get(sample, by_number[heaviest[0]]) for sample in found.samples)
-    temperature = fit_temperature(found.probabilities, found.labels)
     note = _note(len(networks), min(answers.values()), max(answers.values()))
     return Subject(networks, found, temperature, views, note=note)
 

@@ -9,8 +9,8 @@ from model.console import Progress
 from model.ensemble import Ensemble
 from model.network import Network
 
-from ..calibration import scaled
-from ..html_page import write_whole
+from ..html_page import write_private
+from .calibration import scaled
 from .facts import facts
 from .figures import work_out
 from .lesions import look_at_lesions
@@ -78,9 +78,9 @@ def write_report(kept: Network | Ensemble, photographs: Path, folder: Path, titl
     for kind, row in zip(("mistake", "surest"), shown, strict=True):
         pictures |= {f"{kind}_{number:02d}": strip.png for number, strip in enumerate(row, 1) if strip.png}
     for name, content in pictures.items():
-        write_whole(folder / f"{name}.png", content)
+        write_private(folder / f"{name}.png", content)
     for stale in {*folder.glob("mistake_*.png"), *folder.glob("surest_*.png")}:
         if stale.stem not in pictures:
             stale.unlink()
-    write_whole(folder / PAGE, page(report).encode())
+    write_private(folder / PAGE, page(report).encode())
     return folder / PAGE

@@ -12,10 +12,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dataprep.files import replacing
+
 from ..ensemble import Ensemble
 from ..records import VALIDATION, read_predictions, write_predictions
 from . import network_files
-from .network_files import check_files, damaged, describe, replacing
+from .network_files import check_files, damaged, describe
 
 ENSEMBLE = "ensemble.json"
 FORMAT = 1

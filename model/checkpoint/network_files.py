@@ -18,14 +18,14 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
 import numpy as np
+
+from dataprep.files import replacing
 
 from ..network import Network, new_network
 from ..records import HISTORY, VALIDATION, read_history, read_predictions, write_history, write_predictions
@@ -222,15 +222,3 @@ def damaged(path: Path, why: object) -> CheckpointError:
 def describe(path: Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         return {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place once it is whole and on the disk."""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        yield temporary
-        _flush(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -64,7 +64,7 @@ def train(project: Path, python: Nsml) -> Train:
 
 @pytest.fixture
 def compare(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Nsml:
-    """`nsml compare ...` in this process, since importing statsmodels takes seconds."""
+    """`nsml compare ...` in this process, since importing SciPy takes a second."""
 
     def run(*arguments: str) -> Ended:
         monkeypatch.setattr("sys.argv", ["nsml", "compare", *arguments])
@@ -275,9 +275,9 @@ def test_an_unknown_session_or_checkpoint_is_wrong_use(compare: Nsml, train: Tra
 def test_a_missing_package_is_named_with_the_command_that_installs_it(nsml: Nsml, train: Train, tmp_path: Path) -> None:
     session = train(a=table(1, 0.6), b=table(2, 0.8))
     # Python imports this before any other module, and takes None for a module that cannot be imported.
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['statsmodels'] = None\n")
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['scipy'] = None\n")
     ended = nsml("compare", f"{session}:a", f"{session}:b", PYTHONPATH=f"{tmp_path}:{_library()}")
-    one_line(ended, 2, "statsmodels is needed", "pip install 'nsml-local[compare]'")
+    one_line(ended, 2, "scipy is needed", "pip install 'nsml-local[compare]'")
 
 
 def _library() -> str:
@@ -287,7 +287,7 @@ def _library() -> str:
 
 
 def test_the_command_imports_no_statistics_until_it_runs(python: Nsml) -> None:
-    code = "import sys, nsml.cli.compare; print({'numpy', 'scipy', 'statsmodels', 'pandas'} & set(sys.modules))"
+    code = "import sys, nsml.cli.compare; print({'numpy', 'scipy'} & set(sys.modules))"
     assert python("-c", code).out == "set()\n"
 
 

@@ -165,7 +165,7 @@ def _compare_predictions(a: _Side, b: _Side, found: dict[str, Any], lines: list[
 
 @contextlib.contextmanager
 def _needed() -> Iterator[None]:
-    """For what imports NumPy, SciPy and statsmodels, which not everybody has: a missing one is named with the mend."""
+    """Name a missing package, NumPy or SciPy, with the command that installs it."""
     try:
         yield
     except ImportError as error:

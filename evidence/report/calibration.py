@@ -1,8 +1,8 @@
-"""Calibration: how far a probability can be taken at its word, and the one number that mends it.
+"""Calibration of probabilities by temperature scaling, and its metrics.
 
-Temperature scaling (Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2): the scores before the softmax are
-divided by a temperature, found by maximum likelihood on validation photographs. Above 1 the network was too sure of itself, below 1 not
-sure enough. The order of the classes, and so what is predicted, stays.
+Temperature scaling (Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2) divides the scores before the softmax
+by the temperature that makes the validation labels most likely. Above 1 the network was overconfident, below 1 underconfident. The order
+of the classes stays, and with it the prediction.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import softmax
 
-BINS = 10
-# Where every answer is right, the likelihood grows for ever as the temperature falls; nobody's predictions deserve less than this.
+# If all predictions are right, or all wrong, the likelihood has no maximum: the temperature would go to 0, or to infinity.
 LOWEST, HIGHEST = 0.05, 20.0
-_HALVINGS = 60
+BINS = 10
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature, LOWEST..HIGHEST, by which `scaled` makes the labels most likely; 1.0 where none is better than another.
+    """The temperature in LOWEST..HIGHEST with the highest likelihood; 1.0 if all temperatures are equally likely.
 
     Args:
-        probabilities: float (n, classes), what a softmax gave.
+        probabilities: float (n, classes), from a softmax.
         labels: int (n,).
     """
     scores = _scores(probabilities)
     of_truth = scores[np.arange(len(labels)), labels]
 
-    def slope(sharpness: float) -> float:
-        """Of the summed log loss over the temperature's inverse, in which that is convex: it only rises."""
-        chances = _softmax(scores * sharpness)
-        return float(((chances * scores).sum(axis=1) - of_truth).sum())
+    def slope(inverse: float) -> float:
+        """The derivative of the log loss by the inverse of the temperature. The loss is convex in it, so the slope has one root."""
+        return float(((softmax(scores * inverse, axis=1) * scores).sum(axis=1) - of_truth).sum())
 
     low, high = 1 / HIGHEST, 1 / LOWEST
     at_low, at_high = slope(low), slope(high)
@@ -41,36 +41,22 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
         return HIGHEST
     if at_high <= 0:
         return LOWEST
-    for _ in range(_HALVINGS):
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
-    return 1 / high
+    return 1 / float(brentq(slope, low, high))
 
 
 def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities, float32 (n, classes), as the softmax would have given them with its scores divided by `temperature`, above 0."""
+    """The softmax, float32 (n, classes), of the scores divided by `temperature`, which is above 0."""
     if temperature == 1:
         return probabilities.astype(np.float32)
-    return _softmax(_scores(probabilities) / temperature).astype(np.float32)
-
-
-def _scores(probabilities: np.ndarray) -> np.ndarray:
-    """What a softmax gives these probabilities for, float64; a probability of 0 has fallen below the smallest float32."""
-    smallest = float(np.finfo(np.float32).tiny)
-    return np.asarray(np.log(np.maximum(probabilities.astype(np.float64), smallest)))
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(_scores(probabilities) / temperature, axis=1), np.float32)
 
 
 def scaled_by_others(
     probabilities: np.ndarray, labels: np.ndarray, patients: Sequence[str], folds: int = 5, seed: int = 0
 ) -> np.ndarray:
-    """`scaled`, each patient's by the temperature that fits the patients of the other folds: nobody is judged by a fit to themselves.
+    """`scaled` by cross-validation: the photographs of a patient by the temperature of the patients of other folds.
 
-    As they are where there is but one patient.
+    Unchanged if there is only one patient.
     """
     owners = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)[1]
     count = int(owners.max(initial=-1)) + 1
@@ -86,9 +72,9 @@ def scaled_by_others(
 
 @dataclass(frozen=True)
 class Reliability:
-    """Of photographs whose highest probability lies in the same tenth: its mean, the share that is right, and how many, each (bins,).
+    """Photographs binned by their highest probability: its mean, the accuracy, and the number of photographs, each (bins,).
 
-    Both shares are NaN where there is none.
+    Mean and accuracy are NaN in an empty bin.
     """
 
     confidence: np.ndarray
@@ -97,14 +83,14 @@ class Reliability:
 
     @property
     def expected_error(self) -> float:
-        """The expected calibration error, 0..1: the mean distance between the two, by photographs (Guo et al., equation 3)."""
+        """The expected calibration error in 0..1: the mean gap between confidence and accuracy (Guo et al., equation 3)."""
         there = self.count > 0
         gaps = np.abs(self.confidence[there] - self.accuracy[there])
         return float((gaps * self.count[there]).sum() / self.count.sum())
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> Reliability:
-    """The points of a reliability diagram, in bins of equal width, each open below and closed above as in the paper."""
+    """The reliability diagram with bins of equal width, each open below and closed above, as in the paper."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
@@ -124,3 +110,8 @@ def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """The mean negative logarithm of the true class' probability."""
     return float(-_scores(probabilities)[np.arange(len(labels)), labels].mean())
+
+
+def _scores(probabilities: np.ndarray) -> np.ndarray:
+    """Scores, float64, whose softmax is `probabilities`. A probability of 0 counts as the smallest float32."""
+    return np.asarray(np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny)))
