@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from dataprep.catalog import read_catalog
+
+from ..audit.measure import Measures, measure_all
+from ..audit.probe import Folds, Probe, make_folds, probe
 from .arms import Arm
 from .dataset import Dataset
 from .figures import Table, leaks, tabulate, together
-from .probes import probe_dataset
 from .runs import Outcome, Run
 from .table import Grid, ablation_grid, as_text, leak_grid, test_grid, together_grid
 from .words import caution, leak_sentence, sentence
@@ -43,7 +48,7 @@ def ablation(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], dataset: 
     )
     if table.left_out:
         heading += f"; {table.left_out} runs of other folds are left out"
-    grids = [ablation_grid(table, probe_dataset(dataset))]
+    grids = [ablation_grid(table, _probes(dataset))]
     if tested := test_grid(table):
         grids.append(tested)
     if averaged := together(done, arms):
@@ -59,3 +64,18 @@ def leak(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> Findings:
         why = "no test labels can be read, so validation has nothing to be held against; give the dataset's folder"
         return Findings(why if any(outcome.validation for _, outcome in done) else _NOTHING_YET, (), ())
     return Findings("", (leak_grid(found),), (leak_sentence(found),))
+
+
+def _probes(dataset: Dataset) -> dict[str, Probe]:
+    """The shortcut probes of the audit on the photographs of an ablation. Empty if the photographs cannot be split into folds."""
+    samples = read_catalog(dataset.photographs, dataset.classes).samples
+    measured = zip(samples, measure_all([sample.path for sample in samples], near=False), strict=True)
+    readable = [(sample, measures) for sample, measures in measured if isinstance(measures, Measures)]
+    folds = make_folds([sample for sample, _ in readable], dataset.classes)
+    if not isinstance(folds, Folds):
+        return {}
+    chosen = [readable[i][1] for i in folds.chosen]
+    return {
+        "colours": probe(np.array([measures.colours for measures in chosen]), folds),
+        "shape": probe(np.array([measures.shape for measures in chosen]), folds),
+    }
