@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from model.recipes import Recipe
-from model.settings import Settings
+from model.settings import FILE, Settings
 
 from .sample_cnn import SampleCnn
 
@@ -23,6 +23,12 @@ class Pretrained:
 
     folder: Path
     sha256: str
+
+
+class PretrainedError(ValueError):
+    """--pretrained names a folder whose weights cannot be used. The message is one line with the fix."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True)
@@ -188,3 +194,21 @@ ADDITIONS: tuple[Arm, ...] = (
 )
 TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", "longer", "wider", PRETRAINED), ("half", "quarter")
 BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}
+
+
+def pretrained_arm(folder: Path) -> Arm:
+    """The recipe that starts from the weights of the checkpoint in `folder`. Raises PretrainedError if there is no checkpoint."""
+    try:
+        content = (folder / FILE).read_bytes()
+    except OSError as error:
+        raise PretrainedError(
+            f"argument --pretrained: {folder / FILE}: {error.strerror}; give the folder of a network's checkpoint, "
+            "which 'nsml model pull' copies out"
+        ) from None
+    pretrained = Pretrained(folder, hashlib.sha256(content).hexdigest())
+    return Arm(
+        PRETRAINED,
+        "pretrained",
+        "the first weights are those of another training, as by --pretrained",
+        lambda record: replace(record, pretrained=pretrained),
+    )

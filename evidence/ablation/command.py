@@ -92,15 +92,13 @@ def run(args: argparse.Namespace) -> None:
     args.only = getattr(args, "only", None) or ()
     if args.command == "leak":
         args.only, args.pretrained = ("file_split",), None
-    from .arms import ADDITIONS, ARMS, BY_NAME, RECIPE, Record
+    from .arms import ADDITIONS, ARMS, BY_NAME, RECIPE, Record, pretrained_arm
 
     if unknown := [name for name in args.only if name not in BY_NAME]:
         raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
     arms = ARMS if not args.only else tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in (RECIPE, *args.only))
 
     if args.pretrained:
-        from .pretrained import pretrained_arm
-
         arms += (pretrained_arm(args.pretrained),)
 
     from model.recipes import winning

@@ -20,9 +20,8 @@ from model.training import TrainingError, train
 from model.validation import validate
 
 from ..machine import describe, gpus
-from .arms import Pretrained, Record
+from .arms import Pretrained, PretrainedError, Record
 from .dataset import Dataset
-from .pretrained import PretrainedError
 from .runs import Outcome, now
 from .sample_cnn import train_sample_cnn
 
