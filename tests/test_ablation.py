@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from evidence.__main__ import main
 from evidence.ablation import document
 from evidence.ablation.arms import ARMS, BY_NAME, Arm, Record
-from evidence.ablation.claims import claim
 from evidence.ablation.dataset import find_dataset
 from evidence.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
-from evidence.ablation.schedule import make_runs
+from evidence.ablation.schedule import claim, make_runs
 from model.recipes import winning
 from model.records import Predictions
 from model.settings import Settings

@@ -1,16 +1,19 @@
-"""Makes the runs of an ablation that are not yet made, in turns with other processes that do the same."""
+"""Makes the missing runs of an ablation. Several processes may share the work: each claims a run by locking a file."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from model.console import clock
 
-from .claims import claim
 from .runs import Outcome, Run, read_outcome, result_file, write_outcome
 
 
@@ -19,11 +22,11 @@ def make_runs(
     folder: Path,
     execute: Callable[[Run], Outcome],
     minutes: float | None = None,
-    told: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> int:
-    """Make what is missing, one after the other, and keep each outcome in `folder`; the number of runs that are still missing.
+    """Make the missing runs one after the other, write each outcome to `folder`, and return the number of runs that are still missing.
 
-    A run that another process has claimed is left to it. After `minutes` no other is begun. `told` is given a line for each.
+    Runs that another process has claimed are skipped. After `minutes` no run is started. `report` gets one line for each run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -33,7 +36,7 @@ def make_runs(
         if read_outcome(path) is not None:
             continue
         if minutes is not None and time.monotonic() - started >= minutes * 60:
-            told(f"{minutes:g} minutes are over; the same command goes on where this one stopped")
+            report(f"{minutes:g} minutes are over; the same command goes on where this one stopped")
             break
         with claim(folder / f"{run.name}.claim") as mine:
             # Another process may have finished it between the two looks.
@@ -44,7 +47,7 @@ def make_runs(
             write_outcome(path, run, outcome)
             durations.append(time.monotonic() - begun)
         left = sum(not result_file(folder, other).exists() for other in runs)
-        told(f"{number:>3} of {len(runs)}  {_line(run, outcome)}, {clock(left * float(np.mean(durations)))} left")
+        report(f"{number:>3} of {len(runs)}  {_line(run, outcome)}, {clock(left * float(np.mean(durations)))} left")
     return sum(not result_file(folder, run).exists() for run in runs)
 
 
@@ -59,6 +62,40 @@ def _line(run: Run, outcome: Outcome) -> str:
 
 
 def finished(runs: Sequence[Run], folder: Path) -> list[tuple[Run, Outcome]]:
-    """The runs that are made, with their outcomes."""
-    found = ((run, read_outcome(result_file(folder, run))) for run in runs)
-    return [(run, outcome) for run, outcome in found if outcome is not None]
+    """The finished runs with their outcomes."""
+    outcomes = ((run, read_outcome(result_file(folder, run))) for run in runs)
+    return [(run, outcome) for run, outcome in outcomes if outcome is not None]
+
+
+@contextlib.contextmanager
+def claim(path: Path) -> Iterator[bool]:
+    """Lock the file `path` until the block ends. Yield False if another process has it locked.
+
+    The system unlocks the file when its process ends, however it ends. So a file without a lock was left by a process that was killed, and
+    is taken over. The file names its process, for people.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            yield False
+            return
+        if _is_at(handle, path):
+            break
+        os.close(handle)  # its last owner ended between our opening and locking it, and removed it
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        yield True
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
