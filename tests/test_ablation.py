@@ -130,16 +130,16 @@ def test_runs_go_on_where_they_stopped(tmp_path: Path) -> None:
         return outcome(predictions(0))
 
     with pytest.raises(KeyboardInterrupt):
-        make_runs(runs, tmp_path, execute, told=lambda line: None)
+        make_runs(runs, tmp_path, execute, report=lambda line: None)
     made.append("and on")
-    assert make_runs(runs, tmp_path, execute, told=lambda line: None) == 0
+    assert make_runs(runs, tmp_path, execute, report=lambda line: None) == 0
     assert made == [runs[0].name, runs[1].name, "and on", runs[2].name, runs[3].name]
 
 
 def test_a_run_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:
     runs = plan(RECORD, Photographs(), ARMS[:1], seeds=1)  # type: ignore[arg-type]
     with claim(tmp_path / f"{runs[0].name}.claim"):
-        assert make_runs(runs, tmp_path, lambda run: outcome(predictions(0)), told=lambda line: None) == 1
+        assert make_runs(runs, tmp_path, lambda run: outcome(predictions(0)), report=lambda line: None) == 1
     assert not result_file(tmp_path, runs[0]).exists()
 
 
