@@ -1,4 +1,4 @@
-"""Pages that hold all they show: they open offline, load nothing and run nothing."""
+"""HTML pages in one file each: they open offline, load nothing and run nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def document(title: str, parts: Iterable[str], style: str = "") -> str:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">",
         f"<title>{text(title)}</title><style>{_STYLE}{style}</style></head><body>",
         f"<h1>{text(title)}</h1>",
-        "<p>This page shows photographs of patients: keep it where they are kept.</p>",
+        "<p>This page shows photographs of patients: protect it as you protect them.</p>",
     ]
     return "\n".join(part for part in (*head, *parts, "</body></html>") if part) + "\n"
 

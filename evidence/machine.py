@@ -18,7 +18,7 @@ def describe() -> dict[str, str]:
     return {
         "processor": _from_cpuinfo("model name") or platform.processor() or platform.machine(),
         "cores": str(cores()),
-        **({"gpu": ", ".join(found)} if (found := gpus()) else {}),
+        **({"gpu": ", ".join(names)} if (names := gpus()) else {}),
         "memory": f"{_memory('MemTotal') / 2**30:.0f} GiB",
         "vector and matrix units": ", ".join(name for name in _MATRIX_UNITS if name in flags) or "unknown",
         "system": f"{platform.system()} {platform.release()}",
@@ -46,7 +46,7 @@ def has_bfloat16_units() -> bool:
 
 
 def available_memory() -> int:
-    """Bytes that a new process could take; 0 where the system does not tell."""
+    """Bytes that a new process could take; 0 if unknown."""
     return _memory("MemAvailable")
 
 

@@ -106,7 +106,7 @@ def test_patients_in_two_classes_and_fellow_eyes_are_counted(lines: dict[str, st
 
 def test_the_table_is_at_most_100_columns_wide_and_says_what_a_network_must_beat(printed: str) -> None:
     assert max(len(line) for line in printed.splitlines() if "audit.html" not in line) <= WIDTH
-    assert "A network below this has learned nothing about lesions." in printed
+    assert "A network below the best AUC above has learned nothing about lesions." in printed
     for name in ("colours", "shape"):
         assert re.search(rf"^{name} +([01]\.\d{{3}} \([01]\.\d{{3}} to [01]\.\d{{3}}\) *){{3}}$", printed, re.MULTILINE)
 

@@ -1,5 +1,5 @@
-"""Is the dataset honest? What photographs are there, which of them twice, and what can be told without seeing a lesion.
+"""Is the dataset honest? Its photographs and their copies, and how well classes are predicted without seeing a lesion.
 
 layout: where they are. measure (text, fingerprint): one photograph. duplicates, probe: all of them. findings: the
-audit as data. table, page, progress: for people.
+audit as data. table, page: for people.
 """

@@ -9,10 +9,10 @@ from typing import Any
 
 
 def add_parser(commands: Any) -> None:
-    """Add `audit` to a parser's commands; `run` makes what it asks for."""
+    """Add `audit` to the commands of a parser."""
     audit = commands.add_parser(
         "audit",
-        help="counts, copies, patients, and what is told without lesions",
+        help="counts, copies, patients, and how well classes are predicted without seeing a lesion",
         description="Is the dataset honest? A short table, and a page with pictures. Nothing is changed. Hidden labels are not read.",
         allow_abbrev=False,
     )
@@ -43,6 +43,6 @@ def run(args: argparse.Namespace) -> None:
     from .page import write_page
     from .table import table
 
-    found = audit(args.path, args.test, args.classes, Progress("reading photographs", sys.stderr))
-    print(table(found), flush=True)
-    print(f"\npage with pictures: {write_page(found, args.out)}", flush=True)
+    result = audit(args.path, args.test, args.classes, Progress("reading photographs", sys.stderr))
+    print(table(result), flush=True)
+    print(f"\npage with pictures: {write_page(result, args.out)}", flush=True)

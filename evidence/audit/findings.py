@@ -1,4 +1,4 @@
-"""The audit: everything that is found in a folder, as data that the table and the page both show."""
+"""The audit as data, which the table and the page show."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in `folder`; `kinds`: for "size", "camera" and "EXIF", how many photographs of each class by value."""
+    """The audit of `folder`.
+
+    kinds: for "size", "camera" and "EXIF", the number of photographs of each class by value.
+    """
 
     folder: Path
     classes: tuple[ClassRow, ...]
@@ -77,7 +80,7 @@ def audit(
     progress: Callable[[int, int], None] | None = None,
     workers: int = 2,
 ) -> Audit:
-    """Audits the training photographs of a dataset's root or training folder; CatalogError where there is nothing to audit."""
+    """Audit the training photographs of a dataset's root or training folder. Raises CatalogError if there are none."""
     folder = find_training(path)
     catalog, names = read_classes(folder, classes)
     test_paths = find_test(path, test)
@@ -88,11 +91,11 @@ def audit(
     unreadable = [(p, why) for p, why in catalog.unreadable]
     unreadable += [(p, result) for p, result in zip(paths, results, strict=True) if isinstance(result, str)]
     of_samples = zip(catalog.samples, results[: len(catalog.samples)], strict=True)
-    kept = [(sample, result) for sample, result in of_samples if isinstance(result, Measures)]
+    readable = [(sample, result) for sample, result in of_samples if isinstance(result, Measures)]
     of_test = zip(test_paths, results[len(catalog.samples) :], strict=True)
     tested = [(p, result) for p, result in of_test if isinstance(result, Measures)]
-    samples = [sample for sample, _ in kept]
-    measures = [measure for _, measure in kept]
+    samples = [sample for sample, _ in readable]
+    measures = [measure for _, measure in readable]
     if not samples:
         raise CatalogError(
             f"{folder}: none of its {len(paths)} photographs can be decoded, the first because: {unreadable[0][1]}"
@@ -194,12 +197,12 @@ def _copies(kind: str, pairs: Pairs, where: Sequence[Path], meaning: str, tested
     return [
         Finding(
             f"{kind}, {name}",
-            tuple((where[first], where[second]) for first, second in found),
+            tuple((where[first], where[second]) for first, second in indices),
             meaning + ("; these pairs are among those above" if name == "across patients" else ""),
             warning=True,
             unit="pairs",
         )
-        for name, found in rows
+        for name, indices in rows
     ]
 
 

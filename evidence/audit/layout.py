@@ -18,7 +18,7 @@ def find_training(path: Path) -> Path:
 
 
 def find_test(path: Path, given: Path | None) -> list[Path]:
-    """The test photographs, sorted: of the folder `given`, else of the dataset that `path` is or lies in; [] where it has none."""
+    """The test photographs, sorted: of the folder `given`, else of the dataset that `path` is or lies in; [] if there are none."""
     training = find_training(path).absolute()
     beside = training.parent.parent / "test" if training.parts[-2:] == ("train", "train_data") else None
     folder = given or beside
@@ -26,17 +26,17 @@ def find_test(path: Path, given: Path | None) -> list[Path]:
         return []
     if given and not given.is_dir():
         raise CatalogError(f"{given}: no such folder; give the one that holds the test photographs")
-    found = _photographs(folder / "test_data" if (folder / "test_data").is_dir() else folder)
-    if given and not found:
+    photographs = _photographs(folder / "test_data" if (folder / "test_data").is_dir() else folder)
+    if given and not photographs:
         raise CatalogError(f"{given}: no photographs in it ({' '.join(sorted(EXTENSIONS))})")
-    return found
+    return photographs
 
 
 def read_classes(folder: Path, names: Sequence[str] | None) -> tuple[Catalog, tuple[str, ...]]:
     """The catalog of a training folder, of the named classes only where names are given, and the classes its labels count."""
     if names is None:
         return read_catalog(folder), CLASSES
-    # The folders of the other classes are known too, or they would be warned of as strangers.
+    # With the folders of the other classes, or the catalog would warn of them as unknown.
     known = (*CLASSES, *(name for name in names if name not in CLASSES))
     catalog = read_catalog(folder, known)
     present = sorted({sample.label for sample in catalog.samples})

@@ -1,4 +1,4 @@
-"""One photograph -> what the audit wants to know of it, in one reading and one decoding at reduced scale."""
+"""The measures of one photograph, which is read once and decoded once at reduced scale."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ img { display: block; width: 128px; height: 128px; object-fit: contain; backgrou
 
 
 def write_page(audit: Audit, folder: Path) -> Path:
-    """Writes `audit.html` into the folder, whole or not at all, and returns its path. OSError where it cannot be written."""
+    """Write `audit.html` to the folder and return its path. Raises OSError if that fails."""
     target = folder / "audit.html"
     write_private(target, page(audit).encode())
     return target
@@ -56,7 +56,7 @@ def page(audit: Audit) -> str:
 
 
 def picture(path: Path) -> bytes | None:
-    """A small JPEG of a photograph, without its metadata; None where it cannot be read."""
+    """A small JPEG of a photograph, without its metadata; None if it cannot be read."""
     try:
         shown = decode(path.read_bytes(), least=_SIDE)
     except (PhotographError, OSError):

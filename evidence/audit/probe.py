@@ -1,7 +1,7 @@
-"""The shortcut probe: how far a logistic regression gets that never sees a lesion.
+"""The shortcut probe: how well a logistic regression predicts classes without seeing a lesion.
 
-What it is given are colours or the photograph's shape. The size of the file is left out: no network sees it, and a lesion
-with fine detail costs bytes, so it would not be a figure without lesions.
+Its features are the colours or the shape of a photograph. The size of the file is left out: no network sees it, and it depends on
+lesions, since fine detail costs bytes.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ def make_folds(samples: Sequence[Sample], classes: Sequence[str], folds: int = 5
     chosen = np.array([i for i, sample in enumerate(samples) if classes[sample.label] in names], int)
     if len(names) < 2:
         return "; ".join(["the probe needs two classes", *notes])
-    kept = [replace(samples[i], label=names.index(classes[samples[i].label])) for i in chosen]
-    number = np.zeros(len(kept), int)
+    selected = [replace(samples[i], label=names.index(classes[samples[i].label])) for i in chosen]
+    number = np.zeros(len(selected), int)
     try:
         for fold in range(folds):
-            number[split_folds(kept, folds, fold, seed).validation] = fold
+            number[split_folds(selected, folds, fold, seed).validation] = fold
     except SplitError as error:
         return f"there are no {folds} folds to probe: {error}"
-    owners = np.unique([sample.patient for sample in kept], return_inverse=True)[1]
-    return Folds(chosen, np.array([s.label for s in kept]), tuple(names), owners, number, tuple(notes))
+    owners = np.unique([sample.patient for sample in selected], return_inverse=True)[1]
+    return Folds(chosen, np.array([s.label for s in selected]), tuple(names), owners, number, tuple(notes))
 
 
 def probe(features: np.ndarray, folds: Folds, resamples: int = 1000, seed: int = 0) -> Probe:
-    """Fits and scores the regression on `features`, float (n, d) of the folds' samples; intervals by bootstrap over patients."""
+    """Fit and score the regression on `features`, float (n, d) of the folds' samples; intervals by bootstrap over patients."""
     sides = folds.labels, out_of_fold(features, folds), draw_patients(folds.patients, resamples, seed)
     return Probe(
         estimate(accuracy(*sides)),

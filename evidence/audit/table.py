@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from .findings import Audit, Finding
 
 WIDTH = 100
-FLOOR = "A network below this has learned nothing about lesions."
+FLOOR = "A network below the best AUC above has learned nothing about lesions."
 _VALUES = 4  # sizes and cameras that are listed
 
 
@@ -33,13 +33,13 @@ def table(audit: Audit) -> str:
 
 
 def torn(audit: Audit) -> list[str]:
-    """What a random split of the files would do, in three lines."""
-    found = audit.patients
+    """How many patients a random split of the files would put on both sides, in three lines."""
+    patients = audit.patients
     return [
         "A split of the files at random, a fifth to validation, is expected to put on both sides:",
-        f"{found.torn_patients:.1f} patients, and {found.torn_eyes:.1f} eyes with several pictures. "
-        f"Of its validation photographs, {found.seen_before:.0%}",
-        "would be of patients who are in training too. The recipe's split tears nobody apart.",
+        f"{patients.torn_patients:.1f} patients, and {patients.torn_eyes:.1f} eyes with several pictures. "
+        f"Of its validation photographs, {patients.seen_before:.0%}",
+        "would be of patients who are in training too. The recipe's split puts no patient on both sides.",
     ]
 
 
@@ -68,7 +68,7 @@ def _columns(line: str) -> int:
 
 
 def _wrapped(lines: Sequence[str]) -> list[str]:
-    """Notes are wrapped, since their end is the mend."""
+    """Notes are wrapped, since the fix is at their end."""
     result = []
     for line in lines:
         while line.startswith("note: ") and _columns(line) > WIDTH:

@@ -1,7 +1,7 @@
 """Text burned into a photograph: rows of small, sharp, high-contrast marks in the surround of the retina.
 
 Only the surround is searched, as vessels and lesions look like writing to any simple rule. Text on the retina itself, and in
-photographs without a surround, is not found. One mark alone (the notch of the aperture, a speck) is no text.
+photographs without a surround, is missed. One mark alone (the notch of the aperture, a speck) is no text.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def find_text(image: np.ndarray, retina: Retina) -> np.ndarray:
 
 
 def _rows(boxes: np.ndarray) -> np.ndarray:
-    """Joins marks (sorted by x) that stand beside each other, of like height and on one line, and keeps rows of enough marks."""
+    """Join marks, sorted by x, that are side by side, of similar height and on one line. Return the boxes of rows of enough marks."""
     rows: list[list[np.ndarray]] = []
     for box in boxes:
         for row in rows:
@@ -56,11 +56,11 @@ def _rows(boxes: np.ndarray) -> np.ndarray:
                 break
         else:
             rows.append([box])
-    found = []
+    lines = []
     for row in rows:
         if len(row) >= _MARKS:
             parts = np.array(row)
             left, top = parts[:, :2].min(axis=0)
             right, bottom = (parts[:, :2] + parts[:, 2:]).max(axis=0)
-            found.append((left, top, right - left, bottom - top))
-    return np.array(found, int).reshape(-1, 4)
+            lines.append((left, top, right - left, bottom - top))
+    return np.array(lines, int).reshape(-1, 4)
