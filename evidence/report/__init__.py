@@ -1,5 +1,5 @@
-"""What a network learned, as one page: `write.write_report` puts it together.
+"""The report of a checkpoint on one page, which `write.write_report` writes.
 
-`ranking` and `figures` work out curves and shares with intervals, `pictures` and `lesions` look where the network looks, `plots` draws,
-`page` is the HTML. Nothing here is imported for training or predicting.
+`ranking`, `figures`: curves and metrics with intervals. `pictures`, `lesions`: where the network looks. `plots`: the diagrams.
+`page`: the HTML. Training and prediction import nothing of this.
 """

@@ -61,13 +61,13 @@ def scaled_by_others(
     owners = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)[1]
     count = int(owners.max(initial=-1)) + 1
     fold = np.random.default_rng(seed).permutation(count) % folds
-    found = probabilities.astype(np.float32)
+    result = probabilities.astype(np.float32)
     if count < 2:
-        return found
+        return result
     for number in np.unique(fold):
         held = fold[owners] == number
-        found[held] = scaled(probabilities[held], fit_temperature(probabilities[~held], labels[~held]))
-    return found
+        result[held] = scaled(probabilities[held], fit_temperature(probabilities[~held], labels[~held]))
+    return result
 
 
 @dataclass(frozen=True)

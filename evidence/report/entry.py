@@ -1,4 +1,4 @@
-"""The report that a program is asked for by `--mode report`: of the checkpoint it has loaded, where the platform wants it."""
+"""`--mode report`: write the report of the loaded checkpoint to the folder that the platform names."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
     from model.network import Network
 
 
-def report_checkpoint(kept: Network | Ensemble | None, photographs: Path, name: str, out: Path | None) -> None:
-    """Write the report of what was loaded, and say where.
+def report_checkpoint(checkpoint: Network | Ensemble | None, photographs: Path, name: str, out: Path | None) -> None:
+    """Write the report of a checkpoint, and print its path.
 
     Args:
-        kept: None where nothing was.
+        checkpoint: None if none is loaded.
         photographs: see `write_report`.
-        name: of the checkpoint; "0", that of `--iteration` where none is given, is the newest.
-        out: the folder of the report, in place of one below the platform's output folder.
+        name: of the checkpoint; "0", the default of `--iteration`, is the newest.
+        out: the folder of the report; by default one below the platform's output folder.
 
     Raises:
-        ReportError: nothing was loaded; or as from `write_report`.
+        ReportError: no checkpoint is loaded; or as in `write_report`.
     """
     import nsml
     from model.ensemble import Ensemble
 
     from .write import write_report
 
-    if kept is None:
+    if checkpoint is None:
         raise ReportError(
             "no checkpoint was loaded; name one with --iteration, and give --pause 1 where that is needed"
         )
     if name == "0":
-        name = "newest" if isinstance(kept, Ensemble) else f"epoch {kept.settings.epoch}"
+        name = "newest" if isinstance(checkpoint, Ensemble) else f"epoch {checkpoint.settings.epoch}"
     outlives = getattr(nsml, "NSML_NFS_OUTPUT", "")
-    told = os.environ.get("NSML_REPORT")  # by `nsml report`
+    folder = os.environ.get("NSML_REPORT")  # set by `nsml report`
     reports = Path(outlives or ".") / "reports" / quote(f"{nsml.DATASET_NAME}-{name}", safe=" ")
-    title = f"{nsml.SESSION_NAME if told else nsml.DATASET_NAME}, checkpoint {name}"
-    page = write_report(kept, photographs, out or Path(told or reports), title)
-    if not told:  # else the command moves the page, and says where
+    title = f"{nsml.SESSION_NAME if folder else nsml.DATASET_NAME}, checkpoint {name}"
+    page = write_report(checkpoint, photographs, out or Path(folder or reports), title)
+    if not folder:  # `nsml report` moves the page, and prints its path
         print(f"report: {page}", flush=True)

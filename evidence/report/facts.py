@@ -1,4 +1,4 @@
-"""What the networks of a report were trained with, in words."""
+"""The settings of the networks of a report, in words."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .subject import Subject
 
 
 def facts(subject: Subject) -> dict[str, str]:
-    """Names and values, of an ensemble those of all networks, each value once."""
-    found = subject.validation
+    """Names and values. Those of an ensemble are the distinct values of its networks."""
+    validation = subject.validation
     of_each = [_of(network) for network in subject.networks]
     values = {name: dict.fromkeys(one[name] for one in of_each if one[name]) for name in of_each[0]}
     together = {
-        "score of the competition": f"{score_of(found).value:.2f}",
-        "validated on": f"{len(found.labels)} photographs of {len(set(found.patients))} patients",
+        "score of the competition": f"{score_of(validation).value:.2f}",
+        "validated on": f"{len(validation.labels)} photographs of {len(set(validation.patients))} patients",
     }
     if len(subject.networks) > 1:
         together["networks"] = str(len(subject.networks))

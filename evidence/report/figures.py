@@ -1,4 +1,4 @@
-"""What the validation predictions say in figures: each with its 95 % interval, by bootstrap over patients."""
+"""The metrics of the validation predictions, each with its 95 % interval by bootstrap over patients."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class OneClass:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far one set of probabilities can be taken at its word."""
+    """Metrics of how well probabilities are calibrated."""
 
     name: str
     reliability: Reliability
@@ -59,8 +59,8 @@ class Figures:
         counts: photographs and patients by class, in the order of the classes.
         confusion: int (classes, classes), true classes down, predicted ones across.
         overall: accuracy, balanced accuracy and macro AUC, by name.
-        recalls: by class, None where it has no photograph.
-        classes: of those that have photographs, and are not all there is.
+        recalls: by class, None for a class without photographs.
+        classes: those with photographs, if there are others.
         calibrations: before, after, and after by a temperature fitted to other patients.
     """
 
@@ -73,15 +73,15 @@ class Figures:
 
 
 def work_out(
-    found: Predictions, classes: Sequence[str], temperature: float, resamples: int = 1000, seed: int = 0
+    predictions: Predictions, classes: Sequence[str], temperature: float, resamples: int = 1000, seed: int = 0
 ) -> Figures:
-    """The figures of `found`, which holds at least one photograph."""
+    """The figures of at least one prediction."""
     from sklearn.metrics import confusion_matrix
 
-    labels, probabilities = found.labels, found.probabilities.astype(np.float64)
-    sides = labels, probabilities, draw_patients(found.patients, resamples, seed)
+    labels, probabilities = predictions.labels, predictions.probabilities.astype(np.float64)
+    sides = labels, probabilities, draw_patients(predictions.patients, resamples, seed)
     of_class = Counter(labels.tolist())
-    patients = Counter(label for label, _ in set(zip(labels.tolist(), found.patients, strict=True)))
+    patients = Counter(label for label, _ in set(zip(labels.tolist(), predictions.patients, strict=True)))
     recall, areas = recalls(*sides), aucs(*sides)
     overall = {"accuracy": estimate(accuracy(*sides)), "balanced accuracy": estimate(mean_of_classes(recall))}
     if len(of_class) > 1:
@@ -97,11 +97,11 @@ def work_out(
             if 0 < of_class[label] < len(labels)
         ),
         (
-            _calibration("before", found.probabilities, labels),
-            _calibration("after", scaled(found.probabilities, temperature), labels),
+            _calibration("before", predictions.probabilities, labels),
+            _calibration("after", scaled(predictions.probabilities, temperature), labels),
             _calibration(
                 "after, by a temperature fitted to other patients",
-                scaled_by_others(found.probabilities, labels, found.patients, seed=seed),
+                scaled_by_others(predictions.probabilities, labels, predictions.patients, seed=seed),
                 labels,
             ),
         ),

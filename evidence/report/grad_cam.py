@@ -26,18 +26,18 @@ def grad_cam(model: keras.Model, images: Any, classes: np.ndarray) -> np.ndarray
         classes: int (n,), the class asked about in each.
 
     Returns:
-        float32 (n, height, width) of that ReLU's grid, not negative; all zero where nothing speaks for the class. It is coarse:
+        float32 (n, height, width) of that ReLU's grid, not negative; all zero if nothing speaks for the class. It is coarse:
         `enlarged` brings it to the image's size.
 
     Raises:
         ValueError: a model of another shape.
     """
     parts = _parts(model)
-    found = [
+    heats = [
         _heat(parts, images[start : start + _AT_ONCE], classes[start : start + _AT_ONCE])
         for start in range(0, len(images), _AT_ONCE)
     ]
-    return np.concatenate(found) if found else np.zeros((0, *parts.outputs[0].shape[1:3]), np.float32)
+    return np.concatenate(heats) if heats else np.zeros((0, *parts.outputs[0].shape[1:3]), np.float32)
 
 
 def enlarged(heat: np.ndarray, size: int) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""How much of a network's heat falls on lesions, where somebody has marked them.
+"""How much of a network's heat falls on marked lesions.
 
 A dataset may carry marks of its training photographs, as FUNDUS_DEMO does, in a folder `lesions` beside `train_data`:
 
     train/train_data/AMD/Wide_AMD_0012_R.jpg
-    train/lesions/AMD/Wide_AMD_0012_R.png       of the same size: 255 on a lesion, else 0; all 0 where there is none
+    train/lesions/AMD/Wide_AMD_0012_R.png       of the same size: 255 on a lesion, else 0; all 0 if there is none
 
-A photograph without such a file is one of which nothing is known.
+A photograph without such a file is left out.
 """
 
 from __future__ import annotations
@@ -29,8 +29,14 @@ _AT_ONCE = 32
 
 @dataclass(frozen=True)
 class OnLesions:
-    """Of the photographs of a class with marked lesions: how many, of the retina the share that the lesions take, the share of the
-    heat within the retina that falls on them (both means, 0..1), and the ratio of the two, 1 for a network that looks anywhere."""
+    """The photographs of a class with marked lesions.
+
+    Attributes:
+        photographs: their number.
+        area: the share of the retina that lesions cover, a mean, 0..1.
+        heat: the share of the heat within the retina that falls on lesions, a mean, 0..1.
+        ratio: heat / area, 1 if heat is spread evenly.
+    """
 
     name: str
     photographs: int
@@ -49,7 +55,7 @@ class _Seen:
 
 
 def marks_of(photographs: Path, sample: str) -> Path:
-    """Where the marks of a sample, a path below the folder of photographs, would be."""
+    """The file of the marks of a sample, which is a path below the folder of photographs. It need not exist."""
     return (photographs.parent / FOLDER / sample).with_suffix(".png")
 
 
@@ -62,12 +68,12 @@ def look_at_lesions(
     views: Sequence[View],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[OnLesions], list[str]]:
-    """The heat of the true class on the lesions of those samples that have some, by class; and what could not be used, a line each.
+    """The heat of the true class on marked lesions, by class; and a line for each mark that cannot be used.
 
-    views: as many as samples, how each is seen.
+    views: one for each sample.
     """
     marked = [index for index, sample in enumerate(samples) if marks_of(photographs, sample).is_file()]
-    found: dict[int, tuple[float, float]] = {}
+    shares: dict[int, tuple[float, float]] = {}
     unusable: list[str] = []
     looked_at = 0
     for view, indices in _batches(marked, views):
@@ -87,20 +93,20 @@ def look_at_lesions(
                 within = enlarged(heat, preparation.size) * one.retina
                 if within.any():
                     on_lesions = (within * one.lesions).sum() / within.sum()
-                    found[index] = float(one.lesions.sum() / one.retina.sum()), float(on_lesions)
+                    shares[index] = float(one.lesions.sum() / one.retina.sum()), float(on_lesions)
         looked_at += len(indices)
         if progress is not None:
             progress(looked_at, len(marked))
     by_class = []
     for label, name in enumerate(classes):
-        own = [index for index in found if labels[index] == label]
+        own = [index for index in shares if labels[index] == label]
         if own:
-            by_class.append(_on_lesions(name, np.array([found[i] for i in own]), [patients[i] for i in own]))
+            by_class.append(_on_lesions(name, np.array([shares[i] for i in own]), [patients[i] for i in own]))
     return by_class, unusable
 
 
 def _batches(indices: Sequence[int], views: Sequence[View]) -> Iterator[tuple[View, Sequence[int]]]:
-    """The indices in portions that are seen alike."""
+    """The indices in batches with the same view."""
     for view in dict.fromkeys(views[index] for index in indices):
         alike = [index for index in indices if views[index] is view]
         for start in range(0, len(alike), _AT_ONCE):
@@ -110,10 +116,10 @@ def _batches(indices: Sequence[int], views: Sequence[View]) -> Iterator[tuple[Vi
 def _see(photograph: Path, marks: Path, preparation: Preparation) -> _Seen:
     lesions, image = _read(marks, cv2.IMREAD_GRAYSCALE), _read(photograph, cv2.IMREAD_COLOR)
     try:
-        found, retina = prepare_marks(image, lesions, preparation)
+        marked, retina = prepare_marks(image, lesions, preparation)
     except PhotographError as error:
         raise PhotographError(f"{marks}: {error}") from None
-    return _Seen(prepare_array(image, preparation), found * retina, retina)
+    return _Seen(prepare_array(image, preparation), marked * retina, retina)
 
 
 def _read(path: Path, flags: int) -> np.ndarray:

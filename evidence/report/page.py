@@ -16,9 +16,9 @@ h2 { margin: 2rem 0 .3rem; border-bottom: 2px solid #eee } img { display: block;
 .strip { margin: .9rem 0; overflow-wrap: anywhere } .strip img { margin: .1rem 0 } .none { background: #ddd; padding: 2rem; width: 20rem }
 """
 _STRIPS = (
-    "Each row: the photograph; as it is prepared for the network; the heat of what the network said; the heat of the truth. Heat is "
+    "Each row: the photograph; the prepared image; the heat of the predicted class; the heat of the true class. Heat is "
     "Grad-CAM (Selvaraju et al., ICCV 2017): where the last convolution speaks for that class, bright where most, on a grid as coarse "
-    "as that layer's. It tells where a network looks, not what it sees there."
+    "as that layer's. It shows where a network looks, not what it sees there."
 )
 
 
@@ -26,7 +26,7 @@ _STRIPS = (
 class Report:
     """What the page shows.
 
-    diagrams: PNGs by name: confusion, roc, precision_recall, calibration, learning; some may lack.
+    diagrams: PNGs by name: confusion, roc, precision_recall, calibration, learning; some may be missing.
     """
 
     title: str
@@ -43,13 +43,13 @@ class Report:
 
 
 def page(report: Report) -> str:
-    """The whole page. Every text that comes from elsewhere is escaped."""
+    """The whole page. Every text that comes from the dataset or a checkpoint is escaped."""
     figures, classes = report.figures, report.classes
     parts = [
         *[f"<p>Note: {text(note)}</p>" for note in report.notes],
         _says(
             "Figures are of the validation photographs, with 95 % intervals in brackets, from 1,000 resamples of their patients. A "
-            "checkpoint that was chosen by these photographs, as 'best' is, flatters itself a little."
+            "checkpoint that was chosen by these photographs, as 'best' is, looks a little better than it is."
         ),
         table([("", "value"), *((name, str(figure)) for name, figure in figures.overall.items())]),
         "<h2>What it was trained with</h2>",
@@ -58,20 +58,20 @@ def page(report: Report) -> str:
         _classes(classes, figures),
         _diagram(report, "confusion", "Confusion matrix: true classes down, predicted ones across"),
         *_curves(report),
-        "<h2>Can a probability be taken at its word?</h2>",
+        "<h2>Are the probabilities calibrated?</h2>",
         _calibration(report),
         *_learning(report),
         "<h2>The worst mistakes</h2>",
         *_strips(
             classes,
             report.mistakes,
-            f"{len(report.mistakes)} of {report.mistake_count} mistakes, those first whose true class was given the least.",
+            f"{len(report.mistakes)} of {report.mistake_count} mistakes, lowest probability of the true class first.",
         ),
         "<h2>The surest right answers</h2>",
         *_strips(
             classes,
             report.surest,
-            "Of each class the photograph that was answered rightly with the highest probability.",
+            "For each class, the correct prediction with the highest probability.",
         ),
         "<h2>Does it look at the lesions?</h2>",
         *_lesions(report.lesions),
@@ -97,7 +97,7 @@ def _classes(classes: Sequence[str], figures: Figures) -> str:
 def _curves(report: Report) -> list[str]:
     figures = report.figures
     if not figures.classes:
-        return [_says("There is but one class among the validation photographs, so there is no curve to draw.")]
+        return [_says("The validation photographs are all of one class, so there are no curves.")]
     heads = [f"sensitivity at {share:.0%} specificity" for share in SPECIFICITIES]
     rows = [("class against the rest", "AUC", "average precision", *heads)]
     rows += [
@@ -117,9 +117,9 @@ def _curves(report: Report) -> list[str]:
 
 def _calibration(report: Report) -> str:
     rows = [("", "expected calibration error", "Brier score (0 to 2)", "log loss")]
-    for found in report.figures.calibrations:
-        error = found.reliability.expected_error
-        rows.append((found.name, f"{error:.3f}", f"{found.brier:.3f}", f"{found.log_loss:.3f}"))
+    for one in report.figures.calibrations:
+        error = one.reliability.expected_error
+        rows.append((one.name, f"{error:.3f}", f"{one.brier:.3f}", f"{one.log_loss:.3f}"))
     temperature = report.temperature
     verdict = (
         "overconfident"
@@ -153,7 +153,7 @@ def _learning(report: Report) -> list[str]:
 def _strips(classes: Sequence[str], strips: Sequence[Strip], sentence: str) -> list[str]:
     if not strips:
         return [_says("None.")]
-    found = [_says(sentence), _says(_STRIPS)]
+    parts = [_says(sentence), _says(_STRIPS)]
     for strip in strips:
         chances = ", ".join(f"{name} {share:.2f}" for name, share in zip(classes, strip.probabilities, strict=True))
         truth, said = classes[strip.truth], classes[strip.predicted]
@@ -163,8 +163,8 @@ def _strips(classes: Sequence[str], strips: Sequence[Strip], sentence: str) -> l
             if strip.png
             else '<div class="none">the photograph cannot be read</div>'
         )
-        found.append(f'<div class="strip">{shown}<b>{text(line)}</b> ({text(chances)}) {text(strip.sample)}</div>')
-    return found
+        parts.append(f'<div class="strip">{shown}<b>{text(line)}</b> ({text(chances)}) {text(strip.sample)}</div>')
+    return parts
 
 
 def _lesions(lesions: Sequence[OnLesions]) -> list[str]:
@@ -172,14 +172,12 @@ def _lesions(lesions: Sequence[OnLesions]) -> list[str]:
         return [
             _says("Unknown: the dataset marks no lesions in these photographs (how it can: docs/reference/report.md).")
         ]
-    rows = [
-        ("class", "photographs", "lesions take of the retina", "heat that falls on them", "times as much as by chance")
-    ]
+    rows = [("class", "photographs", "share of the retina", "share of the heat", "times as much as by chance")]
     for one in lesions:
         rows.append((one.name, str(one.photographs), f"{one.area:.3f}", str(one.heat), _times(one.ratio)))
     sentence = (
-        "The heat is that of the true class. A network that looks anywhere has 1 in the last column; the heat's grid is far coarser than a "
-        "lesion, so that much of what is meant for one falls beside it."
+        "The heat is that of the true class. Heat spread evenly over the retina has 1 in the last column. The heat's grid is far coarser "
+        "than a lesion, so much of the heat of a lesion falls beside it."
     )
     return [table(rows), _says(sentence)]
 

@@ -1,4 +1,4 @@
-"""The worst mistakes and the surest right answers as strips of pictures: photograph, prepared image, and the heat of two classes."""
+"""The worst mistakes and the surest correct predictions as strips of pictures: photograph, prepared image, heat of two classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GAP = 6
 
 @dataclass(frozen=True)
 class Strip:
-    """A photograph that was answered: what it is, and its PNG of four pictures, None where the photograph cannot be read.
+    """A photograph with its prediction, and a PNG of four pictures, None if the photograph cannot be read.
 
     Its pictures are the photograph, the prepared image, and on that the heat of the predicted class and of the true one, each between
     none and its own highest.
@@ -36,19 +36,19 @@ class Strip:
 
 
 def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, most: int = MISTAKES) -> np.ndarray:
-    """The wrongly answered, those first whose true class was given the least."""
+    """Indices of wrong predictions, lowest probability of the true class first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:most]
 
 
 def surest(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Of each class that was answered rightly at all, the photograph that was answered with the highest probability."""
+    """The index of the correct prediction with the highest probability, for each class that has one."""
     right = np.flatnonzero(probabilities.argmax(axis=1) == labels)
     of_truth = probabilities[right, labels[right]]
-    found = [
+    chosen = [
         right[labels[right] == label][of_truth[labels[right] == label].argmax()] for label in np.unique(labels[right])
     ]
-    return np.array(found, int)
+    return np.array(chosen, int)
 
 
 def strips(
@@ -59,13 +59,13 @@ def strips(
     probabilities: np.ndarray,
     views: Sequence[View],
 ) -> list[Strip]:
-    """A strip of each of the `chosen` (m,), indices of the n samples. views: n, how each is seen."""
-    found = []
+    """A strip for each of `chosen`, indices (m,) of the n samples. views: one for each sample."""
+    result = []
     for index in chosen.tolist():
         truth, predicted = int(labels[index]), int(probabilities[index].argmax())
         png = _strip(photographs / samples[index], truth, predicted, views[index])
-        found.append(Strip(samples[index], truth, predicted, probabilities[index], png))
-    return found
+        result.append(Strip(samples[index], truth, predicted, probabilities[index], png))
+    return result
 
 
 def _strip(path: Path, truth: int, predicted: int, view: View) -> bytes | None:

@@ -80,14 +80,14 @@ def calibration_png(before: Calibration, after: Calibration) -> bytes:
     with rc_context(_STYLE):
         canvas = Canvas(dpi=_DPI, figsize=(8.4, 4.6), layout="constrained")
         upper, lower = canvas.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
-        for axes, counts, found, colour in zip(upper, lower, (before, after), (_SECOND, _FIRST), strict=True):
-            bins = found.reliability
+        for axes, counts, calibration, colour in zip(upper, lower, (before, after), (_SECOND, _FIRST), strict=True):
+            bins = calibration.reliability
             width = 1 / len(bins.count)
             middles = (np.arange(len(bins.count)) + 0.5) * width
             axes.plot([0, 1], [0, 1], color="#999", linewidth=0.8, linestyle="--")
             axes.bar(middles, np.nan_to_num(bins.accuracy), 0.92 * width, color=colour, alpha=0.3)
             axes.plot(bins.confidence, bins.accuracy, "o", color=colour, markersize=4)
-            axes.set(title=f"{found.name}: expected error {bins.expected_error:.3f}", ylim=(0, 1.03), xlim=(0, 1))
+            axes.set(title=f"{calibration.name}: expected error {bins.expected_error:.3f}", ylim=(0, 1.03), xlim=(0, 1))
             counts.bar(middles, bins.count, 0.92 * width, color=colour, alpha=0.6)
             counts.set(xlabel="highest probability")
         upper[0].set(ylabel="share that is right")
@@ -144,12 +144,12 @@ def _grid(count: int) -> tuple[Canvas, list[Any]]:
     columns = min(2, count)
     rows = -(-count // columns)
     canvas = Canvas(dpi=_DPI, figsize=(3.9 * columns, 3.7 * rows), layout="constrained")
-    found = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
-    for axes in found[:count]:
+    cells = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes in cells[:count]:
         axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.03), aspect="equal")
-    for axes in found[count:]:
+    for axes in cells[count:]:
         axes.set_visible(False)
-    return canvas, found
+    return canvas, cells
 
 
 def _band(axes: Any, band: Band, step: str) -> None:

@@ -42,24 +42,24 @@ class Ranking:
         return np.asarray((np.diff(_from_zero(self.recall)) * self.precision).sum(axis=1))
 
     def sensitivity_at(self, specificity: float) -> np.ndarray:
-        """The highest recall of the thresholds with at least that specificity, (r,), 0 where there is none."""
+        """The highest recall of the thresholds with at least that specificity, (r,), 0 if there is none."""
         return self.recall_on(np.array([1 - specificity]))[:, 0]
 
     def recall_on(self, fall_outs: np.ndarray) -> np.ndarray:
         """The height of the ROC curve, a staircase, at each of these fall-outs (g,): float (r, g)."""
-        found = np.full((len(self.recall), len(fall_outs)), np.nan)
+        heights = np.full((len(self.recall), len(fall_outs)), np.nan)
         for row, (recall, fall_out) in enumerate(zip(_from_zero(self.recall), _from_zero(self.fall_out), strict=True)):
             if not (np.isnan(recall[-1]) or np.isnan(fall_out[-1])):
-                found[row] = recall[np.searchsorted(fall_out, fall_outs + _ROUNDING, "right") - 1]
-        return found
+                heights[row] = recall[np.searchsorted(fall_out, fall_outs + _ROUNDING, "right") - 1]
+        return heights
 
     def precision_on(self, recalls: np.ndarray) -> np.ndarray:
         """The precision at the first threshold that reaches each of these recalls (g,), above 0: float (r, g)."""
-        found = np.full((len(self.recall), len(recalls)), np.nan)
+        heights = np.full((len(self.recall), len(recalls)), np.nan)
         for row, (recall, precision) in enumerate(zip(self.recall, self.precision, strict=True)):
             if not np.isnan(recall[-1]):
-                found[row] = precision[np.searchsorted(recall, recalls - _ROUNDING)]
-        return found
+                heights[row] = precision[np.searchsorted(recall, recalls - _ROUNDING)]
+        return heights
 
 
 def _from_zero(shares: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a report needs that training and predicting do without."""
+"""The packages that only a report needs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import importlib.util
 
 
 class ReportError(Exception):
-    """A report that cannot be made; one line with the mend."""
+    """A report cannot be made. The message is one line with the fix."""
 
     exit_status = 2
 
 
 def check_matplotlib() -> None:
-    """ReportError where matplotlib is missing."""
+    """Raise ReportError if matplotlib is missing."""
     if importlib.util.find_spec("matplotlib") is None:
         raise ReportError("matplotlib is needed to draw a report; pip install 'matplotlib>=3.9,<4'")

@@ -1,4 +1,4 @@
-"""What a report is of: a network, or an ensemble, which is looked into by those of its networks that did not train on a photograph."""
+"""The subject of a report: a network, or an ensemble, whose photographs are each shown by a network that did not train on it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from .requirements import ReportError
 
 @dataclass(frozen=True)
 class View:
-    """How a network sees photographs. heat: from images that are prepared so and classes to heats, see `grad_cam`."""
+    """How a network sees photographs.
+
+    heat: images with that preparation and their classes -> heats, see `grad_cam`.
+    """
 
     preparation: Preparation
     heat: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -32,11 +35,11 @@ class Subject:
 
     Attributes:
         networks: one, or those of the ensemble.
-        validation: its predictions, of n photographs, not none.
+        validation: its predictions of n photographs, n > 0.
         temperature: fitted to them, see `calibration`.
-        views: n of them, how each photograph was seen.
-        best_epoch: of a single network, 0 where there is none.
-        note: how the predictions came about where that is not plain.
+        views: one for each of the n photographs.
+        best_epoch: of a single network; 0 if there is none.
+        note: which networks of an ensemble predicted; "" for a network.
     """
 
     networks: tuple[Network, ...]
@@ -53,38 +56,38 @@ class Subject:
 
     @property
     def histories(self) -> tuple[Sequence[Epoch], ...]:
-        """Of each network that has one."""
+        """The history of each network that has one."""
         return tuple(network.history for network in self.networks if network.history)
 
 
-def subject_of(kept: Network | Ensemble) -> Subject:
-    """ReportError where it holds no validation predictions."""
-    found = kept.validation
-    if found is None or not len(found.labels):
+def subject_of(checkpoint: Network | Ensemble) -> Subject:
+    """The subject of a checkpoint. Raises ReportError if it holds no validation predictions."""
+    validation = checkpoint.validation
+    if validation is None or not len(validation.labels):
         how = (
             "the ensemble holds no validation predictions; put together members that were trained on one dataset"
-            if isinstance(kept, Ensemble)
+            if isinstance(checkpoint, Ensemble)
             else "the checkpoint holds no validation predictions; take one that was saved after an epoch"
         )
         raise ReportError(how)
-    temperature = fit_temperature(found.probabilities, found.labels)
-    if isinstance(kept, Network):
-        views = (_view(kept),) * len(found.labels)
-        return Subject((kept,), found, temperature, views, kept.settings.best_epoch)
-    networks = tuple(kept.networks)
-    heaviest = sorted(range(len(networks)), key=lambda number: -kept.weights[number])
+    temperature = fit_temperature(validation.probabilities, validation.labels)
+    if isinstance(checkpoint, Network):
+        views = (_view(checkpoint),) * len(validation.labels)
+        return Subject((checkpoint,), validation, temperature, views, checkpoint.settings.best_epoch)
+    networks = tuple(checkpoint.networks)
+    heaviest = sorted(range(len(networks)), key=lambda number: -checkpoint.weights[number])
     by_number = [_view(network) for network in networks]
     view_of: dict[str, View] = {}
-    answers = dict.fromkeys(found.samples, 0)
+    answers = dict.fromkeys(validation.samples, 0)
     for number in heaviest:
         validated = networks[number].validation
         for sample in validated.samples if validated is not None else ():
             if sample in answers:
                 answers[sample] += 1
                 view_of.setdefault(sample, by_number[number])
-    views = tuple(view_of.get(sample, by_number[heaviest[0]]) for sample in found.samples)
+    views = tuple(view_of.get(sample, by_number[heaviest[0]]) for sample in validation.samples)
     note = _note(len(networks), min(answers.values()), max(answers.values()))
-    return Subject(networks, found, temperature, views, note=note)
+    return Subject(networks, validation, temperature, views, note=note)
 
 
 def _view(network: Network) -> View:
@@ -97,11 +100,11 @@ def _note(networks: int, fewest: int, most: int) -> str:
         return ""
     if fewest == networks:
         return (
-            f"This is an ensemble of {networks} networks, all of which validated on these photographs. Where one of them has to be "
-            "looked into, for the heat, it is the one that weighs most."
+            f"This is an ensemble of {networks} networks, all of which validated on these photographs. The heat is that of the "
+            "network with the largest weight."
         )
     how_many = "one" if most == 1 else f"{fewest} to {most}"
     return (
         f"This is an ensemble of {networks} networks. Each photograph is answered here by those that did not train on it, {how_many} of "
-        "them, and the heat is of such a one; on photographs that none has seen, all of them together should do better than this."
+        "them, and the heat is that of such a network. On new photographs the whole ensemble should do better than this."
     )

@@ -1,4 +1,4 @@
-"""Puts a report together and writes it: report.html, and beside it each of its pictures as a PNG."""
+"""Write a report: report.html, and beside it each of its pictures as a PNG."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .subject import subject_of
 PAGE = "report.html"
 
 
-def write_report(kept: Network | Ensemble, photographs: Path, folder: Path, title: str) -> Path:
-    """Write the report of what a checkpoint holds into `folder` and return the page's path; the page is written last.
+def write_report(checkpoint: Network | Ensemble, photographs: Path, folder: Path, title: str) -> Path:
+    """Write the report of a checkpoint to `folder` and return the path of the page, which is written last.
 
     Args:
-        photographs: the folder of photographs that it was trained on; those that are gone are said to be.
+        photographs: the folder of the photographs it was trained on. The page names those that are missing.
         title: of the page.
 
     Raises:
@@ -34,11 +34,11 @@ def write_report(kept: Network | Ensemble, photographs: Path, folder: Path, titl
         OSError: `folder` cannot be written.
     """
     check_matplotlib()
-    subject = subject_of(kept)
+    subject = subject_of(checkpoint)
     from . import plots
 
-    found, classes = subject.validation, subject.classes
-    figures = work_out(found, classes, subject.temperature)
+    validation, classes = subject.validation, subject.classes
+    figures = work_out(validation, classes, subject.temperature)
     diagrams = {"confusion": plots.confusion_png(figures.confusion, classes)}
     if figures.classes:
         diagrams["roc"] = plots.roc_png(figures.classes)
@@ -50,13 +50,19 @@ def write_report(kept: Network | Ensemble, photographs: Path, folder: Path, titl
     if subject.histories:
         diagrams["learning"] = plots.learning_png(subject.histories, subject.best_epoch)
 
-    probabilities = scaled(found.probabilities, subject.temperature)
+    probabilities = scaled(validation.probabilities, subject.temperature)
     shown = [
-        strips(chosen, photographs, found.samples, found.labels, probabilities, subject.views)
-        for chosen in (worst_mistakes(found.labels, probabilities), surest(found.labels, probabilities))
+        strips(chosen, photographs, validation.samples, validation.labels, probabilities, subject.views)
+        for chosen in (worst_mistakes(validation.labels, probabilities), surest(validation.labels, probabilities))
     ]
     lesions, unusable = look_at_lesions(
-        photographs, found.samples, found.patients, found.labels, classes, subject.views, Progress("looking at lesions")
+        photographs,
+        validation.samples,
+        validation.patients,
+        validation.labels,
+        classes,
+        subject.views,
+        Progress("looking at lesions"),
     )
     notes = [subject.note] if subject.note else []
     if unusable:
@@ -69,7 +75,7 @@ def write_report(kept: Network | Ensemble, photographs: Path, folder: Path, titl
         figures,
         diagrams,
         shown[0],
-        int((probabilities.argmax(axis=1) != found.labels).sum()),
+        int((probabilities.argmax(axis=1) != validation.labels).sum()),
         shown[1],
         lesions,
         notes,
