@@ -1,4 +1,4 @@
-"""The commands `ablate` and `leak`: their arguments, and what is done in which order."""
+"""The commands `ablate` and `leak`: their arguments and their steps."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from .runs import Outcome, Run
 
 ABLATE = """The recipe with each ingredient switched off in turn, with the same seeds and folds: a table of what each is worth, with
-intervals, and a forest plot. What is finished is kept in --out, so the same command goes on where it stopped, and several processes may
-share the work. Predictions are those of the last epoch; no epoch is chosen by them."""
-LEAK = """The recipe with files split at random, and with patients kept together, each by what validation promises and what the test
-photographs give: how much of a validation score is fellow eyes that were trained on. The runs are those of `ablate`."""
+intervals, and a forest plot. Finished runs are stored in --out: the same command resumes, and several processes may share the work.
+Predictions are those of the last epoch."""
+LEAK = """The recipe with files split at random, and with patients kept together, with the metrics of validation and of
+the test photographs: how much of a validation score comes from fellow eyes in training. The runs are those of `ablate`."""
 
 
 def add_parsers(commands: Any) -> None:
-    """Add `ablate` and `leak` to a parser's commands; `run` makes what they ask for."""
+    """Add `ablate` and `leak` to the commands of a parser."""
     for name, text in (("ablate", ABLATE), ("leak", LEAK)):
         command = commands.add_parser(name, description=text, help=text.partition(":")[0], allow_abbrev=False)
         command.add_argument(
             "--data", required=True, metavar="NAME|PATH",
-            help="a dataset's folder (with test/test_label, the test photographs are answered too), or its registered name",
+            help="a dataset's folder, or its registered name; with test/test_label in it, the test photographs are predicted too",
         )  # fmt: skip
         add = command.add
         add(
@@ -43,14 +43,14 @@ def add_parsers(commands: Any) -> None:
                 "--only",
                 type=_names,
                 metavar="ARM,..",
-                help="these beside the recipe, also tta, ema, longer, wider, half, quarter (default: each ingredient)",
+                help="only these arms and the recipe; also tta, ema, longer, wider, half, quarter (default: each ingredient)",
             )
             command.add_argument(
                 "--pretrained", type=Path, metavar="DIR",
-                help="beside these, the recipe that begins with the weights of the checkpoint in that folder",
+                help="also the recipe that starts from the weights of the checkpoint in this folder",
             )  # fmt: skip
         command.add_argument(
-            "--classes", type=_names, metavar="A,B", help="only these classes (default: all there are)"
+            "--classes", type=_names, metavar="A,B", help="only these classes (default: all that have photographs)"
         )
         add("--epoch", between(int, 1, 10_000), 32, "as of main.py")
         add("--batch_size", between(int, 1, 1024), 16, "as of main.py")
@@ -58,17 +58,15 @@ def add_parsers(commands: Any) -> None:
         add("--image_size", between(int, 32, 1024), 96, "as of main.py")
         add("--width", between(int, 1, 256), 16, "as of main.py")
         command.add_argument("--out", type=Path, default=Path("ablation"), metavar="DIR", help="(default: ./ablation)")
+        command.add_argument("--minutes", type=between(float, 0, 1e6), metavar="M", help="start no run after M minutes")
         command.add_argument(
-            "--minutes", type=between(float, 0, 1e6), metavar="M", help="begin no other run after so many"
-        )
-        command.add_argument(
-            "--threads", type=between(int, 1, 1024), metavar="T", help="of this process (default: all)"
+            "--threads", type=between(int, 1, 1024), metavar="T", help="threads of this process (default: all)"
         )
         if name == "ablate":
             command.add_argument(
                 "--picture", type=_picture, metavar="FILE", help="the forest plot (default: DIR/forest.png)"
             )
-        command.add_argument("--markdown", type=Path, metavar="FILE", help="put the table between its marks in FILE")
+        command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table between its marks in FILE")
         command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
         command.set_defaults(run=run)
 
@@ -88,7 +86,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make the runs that are missing, and show what all of them say."""
+    """Make the missing runs, and print the tables of all runs."""
     args.only = getattr(args, "only", None) or ()
     if args.command == "leak":
         args.only, args.pretrained = ("file_split",), None
@@ -127,7 +125,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _executing(args: argparse.Namespace, dataset: Dataset) -> Any:
-    """A function that makes a run; TensorFlow is started by its first call."""
+    """A function that makes a run. Its first call starts TensorFlow."""
     cache, log = args.out / "prepared", args.out / "runs"
     started = False
 
@@ -138,7 +136,7 @@ def _executing(args: argparse.Namespace, dataset: Dataset) -> Any:
             started = True
         from .execute import execute
 
-        # An epoch's line is for who looks closer.
+        # The lines of the epochs go to a log file beside the outcome.
         with open(log / f"{run.name}.log", "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
             return execute(run.record, dataset, cache)
 
@@ -161,20 +159,20 @@ def _start(threads: int | None) -> None:
 
 
 def _show(args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], done: list[tuple[Run, Outcome]]) -> None:
-    """Print the tables; draw; put both into a document where that is asked for."""
+    """Print the tables, draw the forest plot, and write both into the document of --markdown."""
     from . import document, forest
     from .findings import ablation, leak
 
-    found = leak(done, arms) if args.command == "leak" else ablation(done, arms, dataset)
+    findings = leak(done, arms) if args.command == "leak" else ablation(done, arms, dataset)
     print()
-    print(found.as_text(), flush=True)
-    if not found.grids:
+    print(findings.as_text(), flush=True)
+    if not findings.grids:
         return
     picture = None
-    if found.table is not None:
+    if findings.table is not None:
         if forest.available():
             picture = args.picture or args.out / "forest.png"
-            forest.draw_forest(found.table, dataset.name, picture)
+            forest.draw_forest(findings.table, dataset.name, picture)
             print(f"forest plot: {picture}", flush=True)
         else:
             print(f"warning: {forest.MISSING}", file=sys.stderr, flush=True)
@@ -184,13 +182,13 @@ def _show(args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], don
             *document.facts_of([outcome for _, outcome in done]),
         ]  # fmt: skip
         document.put(
-            args.markdown, f"{dataset.name} {args.command}", document.markdown(found, facts, picture, args.markdown)
+            args.markdown, f"{dataset.name} {args.command}", document.markdown(findings, facts, picture, args.markdown)
         )
         print(f"written into {args.markdown}", flush=True)
 
 
 def _as_typed(args: argparse.Namespace) -> str:
-    """The command that makes these runs again, without where it keeps them and how long it may take."""
+    """The command that repeats these runs, without --out, --minutes and --threads."""
     words = ["python", "-m", "evidence", args.command, "--data", Path(args.data).name]
     for name in ("seeds", "folds", "epoch", "batch_size", "learning_rate", "image_size", "width"):
         words += [f"--{name}", f"{getattr(args, name):g}"]
@@ -204,6 +202,6 @@ def _as_typed(args: argparse.Namespace) -> str:
 
 
 class UsageError(Exception):
-    """Wrong use; one line with the mend."""
+    """Wrong use. The message is one line with the fix."""
 
     exit_status = 2

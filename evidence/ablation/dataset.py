@@ -1,4 +1,4 @@
-"""The photographs of an ablation: where they are, and the test labels where the caller may see them."""
+"""The photographs of an ablation, and the test labels if they can be read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..audit.layout import find_test, find_training
 class Dataset:
     """`photographs`: the folder of the class folders. `test`: test photographs of the classes whose labels, int (n,), can be read, or none.
 
-    `digest` tells these photographs, by names and sizes, from others.
+    `digest` identifies the photographs by their names and sizes.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Dataset:
 def find_dataset(data: str, classes: Sequence[str] | None, folds: int, seeds: int) -> Dataset:
     """A dataset by its folder, else by its registered name, checked to have `folds` folds for each of the seeds 0 to `seeds` - 1.
 
-    Of a registered one, the platform shows no test labels. DataError says what is wrong, and the mend.
+    A registered dataset has no test labels: the platform hides them. Raises DataError, with the fix, if there is no such dataset.
     """
     root = Path(data)
     if not root.is_dir():
@@ -46,24 +46,24 @@ def find_dataset(data: str, classes: Sequence[str] | None, folds: int, seeds: in
         root = _registered(data)
     folder = find_training(root)
     try:
-        found = read_catalog(folder, CLASSES if classes is None else classes).samples
+        samples = read_catalog(folder, CLASSES if classes is None else classes).samples
         if classes is None:
             # Of a set without RVO, say, the network would have an output that nothing teaches.
-            present = sorted({sample.label for sample in found})
+            present = sorted({sample.label for sample in samples})
             names = tuple(CLASSES[label] for label in present)
-            found = read_catalog(folder, names).samples
+            samples = read_catalog(folder, names).samples
         else:
             names = tuple(classes)
-            if missing := [name for label, name in enumerate(names) if label not in {s.label for s in found}]:
+            if missing := [name for label, name in enumerate(names) if label not in {s.label for s in samples}]:
                 raise DataError(f"{folder}: no photographs of {missing[0]}; --classes may name others")
         for seed in range(seeds):
             for fold in range(folds):
-                split_folds(found, folds, fold, seed)
+                split_folds(samples, folds, fold, seed)
     except (CatalogError, SplitError) as error:
         raise DataError(str(error)) from None
     test, labels = _read_test(root, folder, names)
     facts = [f"{path.name} {path.stat().st_size}" for path in test]
-    facts += [f"{sample.path.relative_to(folder).as_posix()} {sample.path.stat().st_size}" for sample in found]
+    facts += [f"{sample.path.relative_to(folder).as_posix()} {sample.path.stat().st_size}" for sample in samples]
     digest = hashlib.sha256("\n".join([*facts, *map(str, labels)]).encode("utf-8", "surrogateescape")).hexdigest()
     return Dataset(root.resolve().name if root == Path(data) else data, root, folder, names, test, labels, digest[:12])
 
@@ -73,12 +73,12 @@ def _registered(name: str) -> Path:
     try:
         import nsml
 
-        found = str(nsml.DATASET_PATH)
+        path = str(nsml.DATASET_PATH)
     except Exception as error:
         raise DataError(f"{name}: {error}") from None
-    if not found:
+    if not path:
         raise DataError(f"{name}: neither a folder nor a dataset of 'nsml dataset ls'")
-    return Path(found)
+    return Path(path)
 
 
 def _read_test(root: Path, folder: Path, names: Sequence[str]) -> tuple[tuple[Path, ...], np.ndarray]:
@@ -88,12 +88,12 @@ def _read_test(root: Path, folder: Path, names: Sequence[str]) -> tuple[tuple[Pa
         return nothing
     photographs = {path.name: path for path in find_test(folder, None)}
     numbers = {str(CLASSES.index(name)): label for label, name in enumerate(names) if name in CLASSES}
-    found: dict[Path, int] = {}
+    label_of: dict[Path, int] = {}
     try:
         with open(label_file, encoding="utf-8", errors="surrogateescape", newline="") as file:
             for row in csv.reader(file):
                 if row and row[2] in numbers:
-                    found[photographs[row[1]]] = numbers[row[2]]
+                    label_of[photographs[row[1]]] = numbers[row[2]]
     except (IndexError, KeyError, csv.Error) as error:
         raise DataError(f"{label_file}: not lines of test_data,<file>,<label> of its photographs ({error!r})") from None
-    return tuple(found), np.array(list(found.values()), int)
+    return tuple(label_of), np.array(list(label_of.values()), int)

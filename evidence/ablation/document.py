@@ -1,4 +1,4 @@
-"""Puts findings into a Markdown document, between two marks that stay there, so that a later run takes their place."""
+"""Write findings into a Markdown document, between two marks, so that a later run replaces them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def marks(name: str) -> tuple[str, str]:
 
 
 def put(path: Path, name: str, text: str) -> None:
-    """Put `text` between the marks of `name` in the document at `path`, or with its marks at the end where it has none."""
+    """Put `text` between the marks of `name` in the document at `path`, or with its marks at the end if it has none."""
     begin, end = marks(name)
     try:
         whole = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         whole = ""
-    before, found, rest = whole.partition(f"{begin}\n")
+    before, started, rest = whole.partition(f"{begin}\n")
     _, ended, after = rest.partition(f"{end}\n")
-    if found and not ended:
+    if started and not ended:
         raise ValueError(f"{path} has {begin} without {end}; put that on a line of its own")
-    if not found:
+    if not started:
         before, after = (whole.rstrip("\n") + "\n\n" if whole else ""), ""
     with replacing(path) as temporary:
         temporary.write_text(f"{before}{begin}\n{text.strip()}\n{end}\n{after}", encoding="utf-8")
@@ -47,7 +47,7 @@ def markdown(findings: Findings, facts: Sequence[str], picture: Path | None, doc
 
 
 def facts_of(outcomes: Sequence[Outcome]) -> list[str]:
-    """On which machines, when, and for how long."""
+    """The machines, the time and the duration of runs."""
     machines = sorted({outcome.machine for outcome in outcomes})
     ended = sorted(outcome.ended for outcome in outcomes)
     minutes = sum(outcome.processor_seconds for outcome in outcomes) / 60

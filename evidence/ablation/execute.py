@@ -30,10 +30,12 @@ _latest: dict[str, tuple[Network, Data]] = {}
 
 
 def execute(record: Record, dataset: Dataset, cache: Path) -> Outcome:
-    """Train, and predict both validation and test photographs with the last weights: to choose an epoch by the validation that is then
-    told would make every arm look better than it is, and the most restless ones most.
+    """Train, and predict validation and test photographs with the last weights.
 
-    cache: the folder of prepared photographs. A training that cannot go on is an outcome as well.
+    An epoch chosen by the validation predictions would make every arm look better than it is, most of all one whose score varies
+    between epochs. A training that fails is an outcome too.
+
+    cache: the folder of prepared photographs.
     """
     started, processor = time.monotonic(), time.process_time()
     failed = ""
@@ -107,6 +109,6 @@ def _of_test(dataset: Dataset, probabilities: np.ndarray) -> Predictions:
 
 
 def _machine() -> str:
-    found = describe()
-    computed = ", ".join([found["processor"], f"{found['cores']} cores", *gpus()])
-    return f"{computed}, TensorFlow {found['tensorflow']}, Keras {found['keras']}"
+    facts = describe()
+    computed = ", ".join([facts["processor"], f"{facts['cores']} cores", *gpus()])
+    return f"{computed}, TensorFlow {facts['tensorflow']}, Keras {facts['keras']}"

@@ -1,8 +1,8 @@
 """Accuracy, balanced accuracy and macro AUC over the trainings of an arm, and their differences from the recipe's, with intervals.
 
 Intervals are percentile intervals of a paired bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 6 and 13):
-patients are drawn with replacement, each with all photographs, and so are seeds, each with all its folds; all arms are looked at on the
-same draws. With one seed, an interval knows nothing of what another seed would have done.
+patients are drawn with replacement, each with all photographs, and so are seeds, each with all its folds; all arms have the
+same draws. With one seed, an interval does not cover the variation between seeds.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Cell = tuple[int, int]
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of an arm; figures and differences in the order of NAMES, shares of 1, None where there are none.
+    """The metrics of an arm and their differences from the recipe's, in the order of NAMES, in 0..1; None if there are none.
 
-    minutes: of the processor, the mean over its trainings. failed: how many of them could not be trained.
+    minutes: of the processor, the mean over its trainings. failed: the number of trainings that failed.
     """
 
     arm: Arm
@@ -68,7 +68,7 @@ class Together:
 
 @dataclass(frozen=True)
 class Leak:
-    """What a split promises, and what the test set gives: validation less test, in the order of NAMES."""
+    """The metrics of validation and test set with a split, and validation less test, in the order of NAMES."""
 
     arm: Arm
     validation: tuple[Figure, ...]
@@ -89,8 +89,8 @@ class Draws:
     def figures(self, cells: dict[Cell, Predictions]) -> np.ndarray:
         """Each figure for each draw, (1 + r, 3): the mean over the drawn seeds.
 
-        Accuracies are those of all photographs that the folds of a seed validate. An AUC compares answers of one network with each
-        other, so it is worked out for each fold and then averaged.
+        Accuracies are those of all photographs that the folds of a seed validate. An AUC compares predictions of one network, so it is
+        the mean of the AUCs of the folds.
         """
         of_seeds = np.stack(
             [self._of_seed([p for cell, p in cells.items() if cell[0] == s]) for s in self.seeds], axis=1
@@ -122,7 +122,7 @@ def complete_cells(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> 
     names: dict[Cell, set[str]] = {}
     for run, _ in done:
         names.setdefault(run.cell, set()).add(run.arm.name)
-    return tuple(sorted(cell for cell, found in names.items() if found >= {arm.name for arm in arms}))
+    return tuple(sorted(cell for cell, trained in names.items() if trained >= {arm.name for arm in arms}))
 
 
 def tabulate(
@@ -130,13 +130,13 @@ def tabulate(
 ) -> Table:
     """The rows of what is done, in the order of `arms`, which have the recipe among them; no rows where no cell is complete."""
     cells = complete_cells(done, arms)
-    kept = [(run, outcome) for run, outcome in done if run.cell in cells]
+    complete = [(run, outcome) for run, outcome in done if run.cell in cells]
     sides = {
         side: {
             arm.name: {
-                run.cell: found
-                for run, outcome in kept
-                if run.arm.name == arm.name and (found := getattr(outcome, side)) is not None
+                run.cell: predictions
+                for run, outcome in complete
+                if run.arm.name == arm.name and (predictions := getattr(outcome, side)) is not None
             }
             for arm in arms
         }
@@ -145,11 +145,11 @@ def tabulate(
     draws = {side: _draw(of_arms, cells, resamples, seed) for side, of_arms in sides.items()}
     rows = []
     for arm in arms if cells else ():
-        own = [outcome for run, outcome in kept if run.arm.name == arm.name]
+        own = [outcome for run, outcome in complete if run.arm.name == arm.name]
         figures = {}
-        for side, found in draws.items():
-            of_arm = found.get(arm.name)
-            of_recipe = found.get(RECIPE)
+        for side, of_side in draws.items():
+            of_arm = of_side.get(arm.name)
+            of_recipe = of_side.get(RECIPE)
             figures[side] = None if of_arm is None else estimates(of_arm)
             figures[f"{side} difference"] = (
                 None if of_arm is None or of_recipe is None or arm.name == RECIPE else estimates(of_arm - of_recipe)
@@ -166,10 +166,10 @@ def tabulate(
     return Table(
         tuple(rows),
         cells,
-        len({patient for found in validated for patient in found.patients}),
-        len({sample for found in validated for sample in found.samples}),
+        len({patient for fold in validated for patient in fold.patients}),
+        len({sample for fold in validated for sample in fold.samples}),
         0 if tested is None else len(tested.labels),
-        len(done) - len(kept),
+        len(done) - len(complete),
     )
 
 
@@ -184,15 +184,15 @@ def together(
     folds = Counter(seed for seed, _ in cells)
     most = max(folds.values(), default=0)
     seeds = [seed for seed, count in folds.items() if count == most > 1]
-    found: dict[str, dict[Cell, Predictions]] = {}
+    means: dict[str, dict[Cell, Predictions]] = {}
     for arm in arms:
         of_seeds: dict[int, list[Predictions]] = {seed: [] for seed in seeds}
         for run, outcome in done:
             if run.arm.name == arm.name and run.cell in cells and run.cell[0] in of_seeds and outcome.test is not None:
                 of_seeds[run.cell[0]].append(outcome.test)
         if all(len(tests) == most for tests in of_seeds.values()):
-            found[arm.name] = {(seed, 0): _mean(tests) for seed, tests in of_seeds.items()}
-    draws = _draw(found, [(seed, 0) for seed in seeds], resamples, seed)
+            means[arm.name] = {(seed, 0): _mean(tests) for seed, tests in of_seeds.items()}
+    draws = _draw(means, [(seed, 0) for seed in seeds], resamples, seed)
     recipe = draws.get(RECIPE)
     return tuple(
         Together(
@@ -220,9 +220,11 @@ def leaks(
     for side, number in (("validation", seed), ("test", seed + 1)):
         of_arms = {
             arm.name: {
-                run.cell: found
+                run.cell: predictions
                 for run, outcome in done
-                if run.arm.name == arm.name and run.cell in cells and (found := getattr(outcome, side)) is not None
+                if run.arm.name == arm.name
+                and run.cell in cells
+                and (predictions := getattr(outcome, side)) is not None
             }
             for arm in arms
         }
@@ -244,9 +246,9 @@ def _draw(
     of_arms: dict[str, dict[Cell, Predictions]], cells: Sequence[Cell], resamples: int, seed: int
 ) -> dict[str, np.ndarray]:
     """The draws of each arm that has predictions in every cell, on the same patients and seeds."""
-    whole = {name: found for name, found in of_arms.items() if cells and len(found) == len(cells)}
-    patients = {patient for found in whole.values() for p in found.values() for patient in p.patients}
+    whole = {name: of_cells for name, of_cells in of_arms.items() if cells and len(of_cells) == len(cells)}
+    patients = {patient for of_cells in whole.values() for p in of_cells.values() for patient in p.patients}
     if not patients:
         return {}
     draws = Draws(patients, {seed for seed, _ in cells}, resamples, seed)
-    return {name: draws.figures(found) for name, found in whole.items()}
+    return {name: draws.figures(of_cells) for name, of_cells in whole.items()}

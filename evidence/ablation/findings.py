@@ -1,4 +1,4 @@
-"""What the runs of an ablation, or of the experiment of the leak, say: tables, and a sentence on each row."""
+"""The findings of `ablate` and `leak`: tables, and a sentence for each row."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .runs import Outcome, Run
 from .table import Grid, ablation_grid, as_text, leak_grid, test_grid, together_grid
 from .words import caution, leak_sentence, sentence
 
-_NOTHING_YET = "no fold is trained in every arm yet, so there is no table; the same command goes on"
+_NOTHING_YET = "no fold is trained in every arm yet, so there is no table; repeat the command to go on"
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`heading`: how many photographs, patients and trainings. `table`: of an ablation, to be drawn; None where there is none."""
+    """`heading`: how many photographs, patients and trainings. `table`: of an ablation, to be drawn; None if there is none."""
 
     heading: str
     grids: tuple[Grid, ...]
@@ -37,7 +37,7 @@ class Findings:
 
 
 def ablation(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], dataset: Dataset) -> Findings:
-    """Each arm against the recipe, with the shortcut probes beside."""
+    """Each arm against the recipe, with the shortcut probes."""
     table = tabulate(done, arms)
     if not table.rows:
         return Findings(_NOTHING_YET, (), ())
@@ -53,17 +53,17 @@ def ablation(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], dataset: 
         grids.append(tested)
     if averaged := together(done, arms):
         grids.append(together_grid(averaged))
-    found = [sentence(row) for row in table.rows]
-    return Findings(heading, tuple(grids), (*(text for text in found if text), caution(table)), table)
+    sentences = [sentence(row) for row in table.rows]
+    return Findings(heading, tuple(grids), (*(text for text in sentences if text), caution(table)), table)
 
 
 def leak(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> Findings:
-    """What validation promises and the test set gives, with files split at random and with patients kept together."""
-    found = leaks(done, arms)
-    if not found:
-        why = "no test labels can be read, so validation has nothing to be held against; give the dataset's folder"
+    """The metrics of validation and test set, with a split by file and with a split by patient."""
+    gaps = leaks(done, arms)
+    if not gaps:
+        why = "no test labels can be read, so there is nothing to compare; give a dataset's folder with test/test_label"
         return Findings(why if any(outcome.validation for _, outcome in done) else _NOTHING_YET, (), ())
-    return Findings("", (leak_grid(found),), (leak_sentence(found),))
+    return Findings("", (leak_grid(gaps),), (leak_sentence(gaps),))
 
 
 def _probes(dataset: Dataset) -> dict[str, Probe]:

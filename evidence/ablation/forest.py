@@ -31,16 +31,16 @@ def draw_forest(table: Table, title: str, path: Path) -> None:
         ("difference", -0.12, "tab:blue", "tab:blue"),
         ("test_difference", 0.12, "tab:orange", "white"),
     ):
-        found = [(place, getattr(row, side)[BALANCED]) for place, row in enumerate(rows) if getattr(row, side)]
-        if not found:
+        shown = [(place, getattr(row, side)[BALANCED]) for place, row in enumerate(rows) if getattr(row, side)]
+        if not shown:
             continue
         axes.errorbar(
-            [100 * figure.value for _, figure in found],
-            [place + shift for place, _ in found],
+            [100 * figure.value for _, figure in shown],
+            [place + shift for place, _ in shown],
             # An estimate may lie a hair outside the percentiles of its draws, and a length below 0 is refused.
             xerr=[
-                [100 * max(figure.value - figure.low, 0) for _, figure in found],
-                [100 * max(figure.high - figure.value, 0) for _, figure in found],
+                [100 * max(figure.value - figure.low, 0) for _, figure in shown],
+                [100 * max(figure.high - figure.value, 0) for _, figure in shown],
             ],
             fmt="o", color=colour, markerfacecolor=face, capsize=3,
             label="validation" if side == "difference" else "test set",

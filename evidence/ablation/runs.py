@@ -1,4 +1,4 @@
-"""One training of one arm on one fold with one seed, and the file that keeps what came of it."""
+"""One training of one arm on one fold with one seed, and the file of its outcome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Run:
-    """A training that is to be made, or was."""
+    """A training, finished or not."""
 
     arm: Arm
     record: Record
@@ -36,11 +36,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run.
+    """The outcome of a run.
 
-    validation: its answers about the validation photographs after the last epoch; test: about the test photographs, each as a patient of
-    its own, None where their labels are not known. seconds: of the clock; processor_seconds: of all cores. ended: when, local time.
-    machine: in words. failed: why it could not be trained, which leaves no predictions.
+    Attributes:
+        validation: the predictions of the validation photographs after the last epoch; None if the training failed.
+        test: those of the test photographs, each a patient of its own; None too if their labels are unknown.
+        seconds: by the clock.
+        processor_seconds: of all cores.
+        ended: local time.
+        machine: in words.
+        failed: why the training failed, else "".
     """
 
     validation: Predictions | None
@@ -53,7 +58,7 @@ class Outcome:
 
 
 def plan(record: Record, dataset: Dataset, arms: tuple[Arm, ...] = ARMS, seeds: int = 1) -> list[Run]:
-    """All runs: around all arms before the next fold, and around all folds before the next seed, so that one may stop anywhere."""
+    """All runs: all arms of a fold, then the next fold, then the next seed, so that an ablation may be stopped anywhere."""
     runs = []
     for seed in range(seeds):
         for fold in range(record.settings.folds):
@@ -65,13 +70,13 @@ def plan(record: Record, dataset: Dataset, arms: tuple[Arm, ...] = ARMS, seeds: 
 
 
 def result_file(folder: Path, run: Run) -> Path:
-    """Where the outcome of a run is kept."""
+    """The file of the outcome of a run."""
     return folder / f"{run.name}.json"
 
 
 def write_outcome(path: Path, run: Run, outcome: Outcome) -> None:
-    """Write an outcome, as a whole or not at all."""
-    found = {
+    """Write an outcome, whole or not at all."""
+    values = {
         "record": run.record.to_dict(),
         **{name: getattr(outcome, name) for name in ("seconds", "processor_seconds", "ended", "machine", "failed")},
         "validation": _to_dict(outcome.validation),
@@ -79,16 +84,16 @@ def write_outcome(path: Path, run: Run, outcome: Outcome) -> None:
     }
     with replacing(path) as temporary:
         # As ASCII, so that names that are not UTF-8 come back.
-        temporary.write_text(json.dumps(found), encoding="ascii")
+        temporary.write_text(json.dumps(values), encoding="ascii")
 
 
 def read_outcome(path: Path) -> Outcome | None:
-    """Read back what `write_outcome` wrote; None where there is nothing. ValueError, with one line, where it is something else."""
+    """Read back what `write_outcome` wrote; None if there is no file. Raises ValueError, one line, if it is damaged."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
         return Outcome(
-            _from_dict(found["validation"]), _from_dict(found["test"]), float(found["seconds"]),
-            float(found["processor_seconds"]), str(found["ended"]), str(found["machine"]), str(found["failed"]),
+            _from_dict(values["validation"]), _from_dict(values["test"]), float(values["seconds"]),
+            float(values["processor_seconds"]), str(values["ended"]), str(values["machine"]), str(values["failed"]),
         )  # fmt: skip
     except FileNotFoundError:
         return None
@@ -109,14 +114,14 @@ def _to_dict(predictions: Predictions | None) -> dict[str, Any] | None:
     }
 
 
-def _from_dict(found: Any) -> Predictions | None:
-    if found is None:
+def _from_dict(values: Any) -> Predictions | None:
+    if values is None:
         return None
-    labels = np.array(found["labels"], int)
-    probabilities = np.array(found["probabilities"], np.float32).reshape(len(labels), -1)
-    if not len(labels) == len(found["samples"]) == len(found["patients"]):
+    labels = np.array(values["labels"], int)
+    probabilities = np.array(values["probabilities"], np.float32).reshape(len(labels), -1)
+    if not len(labels) == len(values["samples"]) == len(values["patients"]):
         raise ValueError("its columns differ in length")
-    return Predictions(found["samples"], found["patients"], labels, probabilities)
+    return Predictions(values["samples"], values["patients"], labels, probabilities)
 
 
 def now() -> str:

@@ -1,4 +1,4 @@
-"""The floor: what the competition handed out as an example, written from its description.
+"""The floor: the example network of the competition, written from its description.
 
 Photographs are read whole and shrunk by INTER_AREA, without regard to the retina or to their shape; five convolutions with large kernels
 and two dense layers learn from them by plain stochastic gradient descent, without augmentation, for ten epochs.
@@ -69,11 +69,11 @@ def train_sample_cnn(
     size: int,
     classes: int,
     seed: int,
-    told: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> Predict:
-    """Train on the photographs at `paths`, labels int (n,), and give a function from paths to probabilities, float32 (n, classes).
+    """Train on the photographs at `paths`, labels int (n,), and return a function from paths to probabilities, float32 (n, classes).
 
-    told: is given a line for each epoch.
+    report: gets one line for each epoch.
     """
     import keras
 
@@ -87,7 +87,7 @@ def train_sample_cnn(
     )
 
     def tell(epoch: int, logs: dict[str, float]) -> None:
-        told(f"epoch {epoch + 1}/{sample.epochs} sample  loss {logs['loss']:.3f} acc {logs['accuracy']:.3f}")
+        report(f"epoch {epoch + 1}/{sample.epochs} sample  loss {logs['loss']:.3f} acc {logs['accuracy']:.3f}")
 
     model.fit(
         _load(paths, size),

@@ -13,7 +13,7 @@ Grid = list[list[str]]
 
 
 def ablation_grid(table: Table, probes: dict[str, Probe]) -> Grid:
-    """A heading and a row for each arm, then the shortcut probes; empty cells where nothing is known."""
+    """A heading and a row for each arm, then the shortcut probes; empty cells for unknown values."""
     grid = [["arm", "accuracy", "balanced", "AUC", "balanced, less the recipe's", "AUC, less the recipe's", "min"]]
     for row in table.rows:
         values = _values(row.validation) or [f"{row.failed} of {len(table.cells)} failed", "", ""]
@@ -24,7 +24,7 @@ def ablation_grid(table: Table, probes: dict[str, Probe]) -> Grid:
 
 
 def test_grid(table: Table) -> Grid:
-    """The same on the test photographs; nothing where their labels are not known."""
+    """The same on the test photographs; empty if their labels are unknown."""
     if not any(row.test for row in table.rows):
         return []
     grid = [["test set", "accuracy", "balanced", "AUC", "balanced, less the recipe's", "AUC, less the recipe's"]]
@@ -33,19 +33,19 @@ def test_grid(table: Table) -> Grid:
     ]
 
 
-def together_grid(found: Sequence[Together]) -> Grid:
+def together_grid(averages: Sequence[Together]) -> Grid:
     """The same of all folds' networks together; with intervals of the figures themselves, since these are what a submission gets."""
     grid = [["folds averaged, test set", "accuracy", "balanced", "AUC", "balanced, less the recipe's"]]
     return grid + [
         [row.arm.title, *map(_whole, row.test), "" if row.difference is None else _signed(row.difference[BALANCED])]
-        for row in found
+        for row in averages
     ]
 
 
-def leak_grid(found: Sequence[Leak]) -> Grid:
+def leak_grid(gaps: Sequence[Leak]) -> Grid:
     """A heading, and for each split and figure a row: validation, test, and the first less the second."""
     grid = [["split", "figure", "validation", "test", "validation less test"]]
-    for leak in found:
+    for leak in gaps:
         title = "by patient (the recipe)" if leak.arm.name == "recipe" else "by file"
         for number, name in enumerate(NAMES):
             grid.append([title, name, str(leak.validation[number]), str(leak.test[number]), _signed(leak.gap[number])])

@@ -1,4 +1,4 @@
-"""What the figures of an ablation mean, in one plain sentence for each arm."""
+"""The figures of an ablation in one sentence for each arm."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def sentence(row: Row) -> str:
         return ""
     if row.failed or row.difference is None:
         return f"{row.arm.title}: {row.failed} of its trainings could not go on, so there are no figures: it is needed"
-    found = row.difference[BALANCED]
-    if found.low <= 0 <= found.high:
+    difference = row.difference[BALANCED]
+    if difference.low <= 0 <= difference.high:
         return (
-            f"{row.arm.title}: {points(found.value)} points, 95 % interval {points(found.low)} to {points(found.high)}: "
+            f"{row.arm.title}: {points(difference.value)} points, 95 % interval {points(difference.low)} to {points(difference.high)}: "
             "cannot be told apart from this much data"
         )
-    worse = found.value < 0
-    near, far = sorted((abs(found.low), abs(found.high)))
-    size = f"{100 * abs(found.value):.1f} points {'worse' if worse else 'better'}, 95 % interval {100 * near:.1f} to {100 * far:.1f}"
+    worse = difference.value < 0
+    near, far = sorted((abs(difference.low), abs(difference.high)))
+    size = f"{100 * abs(difference.value):.1f} points {'worse' if worse else 'better'}, 95 % interval {100 * near:.1f} to {100 * far:.1f}"
     return f"{row.arm.title}: {size}: {_meaning(row.arm.name, worse)}"
 
 
@@ -49,13 +49,13 @@ def caution(table: Table) -> str:
     return f"The intervals are of the patients and of {seeds} seeds."
 
 
-def leak_sentence(found: Sequence[Leak]) -> str:
-    """Which split promises too much; "" unless both are there."""
-    if len(found) < 2:
+def leak_sentence(leaks: Sequence[Leak]) -> str:
+    """Validation against test set for both splits; "" unless both are trained."""
+    if len(leaks) < 2:
         return ""
-    kept, by_file = (leak.gap[BALANCED] for leak in found)
+    by_patient, by_file = (leak.gap[BALANCED] for leak in leaks)
     return (
-        f"Kept together by patient, validation is {_above(kept)} the test set's balanced accuracy; "
+        f"Kept together by patient, validation is {_above(by_patient)} the test set's balanced accuracy; "
         f"split by file, {_above(by_file)} it. An interval that holds 0 shows no leak."
     )
 
