@@ -155,6 +155,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         self.report, self.save, self.save_every = report, save, save_every
         self.waiting, self.steps = waiting, 0
         self.durations: list[float] = []
+        self.rate = network.settings.recipe.learning_rate * phase.rate
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch, self.started = epoch, time.monotonic()
@@ -164,7 +165,8 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         recipe = self.network.settings.recipe
         if recipe.decay == "cosine":
             done = (self.epoch + batch / self.params["steps"]) / recipe.epochs
-            self.network.optimizer.learning_rate = recipe.learning_rate * self.phase.rate * cosine(done)
+            self.rate = recipe.learning_rate * self.phase.rate * cosine(done)
+            self.network.optimizer.learning_rate = self.rate
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.waiting.ended(self.steps)
@@ -201,8 +203,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         }
         settings.epoch, settings.phase = epoch + 1, self.phase.name
         columns = {name.replace("__", "_"): value for name, value in values.items()}
-        rate = float(network.optimizer.learning_rate)
-        network.history.append(Epoch(settings.epoch, settings.phase, rate, **columns))
+        network.history.append(Epoch(settings.epoch, settings.phase, self.rate, **columns))
         is_best = settings.best_score is None or result.value > settings.best_score
         if is_best:
             settings.best_score, settings.best_epoch = result.value, settings.epoch
