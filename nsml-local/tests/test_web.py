@@ -1,4 +1,4 @@
-"""The page in a real browser: what a team sees and does there."""
+"""The page in a real browser."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def usual(browser: Any) -> Any:
-    """An English browser on a desk, which keeps what it has fetched from test to test."""
+    """An English desktop browser, with a cache shared by the tests."""
     return browser.new_context(**DESK)
 
 
 @pytest.fixture
 def open_page(browser: Any, usual: Any, server: Server) -> Iterator[Tabs]:
-    """Opens a page of the server; at the end the browser must have had nothing to complain about, and asked no other host."""
+    """Opens pages of the server; fails if the browser reported errors or contacted other hosts."""
     tabs = Tabs(browser, usual, server)
     yield tabs
     tabs.close()
@@ -87,7 +87,7 @@ def test_a_new_submission_changes_the_board_without_a_reload(place: Home, open_p
     assert ranks[0]["session"] == "tester/FUNDUS/2"
 
 
-def test_the_log_and_the_graph_of_a_running_session_move(place: Home, open_page: Tabs) -> None:
+def test_the_log_and_the_graph_of_a_running_session_are_live(place: Home, open_page: Tabs) -> None:
     name = place.run("--epoch 500 --seconds 0.1")
     page = open_page(f"/session/{name}")
     log = page.get_by_role("log", name="Log")
@@ -108,15 +108,14 @@ def _epochs(log: Any) -> int:
 
 
 def _points(page: Any) -> int:
-    """How many points the first chart's first line has in the browser."""
+    """Number of points of the first line of the first chart in the browser."""
     return int(page.evaluate(_CHART + "return chart.getOption().series[0].data.length; })()"))
 
 
-# The library's element knows its chart.
 _CHART = "(() => { const chart = getElement(document.querySelector('.chart').id.slice(1)).chart; "
 
 
-def test_a_reader_who_scrolled_up_stays_where_they_read(place: Home, open_page: Tabs) -> None:
+def test_new_lines_do_not_move_a_log_that_is_scrolled_up(place: Home, open_page: Tabs) -> None:
     name = place.run("--epoch 500 --seconds 0.05 --text " + "long" * 60)
     page = open_page(f"/session/{name}", viewport={"width": 900, "height": 500})
     log = page.get_by_role("log", name="Log")
@@ -138,7 +137,7 @@ def test_a_line_of_the_log_is_found_and_shown(place: Home, open_page: Tabs) -> N
     assert "epoch 77 " not in log.inner_text()
     page.get_by_label("Find in the log").fill("EPOCH 77 ")
     page.get_by_role("button", name="Find", exact=True).click()
-    expect(page.get_by_text("1 lines found")).to_be_visible()
+    expect(page.get_by_text("Matching lines: 1")).to_be_visible()
     page.locator("button", has_text="epoch 77").click()
     expect(log).to_contain_text("epoch 77 ")
     page.get_by_role("button", name="Earlier lines").click()
@@ -156,7 +155,7 @@ def test_the_memo_is_edited_in_the_table(place: Home, open_page: Tabs) -> None:
     wait_until(lambda: "steeper, seed 0" in place.nsml("ps", "-a").out)
 
 
-def test_what_is_ticked_and_typed_stays_while_sessions_come_and_go(place: Home, open_page: Tabs) -> None:
+def test_selection_and_input_stay_while_sessions_come_and_go(place: Home, open_page: Tabs) -> None:
     page = open_page("/dataset/FUNDUS?tab=sessions")
     ticked = page.locator(".ag-row[row-id='tester/FUNDUS/1'] input[type=checkbox]").first
     ticked.check()
@@ -212,7 +211,7 @@ def test_a_session_is_stopped_and_resumed_and_forked(place: Home, open_page: Tab
     expect(ended.get_by_role("log", name="Log")).to_contain_text("epoch 6")
 
 
-def test_a_session_is_removed_when_that_is_confirmed(place: Home, open_page: Tabs) -> None:
+def test_a_session_is_removed_after_confirmation(place: Home, open_page: Tabs) -> None:
     name = place.run_to_the_end(memo="not needed")
     page = open_page(f"/session/{name}")
     page.get_by_role("button", name="Remove").click()
@@ -238,7 +237,7 @@ def test_an_expression_is_evaluated_in_a_running_session(place: Home, open_page:
     place.nsml("stop", "-f", name)
 
 
-def test_a_report_is_shown_and_runs_nothing(place: Home, open_page: Tabs) -> None:
+def test_a_report_is_shown_and_its_scripts_do_not_run(place: Home, open_page: Tabs) -> None:
     place.nsml("report", "tester/FUNDUS/1", "best")
     page = open_page("/session/tester/FUNDUS/1?tab=report")
     inside = page.frame_locator("iframe.report")
@@ -284,7 +283,7 @@ def test_the_page_speaks_the_browsers_language_and_can_be_switched(open_page: Ta
 def test_the_theme_can_be_switched_and_stays(open_page: Tabs) -> None:
     page = open_page("/", color_scheme="light")
     expect(page.locator("body.body--light")).to_be_visible()
-    page.get_by_role("button", name="Light or dark").click()
+    page.get_by_role("button", name="Light or dark mode").click()
     expect(page.locator("body.body--dark")).to_be_visible()
     page.reload()
     expect(page.locator("body.body--dark")).to_be_visible()
@@ -293,14 +292,14 @@ def test_the_theme_can_be_switched_and_stays(open_page: Tabs) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/dataset/FUNDUS", "/dataset/FUNDUS?tab=sessions", "/session/tester/FUNDUS/1?tab=graph", "/machine"]
 )
-def test_it_fits_a_telephone(open_page: Tabs, path: str) -> None:
+def test_it_fits_a_phone(open_page: Tabs, path: str) -> None:
     page = open_page(path, viewport={"width": 390, "height": 800})
     expect(page.locator(".q-page [role=heading]").first).to_be_visible()
     page.wait_for_timeout(500)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
 
 
-def test_hostile_text_is_shown_and_not_obeyed(place: Home, open_page: Tabs) -> None:
+def test_hostile_text_is_shown_and_not_executed(place: Home, open_page: Tabs) -> None:
     name = place.run_to_the_end(f"--text '{HOSTILE}'", memo=HOSTILE)
     for tab in ("log", "graph", "details"):
         page = open_page(f"/session/{name}?tab={tab}")
@@ -317,10 +316,10 @@ def test_hostile_text_is_shown_and_not_obeyed(place: Home, open_page: Tabs) -> N
     place.nsml("rm", "-f", name)
 
 
-def test_a_session_whose_files_are_broken_is_one_bad_row(place: Home, open_page: Tabs) -> None:
+def test_a_damaged_session_is_one_row_with_the_reason(place: Home, open_page: Tabs) -> None:
     name = place.run_to_the_end(memo="broken")
     record = place.path / "sessions" / name / "session.json"
-    kept = record.read_bytes()
+    original = record.read_bytes()
     record.write_text("{")
     page = open_page("/dataset/FUNDUS?tab=sessions")
     row = page.locator(".ag-row", has_text="Damaged")
@@ -328,13 +327,13 @@ def test_a_session_whose_files_are_broken_is_one_bad_row(place: Home, open_page:
     expect(page.locator(".ag-row", has_text="first try")).to_be_visible()
     session = open_page(f"/session/{name}")
     expect(session.locator(".q-badge", has_text="Damaged")).to_be_visible()
-    record.write_bytes(kept)
+    record.write_bytes(original)
     expect(page.locator(".ag-row", has_text="Damaged")).to_have_count(0)
     place.nsml("rm", "-f", name)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_accessibility_check_finds_nothing(server: Server, open_page: Tabs, scheme: str) -> None:
+def test_the_pages_pass_an_accessibility_check(server: Server, open_page: Tabs, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     paths = ("/dataset/FUNDUS", "/dataset/FUNDUS?tab=sessions", "/session/tester/FUNDUS/1", "/machine")
     more = ("/session/tester/FUNDUS/1?tab=graph", "/diff?first=tester/FUNDUS/1&second=tester/FUNDUS/2")
@@ -343,11 +342,11 @@ def test_an_accessibility_check_finds_nothing(server: Server, open_page: Tabs, s
         page.goto(f"{server.address}{path}")
         expect(page.locator(".q-page [role=heading]").first).to_be_visible()
         page.wait_for_timeout(700)
-        found = [(v["impact"], v["id"], v["nodes"][0]["html"]) for v in axe.run(page).response["violations"]]
-        assert [v for v in found if v[0] in ("serious", "critical")] == [], path
+        violations = [(v["impact"], v["id"], v["nodes"][0]["html"]) for v in axe.run(page).response["violations"]]
+        assert [v for v in violations if v[0] in ("serious", "critical")] == [], path
 
 
-def test_the_first_thing_a_keyboard_reaches_leads_past_the_menu(open_page: Tabs) -> None:
+def test_the_first_tab_stop_skips_the_menu(open_page: Tabs) -> None:
     page = open_page("/dataset/FUNDUS")
     expect(page.get_by_role("tab", name="Sessions")).to_be_visible()
     page.keyboard.press("Tab")
@@ -358,7 +357,7 @@ def test_the_first_thing_a_keyboard_reaches_leads_past_the_menu(open_page: Tabs)
     assert page.evaluate("document.activeElement.closest('.q-page') !== null")
 
 
-def test_a_page_to_look_at_only_has_nothing_that_changes_anything(place: Home, open_page: Tabs) -> None:
+def test_a_read_only_page_has_no_actions(place: Home, open_page: Tabs) -> None:
     # The pages are closed before their server.
     with Server(place, "--read-only") as started, closing(open_page):
         sessions = open_page("/dataset/FUNDUS?tab=sessions", server=started)
@@ -374,7 +373,7 @@ def test_a_page_to_look_at_only_has_nothing_that_changes_anything(place: Home, o
         assert session.get_by_label("Memo").count() == 0
 
 
-def test_an_empty_home_shows_what_to_type(tmp_path: Path, open_page: Tabs) -> None:
+def test_an_empty_home_shows_the_first_commands(tmp_path: Path, open_page: Tabs) -> None:
     home = Home(tmp_path)
     home.project.mkdir()
     with Server(home) as started, closing(open_page):

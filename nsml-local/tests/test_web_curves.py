@@ -1,4 +1,4 @@
-"""The arithmetic of the page's graphs: names, smoothing, thinning, and reading while a session writes."""
+"""The graphs of the page: names, smoothing, downsampling, and reading while a session writes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from nsml.store.metrics import MetricsWriter
 pandas = pytest.importorskip("pandas", reason="the reference of the smoothing")
 pytest.importorskip("tsdownsample", reason="the page needs nsml-local[web]")
 
-from nsml.web.chart import View, options, places  # noqa: E402
-from nsml.web.curves import MOST_POINTS, Curves, Name, parse_name, phase_spans, smooth, thin  # noqa: E402
+from nsml.web.chart import View, options, x_values  # noqa: E402
+from nsml.web.curves import MAX_POINTS, Curves, Name, downsample, parse_name, phase_spans, smooth  # noqa: E402
 from nsml.web.texts import Texts  # noqa: E402
 
 FINITE = st.floats(-1e6, 1e6)
@@ -35,7 +35,7 @@ FINITE = st.floats(-1e6, 1e6)
         ("@std", Name("@std", "", ""), ""),
     ],
 )
-def test_a_name_is_taken_apart_as_the_contract_says(name: str, parsed: Name, group: str) -> None:
+def test_a_name_is_parsed_as_the_contract_says(name: str, parsed: Name, group: str) -> None:
     assert (parse_name(name), parse_name(name).group) == (parsed, group)
 
 
@@ -45,28 +45,28 @@ def test_smoothing_is_the_exponential_average_of_pandas(values: list[float], wei
     assert np.allclose(smooth(np.array(values), weight), reference, rtol=1e-6, atol=1e-6)
 
 
-def test_smoothing_passes_over_what_is_not_finite() -> None:
+def test_smoothing_ignores_values_that_are_not_finite() -> None:
     smoothed = smooth(np.array([1.0, np.nan, 3.0]), 0.5)
     assert np.isnan(smoothed[1])
     assert smoothed[2] == pytest.approx((0.5 * 1 + 3) / 1.5)
 
 
-@given(st.integers(MOST_POINTS + 1, 20_000), st.integers(0, 2**32 - 1))
-def test_thinning_keeps_the_ends_the_extremes_and_the_order(count: int, seed: int) -> None:
+@given(st.integers(MAX_POINTS + 1, 20_000), st.integers(0, 2**32 - 1))
+def test_downsampling_keeps_the_ends_the_extremes_and_the_order(count: int, seed: int) -> None:
     y = np.random.default_rng(seed).normal(size=count).cumsum()
-    kept = thin(y)
-    assert len(kept) <= MOST_POINTS
-    assert (np.diff(kept) > 0).all()
-    assert (kept[0], kept[-1]) == (0, len(y) - 1)
-    assert (y[kept].max(), y[kept].min()) == (y.max(), y.min())
+    chosen = downsample(y)
+    assert len(chosen) <= MAX_POINTS
+    assert (np.diff(chosen) > 0).all()
+    assert (chosen[0], chosen[-1]) == (0, len(y) - 1)
+    assert (y[chosen].max(), y[chosen].min()) == (y.max(), y.min())
 
 
-@given(st.lists(FINITE, max_size=MOST_POINTS))
+@given(st.lists(FINITE, max_size=MAX_POINTS))
 def test_a_short_line_keeps_every_point(values: list[float]) -> None:
-    assert len(thin(np.array(values, dtype=float))) == len(values)
+    assert len(downsample(np.array(values, dtype=float))) == len(values)
 
 
-def test_what_is_reported_later_is_added_and_never_read_twice(tmp_path: Path) -> None:
+def test_later_values_are_added_and_never_read_twice(tmp_path: Path) -> None:
     writer = MetricsWriter(tmp_path)
     curves = Curves(tmp_path)
     assert not curves.read_new()
@@ -76,10 +76,10 @@ def test_what_is_reported_later_is_added_and_never_read_twice(tmp_path: Path) ->
         assert not curves.read_new()
     writer.close()
     assert list(curves.curves["loss"].values) == [0, 0.5, 1, 1.5, 2]
-    assert places(curves.curves["loss"], curves, "relative").tolist() == [0, 1, 2, 3, 4]
+    assert x_values(curves.curves["loss"], curves, "relative").tolist() == [0, 1, 2, 3, 4]
 
 
-def test_a_line_that_is_half_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_half_written_line_is_read_when_it_is_complete(tmp_path: Path) -> None:
     writer = MetricsWriter(tmp_path)
     writer.append({"step": 1, "time": 1.0, "values": {"loss": 1.0}})
     writer.close()
@@ -93,7 +93,7 @@ def test_a_line_that_is_half_written_is_read_when_it_is_whole(tmp_path: Path) ->
     assert (len(curves.curves["loss"]), curves.damaged) == (2, 0)
 
 
-def test_a_damaged_line_is_counted_and_hides_no_other(tmp_path: Path) -> None:
+def test_a_damaged_line_is_counted_and_the_others_are_read(tmp_path: Path) -> None:
     writer = MetricsWriter(tmp_path)
     for step in range(3):
         writer.append({"step": step, "time": 1.0, "values": {"loss": 1.0}})
@@ -107,7 +107,7 @@ def test_a_damaged_line_is_counted_and_hides_no_other(tmp_path: Path) -> None:
     assert (len(curves.curves["loss"]), curves.damaged) == (2, 1)
 
 
-def test_a_file_that_was_put_in_place_of_another_is_read_from_its_start(tmp_path: Path) -> None:
+def test_a_replaced_file_is_read_from_its_start(tmp_path: Path) -> None:
     for values in ([1.0, 2.0, 3.0], [7.0]):
         (tmp_path / "metrics.jsonl").unlink(missing_ok=True)
         writer = MetricsWriter(tmp_path)
@@ -144,7 +144,7 @@ def test_a_deviation_is_a_band_around_its_value(tmp_path: Path) -> None:
     assert series["s -std"]["stack"] == series["s +std"]["stack"]
 
 
-def test_a_logarithmic_axis_leaves_out_what_has_no_logarithm(tmp_path: Path) -> None:
+def test_a_logarithmic_axis_skips_values_without_a_logarithm(tmp_path: Path) -> None:
     writer = MetricsWriter(tmp_path)
     for step, value in enumerate([1.0, 0.0, -1.0, 10.0]):
         writer.append({"step": step, "time": 1.0, "values": {"loss": value}})

@@ -1,4 +1,4 @@
-"""How the tests of the page use a browser."""
+"""The browser for the tests of the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from web_server import Server
 
-# Milliseconds that a busy machine may take.
+# Timeout in milliseconds, for a busy machine.
 PATIENCE = 30_000
 QUIET = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -16,7 +16,7 @@ DESK = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}}
 
 
 class Tabs:
-    """Opens pages of a server; what their browser complains about, or asks of other hosts, is kept."""
+    """Opens pages of a server, and records errors, warnings and requests to other hosts in `complaints`."""
 
     def __init__(self, browser: Any, usual: Any, server: Server) -> None:
         self._browser, self._usual, self._server = browser, usual, server
@@ -36,7 +36,7 @@ class Tabs:
         page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
         page.on("request", lambda r: None if _is_ours(r.url, server) else self.complaints.append(f"asked for {r.url}"))
         page.goto(f"{server.address}{path}")
-        # What is typed before that may be taken for pressed after it.
+        # Input before the handshake could be processed out of order.
         page.wait_for_function("window.did_handshake")
         return page
 

@@ -1,4 +1,4 @@
-"""The server of `nsml web` as users start it, and a home for it with a dataset, sessions and a board."""
+"""Starts `nsml web` as users do, in a home with a dataset, sessions and a leaderboard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PATIENCE = 60
 
 @dataclass(frozen=True)
 class Home:
-    """A home of its own with a competitor's folder; `nsml(...)` runs commands in it."""
+    """A home with a project folder; `nsml(...)` runs commands in it."""
 
     folder: Path
 
@@ -45,7 +45,7 @@ class Home:
         return ended
 
     def run(self, arguments: str = "", memo: str = "", dataset: str = "FUNDUS", **environment: str) -> str:
-        """The name of a session that was just started."""
+        """Start a session. Returns its name."""
         return self.nsml("run", "-d", dataset, "-a", arguments, "-m", memo, **environment).out.split()[1]
 
     def run_to_the_end(self, arguments: str = "", memo: str = "", **environment: str) -> str:
@@ -74,7 +74,7 @@ class Server:
 
     def __init__(self, home: Home, *options: str) -> None:
         self._output = home.folder / f"web-{time.monotonic_ns()}.txt"
-        # Python's warnings there would be ours to mend, and are read by a test.
+        # Show Python's warnings: a test reads the output.
         command = [sys.executable, "-W", "default", "-m", "nsml", "web", "--no-open", "--port", "0", *options]
         environment = os.environ | home.environment
         if "COVERAGE_FILE" in environment:
@@ -82,23 +82,23 @@ class Server:
         with open(self._output, "wb") as output:
             self.process = subprocess.Popen(command, cwd=home.project, env=environment, stdout=output, stderr=output)
         wait_until(lambda: " is at http" in self.output() or self.process.poll() is not None, _PATIENCE)
-        found = re.search(r"http://([^:/]+|\[[^]]+\]):(\d+)/(\S*)", self.output())
-        assert found, self.output()
-        self.port, self.query = int(found[2]), found[3]
+        address = re.search(r"http://([^:/]+|\[[^]]+\]):(\d+)/(\S*)", self.output())
+        assert address, self.output()
+        self.port, self.query = int(address[2]), address[3]
         self.address = f"http://127.0.0.1:{self.port}"
 
     def output(self) -> str:
         return self._output.read_text()
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
-        """The answer to a request whose path is sent as it stands."""
+        """Send a request with `path` as it is."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)) as connection:
             connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
             for name, value in headers.items():
                 connection.putheader(name.replace("_", "-"), value)
             connection.endheaders()
             with connection.getresponse() as answer:
-                # After a switch to a WebSocket the rest is no answer.
+                # After an upgrade to a WebSocket there is no body.
                 return Answer(answer.status, answer.headers, b"" if answer.status == 101 else answer.read())
 
     def __enter__(self) -> Server:

@@ -1,4 +1,4 @@
-"""What the page can do to sessions: what `nsml stop`, `resume`, `fork`, `rm`, `submit` and `memo` do, by the same functions."""
+"""Actions on sessions: the functions behind `nsml stop`, `resume`, `fork`, `rm`, `submit` and `memo`, with dialogs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..scoring.submit import Outcome, submit
 from ..store.checkpoints import checkpoint_names
 from ..store.sessions import ENDED
 from ..wording import plain, score
-from .frame import heading, quiet_button, tell
+from .frame import heading, quiet_button, show_error
 from .live import in_thread
 from .site import Site, session_address
 from .texts import Texts
@@ -28,18 +28,18 @@ _LIMIT = 3600.0
 
 
 class Actions:
-    """The dialogs and what follows them. Each is told the names of the sessions that it is about."""
+    """The actions. Each takes names of sessions, asks for confirmation where needed, and shows the result."""
 
     def __init__(self, site: Site, t: Texts) -> None:
         self._site = site
         self._t = t
 
     async def stop(self, names: list[str]) -> None:
-        """Ask, then end the sessions."""
-        if not await _asked(self._t, self._t("Stop {names}?", names=", ".join(names)), self._t("Stop")):
+        """Stop sessions after a confirmation."""
+        if not await _confirm(self._t, self._t("Stop {names}?", names=", ".join(names)), self._t("Stop")):
             return
         for name in names:
-            if await _done(partial(self._stop, name)):
+            if await _try(partial(self._stop, name)):
                 ui.notify(self._t("Session {name} is stopped", name=name))
 
     def _stop(self, name: str) -> bool:
@@ -51,25 +51,29 @@ class Actions:
         return True
 
     async def resume(self, names: list[str]) -> None:
-        """Start ended sessions again from their newest checkpoints."""
+        """Restart ended sessions from their newest checkpoints."""
         for name in names:
-            kept = await _done(partial(self._resume, name))
-            if kept is not None:
+            checkpoint = await _try(partial(self._resume, name))
+            if checkpoint is not None:
                 ui.notify(
-                    self._t("Session {name} is resumed from checkpoint {checkpoint}", name=name, checkpoint=plain(kept))
+                    self._t(
+                        "Session {name} is resumed from checkpoint {checkpoint}",
+                        name=name,
+                        checkpoint=plain(checkpoint),
+                    )
                 )
 
     def _resume(self, name: str) -> str:
         return resume_session(self._site.home, self._site.session(name))
 
     async def remove(self, names: list[str], then: Callable[[], None] | None = None) -> None:
-        """Ask, then remove ended sessions."""
+        """Remove ended sessions after a confirmation, then call `then`."""
         question = self._t(
-            "Remove {names}? Checkpoints and logs go too; scores on the board stay.", names=", ".join(names)
+            "Remove {names}? This deletes checkpoints and logs; scores stay on the leaderboard.", names=", ".join(names)
         )
-        if not await _asked(self._t, question, self._t("Remove")):
+        if not await _confirm(self._t, question, self._t("Remove")):
             return
-        removed = [name for name in names if await _done(partial(self._remove, name))]
+        removed = [name for name in names if await _try(partial(self._remove, name))]
         for name in removed:
             ui.notify(self._t("Session {name} is removed", name=name))
         if removed and then is not None:
@@ -80,22 +84,22 @@ class Actions:
         return True
 
     async def fork(self, name: str) -> None:
-        """Ask for checkpoint and arguments, then start a session that goes on from there."""
+        """Start a session from a checkpoint of another; a dialog asks for checkpoint and arguments."""
         t = self._t
-        found = await _done(lambda: self._facts(name))
-        if found is None:
+        choices = await _try(lambda: self._choices(name))
+        if choices is None:
             return
-        arguments, checkpoints = found
+        arguments, checkpoints = choices
         with _dialog() as dialog, ui.card().classes("w-full max-w-lg"):
             heading(t("Fork {name}", name=name), 2)
             select = ui.select(
-                {"": t("the newest"), **{c: plain(c) for c in checkpoints}}, value="", label=t("Checkpoint")
+                {"": t("newest"), **{c: plain(c) for c in checkpoints}}, value="", label=t("Checkpoint")
             ).classes("w-full")
             words = ui.input(t("Arguments"), value=arguments).classes("w-full")
             _buttons(t, dialog, t("Fork"))
         if not await dialog:
             return
-        started = await _done(
+        started = await _try(
             lambda: fork_session(
                 self._site.home,
                 self._site.session(name),
@@ -107,25 +111,26 @@ class Actions:
             ui.notify(t("Session {name} is started", name=started.name))
             ui.navigate.to(session_address(started.name))
 
-    def _facts(self, name: str) -> tuple[str, list[str]]:
+    def _choices(self, name: str) -> tuple[str, list[str]]:
+        """Arguments and checkpoints of a session."""
         session = self._site.session(name)
         return shlex.join(map(str, session.record()["arguments"])), checkpoint_names(session.checkpoints)
 
     async def submit(self, name: str) -> None:
-        """Ask for the checkpoint, then predict and score it, with its progress, in the same dialog."""
+        """Submit a checkpoint; the dialog asks for it and shows the progress and the score."""
         t = self._t
-        found = await _done(lambda: self._facts(name))
-        if found is None:
+        choices = await _try(lambda: self._choices(name))
+        if choices is None:
             return
-        checkpoints = found[1]
+        checkpoints = choices[1]
         if not checkpoints:
-            tell(t("The session has saved no checkpoint"))
+            show_error(t("This session has no checkpoint"))
             return
         with _dialog() as dialog, ui.card().classes("w-full max-w-lg"):
             heading(t("Submit {name}", name=name), 2)
             value = "best" if "best" in checkpoints else checkpoints[-1]
             select = ui.select({c: plain(c) for c in checkpoints}, value=value, label=t("Checkpoint")).classes("w-full")
-            said = ui.label().props("role=status").classes("w-full break-words")
+            status = ui.label().props("role=status").classes("w-full break-words")
             bar = ui.linear_progress(0, show_value=False).props(f'aria-label="{t("Submit")}"')
             bar.set_visibility(False)
             with ui.row().classes("w-full justify-end"):
@@ -136,19 +141,19 @@ class Actions:
         def show() -> None:
             if steps:
                 text, share = _progress(t, steps[-1])
-                said.set_text(text)
+                status.set_text(text)
                 bar.set_value(share)
 
         async def go() -> None:
             button.disable()
             bar.set_visibility(True)
             timer = ui.timer(0.3, show)
-            outcome = await _done(lambda: self._submit(name, str(select.value), steps.append), said.set_text)
+            outcome = await _try(lambda: self._submit(name, str(select.value), steps.append), status.set_text)
             timer.cancel()
             bar.set_visibility(False)
             button.enable()
             if outcome is not None and outcome.score is not None:
-                said.set_text(t("Score: {score}", score=score(outcome.score)))
+                status.set_text(t("Score: {score}", score=score(outcome.score)))
                 for warning in outcome.warnings:
                     ui.notify(plain(warning), type="warning")
 
@@ -161,9 +166,9 @@ class Actions:
         )
 
     async def memo(self, name: str, text: str) -> None:
-        """Keep a line of text on a session."""
-        if await _done(lambda: self._memo(name, text)):
-            ui.notify(self._t("The memo is kept"))
+        """Set the memo of a session."""
+        if await _try(lambda: self._memo(name, text)):
+            ui.notify(self._t("Memo saved"))
 
     def _memo(self, name: str, text: str) -> bool:
         self._site.session(name).write_memo(text)
@@ -183,12 +188,12 @@ def _progress(t: Texts, step: dict[str, Any]) -> tuple[str, float]:
     return t("starting the program"), 0.0
 
 
-async def _done(work: Callable[[], T], say: Callable[[str], object] = tell) -> T | None:
-    """What the work gives, in a thread; None where it fails, which is said."""
+async def _try(work: Callable[[], T], on_error: Callable[[str], object] = show_error) -> T | None:
+    """The result of `work`, run in a thread; None after an error, which goes to `on_error`."""
     try:
         return await in_thread(work)
     except (NsmlError, OSError) as error:
-        say(str(error))
+        on_error(str(error))
         return None
 
 
@@ -196,14 +201,14 @@ def _dialog() -> ui.dialog:
     return ui.dialog().props("persistent")
 
 
-def _buttons(t: Texts, dialog: ui.dialog, does: str) -> None:
+def _buttons(t: Texts, dialog: ui.dialog, verb: str) -> None:
     with ui.row().classes("w-full justify-end"):
         quiet_button(t("Cancel"), on_click=lambda: dialog.submit(False))
-        ui.button(does, on_click=lambda: dialog.submit(True)).props("no-caps")
+        ui.button(verb, on_click=lambda: dialog.submit(True)).props("no-caps")
 
 
-async def _asked(t: Texts, question: str, does: str) -> bool:
+async def _confirm(t: Texts, question: str, verb: str) -> bool:
     with _dialog() as dialog, ui.card().classes("w-full max-w-lg"):
         ui.label(plain(question)).classes("break-words")
-        _buttons(t, dialog, does)
+        _buttons(t, dialog, verb)
     return bool(await dialog)

@@ -1,4 +1,4 @@
-"""The leaderboard of a dataset, and how its scores grew."""
+"""The leaderboard of a dataset, and its best scores over time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..store.datasets import Dataset
 from ..store.submissions import failures_of, ranking, submissions_of
 from ..wording import plain
 from ..wording import score as shown_score
-from .chart import axis, legend, looks
-from .frame import command_lines, data_table, heading, is_dark, tell
+from .chart import axis, base_options, legend
+from .frame import command_lines, data_table, heading, is_dark, show_error
 from .live import watch
 from .site import Site, session_address
 from .style import LINES
@@ -21,13 +21,13 @@ from .texts import Texts
 
 
 def board(site: Site, dataset: Dataset, t: Texts) -> None:
-    """The board as a table, everybody's or mine, and the best score of each user against time."""
+    """The leaderboard as a table, of all users or the current one, and the best score of each user over time."""
     lower = dataset.lower_is_better()
-    ui.label(t("The lowest score first" if lower else "The highest score first")).classes("quiet")
-    whose = ui.toggle({"all": t("Everybody"), "mine": t("Mine")}, value="all").props("no-caps")
+    ui.label(t("Lowest score first" if lower else "Highest score first")).classes("quiet")
+    whose = ui.toggle({"all": t("Everyone"), "mine": t("Mine")}, value="all").props("no-caps")
     empty = ui.column()
     with empty:
-        ui.label(t("No submission yet. When a session has saved a checkpoint:"))
+        ui.label(t("No submissions yet. After a session has saved a checkpoint, run:"))
         command_lines(t, [("nsml submit SESSION CHECKPOINT", "")])
     table = data_table(_columns(t), "key", links="session")
     with ui.column().classes("w-full gap-1") as history:
@@ -38,8 +38,8 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
         made, _ = submissions_of(site.home, dataset.name)
         return _rows(site, dataset, made, whose.value, t), _by_user([r for r in made if not r["outdated"]])
 
-    def show(found: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]) -> None:
-        rows, by_user = found
+    def show(content: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]) -> None:
+        rows, by_user = content
         table.rows = rows
         empty.set_visibility(not rows)
         table.set_visibility(bool(rows))
@@ -54,7 +54,7 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
 
     dark = [False]
     ui.timer(0, colour, once=True)
-    watch(2, look, show, tell)
+    watch(2, look, show, show_error)
     whose.on_value_change(lambda: show(look()))
 
 
@@ -68,7 +68,7 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
         {"name": "checkpoint", "label": t("Checkpoint"), "field": "checkpoint", **left},
         {"name": "memo", "label": t("Memo"), "field": "memo", "align": "left"},
         {"name": "count", "label": t("Submissions"), "field": "count", "sortable": True},
-        {"name": "when", "label": t("When"), "field": "when", "align": "left"},
+        {"name": "when", "label": t("Submitted"), "field": "when", "align": "left"},
     ]
 
 
@@ -124,7 +124,7 @@ def _by_user(made: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]
 
 
 def _history(by_user: dict[str, list[tuple[float, float]]], lower: bool, dark: bool, t: Texts) -> dict[str, Any]:
-    """A step line a user: the best score from each submission on."""
+    """One step line per user: the best score so far."""
     series = []
     for number, (user, made) in enumerate(by_user.items()):
         best: list[list[float]] = []
@@ -134,7 +134,7 @@ def _history(by_user: dict[str, list[tuple[float, float]]], lower: bool, dark: b
         colour = LINES[number % len(LINES)]
         series.append({"name": user, "type": "line", "step": "end", "data": best, "color": colour})
     return {
-        **looks(dark),
+        **base_options(dark),
         "legend": {**legend(dark), "top": 0},
         "tooltip": {"trigger": "axis", "renderMode": "richText"},
         "grid": {"left": 56, "right": 24, "top": 36, "bottom": 32},

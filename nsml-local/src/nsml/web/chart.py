@@ -1,4 +1,4 @@
-"""A chart of what sessions reported under one name, in the form that ECharts takes."""
+"""The ECharts options for one chart of reported values."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from ..wording import plain
-from .curves import MOST_POINTS, Curve, Curves, Values, parse_name, phase_spans, smooth, thin
+from .curves import MAX_POINTS, Curve, Curves, Values, downsample, parse_name, phase_spans, smooth
 from .style import LINES
 from .texts import Texts
 
-_RAW = 0.28
+_RAW_OPACITY = 0.28
 
 
 @dataclass(frozen=True)
 class View:
-    """How to draw: `axis` is step, time or relative; `smoothing` the weight of the past, 0 to below 1."""
+    """Settings of a chart: `axis` is step, time or relative; `smoothing` the weight of past values, 0 to below 1."""
 
     axis: str = "step"
     smoothing: float = 0.0
@@ -27,7 +27,7 @@ class View:
 
 
 def charts_of(sessions: Sequence[Curves]) -> dict[str, list[str]]:
-    """The charts by group, both in the order in which names are met; one for each name without its '@...'."""
+    """Charts by group, both in order of appearance. Names that differ only in '@...' share a chart."""
     groups: dict[str, list[str]] = {}
     for curves in sessions:
         for name in list(curves.curves):
@@ -39,7 +39,7 @@ def charts_of(sessions: Sequence[Curves]) -> dict[str, list[str]]:
 
 
 def options(chart: str, sessions: dict[str, Curves], view: View, t: Texts) -> dict[str, Any]:
-    """The options of one chart with the lines of all sessions, which are named by their keys."""
+    """ECharts options for one chart with the lines of all sessions. The keys of `sessions` are their names in the legend."""
     series: list[dict[str, Any]] = []
     several = len(sessions) > 1
     for number, (label, curves) in enumerate(sessions.items()):
@@ -56,12 +56,12 @@ def options(chart: str, sessions: dict[str, Curves], view: View, t: Texts) -> di
     if len(sessions) == 1:
         _mark_phases(series, next(iter(sessions.values())), view)
     return {
-        **looks(view.dark),
+        **base_options(view.dark),
         "title": {
             "text": plain(chart.partition("/")[2] or chart),
             "left": 8,
             "top": 2,
-            "textStyle": {"fontSize": 14, "color": ink(view.dark)},
+            "textStyle": {"fontSize": 14, "color": text_colour(view.dark)},
         },
         "legend": {**legend(view.dark), "top": 26, "data": [s["name"] for s in series if s.get("legend", True)]},
         "tooltip": {"trigger": "axis", "renderMode": "richText", "order": "valueDesc"},
@@ -74,26 +74,26 @@ def options(chart: str, sessions: dict[str, Curves], view: View, t: Texts) -> di
     }
 
 
-def ink(dark: bool) -> str:
-    """The colour of writing on the page."""
+def text_colour(dark: bool) -> str:
+    """The text colour."""
     return "#d5dae0" if dark else "#30373f"
 
 
-def looks(dark: bool) -> dict[str, Any]:
-    """What all charts of the page have in common."""
-    return {"animation": False, "aria": {"enabled": True}, "textStyle": {"color": ink(dark)}}
+def base_options(dark: bool) -> dict[str, Any]:
+    """Options that all charts share."""
+    return {"animation": False, "aria": {"enabled": True}, "textStyle": {"color": text_colour(dark)}}
 
 
 def legend(dark: bool) -> dict[str, Any]:
-    """A legend that scrolls where it has no room."""
-    return {"type": "scroll", "textStyle": {"color": ink(dark)}, "pageTextStyle": {"color": ink(dark)}}
+    """Options of a legend that scrolls if it is too long."""
+    return {"type": "scroll", "textStyle": {"color": text_colour(dark)}, "pageTextStyle": {"color": text_colour(dark)}}
 
 
 def axis(dark: bool) -> dict[str, Any]:
-    """The looks of an axis."""
+    """Colours of an axis."""
     return {
-        "axisLabel": {"color": ink(dark)},
-        "nameTextStyle": {"color": ink(dark)},
+        "axisLabel": {"color": text_colour(dark)},
+        "nameTextStyle": {"color": text_colour(dark)},
         "axisLine": {"lineStyle": {"color": "#8b949e"}},
         "splitLine": {"lineStyle": {"color": "#8b949e44"}},
     }
@@ -111,38 +111,38 @@ class _Line:
     title: str
     colour: str
     curve: Curve
-    of: Curves
+    session: Curves
     view: View
 
     def x(self) -> Values:
-        return places(self.curve, self.of, self.view.axis)
+        return x_values(self.curve, self.session, self.view.axis)
 
     def y(self) -> Values:
         return np.array(self.curve.values, dtype=float)
 
 
-def places(curve: Curve, of: Curves, axis: str) -> Values:
-    """Where the values stand on the axis: steps, milliseconds since the epoch, or seconds since the session's first report."""
+def x_values(curve: Curve, session: Curves, axis: str) -> Values:
+    """x of each value: step, milliseconds since the epoch, or seconds since the first report of the session."""
     if axis == "step":
         return np.array(curve.steps, dtype=float)
     times = np.array(curve.times, dtype=float)
-    return times * 1000 if axis == "time" else times - (of.began or 0.0)
+    return times * 1000 if axis == "time" else times - (session.first_time or 0.0)
 
 
 def _points(x: Values, y: Values, logarithmic: bool, evenly: bool = False) -> list[list[float]]:
-    """The finite points, thinned; `evenly`, where the lines of a stack must keep the same places."""
+    """Finite points, downsampled; `evenly` for stacked lines, which need the same x."""
     count = min(len(x), len(y))
     x, y = x[:count], y[:count]
     good = np.isfinite(x) & np.isfinite(y)
     if logarithmic:
         good &= y > 0
     x, y = x[good], y[good]
-    chosen = np.unique(np.linspace(0, len(y) - 1, MOST_POINTS).astype(int)) if evenly and len(y) else thin(y)
+    chosen = np.unique(np.linspace(0, len(y) - 1, MAX_POINTS).astype(int)) if evenly and len(y) else downsample(y)
     return [[float(a), float(f"{b:.7g}")] for a, b in zip(x[chosen], y[chosen], strict=True)]
 
 
 def _lines(line: _Line) -> list[dict[str, Any]]:
-    """The line, and where it is smoothed the raw one behind it."""
+    """One line; if smoothed, with the raw line behind it."""
     x, y = line.x(), line.y()
     base = {
         "name": line.title,
@@ -153,17 +153,17 @@ def _lines(line: _Line) -> list[dict[str, Any]]:
     }
     if not line.view.smoothing:
         return [{**base, "data": _points(x, y, line.view.logarithmic)}]
-    behind = {
+    raw = {
         **base,
         "data": _points(x, y, line.view.logarithmic),
-        "lineStyle": {"width": 1, "opacity": _RAW},
+        "lineStyle": {"width": 1, "opacity": _RAW_OPACITY},
         "silent": True,
         "tooltip": {"show": False},
         "z": 1,
         "legend": False,
         "name": f"{line.title} raw",
     }
-    return [behind, {**base, "data": _points(x, smooth(y, line.view.smoothing), line.view.logarithmic)}]
+    return [raw, {**base, "data": _points(x, smooth(y, line.view.smoothing), line.view.logarithmic)}]
 
 
 def _stacked(line: _Line, label: str) -> list[dict[str, Any]]:
@@ -182,12 +182,12 @@ def _stacked(line: _Line, label: str) -> list[dict[str, Any]]:
 
 
 def _band(line: _Line, deviation: Curve) -> list[dict[str, Any]]:
-    """The value less and plus its deviation, as an area: an unseen line, and the rest stacked on it."""
+    """Value ± deviation as an area: an invisible lower line, and the width of the band stacked on it."""
     x, y, spread = line.x(), line.y(), np.array(deviation.values, dtype=float)
     count = min(len(x), len(y), len(spread))
     x, spread = x[:count], spread[:count]
     y = smooth(y, line.view.smoothing)[:count]
-    chosen = thin(y)
+    chosen = downsample(y)
     below, width = y[chosen] - spread[chosen], 2 * spread[chosen]
     base = {
         "type": "line",
@@ -201,24 +201,24 @@ def _band(line: _Line, deviation: Curve) -> list[dict[str, Any]]:
         "legend": False,
     }
     good = np.isfinite(below) & np.isfinite(width)
-    places = x[chosen][good].tolist()
+    shown = x[chosen][good].tolist()
     return [
         {
             **base,
             "name": f"{line.title} -std",
-            "data": [list(p) for p in zip(places, below[good].tolist(), strict=True)],
+            "data": [list(p) for p in zip(shown, below[good].tolist(), strict=True)],
         },
         {
             **base,
             "name": f"{line.title} +std",
             "areaStyle": {"opacity": 0.18},
-            "data": [list(p) for p in zip(places, width[good].tolist(), strict=True)],
+            "data": [list(p) for p in zip(shown, width[good].tolist(), strict=True)],
         },
     ]
 
 
 def _mark_phases(series: list[dict[str, Any]], curves: Curves, view: View) -> None:
-    """The phases that the program named, as shaded stretches behind the lines."""
+    """Shade the phases that the program reported."""
     if not series or not curves.phases:
         return
     points = series[-1]["data"]
@@ -226,7 +226,7 @@ def _mark_phases(series: list[dict[str, Any]], curves: Curves, view: View) -> No
         return
     last = points[-1][0]
     scale, zero = (
-        (1000.0, 0.0) if view.axis == "time" else (1.0, (curves.began or 0.0) if view.axis == "relative" else 0.0)
+        (1000.0, 0.0) if view.axis == "time" else (1.0, (curves.first_time or 0.0) if view.axis == "relative" else 0.0)
     )
     spans = phase_spans(curves.phases, (last / scale) + zero, by_time=view.axis != "step")
     areas = [
@@ -236,5 +236,5 @@ def _mark_phases(series: list[dict[str, Any]], curves: Curves, view: View) -> No
         ]
         for i, (start, end, name) in enumerate(spans)
     ]
-    label = {"position": "insideTop", "fontSize": 11, "color": ink(view.dark)}
+    label = {"position": "insideTop", "fontSize": 11, "color": text_colour(view.dark)}
     series[-1]["markArea"] = {"silent": True, "label": label, "data": areas}

@@ -1,4 +1,4 @@
-"""What sessions reported, as curves: read as it is written, by the part of a name before '/', at most so many points a line."""
+"""Reported values as curves: incremental reading, smoothing and downsampling."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ import numpy.typing as npt
 from ..store.files import is_number
 from ..store.metrics import MetricsReader
 
-# Of one line of a graph.
-MOST_POINTS = 1000
+MAX_POINTS = 1000  # of one line
 _SUFFIXES = ("std", "vector", "stack")
 Values = npt.NDArray[np.float64]
 
 
 @dataclass
 class Curve:
-    """One value of one session: what it was reported against, in the order reported. `times` are seconds since the epoch."""
+    """One reported name of one session, in order of the reports. `times` are seconds since the epoch."""
 
     steps: array[float] = field(default_factory=lambda: array("d"))
     times: array[float] = field(default_factory=lambda: array("d"))
@@ -33,7 +32,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Name:
-    """A reported name taken apart: `train/loss@vector:NORMAL` is of chart `train/loss`, kind `vector`, part `NORMAL`."""
+    """A parsed name: `train/loss@vector:NORMAL` has chart `train/loss`, kind `vector` and part `NORMAL`."""
 
     chart: str
     kind: str
@@ -41,13 +40,13 @@ class Name:
 
     @property
     def group(self) -> str:
-        """The part of the chart's name before the first '/', empty where there is none."""
+        """The part of the chart's name before the first '/', or ''."""
         group, slash, _ = self.chart.partition("/")
         return group if slash else ""
 
 
 def parse_name(name: str) -> Name:
-    """`NAME`, `NAME@std`, `NAME@vector:PART`, `NAME@stack:PART`; whatever else follows an '@' belongs to the name."""
+    """Parses `NAME`, `NAME@std`, `NAME@vector:PART` or `NAME@stack:PART`. Any other '@...' is part of the name."""
     chart, at, suffix = name.rpartition("@")
     kind, _, part = suffix.partition(":")
     if not at or not chart or kind not in _SUFFIXES or (kind == "std") == bool(part):
@@ -57,7 +56,7 @@ def parse_name(name: str) -> Name:
 
 @dataclass(frozen=True)
 class Phase:
-    """From where on the program said that it is in a phase."""
+    """The start of a phase that the program reported."""
 
     step: float
     time: float
@@ -65,42 +64,42 @@ class Phase:
 
 
 class Curves:
-    """The curves of one session, which grow while it runs."""
+    """The curves of one session; `read_new` adds new values."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._start_anew()
+        self._reset()
 
-    def _start_anew(self) -> None:
+    def _reset(self) -> None:
         self._reader = MetricsReader(self._folder)
         self.curves: dict[str, Curve] = {}
         self.phases: list[Phase] = []
-        self.began: float | None = None
+        self.first_time: float | None = None
         self._count = 0
 
     @property
     def damaged(self) -> int:
-        """Lines that cannot be read, which are left out."""
+        """Number of unreadable lines, which are skipped."""
         return self._reader.damaged
 
     def read_new(self) -> bool:
-        """Take in what was reported since the last call, or a good piece of it; whether there was anything."""
+        """Read values reported since the last call, or a part of them. Returns whether there were any."""
         records = self._reader.read_new()
         if records is None:
-            self._start_anew()
+            self._reset()
             records = self._reader.read_new() or []
         for record in records:
-            self._take(record)
+            self._add(record)
         return bool(records)
 
-    def _take(self, record: dict[str, Any]) -> None:
+    def _add(self, record: dict[str, Any]) -> None:
         time = record.get("time")
         moment = float(time) if isinstance(time, int | float) else float("nan")
-        if self.began is None and moment == moment:
-            self.began = moment
+        if self.first_time is None and moment == moment:  # not NaN
+            self.first_time = moment
         step = record.get("step")
-        # What is reported without a number is drawn in the order of the reports.
-        place = float(step) if isinstance(step, int | float) else float(self._count)
+        # Without a step, reports are numbered.
+        x = float(step) if isinstance(step, int | float) else float(self._count)
         self._count += 1
         for name, value in record["values"].items():
             if isinstance(value, bool):
@@ -109,34 +108,33 @@ class Curves:
                 curve = self.curves.get(name)
                 if curve is None:
                     curve = self.curves[name] = Curve()
-                curve.steps.append(place)
+                curve.steps.append(x)
                 curve.times.append(moment)
                 curve.values.append(float(value))
             elif isinstance(value, str) and name.rpartition("/")[2] == "phase" and self.phase() != value:
-                self.phases.append(Phase(place, moment, value))
+                self.phases.append(Phase(x, moment, value))
 
     def phase(self) -> str | None:
-        """The phase that the program last named."""
+        """The current phase."""
         return self.phases[-1].name if self.phases else None
 
 
 def smooth(values: Values, weight: float) -> Values:
-    """The exponential moving average with that weight of the past, 0 to below 1, without the bias towards 0 at the start
-    (Kingma and Ba, Adam, 2015, section 3). Values that are not finite are carried over as they are."""
+    """Exponential moving average with `weight` for past values, 0 to below 1, with bias correction (Kingma and Ba, Adam, 2015,
+    section 3). Values that are not finite are unchanged."""
     from scipy.signal import lfilter
 
     if weight <= 0 or not len(values):
         return values
     finite = np.isfinite(values)
-    kept = values[finite]
-    averaged = lfilter([1 - weight], [1, -weight], kept) / (1 - weight ** np.arange(1, len(kept) + 1))
+    averaged = lfilter([1 - weight], [1, -weight], values[finite]) / (1 - weight ** np.arange(1, finite.sum() + 1))
     result = values.copy()
     result[finite] = averaged
     return result
 
 
-def thin(y: Values, most: int = MOST_POINTS) -> npt.NDArray[np.intp]:
-    """The indices of at most `most` points that keep the first, the last, and the highest and lowest of every stretch."""
+def downsample(y: Values, most: int = MAX_POINTS) -> npt.NDArray[np.intp]:
+    """Indices of at most `most` points: the first, the last, and the minimum and maximum of each bin."""
     if len(y) <= most:
         return np.arange(len(y))
     from tsdownsample import MinMaxDownsampler
@@ -148,6 +146,6 @@ def thin(y: Values, most: int = MOST_POINTS) -> npt.NDArray[np.intp]:
 
 
 def phase_spans(phases: list[Phase], last: float, by_time: bool) -> list[tuple[float, float, str]]:
-    """Where each phase begins and ends on the axis."""
+    """Start, end and name of each phase on the axis."""
     starts = [phase.time if by_time else phase.step for phase in phases]
     return [(start, starts[i + 1] if i + 1 < len(starts) else last, phases[i].name) for i, start in enumerate(starts)]

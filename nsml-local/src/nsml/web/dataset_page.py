@@ -17,28 +17,28 @@ from .site import Site
 
 
 def register(site: Site) -> None:
-    """Make the page known."""
+    """Register the page."""
 
     @ui.page("/dataset/{name}", response_timeout=60)
     def dataset(request: Request, name: str, tab: str = "") -> None:
         with frame(site, request, name) as t:
             try:
-                found = find_dataset(site.home, check_name(name, "DATASET"))
+                source = find_dataset(site.home, check_name(name, "DATASET"))
             except NsmlError as error:
-                found = None
+                source = None
                 if not list_sessions(site.home, dataset=name):
                     heading(t("Datasets"))
                     ui.label(plain(str(error))).props("role=alert")
                     return
             heading(name)
             with ui.tabs().props("no-caps inline-label dense align=left").classes("w-full") as tabs:
-                if found is not None:
+                if source is not None:
                     ui.tab("board", label=t("Leaderboard"), icon="leaderboard")
                 ui.tab("sessions", label=t("Sessions"), icon="list")
-            first = "sessions" if tab == "sessions" or found is None else "board"
+            first = "sessions" if tab == "sessions" or source is None else "board"
             with ui.tab_panels(tabs, value=first, animated=False, keep_alive=True).classes("w-full"):
-                if found is not None:
+                if source is not None:
                     with ui.tab_panel("board").classes("p-0 pt-2 gap-3"):
-                        board(site, found, t)
+                        board(site, source, t)
                 with ui.tab_panel("sessions").classes("p-0 pt-2 gap-2"):
                     sessions_table(site, name, t)

@@ -1,4 +1,4 @@
-"""The first page: all datasets; in an empty home, what to type next."""
+"""The start page: all datasets, or in an empty home the first commands."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..store.files import visible
 from ..store.home import Home
 from ..store.sessions import NO_DATASET
 from ..wording import plain, size
-from .frame import command_lines, data_table, frame, heading, tell
+from .frame import command_lines, data_table, frame, heading, show_error
 from .live import watch
 from .site import Site, dataset_address
 from .texts import Texts
 
 
 def register(site: Site) -> None:
-    """Make the page known."""
+    """Register the page."""
 
     @ui.page("/", response_timeout=30)
     def datasets(request: Request) -> None:
@@ -32,26 +32,26 @@ def register(site: Site) -> None:
             heading(t("Datasets"))
             empty = ui.column()
             with empty:
-                ui.label(t("No dataset yet. Type one of these in a terminal:"))
+                ui.label(t("No datasets yet. Run one of these in a terminal:"))
                 command_lines(
                     t,
                     [
-                        ("nsml dataset demo", t("draws a made-up dataset")),
-                        ("nsml dataset push NAME PATH", t("registers a folder of yours")),
-                        ("nsml run -d NAME", t("starts main.py of a folder as a session")),
+                        ("nsml dataset demo", t("creates a synthetic dataset")),
+                        ("nsml dataset push NAME PATH", t("registers a folder as a dataset")),
+                        ("nsml run -d NAME", t("starts main.py of the current folder as a session")),
                     ],
                 )
-            found = ui.input(t("Find a dataset")).props("dense clearable outlined").classes("w-64")
-            table = data_table(_columns(t), "name", links="name", empty=t("There is nothing here"))
-            table.bind_filter_from(found, "value", lambda value: value or "")
+            search = ui.input(t("Find a dataset")).props("dense clearable outlined").classes("w-64")
+            table = data_table(_columns(t), "name", links="name", empty=t("No data"))
+            table.bind_filter_from(search, "value", lambda value: value or "")
 
             def show(rows: list[dict[str, Any]]) -> None:
                 empty.set_visibility(not rows)
-                for element in (found, table):
+                for element in (search, table):
                     element.set_visibility(bool(rows))
                 table.rows = rows
 
-            watch(5, lambda: _rows(site.home, t), show, tell)
+            watch(5, lambda: _rows(site.home, t), show, show_error)
 
 
 def _columns(t: Texts) -> list[dict[str, Any]]:
@@ -62,23 +62,23 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
         {"name": "labels", "label": t("Labels"), "field": "labels", "align": "left"},
         {"name": "size", "label": t("Size"), "field": "size_text"},
         {"name": "sessions", "label": t("Sessions"), "field": "sessions", "sortable": True},
-        {"name": "used", "label": t("Last use"), "field": "used", "align": "left"},
+        {"name": "used", "label": t("Last used"), "field": "used", "align": "left"},
         {"name": "classes", "label": t("Classes"), "field": "classes", "align": "left"},
     ]
 
 
 def _rows(home: Home, t: Texts) -> list[dict[str, Any]]:
-    uses = _uses(home)
+    usage = _usage(home)
     datasets = list_datasets(home)
-    # Sessions may outlive their dataset, or be of none.
-    others = {name for name, use in uses.items() if use.sessions} - {dataset.name for dataset in datasets}
-    return [_row(dataset, uses, t) for dataset in datasets] + [
-        _shared(name, t("none") if name == NO_DATASET else name, uses, t) for name in sorted(others)
+    # Some sessions have no dataset, or one that was removed.
+    others = {name for name, item in usage.items() if item.sessions} - {dataset.name for dataset in datasets}
+    return [_row(dataset, usage, t) for dataset in datasets] + [
+        _common_cells(name, t("none") if name == NO_DATASET else name, usage, t) for name in sorted(others)
     ]
 
 
-def _row(dataset: Dataset, uses: dict[str, _Use], t: Texts) -> dict[str, Any]:
-    row = _shared(dataset.name, dataset.name, uses, t)
+def _row(dataset: Dataset, usage: dict[str, _Usage], t: Texts) -> dict[str, Any]:
+    row = _common_cells(dataset.name, dataset.name, usage, t)
     try:
         record = dataset.record()
     except Damaged as error:
@@ -93,28 +93,28 @@ def _row(dataset: Dataset, uses: dict[str, _Use], t: Texts) -> dict[str, Any]:
     }
 
 
-def _shared(name: str, shown: str, uses: dict[str, _Use], t: Texts) -> dict[str, Any]:
-    use = uses.get(name, _Use())
-    used = t.ago(use.changed) if use.changed else ""
-    return {"name": shown, "address": dataset_address(name), "sessions": use.sessions, "used": used}
+def _common_cells(name: str, shown: str, usage: dict[str, _Usage], t: Texts) -> dict[str, Any]:
+    item = usage.get(name, _Usage())
+    used = t.ago(item.changed) if item.changed else ""
+    return {"name": shown, "address": dataset_address(name), "sessions": item.sessions, "used": used}
 
 
 @dataclass
-class _Use:
-    """How many sessions a dataset has, and when one was last started or a submission made: when the folders last changed."""
+class _Usage:
+    """Number of sessions of a dataset, and the time of the last new session or submission (when its folders last changed)."""
 
     sessions: int = 0
     changed: float = 0.0
 
 
-def _uses(home: Home) -> dict[str, _Use]:
-    """By dataset, without opening a session."""
-    uses: dict[str, _Use] = {}
+def _usage(home: Home) -> dict[str, _Usage]:
+    """Usage by dataset, without opening any session."""
+    usage: dict[str, _Usage] = {}
     for parent in [home.submissions, *(Path(user.path) for user in visible(home.sessions))]:
         for entry in visible(parent):
-            use = uses.setdefault(entry.name, _Use())
+            item = usage.setdefault(entry.name, _Usage())
             with contextlib.suppress(OSError):
-                use.changed = max(use.changed, entry.stat().st_mtime)
+                item.changed = max(item.changed, entry.stat().st_mtime)
                 if parent != home.submissions:
-                    use.sessions += sum(number.name.isdecimal() for number in os.scandir(entry.path))
-    return uses
+                    item.sessions += sum(number.name.isdecimal() for number in os.scandir(entry.path))
+    return usage

@@ -1,4 +1,4 @@
-"""Two sessions side by side: arguments, environment, results, code, and whether one is better."""
+"""Two sessions side by side: the verdict of `nsml compare`, arguments, environment, results and code."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .live import in_thread
 from .site import Site, diff_address, session_address
 from .texts import Texts
 
-_CONTEXT = 3
-_MOST_LINES = 20_000
+_CONTEXT_LINES = 3
+_MAX_LINES = 20_000
 
 
 def register(site: Site) -> None:
-    """Make the page known."""
+    """Register the page."""
 
     @ui.page("/diff", response_timeout=60)
     async def diff(request: Request, first: str = "", second: str = "") -> None:
@@ -88,7 +88,7 @@ def _table(both: dict[str, tuple[Any, Any]], one: Session, other: Session, t: Te
         {"name": "first", "label": str(one.name), "field": "first", "align": "left"},
         {"name": "second", "label": str(other.name), "field": "second", "align": "left"},
     ]
-    table = data_table(columns, "name", empty=t("There is nothing here")).props("dense wrap-cells")
+    table = data_table(columns, "name", empty=t("No data")).props("dense wrap-cells")
     table.rows = rows
 
 
@@ -99,10 +99,10 @@ def _text(value: Any) -> str:
 async def _files(one: Session, other: Session, t: Texts) -> None:
     if not (one.code.is_dir() and other.code.is_dir()):
         heading(t("Files"), 2)
-        ui.label(t("The code of one of them was not kept"))
+        ui.label(t("The code of one of the sessions is not stored"))
         return
     names = await in_thread(lambda: names_of_differing_files(one, other))
-    heading(t("Files") if names else t("Files: the same"), 2)
+    heading(t("Files") if names else t("Files: no differences"), 2)
     with ui.row().classes("gap-4"):
         for session in (one, other):
             ui.link(str(session.name), session_address(session.name)).classes("link")
@@ -112,7 +112,7 @@ async def _files(one: Session, other: Session, t: Texts) -> None:
             ui.expansion(plain(name), value=len(names) <= 8).classes("w-full").props("dense header-class=font-semibold")
         ):
             if table is None:
-                ui.label(t("not text, or large: they differ"))
+                ui.label(t("binary or large files, which differ"))
             else:
                 with (
                     ui.element("div")
@@ -123,18 +123,18 @@ async def _files(one: Session, other: Session, t: Texts) -> None:
 
 
 def side_by_side(one: Path, other: Path) -> str | None:
-    """An HTML table of the lines that differ with those around them, all text escaped; None where one is no text, or large."""
+    """HTML table of the differing lines with context, all text escaped; None if a file is binary or large."""
     before, after = content_of(one) or [], content_of(other) or []
-    if isinstance(before, bytes) or isinstance(after, bytes) or len(before) + len(after) > _MOST_LINES:
+    if isinstance(before, bytes) or isinstance(after, bytes) or len(before) + len(after) > _MAX_LINES:
         return None
     first, second = ([plain(line.expandtabs(4)) for line in side] for side in (before, after))
-    made = difflib.HtmlDiff(wrapcolumn=None).make_table(first, second, context=True, numlines=_CONTEXT)
-    # Made for pages of another age: cells that may not break, links that lead to the next change by a name.
-    return made.replace("&nbsp;", " ").replace(' nowrap="nowrap"', "")
+    table = difflib.HtmlDiff(wrapcolumn=None).make_table(first, second, context=True, numlines=_CONTEXT_LINES)
+    # Let the lines wrap.
+    return table.replace("&nbsp;", " ").replace(' nowrap="nowrap"', "")
 
 
 async def _show_verdict(site: Site, one: Session, other: Session, label: ui.label) -> None:
-    """What `nsml compare` says, in a process of its own: its statistics take seconds and much memory to import."""
+    """Show the output of `nsml compare`. It runs as a process, since its statistics take seconds and much memory to import."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -150,7 +150,7 @@ async def _show_verdict(site: Site, one: Session, other: Session, label: ui.labe
     out, err = await process.communicate()
     text = out.decode(errors="replace") if process.returncode == 0 else err.decode(errors="replace")
     lines = text.split("\n")
-    # What differs is shown below.
+    # Without the lines on arguments and code: the page shows them below.
     if "" in lines and process.returncode == 0:
         lines = [*lines[:2], *lines[lines.index("") :]]
     label.set_text("\n".join(plain(line.rstrip()) for line in lines).strip())

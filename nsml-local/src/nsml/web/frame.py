@@ -1,4 +1,4 @@
-"""What all pages have around them: the bar, the list of datasets, language and theme."""
+"""The frame of all pages: header, list of datasets, language and theme."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from .style import COLOURS, style
 from .texts import Texts
 
 _THEME = "nsml_theme"
-# The library's tables scroll sideways where they are too wide, which by keyboard only what has the focus does.
-_SCROLLED_BY_KEYBOARD = """<script>
+# Wide tables scroll sideways; the keyboard can scroll them only if they can have the focus.
+_FOCUSABLE_TABLES = """<script>
 new MutationObserver(() => {
   for (const table of document.querySelectorAll('.q-table__middle:not([tabindex])')) table.setAttribute('tabindex', '0');
 }).observe(document.body, {childList: true, subtree: true});
 </script>"""
 _LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
-_KEPT = "path=/; max-age=31536000; samesite=strict"
+_COOKIE_ATTRIBUTES = "path=/; max-age=31536000; samesite=strict"
 
 
 @contextmanager
 def frame(site: Site, request: Request, title: str = "") -> Iterator[Texts]:
-    """A page with what is made inside as its content. Gives the texts in the reader's language."""
+    """Context manager: elements created inside become the content of the page. Yields the texts in the user's language."""
     t = Texts(texts.choose_language(request.cookies.get(texts.COOKIE), request.headers.get("accept-language")))
     _set_language(t)
     ui.page_title(f"{title} - NSML" if title else "NSML")
     ui.colors(**COLOURS)
     ui.add_css(style())
-    ui.add_body_html(_SCROLLED_BY_KEYBOARD)
+    ui.add_body_html(_FOCUSABLE_TABLES)
     ui.dark_mode({"dark": True, "light": False}.get(request.cookies.get(_THEME, "")))
     with ui.header().classes("items-center gap-1 px-2 py-1 bg-primary text-white"):
         menu = ui.button(icon="menu").props(f'flat round dense color=white aria-label="{t("Menu")}"')
         ui.link("NSML", "/").classes("text-white text-lg font-bold no-underline px-1")
         if site.read_only:
-            ui.badge(t("Look only")).props("color=white text-color=primary")
+            ui.badge(t("Read-only")).props("color=white text-color=primary")
         ui.space()
         _language_button(t)
         ui.button(icon="contrast", on_click=_change_theme).props(
-            f'flat round dense color=white aria-label="{t("Light or dark")}"'
+            f'flat round dense color=white aria-label="{t("Light or dark mode")}"'
         )
     with ui.left_drawer(bordered=False).props("width=250 breakpoint=900").classes("p-2") as drawer:
         _navigation(site, t)
@@ -58,14 +58,14 @@ def frame(site: Site, request: Request, title: str = "") -> Iterator[Texts]:
 
 def _set_language(t: Texts) -> None:
     client = ui.context.client
-    # The page belongs to all readers, the language to this one.
+    # The page object is shared by all clients; the language is not.
     client.page = copy.copy(client.page)
     client.page.language = texts.LANGUAGES[t.language]  # type: ignore[assignment]
 
 
 def _language_button(t: Texts) -> None:
     other, name = ("en", "English") if t.language == "ko" else ("ko", "한국어")
-    script = f"document.cookie = '{texts.COOKIE}={other}; {_KEPT}'; location.reload()"
+    script = f"document.cookie = '{texts.COOKIE}={other}; {_COOKIE_ATTRIBUTES}'; location.reload()"
     button = ui.button(name, on_click=lambda: ui.run_javascript(script))
     button.props(f'flat dense no-caps color=white lang={other} aria-label="{t("Language")}: {name}"')
 
@@ -73,7 +73,7 @@ def _language_button(t: Texts) -> None:
 def _change_theme() -> None:
     ui.run_javascript(
         "const dark = !document.body.classList.contains('body--dark');"
-        f"document.cookie = `{_THEME}=${{dark ? 'dark' : 'light'}}; {_KEPT}`; location.reload()"
+        f"document.cookie = `{_THEME}=${{dark ? 'dark' : 'light'}}; {_COOKIE_ATTRIBUTES}`; location.reload()"
     )
 
 
@@ -96,24 +96,24 @@ def _navigation(site: Site, t: Texts) -> None:
 
 
 async def is_dark() -> bool:
-    """Whether the reader's browser shows the page in dark colours, once the page is there."""
+    """Whether the browser shows the page in dark mode; waits until it is loaded."""
     return bool(await ui.run_javascript("document.body.classList.contains('body--dark')", timeout=5))
 
 
 def heading(text: str, level: int = 1) -> ui.label:
-    """A heading of that level."""
+    """A heading of level 1 to 3."""
     size = {1: "text-xl font-bold", 2: "text-lg font-semibold", 3: "font-semibold"}[level]
     return ui.label(plain(text)).props(f"role=heading aria-level={level}").classes(f"{size} break-words")
 
 
 def quiet_button(text: str, on_click: Callable[..., Any] | None = None) -> ui.button:
-    """A button of words without a box, in a colour that can be read in both themes."""
+    """A flat text button, in a colour with enough contrast in both themes."""
     button = ui.button(text, on_click=on_click, color=None)
     return button.props("flat dense no-caps").classes("quiet-button px-2")
 
 
 def data_table(columns: list[dict[str, Any]], key: str, *, links: str = "", empty: str = "") -> ui.table:
-    """A table without rows yet. The column `links` leads to the `address` of its row; `empty` is said where there are no rows."""
+    """An empty table. Column `links` links to the `address` of its row; `empty` is the text for a table without rows."""
     table = ui.table(rows=[], columns=columns, row_key=key).classes("w-full").props("flat bordered")
     if empty:
         table.props(f'no-data-label="{empty}"')
@@ -122,14 +122,14 @@ def data_table(columns: list[dict[str, Any]], key: str, *, links: str = "", empt
     return table
 
 
-def tell(text: str) -> None:
-    """A message on what went wrong, until it is closed."""
+def show_error(text: str) -> None:
+    """Show an error message until the user closes it."""
     ui.notify(plain(text), type="negative", multi_line=True, timeout=0, close_button="OK")
 
 
 def command_lines(t: Texts, lines: list[tuple[str, str]]) -> None:
-    """Commands to type, each with what it does."""
-    for command, does in lines:
+    """A list of commands with descriptions."""
+    for command, description in lines:
         with ui.row().classes("items-baseline gap-2"):
             ui.label(command).classes("mono font-bold")
-            ui.label(does).classes("quiet")
+            ui.label(description).classes("quiet")

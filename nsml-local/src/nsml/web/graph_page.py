@@ -1,4 +1,4 @@
-"""The graph of several sessions."""
+"""The graphs of several sessions."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .frame import frame, heading
 from .graph_view import GraphView
 from .site import Site, session_address
 
-_MOST = 20
+_MAX_SESSIONS = 20
 
 
 def register(site: Site) -> None:
-    """Make the page known."""
+    """Register the page."""
 
     @ui.page("/graph", response_timeout=60)
     def graph(request: Request, session: Annotated[list[str], Query()] = []) -> None:  # noqa: B006
         with frame(site, request) as t:
             heading(t("Graph"))
             try:
-                sessions = [site.session(name) for name in dict.fromkeys(session[:_MOST])]
+                sessions = [site.session(name) for name in dict.fromkeys(session[:_MAX_SESSIONS])]
             except NsmlError as error:
                 ui.label(plain(str(error))).props("role=alert")
                 return
             with ui.row().classes("gap-3"):
-                for found in sessions:
-                    ui.link(str(found.name), session_address(found.name)).classes("link")
+                for one in sessions:
+                    ui.link(str(one.name), session_address(one.name)).classes("link")
             GraphView(sessions, t)

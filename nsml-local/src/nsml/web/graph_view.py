@@ -1,4 +1,4 @@
-"""Graphs of one or several sessions, live."""
+"""Live graphs of one or more sessions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nicegui import ui
 from ..store.sessions import Session
 from .chart import View, charts_of, options
 from .curves import Curves, parse_name
-from .frame import heading, is_dark, quiet_button, tell
+from .frame import heading, is_dark, quiet_button, show_error
 from .live import in_thread
 from .texts import Texts
 
 
 class GraphView:
-    """The charts by group, with what says how they are drawn. `step` changes nothing but the axis."""
+    """The charts by group, with controls for axis, smoothing and scale."""
 
     def __init__(self, sessions: list[Session], t: Texts) -> None:
         self._t = t
@@ -35,7 +35,7 @@ class GraphView:
                 self._smoothing = ui.slider(min=0, max=0.99, step=0.01, value=0, on_change=self._redraw)
                 self._smoothing.props(f'label aria-label="{t("Smoothing")}"').classes("w-40")
             self._logarithmic = ui.switch(t("Logarithmic"), on_change=self._redraw)
-        self._empty = ui.label(t("Nothing was reported yet; the program must call nsml.report")).classes("quiet")
+        self._empty = ui.label(t("No values yet; call nsml.report in the program")).classes("quiet")
         self._damage = ui.label().classes("quiet")
         self._all = ui.column().classes("w-full gap-4")
         ui.timer(0, self._start, once=True)
@@ -50,7 +50,7 @@ class GraphView:
             if await in_thread(self._read):
                 await self._draw()
         except OSError as error:
-            tell(str(error))
+            show_error(str(error))
 
     def _read(self) -> bool:
         return any([curves.read_new() for curves in self._sessions.values()])
@@ -61,17 +61,17 @@ class GraphView:
         await self._draw()
 
     async def _draw(self) -> None:
-        found = await in_thread(self._options)
-        self._empty.set_visibility(not found)
+        charts = await in_thread(self._options)
+        self._empty.set_visibility(not charts)
         damaged = sum(curves.damaged for curves in self._sessions.values())
-        self._damage.set_text(self._t("{count} damaged lines are left out", count=damaged) if damaged else "")
-        for (group, chart), drawn in found.items():
+        self._damage.set_text(self._t("Damaged lines skipped: {count}", count=damaged) if damaged else "")
+        for (group, chart), content in charts.items():
             if chart not in self._charts:
-                self._add_chart(group, chart, drawn)
+                self._add_chart(group, chart, content)
                 continue
             element = self._charts[chart]
             element.options.clear()
-            element.options.update(drawn)
+            element.options.update(content)
             element.update()
 
     def _options(self) -> dict[tuple[str, str], dict[str, Any]]:
@@ -82,13 +82,13 @@ class GraphView:
             for chart in charts
         }
 
-    def _add_chart(self, group: str, chart: str, drawn: dict[str, Any]) -> None:
+    def _add_chart(self, group: str, chart: str, content: dict[str, Any]) -> None:
         if group not in self._groups:
             with self._all:
                 heading(group or self._t("other"), 2)
                 self._groups[group] = ui.element("div").classes("w-full grid grid-cols-1 lg:grid-cols-2 gap-4")
         with self._groups[group], ui.column().classes("w-full gap-0 min-w-0"):
-            self._charts[chart] = ui.echart(drawn).classes("w-full h-72 chart")
+            self._charts[chart] = ui.echart(content).classes("w-full h-72 chart")
             with ui.row().classes("gap-1 self-end"):
                 quiet_button("PNG", on_click=lambda: self._save_picture(chart))
                 quiet_button("CSV", on_click=lambda: self._save_values(chart))
@@ -104,7 +104,7 @@ class GraphView:
         ui.download.content(text, f"{_file_name(chart)}.csv", "text/csv")
 
     def _values(self, chart: str) -> str:
-        """All values of a chart, none left out."""
+        """All values of a chart as CSV, without downsampling."""
         file = io.StringIO()
         writer = csv.writer(file)
         writer.writerow(["session", "name", "step", "time", "value"])
@@ -117,7 +117,7 @@ class GraphView:
 
 
 def _cell(name: str) -> str:
-    """A name that no spreadsheet takes for a formula."""
+    """Quotes a name that a spreadsheet would evaluate as a formula."""
     return f"'{name}" if name[:1] in "=+-@\t\r" else name
 
 

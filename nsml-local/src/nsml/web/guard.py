@@ -1,8 +1,8 @@
-"""Who may ask the page for what: the outermost layer of the server, in front of everything that it answers.
+"""Access control: the outermost layer of the server.
 
-Another web site that the user visits could send requests to this machine: by a form or script (cross-site request forgery), by opening
-the page's WebSocket, or by a name of its own that it lets point to 127.0.0.1 (DNS rebinding). So the Host must be one of ours, the
-Origin of a WebSocket, over which all changes go, must be that Host, and every other request may only read.
+A web site that the user visits could send requests to this server: with a form or script (cross-site request forgery), through a
+WebSocket, or through its own host name that resolves to 127.0.0.1 (DNS rebinding). So the Host header must name this server, the
+Origin of a WebSocket (all changes go through it) must equal Host, and other requests may only read.
 See https://owasp.org/www-community/attacks/csrf and https://fetch.spec.whatwg.org/#origin-header.
 """
 
@@ -13,12 +13,11 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-_LONGEST_QUERY = 8 * 1024
+_MAX_QUERY = 8 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 COOKIE = "nsml_token"
 
-# The library compiles its templates in the browser, which takes 'unsafe-eval', and starts from a script in the page itself. No other host
-# is asked for anything, or told anything.
+# NiceGUI needs 'unsafe-eval' for its templates and 'unsafe-inline' for its start script. No other host can be contacted.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; "
@@ -35,11 +34,11 @@ _HEADERS = {
 
 
 class Guard:
-    """An ASGI application around another: refuses what should not reach it, and adds the headers that keep a browser strict.
+    """ASGI middleware: refuses forbidden requests and adds security headers to responses.
 
     Args:
-        hosts: the names under which the page may be asked for; None for any, where the token is the lock.
-        token: what a browser must show once, as `?token=`, and is given as a cookie then; None for none.
+        hosts: the allowed names in the Host header; None allows any (the token then protects the page).
+        token: the secret that a browser sends once as `?token=`; it then gets a cookie. None: no token.
     """
 
     def __init__(self, app: Any, *, hosts: frozenset[str] | None, token: str | None) -> None:
@@ -53,58 +52,58 @@ class Guard:
             return
         headers = _Headers(scope)
         status, text = self._refusal(scope, headers)
-        if not status and self._token is not None and not self._is_known(headers):
+        if not status and self._token is not None and not self._has_cookie(headers):
             status, text = self._let_in(scope)
         if status:
             await self._answer(scope, send, status, text)
             return
 
-        async def send_strictly(message: Any) -> None:
+        async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
-                there = {name.lower() for name, _ in message["headers"]}
-                kept = [pair for pair in _HEADERS.items() if pair[0] not in there]
-                message = {**message, "headers": [*message["headers"], *kept]}
+                present = {name.lower() for name, _ in message["headers"]}
+                missing = [pair for pair in _HEADERS.items() if pair[0] not in present]
+                message = {**message, "headers": [*message["headers"], *missing]}
             await send(message)
 
-        await self.app(scope, receive, send_strictly)
+        await self.app(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Any, headers: _Headers) -> tuple[int, str]:
-        """A status and why, 0 where nothing is wrong."""
+        """HTTP status and reason; 0 if the request is allowed."""
         host = headers.one("host")
         if host is None or (self._hosts is not None and _name_of(host) not in self._hosts):
-            return 400, "this page is not served under that name; use the address that 'nsml web' printed"
+            return 400, "unknown host name; open the address that 'nsml web' printed"
         if scope["type"] == "websocket":
             origin = headers.one("origin")
             if origin is None or urlsplit(origin).netloc.lower() != host.lower():
-                return 403, "only the page itself may do that"
+                return 403, "cross-site WebSocket refused; open the address that 'nsml web' printed"
         elif scope["method"] not in ("GET", "HEAD"):
-            return 405, "only GET and HEAD are answered"
-        if len(scope.get("query_string", b"")) > _LONGEST_QUERY:
-            return 414, "the address is too long"
+            return 405, "method not allowed; use GET or HEAD"
+        if len(scope.get("query_string", b"")) > _MAX_QUERY:
+            return 414, "the address is too long; shorten its query"
         return 0, ""
 
-    def _is_known(self, headers: _Headers) -> bool:
+    def _has_cookie(self, headers: _Headers) -> bool:
         try:
-            shown = SimpleCookie(headers.one("cookie") or "").get(COOKIE)
+            cookie = SimpleCookie(headers.one("cookie") or "").get(COOKIE)
         except CookieError:
             return False
-        return shown is not None and self._fits(shown.value)
+        return cookie is not None and self._is_token(cookie.value)
 
-    def _fits(self, shown: str) -> bool:
-        return self._token is not None and hmac.compare_digest(shown.encode(), self._token.encode())
+    def _is_token(self, text: str) -> bool:
+        return self._token is not None and hmac.compare_digest(text.encode(), self._token.encode())
 
     def _let_in(self, scope: Any) -> tuple[int, str]:
-        """303 and the same address without the token, where it holds the right one, so that it is not left in the history."""
+        """With the right token: 303 to the same address without it, to keep it out of the browser history. Otherwise 401."""
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         given = [value for name, value in query if name == "token"]
-        if scope["type"] == "http" and given and self._fits(given[0]):
+        if scope["type"] == "http" and given and self._is_token(given[0]):
             rest = urlencode([pair for pair in query if pair[0] != "token"])
             path = "/" + scope.get("raw_path", b"/").decode("latin-1").partition("?")[0].lstrip("/\\")
             return 303, f"{path}{f'?{rest}' if rest else ''}"
-        return 401, "this page asks for a token; open the address that 'nsml web' printed"
+        return 401, "the token is missing or wrong; open the address that 'nsml web' printed"
 
     async def _answer(self, scope: Any, send: Any, status: int, text: str) -> None:
-        """Refuse, and say why; with 303 hand out the cookie, and send on to the address `text`."""
+        """Send the refusal `text`; for 303 set the cookie and redirect to the address `text`."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": text})
             return
@@ -123,13 +122,13 @@ class _Headers:
         self._pairs = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
 
     def one(self, name: str) -> str | None:
-        """The header, None where it is missing or there are several."""
-        found = [value for key, value in self._pairs if key == name.encode()]
-        return found[0] if len(found) == 1 else None
+        """The value of a header; None if it is missing or repeated."""
+        values = [value for key, value in self._pairs if key == name.encode()]
+        return values[0] if len(values) == 1 else None
 
 
 def _name_of(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """The host name in a Host header, without the port."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()

@@ -1,4 +1,4 @@
-"""Looking again and again at what changes on disk, off the event loop, while a page is open."""
+"""Polling of files in a thread while a page is open."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """What the work gives, without holding up the other pages; what it raises is raised."""
+    """Run `work` in a thread, so that other pages do not wait. Returns its result or raises its exception."""
     return await asyncio.to_thread(work)
 
 
@@ -26,26 +26,26 @@ def watch(
     *,
     now: bool = True,
 ) -> None:
-    """Call `show` with what `look` finds now, if that is wanted; then look again in a thread every so many seconds, and show what is
-    another than before.
+    """Call `look` in a thread every `seconds`, and `show` whenever its result changes.
 
-    A later look that fails is told to `on_error` as a line, once for each different line.
+    now: also do so once immediately, in the caller's thread
+    on_error: called with the message when `look` fails, once for each different message
     """
     last: list[object] = [object()]
     if now:
-        last[0] = found = look()
-        show(found)
+        last[0] = result = look()
+        show(result)
 
     async def tick() -> None:
         try:
-            found = await in_thread(look)
+            result = await in_thread(look)
         except (NsmlError, OSError) as error:
             if last[0] != str(error):
                 last[0] = str(error)
                 on_error(str(error))
             return
-        if found != last[0]:
-            last[0] = found
-            show(found)
+        if result != last[0]:
+            last[0] = result
+            show(result)
 
     ui.timer(seconds, tick, immediate=not now)

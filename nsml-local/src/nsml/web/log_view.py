@@ -1,4 +1,4 @@
-"""The log of a session: its end, live, with colours; earlier lines and a search on demand."""
+"""The log of a session, live and in colour, with a search."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from ..store.log_cut import read_cut
 from ..store.log_lines import Found, find_lines, read_between, start_of_last_lines
 from ..store.sessions import Session
 from ..wording import plain, size
-from .frame import quiet_button, tell
+from .frame import quiet_button, show_error
 from .live import in_thread
 from .log_text import to_html
 from .texts import Texts
 
 _LINES = 500
-# What is added at one look; of a program that prints faster, the end is shown.
-_MOST = 256 * 1024
-# Lines that the browser holds while it follows.
-_HELD = 4000
-_MATCHES = 200
+_MAX_BYTES = 256 * 1024  # added per update; of faster output only the end is shown
+_MAX_LINES = 4000  # in the browser
+_MAX_MATCHES = 200
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """A stretch of the log in the window, and where in the file it ends."""
+    """A part of the log on the page, and its end in the file."""
 
     element: ui.html
     end: int
@@ -37,7 +35,7 @@ class _Piece:
 
 
 class LogView:
-    """A window on a log that keeps to its end, or stays where the reader has scrolled to."""
+    """Shows the end of a log and follows it, unless the user has scrolled up."""
 
     def __init__(self, session: Session, t: Texts) -> None:
         self._session = session
@@ -45,8 +43,8 @@ class LogView:
         self._start = self._end = 0
         self._pieces: deque[_Piece] = deque()
         with ui.row().classes("w-full items-center gap-2"):
-            self._wanted = ui.input(t("Find in the log")).props("dense outlined clearable").classes("w-64")
-            self._wanted.on("keydown.enter", self._find)
+            self._pattern = ui.input(t("Find in the log")).props("dense outlined clearable").classes("w-64")
+            self._pattern.on("keydown.enter", self._find)
             quiet_button(t("Find"), on_click=self._find)
             self._count = ui.label().props("role=status").classes("quiet")
         self._matches = ui.column().classes("w-full gap-0 max-h-64 overflow-auto")
@@ -55,7 +53,7 @@ class LogView:
             self._earlier = quiet_button(t("Earlier lines"), on_click=self._show_earlier)
             quiet_button(t("To the end"), on_click=self._show_end)
             self._note = ui.label().classes("quiet")
-        # Laid out from the bottom, so that the browser keeps to the end, and to where one reads when one has scrolled up.
+        # A reversed column: the browser then stays at the end, or at the position that the user has scrolled to.
         with ui.element("div").classes("log").props(f'tabindex=0 role=log aria-label="{t("Log")}"') as self._box:
             self._lines = ui.element("div")
         self._follows = True
@@ -65,21 +63,19 @@ class LogView:
         if not self._follows:
             return
         try:
-            found = await in_thread(self._read_new)
+            new = await in_thread(self._read_new)
         except OSError as error:
-            tell(str(error))
+            show_error(str(error))
             self._timer.cancel()
             return
-        if found is None:
+        if new is None:
             self._note.set_text(self._why_empty())
             return
-        content, passed = found
+        content, skipped = new
         self._note.set_text(
-            self._t("{size} more were printed and are passed over; 'Earlier lines' shows them", size=size(passed))
-            if passed
-            else ""
+            self._t("{size} of output skipped; 'Earlier lines' shows it", size=size(skipped)) if skipped else ""
         )
-        if passed:
+        if skipped:
             self._clear()
         if content:
             self._append(content, self._end)
@@ -88,38 +84,37 @@ class LogView:
     def _why_empty(self) -> str:
         with contextlib.suppress(NsmlError):
             if self._session.record().get("kind") == "foreground":
-                return self._t("It ran in the foreground; its output went to the terminal")
-        return self._t("Nothing was printed yet")
+                return self._t("This session ran in the foreground; its output went to the terminal")
+        return self._t("No output yet")
 
     def _read_new(self) -> tuple[bytes, int] | None:
-        """What is new, in whole lines, and how many bytes before it are passed over; None where there is no log."""
+        """New whole lines, and the number of bytes skipped before them; None if there is no log."""
         try:
             length = self._session.log.lstat().st_size
         except FileNotFoundError:
             return None
         after = read_cut(self._session.log)[1]
-        passed = 0
+        skipped = 0
         with regular(self._session.log) as log:
             if self._end == 0 or length < self._end:
-                least = max(after, length - 4 * _MOST)
+                least = max(after, length - 4 * _MAX_BYTES)
                 self._start = self._end = start_of_last_lines(log, _LINES, least=least)
-            elif length - self._end > 4 * _MOST or self._end < after:
-                begin = start_of_last_lines(log, _LINES, least=max(after, length - _MOST))
-                passed, self._start, self._end = begin - self._end, begin, begin
-        content = read_between(self._session.log, self._end, min(length, self._end + _MOST))
+            elif length - self._end > 4 * _MAX_BYTES or self._end < after:
+                begin = start_of_last_lines(log, _LINES, least=max(after, length - _MAX_BYTES))
+                skipped, self._start, self._end = begin - self._end, begin, begin
+        content = read_between(self._session.log, self._end, min(length, self._end + _MAX_BYTES))
         whole = content.rfind(b"\n") + 1
-        if not whole and len(content) >= _MOST:
+        if not whole and len(content) >= _MAX_BYTES:
             whole = len(content)
         self._end += whole
-        return content[:whole], passed
+        return content[:whole], skipped
 
     def _append(self, content: bytes, end: int) -> None:
         self._pieces.append(self._piece(content, end))
-        while sum(piece.lines for piece in self._pieces) > _HELD and len(self._pieces) > 1:
-            # 'Earlier lines' goes on from what is left.
-            gone = self._pieces.popleft()
-            gone.element.delete()
-            self._start = gone.end
+        while sum(piece.lines for piece in self._pieces) > _MAX_LINES and len(self._pieces) > 1:
+            dropped = self._pieces.popleft()
+            dropped.element.delete()
+            self._start = dropped.end
 
     def _piece(self, content: bytes, end: int) -> _Piece:
         with self._lines:
@@ -144,11 +139,11 @@ class LogView:
         first, after = read_cut(self._session.log)
         with regular(self._session.log) as log:
             if first < end <= after:
-                # Over what was cut out, in one step.
-                start = start_of_last_lines(log, _LINES, least=max(0, first - _MOST), end=first)
+                # Skip the part that was cut from the log.
+                start = start_of_last_lines(log, _LINES, least=max(0, first - _MAX_BYTES), end=first)
             else:
                 least = after if end > after else 0
-                start = start_of_last_lines(log, _LINES, least=max(least, end - _MOST), end=end)
+                start = start_of_last_lines(log, _LINES, least=max(least, end - _MAX_BYTES), end=end)
         return start, read_between(self._session.log, start, end)
 
     async def _show_end(self) -> None:
@@ -159,19 +154,19 @@ class LogView:
         ui.run_javascript(f"getElement({self._box.id}).scrollTop = 0")
 
     async def _find(self) -> None:
-        text = str(self._wanted.value or "")
+        text = str(self._pattern.value or "")
         self._matches.clear()
         if not text or not self._session.log.exists():
             self._matches.set_visibility(False)
             self._count.set_text("")
             return
-        found = await in_thread(lambda: list(find_lines(self._session.log, text, _MATCHES)))
+        matches = await in_thread(lambda: list(find_lines(self._session.log, text, _MAX_MATCHES)))
         t = self._t
-        told = "the first {count} lines found" if len(found) == _MATCHES else "{count} lines found"
-        self._count.set_text(t(told, count=len(found)) if found else t("No line holds that"))
-        self._matches.set_visibility(bool(found))
+        count = "First matching lines: {count}" if len(matches) == _MAX_MATCHES else "Matching lines: {count}"
+        self._count.set_text(t(count, count=len(matches)))
+        self._matches.set_visibility(bool(matches))
         with self._matches:
-            for match in found:
+            for match in matches:
                 self._match(match)
 
     def _match(self, match: Found) -> None:
@@ -182,14 +177,16 @@ class LogView:
         with button:
             ui.label(plain(match.text)).classes("mono text-left")
 
-    async def _show_around(self, place: int) -> None:
-        """Stop following, and show the lines around a place."""
+    async def _show_around(self, position: int) -> None:
+        """Stop following and show the lines around a position in the file."""
         self._follows = False
 
         def read() -> tuple[int, bytes]:
             with regular(self._session.log) as log:
-                start = start_of_last_lines(log, 20, least=max(0, place - _MOST), end=place) if place else 0
-            content = read_between(self._session.log, start, place + _MOST // 4)
+                start = (
+                    start_of_last_lines(log, 20, least=max(0, position - _MAX_BYTES), end=position) if position else 0
+                )
+            content = read_between(self._session.log, start, position + _MAX_BYTES // 4)
             return start, b"\n".join(content.split(b"\n")[:_LINES])
 
         start, content = await in_thread(read)
@@ -197,5 +194,5 @@ class LogView:
         self._start = start
         self._append(content, start + len(content))
         self._earlier.set_visibility(start > 0)
-        # From the bottom: as far up as it goes.
+        # In a reversed column, -scrollHeight is the top.
         ui.run_javascript(f"const box = getElement({self._box.id}); box.scrollTop = -box.scrollHeight")

@@ -1,4 +1,4 @@
-"""The machine: processors, memory, disk and GPUs, and what the running sessions use of them."""
+"""The machine: processors, memory, disk and GPUs, and their use by running sessions."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..store.launches import FILE
 from ..store.processes import memory_of_group
 from ..store.sessions import Session, list_sessions
 from ..wording import size
-from .frame import data_table, frame, heading, tell
+from .frame import data_table, frame, heading, show_error
 from .live import watch
 from .site import Site, session_address
 from .texts import Texts
 
 
 def register(site: Site) -> None:
-    """Make the page known."""
+    """Register the page."""
 
     @ui.page("/machine", response_timeout=30)
     def machine(request: Request) -> None:
@@ -34,7 +34,7 @@ def register(site: Site) -> None:
             heading(t("GPUs"), 2)
             gpus = ui.label().classes("mono")
             heading(t("Sessions"), 2)
-            none = ui.label(t("No session runs")).classes("quiet")
+            none = ui.label(t("No running sessions")).classes("quiet")
             table = data_table(_columns(t), "name", links="name")
             processes: dict[int, psutil.Process] = {}
 
@@ -46,11 +46,11 @@ def register(site: Site) -> None:
                 table.set_visibility(bool(facts["sessions"]))
                 table.rows = facts["sessions"]
 
-            watch(2, lambda: _facts(site.home, processes, t), show, tell, now=False)
+            watch(2, lambda: _facts(site.home, processes, t), show, show_error, now=False)
 
 
 class _Meter:
-    """A bar with its name before it and its reading behind it."""
+    """A labelled bar with its value."""
 
     def __init__(self, name: str) -> None:
         with ui.row().classes("w-full items-center gap-3"):
@@ -100,20 +100,20 @@ def _row(session: Session, processes: dict[int, psutil.Process]) -> dict[str, An
     except (NsmlError, OSError):
         return None
     program = int(state["program"])
-    told = [f"GPU {','.join(map(str, limits.gpus))}"] if limits.gpus else []
-    told += [f"{limits.cpus} CPU"] if limits.cpus else []
-    told += [size(limits.memory)] if limits.memory else []
+    shown = [f"GPU {','.join(map(str, limits.gpus))}"] if limits.gpus else []
+    shown += [f"{limits.cpus} CPU"] if limits.cpus else []
+    shown += [size(limits.memory)] if limits.memory else []
     return {
         "name": str(session.name),
         "address": session_address(session.name),
-        "processors": round(_use(program, processes)),
+        "processors": round(_cpu_percent(program, processes)),
         "memory": size(memory_of_group(program)),
-        "limits": ", ".join(told),
+        "limits": ", ".join(shown),
     }
 
 
-def _use(leader: int, processes: dict[int, psutil.Process]) -> float:
-    """Percent of a processor that a program and all below it used since the last look."""
+def _cpu_percent(leader: int, processes: dict[int, psutil.Process]) -> float:
+    """CPU use of a program and its child processes since the last call, in percent of one processor."""
     total = 0.0
     try:
         root = psutil.Process(leader)

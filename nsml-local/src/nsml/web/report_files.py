@@ -1,6 +1,6 @@
-"""The HTML pages that sessions' programs wrote on their checkpoints.
+"""The HTML reports that programs wrote on checkpoints.
 
-A program writes what it likes, so the browser is told to run nothing in such a page, to load nothing, and to treat it as of another site.
+A report is untrusted: the browser runs no script in it, loads nothing for it, and treats it as another site.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ ADDRESS = "/report"
 
 
 def reported(session: Session) -> list[str]:
-    """The checkpoints on which there is a report."""
+    """The checkpoints that have a report."""
     return [name for name in checkpoint_names(session.checkpoints) if page_of(report_folder(session, name)) is not None]
 
 
 def register(app: FastAPI, site: Site) -> None:
-    """Serve the one HTML file of each report; nothing else of any folder."""
+    """Serve the HTML file of each report, and no other file."""
 
     @app.get(ADDRESS)
     def report(session: str = "", checkpoint: str = "") -> Response:
         try:
-            found = site.session(session)
+            owner = site.session(session)
         except NsmlError as error:
             return PlainTextResponse(f"nsml: {error}\n", status_code=404)
-        page = page_of(report_folder(found, checkpoint)) if checkpoint in reported(found) else None
+        page = page_of(report_folder(owner, checkpoint)) if checkpoint in reported(owner) else None
         if page is None or page.is_symlink():
-            return PlainTextResponse(f"nsml: there is no report on that checkpoint of {found.name}\n", status_code=404)
+            return PlainTextResponse(f"nsml: no report on that checkpoint of {owner.name}\n", status_code=404)
         return FileResponse(page, media_type="text/html; charset=utf-8", headers=_HEADERS)

@@ -1,4 +1,4 @@
-"""A checkpoint's report inside the page, and the writing of one."""
+"""The report on a checkpoint, and a button to write one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import NsmlError
 from ..store.checkpoints import checkpoint_names, find_checkpoint
 from ..store.sessions import Session
 from ..wording import plain
-from .frame import quiet_button, tell
+from .frame import quiet_button, show_error
 from .live import in_thread
 from .report_files import ADDRESS, reported
 from .site import Site
@@ -19,10 +19,10 @@ from .texts import Texts
 
 
 def report_view(site: Site, session: Session, t: Texts) -> None:
-    """The report on the chosen checkpoint; a button that has one written."""
-    found = reported(session)
+    """Shows the report on the selected checkpoint."""
+    reports = reported(session)
     bar = ui.row().classes("w-full items-center gap-2")
-    none = ui.label(t("No report yet on a checkpoint of this session")).classes("quiet")
+    none = ui.label(t("No report on this session's checkpoints yet")).classes("quiet")
     frame = ui.element("iframe").classes("report")
     frame.props["sandbox"] = ""
 
@@ -37,49 +37,48 @@ def report_view(site: Site, session: Session, t: Texts) -> None:
 
     with bar:
         choice = ui.select(
-            {name: plain(name) for name in found},
-            value=found[-1] if found else None,
+            {name: plain(name) for name in reports},
+            value=reports[-1] if reports else None,
             label=t("Checkpoint"),
             on_change=lambda event: show(event.value),
         )
         choice.props("dense outlined").classes("w-48")
         if not site.read_only:
-            _add_writing(site, session, choice, t)
-    show(found[-1] if found else None)
+            _add_button(site, session, choice, t)
+    show(reports[-1] if reports else None)
 
 
-def _add_writing(site: Site, session: Session, choice: ui.select, t: Texts) -> None:
+def _add_button(site: Site, session: Session, choice: ui.select, t: Texts) -> None:
     names = checkpoint_names(session.checkpoints)
     on = ui.select({name: plain(name) for name in names}, value="best" if "best" in names else next(iter(names), None))
     on.props(f'dense outlined aria-label="{t("Checkpoint")}"').classes("w-40")
     button = quiet_button(t("Write a report"))
-    said = ui.label().props("role=status").classes("quiet")
+    status = ui.label().props("role=status").classes("quiet")
     lines: list[str] = []
 
     def write(name: str) -> None:
-        kept = find_checkpoint(session.checkpoints, name, str(session.name))
+        checkpoint = find_checkpoint(session.checkpoints, name, str(session.name))
         write_report(
             site.home,
             session,
-            kept,
+            checkpoint,
             say=lines.append,
             on_output=lambda output: lines.append(output.decode(errors="replace").strip().rpartition("\n")[2]),
         )
 
     async def go() -> None:
         if not on.value:
-            tell(t("The session has saved no checkpoint"))
+            show_error(t("This session has no checkpoint"))
             return
         button.disable()
-        timer = ui.timer(0.5, lambda: said.set_text(plain(lines[-1])[-200:] if lines else ""))
+        timer = ui.timer(0.5, lambda: status.set_text(plain(lines[-1])[-200:] if lines else ""))
         try:
             await in_thread(lambda: write(str(on.value)))
-            found = reported(session)
-            choice.set_options({name: plain(name) for name in found}, value=on.value)
+            choice.set_options({name: plain(name) for name in reported(session)}, value=on.value)
         except (NsmlError, OSError) as error:
-            tell(str(error))
+            show_error(str(error))
         timer.cancel()
-        said.set_text("")
+        status.set_text("")
         button.enable()
 
     button.on_click(go)

@@ -1,4 +1,4 @@
-"""Starting the server of the page, and telling where it is."""
+"""The web server: socket, start and address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .site import Site
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound to the address; RunFailed where that is taken or is none of this machine's, NsmlError where it is none."""
+    """A socket bound to the address. Raises NsmlError for an invalid host, RunFailed if the address cannot be bound."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -33,14 +33,12 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise RunFailed(
-            f"{host}:{port} cannot be listened on: {error.strerror}; name another port with --port"
-        ) from None
+        raise RunFailed(f"cannot listen on {host}:{port}: {error.strerror}; choose another port with --port") from None
     return listener
 
 
 def serve(site: Site, listener: socket.socket, token: str | None, on_ready: Callable[[], None]) -> None:
-    """Serve the page on `listener` until Ctrl-C; `on_ready` is called when it answers."""
+    """Serve the page on `listener` until Ctrl-C. Calls `on_ready` when the server accepts requests."""
     for module in (datasets_page, dataset_page, session_page, graph_page, diff_page, machine_page):
         module.register(site)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
@@ -54,10 +52,10 @@ def serve(site: Site, listener: socket.socket, token: str | None, on_ready: Call
         show_welcome_message=False,
         markdown=False,
         reconnect_timeout=10,
-        # Nothing here is bound to a value that changes by itself.
+        # The pages use no bindings that need polling.
         binding_refresh_interval=None,
     )
-    # What goes wrong is shown in the page; a line in the terminal would be read by nobody.
+    # Errors are shown on the page.
     logging.getLogger("nicegui").setLevel(logging.ERROR)
     hosts = LOOPBACK if is_loopback(listener) else None
     server = uvicorn.Server(
@@ -84,7 +82,7 @@ def serve(site: Site, listener: socket.socket, token: str | None, on_ready: Call
 
 
 def is_loopback(listener: socket.socket) -> bool:
-    """Whether only programs on this machine can reach it."""
+    """Whether the socket is reachable only from this machine."""
     address = str(listener.getsockname()[0])
     return address == "::1" or address.startswith("127.")
 

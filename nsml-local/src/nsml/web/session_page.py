@@ -1,4 +1,4 @@
-"""A session: how it goes, what one can do with it, its log, graph, checkpoints, report, terminal and details."""
+"""A session: status, actions, log, graph, checkpoints, report, terminal and details."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..store.sessions import ENDED, Session
 from ..wording import plain, values
 from .actions import Actions
 from .checkpoints_view import checkpoints_view
-from .frame import frame, heading, quiet_button, tell
+from .frame import frame, heading, quiet_button, show_error
 from .graph_view import GraphView
 from .live import watch
 from .log_view import LogView
@@ -40,27 +40,27 @@ _COLOURS = {
 
 
 def register(site: Site) -> None:
-    """Make the page known."""
+    """Register the page."""
 
     @ui.page("/session/{user}/{dataset}/{number}", response_timeout=60)
     def session(request: Request, user: str, dataset: str, number: str, tab: str = "log") -> None:
         with frame(site, request, f"{dataset}/{number}") as t:
             try:
-                found = site.session(f"{user}/{dataset}/{number}")
+                current = site.session(f"{user}/{dataset}/{number}")
             except NsmlError as error:
                 heading(t("Sessions"))
                 ui.label(plain(str(error))).props("role=alert")
                 return
-            _head(site, found, t)
+            _head(site, current, t)
             views: dict[str, tuple[str, str, Callable[[], object]]] = {
-                "log": (t("Log"), "subject", lambda: LogView(found, t)),
-                "graph": (t("Graph"), "show_chart", lambda: GraphView([found], t)),
-                "checkpoints": (t("Checkpoints"), "save", lambda: checkpoints_view(site, found, t)),
-                "report": (t("Report"), "description", lambda: report_view(site, found, t)),
-                "details": (t("Details"), "info", lambda: _details(found, t)),
+                "log": (t("Log"), "subject", lambda: LogView(current, t)),
+                "graph": (t("Graph"), "show_chart", lambda: GraphView([current], t)),
+                "checkpoints": (t("Checkpoints"), "save", lambda: checkpoints_view(site, current, t)),
+                "report": (t("Report"), "description", lambda: report_view(site, current, t)),
+                "details": (t("Details"), "info", lambda: _details(current, t)),
             }
             if not site.read_only:
-                views["terminal"] = (t("Terminal"), "terminal", lambda: terminal_view(found, t))
+                views["terminal"] = (t("Terminal"), "terminal", lambda: terminal_view(current, t))
             first = tab if tab in views else "log"
             with (
                 ui.tabs()
@@ -76,7 +76,7 @@ def register(site: Site) -> None:
                         places[name] = ui.column().classes("w-full gap-3")
 
             def build() -> None:
-                # A view is made when it is first looked at, and goes on from then.
+                # Create a view when its tab is first opened.
                 place = places.pop(str(tabs.value), None)
                 if place is not None:
                     with place:
@@ -101,15 +101,15 @@ def _head(site: Site, session: Session, t: Texts) -> None:
     else:
         memo = ui.input(t("Memo"), value=plain(session.memo())).props("dense outlined maxlength=500")
         memo.classes("w-full max-w-xl")
-        kept = [str(memo.value)]
+        saved = [str(memo.value)]
 
-        async def keep() -> None:
-            if str(memo.value or "") != kept[0]:
-                kept[0] = str(memo.value or "")
-                await actions.memo(name, kept[0])
+        async def save() -> None:
+            if str(memo.value or "") != saved[0]:
+                saved[0] = str(memo.value or "")
+                await actions.memo(name, saved[0])
 
-        memo.on("blur", keep)
-        memo.on("keydown.enter", keep)
+        memo.on("blur", save)
+        memo.on("keydown.enter", save)
         with ui.row().classes("gap-1"):
             stop = quiet_button(t("Stop"), on_click=lambda: actions.stop([name]))
             resume = quiet_button(t("Resume"), on_click=lambda: actions.resume([name]))
@@ -132,7 +132,7 @@ def _head(site: Site, session: Session, t: Texts) -> None:
         resume.set_visibility(ended)
         remove.set_visibility(ended)
 
-    watch(1, lambda: _facts(session, t), show, tell)
+    watch(1, lambda: _facts(session, t), show, show_error)
 
 
 def _facts(session: Session, t: Texts) -> dict[str, Any]:
@@ -153,9 +153,9 @@ def _details(session: Session, t: Texts) -> None:
     try:
         record = session.record()
         facts = {
-            t("Entry"): record["entry"],
+            t("Entry file"): record["entry"],
             t("Kind"): record.get("kind", ""),
-            t("Goes on from"): record.get("of", ""),
+            t("Starting checkpoint"): record.get("of", ""),
             t("Command"): shlex.join(run_words(session)),
         }
         tables = [("", facts), (t("Arguments"), arguments_of(session))]
@@ -164,11 +164,11 @@ def _details(session: Session, t: Texts) -> None:
     except NsmlError as error:
         ui.label(plain(str(error))).props("role=alert")
         return
-    for title, found in tables:
+    for title, content in tables:
         if title:
             heading(title, 2)
         with ui.element("div"):
-            for key, value in found.items():
+            for key, value in content.items():
                 if value not in (None, ""):
                     with ui.row().classes("gap-2 items-baseline no-wrap"):
                         ui.label(plain(str(key))).classes("font-semibold min-w-32")

@@ -1,4 +1,4 @@
-"""Sessions as rows of a table, read anew only where something can have changed."""
+"""Sessions as table rows, with a cache of ended sessions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ DAMAGED = "Damaged"
 
 
 class SessionRows:
-    """The sessions of a dataset. A row is `name`, `user`, `number`, `status`, `why`, `created_at` (seconds since the epoch), `memo`,
-    `arguments` and `summary` (both by name)."""
+    """The sessions of a dataset as dicts with `name`, `user`, `number`, `status`, `why`, `created_at` (seconds since the epoch), `memo`,
+    `arguments` and `summary` (the last two are dicts)."""
 
     def __init__(self, home: Home, dataset: str) -> None:
         self._home = home
@@ -27,29 +27,29 @@ class SessionRows:
         self._ended: dict[Path, tuple[object, dict[str, Any]]] = {}
 
     def read(self) -> list[dict[str, Any]]:
-        """All rows, the newest first. A session that cannot be read is a row with the reason in `why`."""
-        rows, kept = [], {}
+        """All rows, newest first. A damaged session has the reason in `why`."""
+        rows, ended = [], {}
         for session in list_sessions(self._home, dataset=self._dataset):
-            mark = _mark(session.folder)
-            known = self._ended.get(session.folder)
-            if known is not None and known[0] == mark:
-                row = known[1]
+            key = _cache_key(session.folder)
+            cached = self._ended.get(session.folder)
+            if cached is not None and cached[0] == key:
+                row = cached[1]
             else:
                 try:
                     row = _row(session)
                 except Damaged as error:
                     row = _damaged(session, str(error))
                 except NsmlError:
-                    continue  # removed since the look
-            if mark is not None and row["status"] in ENDED:
-                kept[session.folder] = (mark, row)
+                    continue  # removed meanwhile
+            if key is not None and row["status"] in ENDED:
+                ended[session.folder] = (key, row)
             rows.append(row)
-        self._ended = kept
+        self._ended = ended
         return sorted(rows, key=lambda row: (row["created_at"], row["number"]), reverse=True)
 
 
-def _mark(folder: Path) -> object:
-    """Changes whenever something of an ended session does; None of one that has not ended."""
+def _cache_key(folder: Path) -> object:
+    """A key that changes with the files of an ended session; None if it has not ended."""
     try:
         ended = os.stat(f"{folder}/ended").st_mtime_ns
     except OSError:
@@ -78,7 +78,7 @@ def _row(session: Session) -> dict[str, Any]:
 
 
 def why_ended(state: dict[str, Any]) -> str:
-    """Why a session ended as it did, as far as its state says."""
+    """The reason for the end of a session, or '' if its state has none."""
     code = state.get("exit_status")
     failed = state.get("status") == "Failed" and code is not None
     return str(state.get("error") or state.get("reason") or (f"exit status {code}" if failed else ""))
@@ -102,7 +102,7 @@ def _damaged(session: Session, why: str) -> dict[str, Any]:
 
 
 def common_arguments(rows: list[dict[str, Any]]) -> tuple[dict[str, str], list[str]]:
-    """The arguments that all readable sessions share, and the names of the others, in the order in which they are met."""
+    """Arguments with the same value in all undamaged sessions, and the names of the others in order of appearance."""
     readable = [row["arguments"] for row in rows if row["status"] != DAMAGED]
     names = list(dict.fromkeys(name for arguments in readable for name in arguments))
     common = {n: readable[0][n] for n in names if len({arguments.get(n) for arguments in readable}) == 1}

@@ -1,4 +1,4 @@
-"""The sessions of a dataset as a table that one can sort, search, edit the memos of, and act on."""
+"""The table of a dataset's sessions: sorting, search, memos and actions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nicegui import events, ui
 
 from ..wording import plain
 from .actions import Actions
-from .frame import command_lines, quiet_button, tell
+from .frame import command_lines, quiet_button, show_error
 from .live import watch
 from .session_rows import DAMAGED, SessionRows, common_arguments
 from .site import Site, diff_address, graph_address, session_address
@@ -21,17 +21,17 @@ _LINK = """(cell) => {
   link.href = cell.data.address; link.className = 'link'; link.textContent = cell.value;
   return link;
 }"""
-_MOST_VALUES = 24
+_MAX_COLUMNS = 24
 
 
 def sessions_table(site: Site, dataset: str, t: Texts) -> None:
-    """The table with its buttons, renewed as sessions change."""
+    """The table with its buttons; it follows changes of the sessions."""
     source = SessionRows(site.home, dataset)
     shown: dict[str, dict[str, Any]] = {}
     layout: list[Any] = [None]
     empty = ui.column()
     with empty:
-        ui.label(t("No session yet. Type this in the folder of your program:"))
+        ui.label(t("No sessions yet. Run this in your project folder:"))
         command_lines(t, [(f"nsml run -d {dataset}", "")])
     with ui.row().classes("w-full items-center gap-2") as bar:
         search = ui.input(t("Find")).props("dense outlined clearable").classes("w-48")
@@ -47,7 +47,7 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
             "suppressFieldDotNotation": True,
             "defaultColDef": {"sortable": True, "resizable": True, "minWidth": 80},
             "stopEditingWhenCellsLoseFocus": True,
-            "overlayNoRowsTemplate": t("There is nothing here"),
+            "overlayNoRowsTemplate": t("No data"),
             "enableCellTextSelection": True,
         },
         auto_size_columns=False,
@@ -78,8 +78,7 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
             }
             if change["add"] or change["update"] or change["remove"]:
                 grid.run_grid_method("applyTransaction", {**change, "addIndex": 0})
-            # A browser that connects again begins with these; sent now, they would make the table anew, and what is selected, typed or
-            # scrolled to would be lost.
+            # For browsers that reconnect. Sent now, they would rebuild the table and lose selection, input and scroll position.
             with grid.props.suspend_updates():
                 grid.options["columnDefs"] = columns
                 grid.options["rowData"] = list(now.values())
@@ -87,8 +86,8 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
         shown.clear()
         shown.update(now)
 
-    # Ages are to the minute, and go on where nothing else changes.
-    watch(1.5, lambda: (source.read(), time.time() // 60), lambda found: show(found[0]), tell)
+    # The minute is part of the result, so that "... minutes ago" is updated.
+    watch(1.5, lambda: (source.read(), time.time() // 60), lambda result: show(result[0]), show_error)
     actions = None if site.read_only else Actions(site, t)
     _add_buttons(actions, grid, buttons, t)
     if actions is not None:
@@ -101,12 +100,12 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
 
 
 def _add_buttons(actions: Actions | None, grid: ui.aggrid, row: ui.row, t: Texts) -> None:
-    async def chosen() -> list[str]:
-        return [str(found["name"]) for found in await grid.get_selected_rows()]
+    async def selected() -> list[str]:
+        return [str(row["name"]) for row in await grid.get_selected_rows()]
 
     def button(text: str, act: Callable[[list[str]], Awaitable[None] | None], count: int | None = None) -> None:
         async def clicked() -> None:
-            names = await chosen()
+            names = await selected()
             if not names:
                 ui.notify(t("Select sessions in the table first"))
             elif count == 1 and len(names) != 1:
@@ -130,7 +129,7 @@ def _add_buttons(actions: Actions | None, grid: ui.aggrid, row: ui.row, t: Texts
 
 
 def _flat(row: dict[str, Any], differing: list[str], t: Texts) -> dict[str, Any]:
-    """A row of the grid: one value a column."""
+    """A row of the grid: one value per column."""
     status = t.status(row["status"])
     flat = {
         "name": row["name"],
@@ -147,7 +146,7 @@ def _flat(row: dict[str, Any], differing: list[str], t: Texts) -> dict[str, Any]
 
 
 def number_or_text(value: str | None) -> float | str | None:
-    """A number where it is one, so that columns sort by size."""
+    """Converts numbers, so that columns sort by value."""
     try:
         return None if value is None else float(value) if "_" not in value else value
     except ValueError:
@@ -168,16 +167,16 @@ def _columns(rows: dict[str, dict[str, Any]], differing: list[str], read_only: b
         {"headerName": t("User"), "field": "user", "width": 110, "hide": len(users) < 2},
         {"headerName": t("Status"), "field": "status", "width": 130},
         {
-            "headerName": t("Age"),
+            "headerName": t("Started"),
             "field": "age",
             "width": 120,
             ":comparator": "(a, b, one, other) => other.data.created - one.data.created",
         },
         {"headerName": t("Memo"), "field": "memo", "width": 220, "editable": not read_only, "tooltipField": "memo"},
     ]
-    columns += [{"headerName": key.partition(" ")[2], "field": key, "width": 120} for key in values[:_MOST_VALUES]]
+    columns += [{"headerName": key.partition(" ")[2], "field": key, "width": 120} for key in values[:_MAX_COLUMNS]]
     columns += [
         {"headerName": name, "field": f"argument {name}", "width": 140, "tooltipField": f"argument {name}"}
-        for name in differing[:_MOST_VALUES]
+        for name in differing[:_MAX_COLUMNS]
     ]
     return columns

@@ -1,4 +1,4 @@
-"""What every page needs to know."""
+"""Shared by all pages: the home, and the addresses."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..store.sessions import Session, find_session
 
 @dataclass(frozen=True)
 class Site:
-    """The home that is shown, and whether it may only be looked at."""
+    """The home, and whether actions are disabled."""
 
     home: Home
     read_only: bool
 
     def session(self, text: str) -> Session:
-        """The session of that name, looked up among those that exist. NsmlError where there is none."""
+        """The session of that name. Raises NsmlError if there is none."""
         return find_session(self.home, parse_session_name(text, self.home.user()))
 
 
@@ -33,10 +33,10 @@ def session_address(name: SessionName | str, tab: str = "") -> str:
 
 
 def graph_address(names: list[str]) -> str:
-    """Address of the graph of several sessions."""
+    """Address of the graphs of several sessions."""
     return f"/graph?{urlencode({'session': names}, doseq=True)}"
 
 
 def diff_address(first: str, second: str) -> str:
-    """Address of the differences of two sessions."""
+    """Address of the comparison of two sessions."""
     return f"/diff?{urlencode({'first': first, 'second': second})}"

@@ -1,10 +1,10 @@
-"""What the widgets' own looks leave open: colours of good contrast in both themes, the log, the side-by-side differences."""
+"""Styles: colours with enough contrast in both themes, the log, and the side-by-side differences."""
 
 from __future__ import annotations
 
 from functools import cache
 
-# At least 4.5:1 against white, and white against them, as WCAG 2.2 (1.4.3) asks for level AA.
+# Contrast with white of at least 4.5:1, as WCAG 2.2 (1.4.3, level AA) requires.
 COLOURS = {
     "primary": "#1d4f91",
     "secondary": "#40566f",
@@ -16,10 +16,10 @@ COLOURS = {
     "dark": "#1b1f24",
 }
 
-# Of the lines of a graph: told apart also by those who see red and green alike (Okabe and Ito, 2008).
+# Line colours that are distinguishable with colour blindness (Okabe and Ito, 2008).
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d00", "#7b6fd0")
 
-# The sixteen colours of a terminal, at least 4.5:1 against the log's background.
+# The 16 terminal colours, with a contrast of at least 4.5:1 on the log's background.
 _LOG_BACKGROUND = "#14181d"
 _TERMINAL = (
     *("#a3abb5", "#ff8a80", "#7fd694", "#e8c664", "#8ab8ff", "#dda0f0", "#6cd4d8", "#e4e8ec"),

@@ -1,4 +1,4 @@
-"""Expressions over the variables of a running session, as `nsml exec` evaluates them."""
+"""Evaluates expressions in a running session, as `nsml exec` does."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .frame import quiet_button
 from .live import in_thread
 from .texts import Texts
 
-_MOST = 200
+_MAX_ANSWERS = 200
 
 
 def terminal_view(session: Session, t: Texts) -> None:
-    """A field for an expression; below it what was asked and answered, the newest first."""
-    asked = ui.input(t("An expression over the variables last given to nsml.report(scope=locals())"))
-    asked.props("dense outlined autocapitalize=off autocomplete=off spellcheck=false").classes("w-full max-w-2xl")
+    """An input field with the expressions and their results below, newest first."""
+    field = ui.input(t("An expression with the variables of the last nsml.report(scope=locals())"))
+    field.props("dense outlined autocapitalize=off autocomplete=off spellcheck=false").classes("w-full max-w-2xl")
     answers = ui.column().classes("w-full gap-1").props("role=log")
 
     async def evaluate() -> None:
-        expression = str(asked.value or "").strip()
+        expression = str(field.value or "").strip()
         if not expression:
             return
         try:
@@ -36,16 +36,16 @@ def terminal_view(session: Session, t: Texts) -> None:
                 ui.label("\n".join(plain(line) for line in str(answer).split("\n"))).classes("mono")
         entry.move(target_index=0)
         children = answers.default_slot.children
-        while len(children) > _MOST:
+        while len(children) > _MAX_ANSWERS:
             answers.remove(children[-1])
 
-    asked.on("keydown.enter", evaluate)
+    field.on("keydown.enter", evaluate)
     quiet_button(t("Evaluate"), on_click=evaluate)
 
 
 def _ask(session: Session, expression: str, t: Texts) -> str:
     if session.status() in ENDED:
-        return t("Only a running session can be asked")
+        return t("Expressions need a running session")
     if not is_listening(session):
-        return t("The program must call nsml.report(scope=locals(), ...)")
+        return t("No variables yet; call nsml.report(scope=locals(), ...) in the program")
     return ask(session, expression)
