@@ -1,7 +1,8 @@
 """Prepared images, once: a memory-mapped file keyed by what the photographs are and how they are prepared.
 
 The cache is `prepared-<key>.npy`, which numpy.load reads, and `prepared-<key>.json`, which says what is in it and is written
-last. Both may be deleted at any time. A photograph that was added, changed or moved gives another key.
+last. Both may be deleted at any time. A photograph that was added, changed or moved gives another key, and so does another version
+of OpenCV, whose decoders may give other pixels.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import closing
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from dataprep.files import replacing
@@ -23,7 +25,7 @@ from dataprep.opencv_threads import one_opencv_thread
 from dataprep.photograph import PhotographError, Preparation, prepare_blank, prepare_file
 
 # Raised whenever the same settings give other pixels than before.
-_VERSION = 2
+_VERSION = 3
 # Checksums are compared for images spread over the file, up to so many bytes: milliseconds, however large it is.
 _CHECKED_BYTES = 4 << 20
 
@@ -65,7 +67,7 @@ def prepared_images(
 
 
 def _key(paths: Sequence[Path], preparation: Preparation) -> str:
-    digest = hashlib.sha256(json.dumps([_VERSION, preparation.to_dict()], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_VERSION, cv2.__version__, preparation.to_dict()], sort_keys=True).encode())
     for path in paths:
         try:
             status = os.stat(path)

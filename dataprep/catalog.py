@@ -1,24 +1,42 @@
 """A folder of photographs -> samples: path, class, patient and eye.
 
 The folder is laid out as the platform lays out DATASET_PATH/train/train_data: one folder a class, photographs named
-`<Camera>_<code>_<patient>_<R|L>[_n].jpg`.
+`<Camera>_<code>_<patient>_<R|L>[_n].jpg`, or `<patient>_<R|L>.jpg`.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dataprep.header import EXTENSIONS, PhotographError, read_header
+from dataprep.folder import Folder, count_endings, read_folder
+from dataprep.header import PhotographError, read_header
 
 CLASSES: tuple[str, ...] = ("NORMAL", "AMD", "RVO", "DMR")
 
 # The competition writes NOR in file names, and some copies of it in folder names too.
 _OTHER_NAMES = {"NOR": "NORMAL"}
+# How names say which eye: the anatomist's letters, the oculist's oculus dexter, sinister and uterque, and words.
+_EYES = {
+    "r": "R",
+    "re": "R",
+    "od": "R",
+    "right": "R",
+    "l": "L",
+    "le": "L",
+    "os": "L",
+    "left": "L",
+    "ou": "",
+    "both": "",
+}
+_EYES |= {"우": "R", "우안": "R", "좌": "L", "좌안": "L", "양안": ""}
+# No camera's photograph is so many times as long as it is wide; two of them beside each other are.
+_DOUBLE = 1.8
 
 
 class CatalogError(ValueError):
@@ -51,63 +69,85 @@ class Catalog:
 
 
 def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSES) -> Catalog:
-    """Lists the photographs (.jpg .jpeg .png .bmp .tif .tiff, in any case) under the class folders of `folder`.
+    """Lists the photographs under the class folders of `folder`, of the endings in `dataprep.header.EXTENSIONS`, in any case.
 
     The class is that of the folder; the patient is the id in the name, whatever the camera and the class say: someone
     with two diseases, or seen by two cameras, must not be on both sides of a split, and taking two people for one
-    costs a split nothing but a little freedom. A file whose name does not fit is its own patient.
+    costs a split nothing but a little freedom. For the same reason an id is compared without leading zeros, blanks at its ends, and
+    case, and in one Unicode normalisation, as macOS writes another one than Windows does. A file whose name does not fit is its own
+    patient.
 
-    Only headers and ends of files are read. CatalogError where the folder is missing, or fewer than two classes have
-    a usable photograph.
+    Only headers and ends of files are read. CatalogError where the folder is missing, a class is named twice, or fewer than
+    two classes have a usable photograph.
     """
     root = Path(folder)
     if not root.is_dir():
         raise CatalogError(f"{root}: no such folder; give the one that holds the class folders {', '.join(classes)}")
-    known = {name.upper(): label for label, name in enumerate(classes)}
+    known = {plain_name(name): label for label, name in enumerate(classes)}
+    if len(known) < len(classes):
+        raise CatalogError(f"classes {', '.join(classes)}: one is named twice; name each once")
     known |= {other: known[name] for other, name in _OTHER_NAMES.items() if name in known and other not in known}
     name_pattern = _name_pattern(known)
+    found = read_folder(root)
 
     samples: list[Sample] = []
     unreadable: list[tuple[Path, str]] = []
-    warnings: list[str] = []
-    nameless = contradicting = 0
-    for directory in sorted(root.iterdir()):
-        if directory.name.startswith(".") or not directory.is_dir():
-            continue
-        files = _photographs(directory)
-        label = known.get(directory.name.upper())
+    nameless: list[Path] = []
+    contradicting: list[Path] = []
+    paged: list[Path] = []
+    double: list[Path] = []
+    spellings: dict[str, str] = {}
+    respelled: dict[str, str] = {}
+    for path in found.photographs:
+        label = known.get(plain_name(_class_folder(root, path)))
         if label is None:
-            if files:
-                warnings.append(
-                    f"{directory}: left out with its {len(files)} photographs, as it is none of the classes "
-                    f"{', '.join(classes)}; rename it to the class it holds"
-                )
             continue
-        for path in files:
-            try:
-                read_header(path)
-            except PhotographError as error:
-                unreadable.append((path, str(error)))
-                continue
-            match = name_pattern.fullmatch(path.stem)
-            if match is None:
-                nameless += 1
-                # A slash cannot be part of an id taken from a file's name, so the two kinds never meet.
-                patient, eye, camera = path.relative_to(root).as_posix(), "", ""
-            else:
-                patient, eye, camera = match["patient"], match["eye"].upper(), match["camera"]
-                contradicting += known[match["code"].upper()] != label
-            samples.append(Sample(path, label, patient, eye, camera))
+        try:
+            header = read_header(path)
+        except PhotographError as error:
+            unreadable.append((path, str(error)))
+            continue
+        paged += [path] * (header.pages > 1)
+        double += [path] * (max(header.width, header.height) >= _DOUBLE * min(header.width, header.height))
+        match = name_pattern.fullmatch(unicodedata.normalize("NFC", path.stem).strip())
+        if match is None:
+            nameless.append(path)
+            # A slash cannot be part of an id taken from a file's name, so the two kinds never meet.
+            patient, eye, camera = path.relative_to(root).as_posix(), "", ""
+        else:
+            spelled = match["patient"].strip()
+            patient = spellings.setdefault(_without_zeros(plain_name(spelled)), spelled)
+            if patient != spelled:
+                respelled[patient] = spelled
+            eye, camera = _EYES.get(match["eye"].lower(), ""), match["camera"] or ""
+            contradicting += [path] * (match["code"] is not None and known[plain_name(match["code"])] != label)
+        samples.append(Sample(path, label, patient, eye, camera))
 
+    warnings = [*_left_out(root, found, known, classes)]
     total = len(samples)
     if nameless:
         warnings.append(
-            f"{nameless} of {total} names do not fit <Camera>_<code>_<patient>_<R|L>[_n]: each such file counts as a "
+            f"{len(nameless)} of {total} names do not fit <Camera>_<code>_<patient>_<R|L>[_n] nor <patient>_<R|L> "
+            f"({_examples(root, nameless)}): each such file counts as a "
             "patient of its own, so two pictures of one person may be on both sides of a split"
         )
+    if respelled:
+        some = ", ".join(f"{one!r} and {other!r}" for one, other in list(respelled.items())[:3])
+        warnings.append(f"{_number(len(respelled), 'patient')} spelled in several ways, each taken for one: {some}")
     if contradicting:
         warnings.append(
-            f"{contradicting} of {total} names have another class's code than their folder: the folder counts"
+            f"{len(contradicting)} of {total} names have another class's code than their folder "
+            f"({_examples(root, contradicting)}): the folder counts"
+        )
+    if paged:
+        warnings.append(
+            f"{_number(len(paged), 'file')} made of several pages ({_examples(root, paged)}): only the first page is read; "
+            "save each page as a file of its own"
+        )
+    if double:
+        warnings.append(
+            f"{_number(len(double), 'photograph')} about twice as long as wide ({_examples(root, double)}), as pictures of two eyes are: "
+            "each counts as one photograph; cut it in two"
         )
     if unreadable:
         path, reason = unreadable[0]
@@ -116,24 +156,69 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
             f"the first {path}: {reason}"
         )
     _refuse_unusable(root, samples, unreadable, warnings, classes)
-    return Catalog(tuple(sorted(samples, key=lambda sample: sample.path)), tuple(unreadable), tuple(warnings))
+    return Catalog(tuple(samples), tuple(unreadable), tuple(warnings))
+
+
+def _class_folder(root: Path, path: Path) -> str:
+    """The name of the folder in `root` that a file lies in, "" where it lies in none."""
+    parts = path.relative_to(root).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def plain_name(name: str) -> str:
+    """A name as it is compared with another: in one normalisation, in capitals, without blanks at its ends."""
+    return unicodedata.normalize("NFC", name).strip().upper()
+
+
+def _without_zeros(patient: str) -> str:
+    return re.sub(r"(?<!\d)0+(?=\d)", "", patient)
 
 
 def _name_pattern(codes: dict[str, int]) -> re.Pattern[str]:
+    """The camera and the code may lack, as in 10_left; blanks, hyphens, and the marks of copies, as in "R (2)", are understood."""
     alternatives = "|".join(re.escape(code) for code in sorted(codes, key=len, reverse=True))
+    eyes = "|".join(sorted(_EYES, key=len, reverse=True))
+    between = r"[\s_-]+"
     return re.compile(
-        rf"(?P<camera>.+?)_(?P<code>{alternatives})_(?P<patient>.+?)_(?P<eye>[RL])(?:_\d+)?", re.IGNORECASE
+        rf"(?:(?P<camera>.+?){between}(?P<code>{alternatives}){between})?"
+        rf"(?P<patient>.+?)(?:{between}|(?<=\d))(?P<eye>{eyes})"
+        r"(?:[\s_.-]*\d+)?(?:[\s_.-]*(?:\(\d+\)|copy|복사본|사본)(?:\s+\d+)?)*+",
+        re.IGNORECASE,
     )
 
 
-def _photographs(directory: Path) -> list[Path]:
-    """The photographs under a class folder; hidden files are none (macOS leaves `._name.jpg` beside each)."""
-    return [
-        Path(parent) / name
-        for parent, _, names in os.walk(directory, followlinks=True)
-        for name in names
-        if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
-    ]
+def _left_out(root: Path, found: Folder, known: dict[str, int], classes: Sequence[str]) -> Iterator[str]:
+    """What is not read, a line for each reason."""
+    if found.problems:
+        yield f"{_number(len(found.problems), 'folder')} left out, the first {found.problems[0]}"
+    by_folder: dict[str, list[list[Path]]] = {}
+    for side, paths in enumerate((found.photographs, found.others)):
+        for path in paths:
+            by_folder.setdefault(_class_folder(root, path), [[], []])[side].append(path)
+    for name, (photographs, others) in sorted(by_folder.items()):
+        if not name:
+            if photographs:
+                yield f"{_number(len(photographs), 'photograph')} left out, in no class folder ({_examples(root, photographs)})"
+            missing = [path for path in others if plain_name(path.name) in known]
+            if missing:
+                yield f"{missing[0]}: left out, as it is no folder, or a link that leads nowhere"
+        elif plain_name(name) in known:
+            if others:
+                yield f"{_number(len(others), 'file', f' of {name}')} left out, not of a photograph's ending: {count_endings(others)}"
+        elif photographs:
+            yield (
+                f"{root / name}: left out with its {len(photographs)} photographs, as it is none of the classes "
+                f"{', '.join(classes)}; rename it to the class it holds"
+            )
+
+
+def _number(count: int, what: str, of: str = "") -> str:
+    return f"{count} {what}{of} is" if count == 1 else f"{count} {what}s{of} are"
+
+
+def _examples(root: Path, paths: Sequence[Path]) -> str:
+    shown = ", ".join(path.relative_to(root).as_posix() for path in paths[:3])
+    return f"{shown}, ..." if len(paths) > 3 else shown
 
 
 def _refuse_unusable(
@@ -158,4 +243,6 @@ def _refuse_unusable(
         found = (
             f"no photographs in class folders; expected {root / classes[0]}/*.jpg and so on for {', '.join(classes)}"
         )
-    raise CatalogError("; ".join([f"{root}: {found}", *(w for w in warnings if "left out with" in w)]))
+    raise CatalogError(
+        "; ".join([f"{root}: {found}", *(w for w in warnings if "left out" in w and "unreadable" not in w)])
+    )

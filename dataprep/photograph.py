@@ -15,18 +15,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dataprep.header import PhotographError, read_header
+from dataprep.header import Header, PhotographError, read_header
 from dataprep.local_average import halve, subtract_local_average
+from dataprep.pixels import REDUCED, read_pixels
 from dataprep.retina import Retina, find_retina
 
 __all__ = ["PhotographError", "Preparation", "prepare_array", "prepare_blank", "prepare_file", "prepare_marks"]
 
-_REDUCED = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
 # How many times finer than the prepared image a photograph is decoded at least: without it, the last small shrinking
 # doubles the difference from a full decode.
 _SPARE = 1.25
@@ -82,12 +77,11 @@ def prepare_file(path: str | os.PathLike[str], preparation: Preparation) -> np.n
     except OSError as error:
         raise PhotographError(f"{path}: {error.strerror or error}") from error
     try:
-        width, height, kind = read_header(content)
-        encoded = np.frombuffer(content, np.uint8)
-        # Only JPEG is scaled by its decoder; OpenCV shrinks the others by sampling.
-        if kind == "JPEG":
-            return _prepare(lambda factor: _decode_jpeg(encoded, factor, width, height), (height, width), preparation)
-        return prepare_array(_decode(encoded, cv2.IMREAD_COLOR), preparation)
+        header = read_header(content)
+        if header.kind == "JPEG":
+            shape = header.height, header.width
+            return _prepare(lambda factor: _read_jpeg(content, header, factor), shape, preparation)
+        return prepare_array(read_pixels(content, header), preparation)
     except PhotographError as error:
         raise PhotographError(f"{path}: {error}") from error
 
@@ -143,22 +137,16 @@ def _bgr(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image[..., :3])
 
 
-def _decode_jpeg(encoded: np.ndarray, factor: int, width: int, height: int) -> np.ndarray:
-    image = _decode(encoded, _REDUCED[factor])
-    # A decoder rounds up and averaging rounds down; without its last row and column it has the array's grid. EXIF may
-    # have exchanged the sides.
-    sides = (height, width) if (image.shape[0] > image.shape[1]) == (height > width) else (width, height)
-    return image[: max(1, sides[0] // factor), : max(1, sides[1] // factor)]
-
-
-def _decode(encoded: np.ndarray, flags: int) -> np.ndarray:
-    try:
-        image = cv2.imdecode(encoded, flags)
-    except cv2.error as error:
-        raise PhotographError(f"cannot be decoded: {error.err or 'OpenCV gives no reason'}") from error
-    if image is None:
-        raise PhotographError("cannot be decoded")
-    return np.asarray(image)
+def _read_jpeg(content: bytes, header: Header, factor: int) -> np.ndarray:
+    """A JPEG at 1/factor of its size, on the same grid as its decoded array averaged down."""
+    width, height = header.width, header.height
+    # A decoder counts its blocks from the corner where the file begins, which EXIF may have turned away from the top left.
+    if header.orientation > 1 and (width % factor or height % factor):
+        return _shrink(read_pixels(content, header), factor)
+    if header.orientation > 4:
+        width, height = height, width
+    # A decoder rounds up and averaging rounds down.
+    return read_pixels(content, header, factor)[: height // factor, : width // factor]
 
 
 def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
@@ -193,7 +181,7 @@ def _locate(
 
 def _factor(side: float, size: int) -> int:
     """The largest of 1, 2, 4 and 8 by which `side` pixels can be divided and still be `size`, and a little more."""
-    return max(factor for factor in _REDUCED if factor == 1 or side / factor >= _SPARE * size)
+    return max(factor for factor in REDUCED if factor == 1 or side / factor >= _SPARE * size)
 
 
 def _finish(image: np.ndarray, retina: Retina | None, preparation: Preparation) -> np.ndarray:

@@ -68,8 +68,7 @@ def train_folds(
     assert ensemble.validation is not None
     result = score_of(ensemble.validation)
     print(f"all {len(done)} folds: val acc {result.accuracy:.3f}  score {result.value:.2f}", flush=True)
-    epochs = max(each.settings.epoch for each in done)
-    report(summary=True, step=epochs, val__score=result.value, val__accuracy=result.accuracy)
+    report(summary=True, step=settings.recipe.epochs, val__score=result.value, val__accuracy=result.accuracy)
     keep(ALL, ensemble)
     return ensemble
 

@@ -63,6 +63,14 @@ def test_the_order_is_that_of_the_paths(paths, folder) -> None:
     assert (backwards == exact(paths)[::-1]).all()
 
 
+def test_another_version_of_opencv_prepares_anew(paths, folder, monkeypatch) -> None:
+    prepared_images(paths, PREPARATION, folder)
+    monkeypatch.setattr(cv2, "__version__", "4.99.0")
+    calls = Calls()
+    prepared_images(paths, PREPARATION, folder, calls)
+    assert len(calls.calls) == len(paths)
+
+
 @pytest.mark.parametrize("change", ["content", "time", "settings", "list"])
 def test_a_change_of_photograph_settings_or_list_prepares_anew(paths, folder, draw_fundus, change) -> None:
     before = np.array(prepared_images(paths, PREPARATION, folder))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dataprep.catalog import CLASSES, Catalog, CatalogError, read_catalog
+from dataprep.catalog import CLASSES, Catalog, CatalogError, plain_name, read_catalog
+from dataprep.folder import read_folder
 from dataprep.header import EXTENSIONS
 
 
@@ -26,7 +26,7 @@ def find_test(path: Path, given: Path | None) -> list[Path]:
         return []
     if given and not given.is_dir():
         raise CatalogError(f"{given}: no such folder; give the one that holds the test photographs")
-    photographs = _photographs(folder / "test_data" if (folder / "test_data").is_dir() else folder)
+    photographs = list(read_folder(folder / "test_data" if (folder / "test_data").is_dir() else folder).photographs)
     if given and not photographs:
         raise CatalogError(f"{given}: no photographs in it ({' '.join(sorted(EXTENSIONS))})")
     return photographs
@@ -47,15 +47,8 @@ def read_classes(folder: Path, names: Sequence[str] | None) -> tuple[Catalog, tu
     samples = tuple(
         replace(sample, label=wanted.index(sample.label)) for sample in catalog.samples if sample.label in wanted
     )
-    chosen = {folder / "NOR" if name == "NORMAL" else folder / name for name in names} | {folder / n for n in names}
-    unreadable = tuple((path, why) for path, why in catalog.unreadable if chosen & set(path.parents))
-    return replace(catalog, samples=samples, unreadable=unreadable), tuple(names)
-
-
-def _photographs(folder: Path) -> list[Path]:
-    return sorted(
-        Path(parent) / name
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
+    chosen = {plain_name(name) for name in names} | {"NOR" for name in names if name == "NORMAL"}
+    unreadable = tuple(
+        (path, why) for path, why in catalog.unreadable if plain_name(path.relative_to(folder).parts[0]) in chosen
     )
+    return replace(catalog, samples=samples, unreadable=unreadable), tuple(names)

@@ -15,6 +15,7 @@ import numpy as np
 
 from dataprep.header import PhotographError, read_header
 from dataprep.opencv_threads import one_opencv_thread
+from dataprep.pixels import REDUCED, read_pixels
 from dataprep.retina import Retina, find_retina
 
 from .fingerprint import fingerprints
@@ -22,12 +23,6 @@ from .text import find_text
 
 # The shorter side that a JPEG is decoded to at least: enough to read burned-in text by.
 _LEAST_SIDE = 600
-_REDUCED = {
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    1: cv2.IMREAD_COLOR,
-}
 _ALMOST_BLACK = 30.0  # mean of the brightest colour over the retina
 _ALMOST_WHITE = 225.0  # mean of the darkest colour over the retina
 _SHARP_SIDE = 256  # pixels that the retina is shrunk to before its sharpness is measured
@@ -73,7 +68,7 @@ def measure(path: Path, near: bool = True) -> Measures:
         content = path.read_bytes()
     except OSError as error:
         raise PhotographError(error.strerror or str(error)) from error
-    width, height, _ = read_header(content)
+    width, height, *_ = read_header(content)
     image = decode(content)
     retina = find_retina(image)
     inside = np.zeros(image.shape[:2], np.uint8)
@@ -122,16 +117,10 @@ def measure_all(
 
 def decode(content: bytes, least: int = _LEAST_SIDE) -> np.ndarray:
     """A file's content as uint8 BGR; a JPEG at the smallest scale whose shorter side is `least` pixels, if it has so many."""
-    width, height, kind = read_header(content)
-    # Only JPEG is scaled by its decoder; OpenCV shrinks the others by sampling.
-    factor = next((f for f in _REDUCED if min(width, height) >= f * least), 1) if kind == "JPEG" else 1
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), _REDUCED[factor])
-    except cv2.error as error:
-        raise PhotographError(f"cannot be decoded: {error.err or 'OpenCV gives no reason'}") from error
-    if image is None:
-        raise PhotographError("cannot be decoded")
-    return np.asarray(image)
+    header = read_header(content)
+    side = min(header.width, header.height)
+    factor = max(f for f in REDUCED if f == 1 or side >= f * least) if header.kind == "JPEG" else 1
+    return read_pixels(content, header, factor)
 
 
 def read_camera(content: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -106,6 +107,9 @@ def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[
 
 def exit_status(name: str, run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
     """Run a program; 0: done, 1: failed, 2: wrong use, 130: interrupted. An error is one line on stderr, unless `--debug` is given."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
     try:
         run(args)
     except KeyboardInterrupt:

@@ -49,7 +49,8 @@ def score(value: float) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` without control characters, which could steer the terminal."""
+    """`text` without control characters, which could steer the terminal; what UTF-8 cannot hold is shown with backslashes."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(
         " " if c in "\n\t" else c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf")
     )

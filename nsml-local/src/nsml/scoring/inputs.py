@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .photographs import ENDINGS, Photographs
+from ..store.photographs import is_photograph
+from .photographs import Photographs
 
 
 def read_input(line: str) -> Any:
@@ -15,7 +16,7 @@ def read_input(line: str) -> Any:
     # A text may be too long for a path, or name the home of a user there is none of.
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         path = Path(line.strip()).expanduser()
-        if path.suffix.lower() in ENDINGS and path.is_file():
+        if is_photograph(path) and path.is_file():
             return Photographs([path])
     try:
         return json.loads(line)

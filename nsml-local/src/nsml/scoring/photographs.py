@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..errors import NsmlError
+from ..store.photographs import is_photograph
+from .pixels import read_pixels
 
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 # Four times what the largest fundus cameras make; a small file can claim a size that fills any memory.
 _MOST_PIXELS = 200_000_000
 _VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
@@ -22,9 +24,19 @@ def limit_of_photographs() -> dict[str, str]:
 
 
 def photographs_below(folder: Path) -> list[Path]:
-    """The photographs below `folder`, sorted by path."""
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
-    return sorted(path for path in found if not path.is_dir())
+    """The photographs below `folder`, sorted by path, but hidden ones and those in hidden folders.
+
+    OSError where a folder cannot be read.
+    """
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in names if is_photograph(Path(name))]
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 class Photographs(Sequence[Any]):
@@ -37,11 +49,11 @@ class Photographs(Sequence[Any]):
 
     def __init__(self, paths: Sequence[Path], on_read: Callable[[int], None] | None = None) -> None:
         try:
-            import cv2
+            import cv2  # noqa: F401
             import numpy
         except ImportError as error:
             raise NsmlError(f"{error.name} is needed to read photographs; pip install 'nsml-local[images]'") from None
-        self._cv2, self._numpy = cv2, numpy
+        self._numpy = numpy
         self.paths = tuple(paths)
         self._on_read = on_read
         self._shape = (512, 640, 3)
@@ -71,12 +83,10 @@ class Photographs(Sequence[Any]):
     def _decode(self, position: int) -> Any:
         path = self.paths[position]
         image = None
-        try:
-            content = self._numpy.fromfile(path, dtype="uint8")
-            if content.size:
-                image = self._cv2.imdecode(content, self._cv2.IMREAD_COLOR)
-        except (OSError, self._cv2.error):
-            pass
+        with contextlib.suppress(OSError):
+            # A named pipe would block whoever opens it.
+            if path.is_file() and (content := path.read_bytes()):
+                image = read_pixels(content)
         if image is None:
             if position not in self._broken:
                 self._broken.add(position)

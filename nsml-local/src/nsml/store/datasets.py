@@ -23,6 +23,7 @@ from ..errors import Damaged, NsmlError
 from .files import folder_beside, is_number, make_private, read_json, real_path, remove_tree, visible, write_json
 from .home import Home
 from .names import check_name, nearest
+from .photographs import count_endings, is_photograph, left_by_a_system
 from .plain_paths import plain_path
 
 LABELS = "test_label"
@@ -261,7 +262,7 @@ def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = (
     """Make the folders of `source` at `target` and link or copy the files, but for `leave_out` at the top."""
     import shutil
 
-    for root, folders, files in os.walk(source, followlinks=True):
+    for root, folders, files in os.walk(source, followlinks=True, onerror=_raise):
         at_top = Path(root) == source
         folders[:] = sorted(f for f in folders if not (at_top and f in leave_out) and not _leads_up(source, root, f))
         inside = target / Path(root).relative_to(source)
@@ -295,9 +296,26 @@ def _link(source: str, target: Path) -> None:
 
 
 def _count(folder: Path) -> dict[str, Any]:
-    """Files by class and side, and bytes."""
+    """Files by class and side, bytes, and the endings of what lies in class folders and is no photograph.
+
+    Where class folders hold photographs, only those count, as training reads no other files there.
+    """
     data = folder / "training" / "train" / "train_data"
-    classes = {e.name: sum(len(f) for _, _, f in os.walk(e.path)) for e in visible(data) if e.is_dir()}
+    by_class = {
+        e.name: [
+            Path(name)
+            for _, _, names in os.walk(e.path, onerror=_raise)
+            for name in names
+            if not left_by_a_system(name)
+        ]
+        for e in visible(data)
+        if e.is_dir()
+    }
+    others = [path for paths in by_class.values() for path in paths if not is_photograph(path)]
+    if any(is_photograph(path) for paths in by_class.values() for path in paths):
+        classes = {name: sum(map(is_photograph, paths)) for name, paths in by_class.items()}
+    else:
+        classes, others = {name: len(paths) for name, paths in by_class.items()}, []
     marks = folder / "training" / "train" / MARKS
     size = train = test = 0
     for side in ("training", "submission"):
@@ -305,10 +323,15 @@ def _count(folder: Path) -> dict[str, Any]:
             with contextlib.suppress(OSError):
                 size += sum(os.stat(os.path.join(root, name)).st_size for name in files)
             if side == "training":
-                train += 0 if Path(root).is_relative_to(marks) else len(files)
+                train += 0 if Path(root).is_relative_to(marks) else sum(not left_by_a_system(name) for name in files)
             else:
-                test += len(files)
-    return {"train": classes, "train_files": train, "test_files": test, "size": size}
+                test += sum(not left_by_a_system(name) for name in files)
+    left_out = {"left_out": count_endings(others)} if others else {}
+    return {"train": classes, "train_files": train - len(others), "test_files": test, "size": size, **left_out}
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def present_name(home: Home, name: str) -> str:

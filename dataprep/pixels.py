@@ -1,0 +1,81 @@
+"""A photograph's file -> uint8 BGR pixels, whatever its format and its depth.
+
+nsml.scoring.pixels does the same for what a session is fed at submit, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+
+from dataprep.header import Header, PhotographError
+
+# The scales at which a JPEG's decoder can shrink it; OpenCV shrinks other formats by leaving out pixels.
+REDUCED = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+def read_pixels(content: bytes, header: Header, factor: int = 1) -> np.ndarray:
+    """The photograph in a file's content, uint8 BGR (height, width, 3), turned as EXIF says.
+
+    header: as `read_header` gave it. factor: a JPEG's sides are divided by it, one of REDUCED, and rounded up. Pixels of more than
+    8 bits are scaled, see `eight_bits`. PhotographError where it cannot be decoded.
+    """
+    if header.kind == "DICOM":
+        return eight_bits(_decode_dicom(content), header.white)
+    encoded = np.frombuffer(content, np.uint8)
+    try:
+        if header.kind in ("JPEG", "Radiance HDR"):
+            image = cv2.imdecode(encoded, REDUCED[factor])
+        else:
+            image = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+            if image is None:  # grey TIFF files of 32 bits are read in no other way
+                image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise PhotographError(f"cannot be decoded: {error.err or 'OpenCV gives no reason'}") from error
+    if image is None:
+        raise PhotographError("cannot be decoded")
+    return eight_bits(np.asarray(image), header.white)
+
+
+def eight_bits(image: np.ndarray, white: int = 0) -> np.ndarray:
+    """Pixels of any depth as uint8 BGR (height, width, 3), `white` as 255.
+
+    Where `white` is 0 or exceeded, it is 1 for fractions, else the first of 255, 511, 1023 ... that no pixel exceeds: cameras of 10 to
+    14 bits save their pixels as they are in files of 16.
+    """
+    if image.dtype != np.uint8 or white:
+        fractions = image.dtype.kind == "f"
+        if image.dtype != np.uint8 and image.dtype != np.uint16:
+            image = np.maximum(np.nan_to_num(image.astype(np.float32), posinf=0), 0)
+        highest = float(image.max())
+        if fractions and highest < 2:  # they may overshoot a little
+            white = 1
+        elif not white or highest > white:
+            white = 2 ** max(8, int(highest).bit_length()) - 1
+        image = cv2.convertScaleAbs(image, alpha=255 / white)
+    if image.ndim == 2 or image.shape[2] == 1:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
+    return np.ascontiguousarray(image[..., :3])
+
+
+def _decode_dicom(content: bytes) -> np.ndarray:
+    """The first frame's pixels, grey or BGR."""
+    try:
+        import pydicom.pixels
+
+        found = pydicom.dcmread(io.BytesIO(content))
+        pixels = pydicom.pixels.pixel_array(found, index=0)
+        if found.PhotometricInterpretation == "PALETTE COLOR":
+            pixels = pydicom.pixels.apply_color_lut(pixels, found)
+    except Exception as error:  # a decoder that is not installed, or whatever a damaged file raises
+        raise PhotographError(f"cannot be decoded: {' '.join(str(error).split())[:200]}") from error
+    if found.PhotometricInterpretation == "MONOCHROME1":  # the highest value is black
+        pixels = 2**found.BitsStored - 1 - pixels
+    return np.asarray(pixels[..., ::-1] if pixels.ndim == 3 else pixels)
