@@ -337,5 +337,5 @@ def test_setup_names_an_image_and_a_range_for_every_package() -> None:
     needs = re.findall(r'^ {8}"([\w-]+)>=([\d.]+),<[\d.]+",', text, flags=re.MULTILINE)
     assert len(needs) == text.count(">=") - text.count("python_requires")
     lowest = {name: tuple(int(part) for part in version.split(".")) for name, version in needs}
-    assert {"tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-learn", "h5py"} == lowest.keys()
+    assert {"tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-learn", "scipy", "h5py"} == lowest.keys()
     assert lowest["keras"] >= (3, 13, 1)  # before it, a model file could run code

@@ -90,7 +90,8 @@ def describe(found: Dataset) -> str:
     note = "" if (found.training / "train").is_dir() else "; it has no folder train/, so sessions see all its files"
     if record.get("left_out"):
         note += f"; not read as photographs: {record['left_out']}"
-    if test and not found.loader.exists() and not photographs_below(found.submission / "test"):
+    shown = found.submission / "test"
+    if test and not found.loader.exists() and shown.is_dir() and not photographs_below(shown):
         note += "; infer gets the path of test/test_data, since it holds no photographs"
     if found.loader.exists() and (beside := sorted(p.name for p in found.loader.parent.iterdir() if p != found.loader)):
         note += f"; its loader takes {', '.join(beside)} along, which programs can read"
