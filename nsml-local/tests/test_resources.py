@@ -1,8 +1,11 @@
 """What a session may use: `run -g -c --memory`, and `run -i`."""
 
+import json
 import os
+import re
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nsml.engine.memory import MemoryWatch
 from nsml.engine.resources import parse_size
 from nsml.errors import NsmlError
 from nsml.store.home import open_home
@@ -42,8 +46,63 @@ def test_a_session_that_grows_past_its_memory_is_ended_and_says_so(nsml: Nsml, d
         "subprocess.run([sys.executable, '-c', code])\n"
     )
     name = start_and_wait(nsml, "-e", "grow.py", "--memory", "200M")
-    assert "more than --memory 0.20 GB" in nsml("logs", name).out
+    assert "more than --memory 0.20 GB; give a smaller batch size" in nsml("logs", name).out
     assert "Failed (memory)" in nsml("ps", "-a").out
+
+
+def test_the_most_memory_of_a_session_is_noted(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "grow.py").write_text("x = b'1' * 300_000_000")
+    name = start_and_wait(nsml, "-e", "grow.py")
+    (row,) = json.loads(nsml("ps", "-a", "-j").out)
+    assert 300_000_000 < row["peak_memory"] < 500_000_000
+    assert re.search(r", at most 3\d\d MB of memory, after [\d.]+ seconds$", nsml("logs", name).out.rstrip())
+
+
+def test_a_program_that_is_killed_is_told_of_memory_and_what_to_change(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "kill.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    log = nsml("logs", start_and_wait(nsml, "-e", "kill.py")).out
+    assert re.search(r"where memory runs out: it had used [\d.]+ MB of the [\d.]+ [GT]B that", log)
+    assert "smaller batch size" in log and "Failed (signal 9)" in nsml("ps", "-a").out
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Stands for the files of a kernel in which a container has 2 GB; sets how many processes were killed for memory there and in all."""
+    proc, groups = tmp_path / "proc", tmp_path / "cgroup"
+    (proc / "self").mkdir(parents=True)
+    (groups / "pod").mkdir(parents=True)
+    (proc / "self" / "cgroup").write_text("0::/pod/there/deeper\n")
+    (groups / "pod" / "memory.max").write_text("2000000000\n")
+    monkeypatch.setattr("nsml.engine.memory._PROC", proc)
+    monkeypatch.setattr("nsml.engine.memory._CGROUPS", groups)
+
+    def set_kills(here: int, anywhere: int) -> None:
+        (groups / "pod" / "memory.events").write_text(f"low 0\noom 9\noom_kill {here}\n")
+        (proc / "vmstat").write_text(f"pgfault 7\noom_kill {anywhere}\n")
+
+    set_kills(1, 1)
+    return set_kills
+
+
+@pytest.mark.parametrize(
+    ("code", "here", "anywhere", "said", "sure"),
+    [
+        (-9, 2, 2, "killed the program, since memory ran out", True),
+        (-9, 1, 2, "killed the program, since memory ran out", True),
+        (-9, 1, 1, "killed from outside", False),
+        (1, 2, 2, "killed a process that the program started", True),
+        (1, 1, 2, "", False),  # another's
+        (-11, 1, 1, "", False),
+        (0, 2, 2, "", False),
+    ],
+)
+def test_the_kernels_count_tells_whether_memory_ended_a_program(
+    kernel: Callable[[int, int], None], code: int, here: int, anywhere: int, said: str, sure: bool
+) -> None:
+    watch = MemoryWatch()
+    kernel(here, anywhere)
+    why, is_sure = watch.why_it_ended(code)
+    assert is_sure == sure and (said in why and "2.0 GB that this container" in why if said else not why)
 
 
 def test_a_session_uses_no_more_processors_than_it_was_given(nsml: Nsml, dataset: str, project: Path) -> None:

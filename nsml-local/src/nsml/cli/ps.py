@@ -73,6 +73,7 @@ def _row(session: Session) -> dict[str, Any]:
         "exit_status": state.get("exit_status"),
         "cause": state.get("cause"),
         "reason": state.get("reason"),
+        "peak_memory": state.get("peak_memory"),
         "memo": session.memo(),
         "folder": session.folder,
     }

@@ -129,6 +129,7 @@ def _tell_needs(session: Session, env: str) -> None:
 def _stay(session: Session) -> None:
     """Follow the session to its end, stop it at Ctrl-C, and remove it."""
     from ..engine.ending import stop_session
+    from ..engine.program import how_it_ended
     from .logs import follow
 
     try:
@@ -138,4 +139,6 @@ def _stay(session: Session) -> None:
     state = session.state()
     remove_session(session)
     if state["status"] == "Failed":
-        raise RunFailed(f"session {session.name} failed with exit status {state.get('exit_status')}")
+        why = state.get("error") or state.get("reason")
+        how = f": {why}" if why else f" with {how_it_ended(int(state.get('exit_status') or 0))}"
+        raise RunFailed(f"session {session.name} failed{how}")

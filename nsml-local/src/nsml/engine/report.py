@@ -18,6 +18,7 @@ from ..store.sessions import Session
 from .entry import check_entry, knows_mode, paused_arguments
 from .environment import session_interpreter
 from .launch import datasets_of
+from .memory import MemoryWatch
 from .program import Program, end_program, how_it_ended, start_program
 from .snapshot import copy_code
 
@@ -77,12 +78,13 @@ def write_report(
             source=str(session.name),
             checkpoint=checkpoint.name,
         )
+        memory = MemoryWatch()
         program = start_program(beside, beside / "work", python, **{VARIABLE: str(left)})
         _follow(program, beside / "log.txt", on_output)
         if program.returncode:
-            raise RunFailed(
-                f"report failed: {entry} ended with {how_it_ended(program.returncode)}; above is what it printed"
-            )
+            killed = memory.why_it_ended(program.returncode)[0]
+            how = how_it_ended(program.returncode) + (f": {killed}" if killed else "")
+            raise RunFailed(f"report failed: {entry} ended with {how}; above is what it printed")
         page = page_of(left)
         if page is None:
             raise RunFailed(f"report failed: {entry} left no .html file in the folder that {VARIABLE} names")

@@ -21,14 +21,16 @@ from ..store.home import Home
 from ..store.launches import FILE
 from ..store.log_lines import append_line
 from ..store.names import SessionName
-from ..store.processes import identity, memory_of_group
+from ..store.processes import identity
 from ..store.sessions import Session
+from ..wording import size
 from .family import adopt_orphans, kill_below
 from .log_limit import LogLimit
+from .memory import MemoryWatch
 from .program import Program, end_program, how_it_ended, kill_program, start_program
 from .resources import Limits
 
-_LOOK = 0.5  # seconds between two looks at the memory
+_LOOK, _LOOK_WITHOUT_LIMIT = 0.5, 5.0  # seconds between two looks at the memory
 
 
 class _Stop(Exception):
@@ -80,7 +82,8 @@ def supervise(folder: Path) -> None:
     began, passed = time.time(), time.monotonic()
     stop = _StopSignal()
     program = None
-    reason, over_memory = "", False
+    memory = None
+    reason, of_memory = "", False
     adopt_orphans()
     try:
         session.write_state("Starting", process=process)
@@ -90,12 +93,13 @@ def supervise(folder: Path) -> None:
         home = Home(Path(launch["home"]))
         python = launch.get("python") or _layer_interpreter(home, session)
         with stop.held():
+            memory = MemoryWatch()
             program = start_program(folder, session.work, python, **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)
-        reason = _wait(program, limits.memory, LogLimit(session.log, limits.log))
-        over_memory = bool(reason)
+        reason = _wait(program, memory, limits.memory, LogLimit(session.log, limits.log))
         stop.ignore()
         code = program.returncode
+        reason, of_memory = (reason, True) if reason else memory.why_it_ended(code)
         status = "Exited" if code == 0 and not reason else "Failed"
     except _Stop:
         if program is not None:
@@ -108,18 +112,25 @@ def supervise(folder: Path) -> None:
         kill_below(program.home)  # of a program that killed its keeper
     passed = time.monotonic() - passed
     verb = "stopped" if status == "Stopped" else "ended"
-    last = f"Session {session.name} {verb} with {how_it_ended(code)} after {passed:.1f} seconds"
-    facts = {"cause": "memory", "reason": reason} if over_memory else {"reason": reason} if reason else {}
+    facts: dict[str, object] = {"reason": reason} if reason else {}
+    if of_memory:
+        facts["cause"] = "memory"
+    most = ""
+    if memory is not None and memory.peak:
+        facts["peak_memory"] = memory.peak
+        most = f", at most {size(memory.peak)} of memory,"
+    last = f"Session {session.name} {verb} with {how_it_ended(code)}{most} after {passed:.1f} seconds"
     try:
         append_line(session.log, f"{reason}\n{last}" if reason else last)
     finally:
         session.write_state(status, process=process, started_at=began, ended_at=time.time(), exit_status=code, **facts)
 
 
-def _wait(program: Program, memory: int | None, log: LogLimit) -> str:
-    """Wait for the end, and keep the log short; why the program was ended, where it grew past `memory` bytes."""
+def _wait(program: Program, memory: MemoryWatch, limit: int | None, log: LogLimit) -> str:
+    """Wait for the end, and keep the log short; why the program was ended, where it grew past `limit` bytes."""
     told = ""
     looked = time.monotonic()
+    every = _LOOK_WITHOUT_LIMIT if limit is None else _LOOK
     while True:
         pause = log.look()
         if log.trouble != told:
@@ -128,13 +139,16 @@ def _wait(program: Program, memory: int | None, log: LogLimit) -> str:
         if _ends_within(program, pause):
             log.look()
             return ""
-        if memory is None or time.monotonic() - looked < _LOOK:
+        if time.monotonic() - looked < every:
             continue
         looked = time.monotonic()
-        used = memory_of_group(program.pid)
-        if used > memory:
+        used = memory.look(program.pid)
+        if limit is not None and used > limit:
             kill_program(program)
-            return f"ended since it used {used / 1e9:.2f} GB of memory, more than --memory {memory / 1e9:.2f} GB"
+            return (
+                f"ended since it used {used / 1e9:.2f} GB of memory, more than --memory {limit / 1e9:.2f} GB; "
+                "give a smaller batch size or fewer workers, or a larger --memory"
+            )
 
 
 def _ends_within(program: Program, seconds: float) -> bool:

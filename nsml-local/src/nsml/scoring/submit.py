@@ -19,6 +19,7 @@ from ..engine.entry import check_entry, doubtful_reserved, missing_reserved, pau
 from ..engine.environment import session_interpreter
 from ..engine.launch import datasets_of
 from ..engine.log_limit import LogLimit
+from ..engine.memory import MemoryWatch
 from ..engine.program import Program, end_program, how_it_ended, start_program
 from ..engine.resources import Limits
 from ..engine.snapshot import copy_code
@@ -46,6 +47,7 @@ _KEPT = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**
 # Below the folder of a submit: what the program writes, steps and predictions.
 WRITTEN = "written"
 _MOST_PREDICTIONS = 1 << 30  # bytes
+_MEMORY_LOOK = 2.0  # seconds between two looks at the memory
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,7 @@ def _predict(
     on_step({"step": "start"})
     log = folder / "log.txt"
     own = {name: value for name, value in _KEPT.items() if name not in os.environ}
+    memory = MemoryWatch()
     program = start_program(folder, folder / "work", python, **own, **limit_of_photographs())
     keeper = LogLimit(log, _log_limit_of(session))
 
@@ -239,7 +242,7 @@ def _predict(
 
     try:
         with regular(log) as output:
-            last = _follow(program, StepReader(folder / WRITTEN), limit, on_step, look_at_output)
+            last = _follow(program, memory, StepReader(folder / WRITTEN), limit, on_step, look_at_output)
     finally:
         if program.poll() is None:
             end_program(program)
@@ -251,7 +254,9 @@ def _predict(
     if last.get("step") != "done":
         how = how_it_ended(program.returncode)
         why = _why_no_end(entry, how, last, log)
-        if not last and (early := reads_training_early(session.code, entry)):
+        if killed := memory.why_it_ended(program.returncode)[0]:
+            why += f"; {killed}"
+        elif not last and (early := reads_training_early(session.code, entry)):
             why += f"; {early}"
         else:
             why += _no_training_data(why, dataset)
@@ -261,6 +266,7 @@ def _predict(
 
 def _follow(
     program: Program,
+    memory: MemoryWatch,
     steps: StepReader,
     limit: float,
     on_step: Callable[[dict[str, Any]], None],
@@ -270,9 +276,13 @@ def _follow(
     last: dict[str, Any] = {}
     until = time.monotonic() + limit
     ended = False
+    next_look = 0.0
     while not ended:
         ended = program.poll() is not None
         look_at_output()
+        if time.monotonic() > next_look:
+            memory.look(program.pid)
+            next_look = time.monotonic() + _MEMORY_LOOK
         for step in steps.new():
             last = step
             on_step(step)

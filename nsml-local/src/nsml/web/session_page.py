@@ -15,7 +15,7 @@ from ..engine.words import run_words
 from ..errors import Damaged, NsmlError
 from ..store.metrics import last_summary
 from ..store.sessions import ENDED, Session
-from ..wording import plain, values
+from ..wording import plain, size, values
 from .actions import Actions
 from .checkpoints_view import checkpoints_view
 from .frame import frame, heading, quiet_button, show_error
@@ -157,6 +157,7 @@ def _details(session: Session, t: Texts) -> None:
             t("Kind"): record.get("kind", ""),
             t("Starting checkpoint"): record.get("of", ""),
             t("Command"): shlex.join(run_words(session)),
+            t("Most memory"): size(peak) if (peak := session.state().get("peak_memory")) else "",
         }
         tables = [("", facts), (t("Arguments"), arguments_of(session))]
         with contextlib.suppress(NsmlError):

@@ -172,6 +172,7 @@ KOREAN = {
     "Entry file": "시작 파일",
     "Kind": "종류",
     "Starting checkpoint": "시작 체크포인트",
+    "Most memory": "최대 메모리",
     "Command": "명령",
     "Environment": "환경",
     # Log

@@ -1,0 +1,102 @@
+"""How much memory a program uses at most, and whether the system ended it for that."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..store.processes import memory_of_group
+from ..wording import size
+
+_PROC, _CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+# A program that had this part of the memory when it was killed is taken to have been killed for it.
+_NEARLY_ALL = 0.7
+
+
+class MemoryWatch:
+    """The memory of one program, from before its start to its end."""
+
+    def __init__(self) -> None:
+        self._most_seen = 0
+        self._largest_before = _largest_child()
+        self._kills_before = _kills_now()
+
+    def look(self, pid: int) -> int:
+        """Bytes that the program of that `Program.pid` and all that it started use now."""
+        used = memory_of_group(pid)
+        self._most_seen = max(self._most_seen, used)
+        return used
+
+    @property
+    def peak(self) -> int:
+        """Bytes at most, as far as it was seen; 0 where nothing was."""
+        # It may have grown and ended between two looks. The kernel knows the largest process, but not what several had together.
+        largest = _largest_child()
+        return max(self._most_seen, largest if largest > self._largest_before else 0)
+
+    def why_it_ended(self, code: int) -> tuple[str, bool]:
+        """Whether a program that ended with `code`, as Popen has it, was killed for its memory: a line, empty where nothing speaks for
+        it, and whether it is nearly sure."""
+        here, anywhere = (now > before for now, before in zip(_kills_now(), self._kills_before, strict=True))
+        if code == 0 or not (here or code == -signal.SIGKILL):
+            return "", False
+        most, whose = _limit()
+        used = f"it had used {size(self.peak)} of the {size(most)} that this {whose} has"
+        mend = "give a smaller batch size or fewer workers, or use a machine with more memory"
+        if here or anywhere or self.peak > _NEARLY_ALL * most:
+            who = "the program" if code == -signal.SIGKILL else "a process that the program started"
+            return f"the system killed {who}, since memory ran out: {used}; {mend}", True
+        return (
+            f"killed from outside, which the system does where memory runs out: {used}; if that is much, {mend}",
+            False,
+        )
+
+
+def _largest_child() -> int:
+    """Bytes of the largest process of all that this process has waited for."""
+    import resource
+
+    found = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return int(found) if sys.platform == "darwin" else int(found) * 1024
+
+
+def _kills_now() -> tuple[int, int]:
+    """How many processes the kernel has killed for memory, of this process's control group and of the machine; 0 where it does not say."""
+    # The files of version 2 and 1.
+    files = [folder / name for folder in _control_groups() for name in ("memory.events", "memory.oom_control")]
+    return next((_kills_in(file) for file in files if file.exists()), 0), _kills_in(_PROC / "vmstat")
+
+
+def _kills_in(file: Path) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        return int(dict(line.split(None, 1) for line in file.read_text().splitlines()).get("oom_kill", 0))
+    return 0
+
+
+def _limit() -> tuple[int, str]:
+    """Bytes of memory that this process's control group, one above it, or the machine allows, and which of these."""
+    import psutil
+
+    most, whose = psutil.virtual_memory().total, "machine"
+    for folder in _control_groups():
+        for file in ("memory.max", "memory.limit_in_bytes"):
+            with contextlib.suppress(OSError, ValueError):  # "max" is no limit
+                if (limit := int((folder / file).read_text())) < most:
+                    most, whose = limit, "container or control group"
+    return most, whose
+
+
+def _control_groups() -> Iterator[Path]:
+    """The folders of the control group that limits this process's memory, and of those above it. In a container the one at the top
+    may stand for all."""
+    with contextlib.suppress(OSError):
+        for line in (_PROC / "self" / "cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "memory" not in controllers.split(","):
+                continue
+            top = _CGROUPS / "memory" if controllers else _CGROUPS
+            folder = top / path.lstrip("/")
+            yield from (one for one in (folder, *folder.parents) if one.is_relative_to(top) and one.is_dir())
