@@ -55,7 +55,7 @@ def test_predictions_that_are_no_regular_file_are_neither_scored_nor_shown(
     write_program(project, inferring=REPLACE.format(put=put))
     submitted = nsml("submit", *options, start_and_wait(nsml), "best")
     assert submitted.status == 1
-    assert "predictions.csv is no regular file" in submitted.err
+    assert "predictions.csv is not a regular file" in submitted.err
     assert "test_data" not in submitted.out
     assert nobody_has_a_score(nsml)
 
@@ -78,7 +78,7 @@ def test_a_link_that_a_program_put_into_its_code_is_not_followed_when_that_is_co
     start_and_wait(nsml)
     refused = nsml(*command)
     assert refused.status == 1
-    assert "code/weights.bin is no regular file, so a program has put it there" in refused.err
+    assert "code/weights.bin is not a regular file; a program created it" in refused.err
     assert [path.name for path in only_session().folder.parent.glob("*/work/weights.bin")] == []
 
 
@@ -186,5 +186,5 @@ def test_a_regular_file_is_opened_and_nothing_else(tmp_path: Path) -> None:
         read_regular(tmp_path / "inner" / "file", 3)
     os.mkfifo(tmp_path / "pipe")
     for path in ("link/file", "inner/other", "pipe", "inner/../inner/file"):
-        with pytest.raises(OSError, match="no regular file, or behind a link"):
+        with pytest.raises(OSError, match="not a regular file, or behind a link"):
             open_regular(tmp_path / path, below=tmp_path)

@@ -38,7 +38,7 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(
     words = [*command, trained, *(["best"] if command[0] == "model" else []), str(tmp_path / "out")]
     assert nsml(*words).status == 0
     refused = nsml(*words)
-    assert refused.status == 2 and "is there already" in refused.err
+    assert refused.status == 2 and "already exists" in refused.err
     assert nsml(*words, "-f").status == 0
 
 

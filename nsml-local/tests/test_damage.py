@@ -70,7 +70,7 @@ def test_a_checkpoint_whose_files_are_gone_is_named_and_the_one_before_is_taken(
     later = store(session.checkpoints, "later", lambda path: path.write_text("x") and None, elapsed=0.0, summary={})
     later.model.unlink()
     listed = nsml("model", "ls", str(session.name))
-    assert f"checkpoint later is damaged: {later.model} is gone" in listed.err and "best" in listed.out
+    assert f"checkpoint later is damaged: {later.model} is missing" in listed.err and "best" in listed.out
     assert whole_checkpoint(session.checkpoints, None, "s").name == "best"
     with pytest.raises(Damaged, match="later is damaged"):
         whole_checkpoint(session.checkpoints, "later", "s")

@@ -260,7 +260,7 @@ def test_what_a_project_needs_is_read_as_windows_saves_it(project: Path, encodin
 
 def test_requirements_in_no_known_encoding_are_named(project: Path) -> None:
     (project / "requirements.txt").write_bytes(b"numpy\n# \xff\xfe\xfd\n")
-    with pytest.raises(NsmlError, match=r"requirements\.txt is no text in UTF-8, UTF-16 or CP949"):
+    with pytest.raises(NsmlError, match=r"requirements\.txt is not text in UTF-8, UTF-16 or CP949"):
         read_needs(project)
 
 

@@ -16,7 +16,7 @@ from nsml.store.home import open_home
 from nsml.store.log_cut import read_cut
 from nsml.store.sessions import list_sessions
 
-LEFT_OUT = re.compile(r"nsml: ([\d,]+) bytes are left out here \(--log-limit\)")
+LEFT_OUT = re.compile(r"nsml: ([\d,]+) bytes removed here \(--log-limit\)")
 
 
 def on_disk(path: Path) -> int:

@@ -173,7 +173,7 @@ def test_the_home_in_a_code_folder_does_not_travel_and_is_no_dataset(
     (open_home().datasets / "D" / "hidden" / "test_label").write_text(SECRET)
     assert take_snapshot(project, tmp_path / "code").files == ["main.py"]
     pushed = nsml("dataset", "push", "ME", str(project))
-    assert _is_one_line(pushed) and "where all is kept" in pushed.err
+    assert _is_one_line(pushed) and "the home of nsml" in pushed.err
 
 
 @pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta/history", "bin/activate_this.py"])

@@ -191,7 +191,7 @@ def test_a_damaged_home_json_stops_no_command_and_is_written_anew(
     listed = nsml("ps", "-a")
     assert listed.status == 0
     assert str(session.name) in listed.out
-    assert "home.json is damaged; 'nsml doctor --repair' writes it anew" in listed.err
+    assert "home.json is damaged; 'nsml doctor --repair' rewrites it" in listed.err
     assert any(line.startswith("mend ") and "home.json is damaged" in line for line in nsml("doctor").out.splitlines())
     assert len(mended(nsml)) == 1
     assert put_aside(home)["home.json"].read_bytes() == content
@@ -206,6 +206,6 @@ def test_a_damaged_name_of_the_user_is_put_aside_or_given_anew(
         (home / "user.json").write_text("{")
         refused = nsml("whoami")
         assert refused.status == 1
-        assert "'nsml login NAME' writes it anew" in refused.err
+        assert "'nsml login NAME' rewrites it" in refused.err
         nsml(*mend)
         assert nsml("whoami").status == 0

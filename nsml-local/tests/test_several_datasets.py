@@ -96,7 +96,7 @@ def test_a_rename_that_is_interrupted_goes_on_when_it_is_called_again(
         patched.setattr(datasets.os, "rename", rename)
         with pytest.raises(KeyboardInterrupt):
             datasets.rename_dataset(open_home(), "FUNDUS", "EYES")
-    assert "finish that with 'nsml dataset rename FUNDUS EYES'" in nsml("dataset", "rename", "FUNDUS", "X").err
+    assert "'nsml dataset rename FUNDUS EYES' finishes it" in nsml("dataset", "rename", "FUNDUS", "X").err
     assert nsml("dataset", "rename", "FUNDUS", "EYES").status == 0
     assert nsml("submit", "EYES/2", "best").out.endswith("Done\n")
     assert json.loads(nsml("dataset", "board", "-j", "EYES").out)[0]["session"].startswith("tester/EYES/")
@@ -128,4 +128,4 @@ def test_a_dataset_is_not_removed_under_a_submit(nsml: Nsml, second: str) -> Non
 
 def test_no_dataset_is_renamed_to_none(nsml: Nsml, dataset: str) -> None:
     refused = nsml("dataset", "rename", dataset, "none")
-    assert refused.status == 2 and "none stands for no dataset" in refused.err
+    assert refused.status == 2 and "none means 'no dataset'" in refused.err

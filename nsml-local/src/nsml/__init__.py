@@ -1,9 +1,9 @@
-"""NSML on one's own machine: the library that a competitor's program imports.
+"""NSML on your own machine: the library that a competitor's program imports.
 
 `bind`, `save`, `load`, `infer`, `paused`, `report`, `copy` and the constants `DATASET_PATH`, `DATASET_NAME`, `HAS_DATASET`
-(older name `IS_DATASET`), `IS_ON_NSML`, `GPU_NUM`, `SESSION_NAME` and `NSML_NFS_OUTPUT` keep the platform's public contract.
+(older name `IS_DATASET`), `IS_ON_NSML`, `GPU_NUM`, `SESSION_NAME` and `NSML_NFS_OUTPUT` follow the platform's public contract.
 
-Everything is imported at first use, so that `import nsml` costs next to nothing and needs nothing outside the standard library.
+Everything is imported on first use: `import nsml` is fast and needs only the standard library.
 """
 
 from __future__ import annotations

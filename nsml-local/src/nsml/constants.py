@@ -1,23 +1,23 @@
-"""The constants of the platform, worked out when they are first read.
+"""The constants of the platform, computed when first read.
 
-DATASET_PATH      folder of the dataset as this process may see it: `train/` while training, `test/` (without labels) at submit.
-                  Outside a session it is the dataset named by the environment variable NSML_DATASET, else the made-up
-                  FUNDUS_DEMO where that is registered, else the empty string. After `nsml run -d A,B` it is a list, a folder a dataset.
-DATASET_NAME      its name (the first one's, where there are several), else the empty string
+DATASET_PATH      folder of the dataset that this process may read: `train/` while training, `test/` (without labels) at submit.
+                  Outside a session: the dataset named by the environment variable NSML_DATASET, else the synthetic FUNDUS_DEMO
+                  if registered, else the empty string. After `nsml run -d A,B`: a list with one folder per dataset.
+DATASET_NAME      its name (of several, the first), else the empty string
 HAS_DATASET       whether the platform, or NSML_DATASET, named a dataset (IS_DATASET is the older name). The fallback to
-                  FUNDUS_DEMO does not count, so that a program that has data of its own still turns to them.
+                  FUNDUS_DEMO does not count: a program with data of its own uses those.
 IS_ON_NSML        True in a process that `nsml run` or `nsml submit` started
-GPU_NUM           number of GPUs that this process may use
-SESSION_NAME      USER/DATASET/NUMBER of this session; reading it outside a session opens a foreground session
+GPU_NUM           number of GPUs available to this process
+SESSION_NAME      USER/DATASET/NUMBER of this session; outside a session, reading it opens a foreground session
 NSML_NFS_OUTPUT   a folder of this user that outlives the session
-PARALLEL_WORLD, PARALLEL_PORTS, MY_RANK   machines of a parallel session: this one, [""], [0] and 0
+PARALLEL_WORLD, PARALLEL_PORTS, MY_RANK   for programs of parallel sessions: always [""], [0] and 0, one machine
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    DATASET_PATH: str  # as it nearly always is
+    DATASET_PATH: str  # a list only with several datasets
     DATASET_NAME: str
     HAS_DATASET: bool
     IS_DATASET: bool

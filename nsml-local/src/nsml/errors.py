@@ -1,11 +1,11 @@
-"""What can go wrong, and the exit status that each kind ends the `nsml` command with.
+"""The errors of `nsml`, and the exit status of the command for each.
 
 NsmlError                 wrong use: an unknown name, a bad argument, a missing file  (exit status 2)
   RunFailed               a run, a submit or a write that failed                      (exit status 1)
     Damaged               something stored cannot be read back                        (exit status 1)
     PredictionsRefused    what `infer` returned cannot be scored                      (exit status 1)
 
-Every message is one line that names the file or argument and the mend.
+Every message is one line: file or argument, what happened, then what to do.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class PredictionsRefused(RunFailed):
     """Predictions of the wrong count, type or range."""
 
 
-def mend_of(error: OSError) -> str:
-    """What to do about a file that could not be read or written."""
+def fix_for(error: OSError) -> str:
+    """What to do about a file that cannot be read or written."""
     if error.errno in _FULL:
         return "free some space and try again"
     if error.errno in _FORBIDDEN:
-        return "get the right to it, or name another folder (NSML_HOME names the one where everything is kept)"
-    return "mend that and try again"
+        return "change its permissions, or name another folder (NSML_HOME names the one that holds everything)"
+    return "fix that and try again"

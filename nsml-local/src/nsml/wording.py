@@ -1,4 +1,4 @@
-"""Times, sizes and values as people read them, and text that is safe to print."""
+"""Times, sizes and values for people, and text that is safe to print."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 import unicodedata
 from typing import Any
 
-_LONGEST = 80  # letters of a value in a table: a program may report a whole picture
+_LONGEST = 80  # letters of a value in a table: a program may report a whole image
 
 
 def ago(moment: float) -> str:
@@ -15,7 +15,7 @@ def ago(moment: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """ "45 seconds", "3 minutes", "2 hours", "5 days": the largest unit of which there is at least one."""
+    """ "45 seconds", "3 minutes", "2 hours", "5 days": in the largest unit that gives at least 1."""
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             count = int(seconds // size)
@@ -44,12 +44,12 @@ def _brief(value: Any) -> str:
 
 
 def score(value: float) -> str:
-    """ "95.0092", ten places at most, without zeros at the end."""
+    """ "95.0092": at most 10 decimals, without trailing zeros."""
     return f"{value:.10f}".rstrip("0").rstrip(".")
 
 
 def plain(text: str) -> str:
-    """`text` without control characters, which could steer the terminal; what UTF-8 cannot hold is shown with backslashes."""
+    """`text` without control characters, which could steer the terminal; backslash escapes stand for what UTF-8 cannot encode."""
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(
         " " if c in "\n\t" else c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf")

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import NsmlError, RunFailed, mend_of
+from ..errors import NsmlError, RunFailed, fix_for
 
 _COMMANDS = {
     "run": "nsml.cli.run",
@@ -154,7 +154,7 @@ def main() -> None:
     except OSError as error:
         if not _current_folder_is_there():
             _fail("the folder that this terminal is in is gone; cd to one that is there", 1)
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {mend_of(error)}", 1)
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {fix_for(error)}", 1)
     except Exception as error:
         _fail(
             f"{OWN_FAULT}: {type(error).__name__}: {error}; run it again with NSML_DEBUG=1 and report what it shows", 1

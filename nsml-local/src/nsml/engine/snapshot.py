@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import NsmlError, RunFailed, mend_of
+from ..errors import NsmlError, RunFailed, fix_for
 from ..store.copies import copy_file
 from ..store.files import read_text, real_path
 from ..store.home import default_home
@@ -142,7 +142,7 @@ def _reason_to_leave_out(path: Path, root: Path) -> str | None:
     if path.is_symlink() and not real_path(path).is_relative_to(root):
         return "a link to outside the folder"
     if not path.is_file():
-        return "no regular file"
+        return "not a regular file"
     if path == root / "nsml.py":
         return STANDS_IN
     if path.name == ".env" or path.name.startswith(".env."):
@@ -173,5 +173,5 @@ def copy_code(code: Path, work: Path) -> None:
                 copy_file(path, work / path.relative_to(code), code.parent)
     except OSError as error:
         raise RunFailed(
-            f"{code} cannot be copied to {work}: {error.strerror} ({error.filename}); {mend_of(error)}"
+            f"{code} cannot be copied to {work}: {error.strerror} ({error.filename}); {fix_for(error)}"
         ) from None

@@ -1,1 +1,1 @@
-"""What lies on disk: datasets, sessions, checkpoints, metrics and submissions, as files that a person can read."""
+"""Storage: datasets, sessions, checkpoints, metrics and submissions, as files that a person can read."""

@@ -1,8 +1,8 @@
-"""Checkpoints of a session: whole or absent, and the one before survives until the new one is whole.
+"""Checkpoints of a session. Saving is all or nothing: the previous checkpoint stays until the new one is complete.
 
 `checkpoints/<encoded name>@<generation>/` holds `model`, the file or folder that the user's hook wrote, and `checkpoint.json`, a
-manifest with the size and SHA-256 of each file. A checkpoint is written under a temporary name, flushed and renamed; saving a name
-again adds a generation and only then removes the older one.
+manifest with the size and SHA-256 of each file. A checkpoint is written under a temporary name, flushed and renamed. Saving a name
+again adds a generation, then removes the older one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MANIFEST = "checkpoint.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One stored checkpoint. `model` is the path that a load hook gets; times are seconds since the epoch, sizes bytes."""
+    """One stored checkpoint. `model` is the path for a load hook; times are seconds since the epoch, sizes are bytes."""
 
     name: str
     folder: Path
@@ -68,19 +68,20 @@ class Checkpoint:
 
     @property
     def beside(self) -> list[Path]:
-        """Files that a save hook wrote by using its path as the beginning of their names: `model.npy`, `model.index`."""
+        """Files beside `model`, from save hooks that use their path as a prefix: `model.npy`, `model.index`."""
         return [
             self.folder / os.path.basename(file["path"]) for file in self.manifest["files"] if _is_beside(file["path"])
         ]
 
     def holds(self, path: str) -> bool:
-        """Whether the save hook wrote a file of that path below `model`."""
+        """Whether the save hook wrote the file `path` below `model`."""
         return any(file["path"] == path for file in self.manifest["files"])
 
     def verify(self, only: str | None = None) -> None:
-        """Compare every file, or the one of that path below `model`, with the size and SHA-256 recorded when it was saved.
+        """Compare every file, or only the file `only` below `model`, with the size and SHA-256 recorded at save.
 
-        Damaged names the first that differs.
+        Raises:
+            Damaged: the first file that differs.
         """
         for file in self.manifest["files"]:
             if only is not None and file["path"] != only:
@@ -94,7 +95,7 @@ class Checkpoint:
                 raise self._damaged(path)
 
     def verify_sizes(self) -> None:
-        """`verify` without reading the files: Damaged names the first that is missing or of another size."""
+        """Compare the sizes of all files without reading them. Damaged names the first missing or different file."""
         for file in self.manifest["files"]:
             path = _place(self.folder, file["path"])
             try:
@@ -105,14 +106,14 @@ class Checkpoint:
                 raise self._damaged(path)
 
     def _damaged(self, path: Path) -> Damaged:
-        what = "is not what was saved" if os.path.lexists(path) else "is gone"
+        what = "differs from what was saved" if os.path.lexists(path) else "is missing"
         return Damaged(f"checkpoint {self.name} is damaged: {path} {what}; take another checkpoint")
 
 
 def store(
     folder: Path, name: str, write: Callable[[Path], None], *, elapsed: float, summary: dict[str, Any]
 ) -> Checkpoint:
-    """Keep what `write(path)` leaves at `path` as checkpoint `name` in `folder`. What `write` raises is raised; nothing is kept then."""
+    """Store what `write(path)` writes to `path` as checkpoint `name` in `folder`. An error of `write` is passed on; nothing is stored."""
     encoded = encode_checkpoint(name)
     with folder_beside(folder) as beside:
         write(beside / _MODEL)
@@ -134,7 +135,7 @@ def store(
                 os.rename(beside, target)
                 break
             except OSError as error:
-                # Another process of the program has saved the same name meanwhile.
+                # Another process of the program saved the same name in the meantime.
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise
         flush_to_disk(folder)
@@ -145,20 +146,20 @@ def store(
 
 
 def _discard(folder: Path) -> None:
-    """Take a generation out of sight in one step before its files are removed one by one. OSError where that cannot be done."""
+    """Remove a generation: rename it, so that it disappears in one step, then delete its files. OSError if the rename fails."""
     hidden = temporary_name(folder.parent)
-    with contextlib.suppress(FileNotFoundError):  # somebody else was first
+    with contextlib.suppress(FileNotFoundError):  # another process was first
         os.rename(folder, hidden)
     remove_tree(hidden)
 
 
 def _generations(folder: Path, encoded: str) -> dict[int, Path]:
-    found = {}
+    generations = {}
     for entry in visible(folder):
         base, mark, generation = entry.name.rpartition("@")
         if mark and base == encoded and generation.isdecimal():
-            found[int(generation)] = Path(entry.path)
-    return found
+            generations[int(generation)] = Path(entry.path)
+    return generations
 
 
 def _is_beside(path: str) -> bool:
@@ -166,12 +167,12 @@ def _is_beside(path: str) -> bool:
 
 
 def _manifest_of(folder: Path) -> list[dict[str, Any]]:
-    """Size and SHA-256 of each file that the hook wrote, flushed to disk on the way.
+    """Flush each file that the hook wrote; return path, size and SHA-256 of each.
 
-    Paths are relative to `model`: that of a single file is '', those of files beside it begin with '../'.
+    Paths are relative to `model`: '' for a single file, '../...' for files beside it.
     """
     model = folder / _MODEL
-    _copy_what_links_lead_to(folder)
+    _replace_links(folder)
     paths = sorted(Path(root) / name for root, _, files in os.walk(folder) for name in files)
     files = []
     for path in paths:
@@ -181,8 +182,8 @@ def _manifest_of(folder: Path) -> list[dict[str, Any]]:
     return files
 
 
-def _copy_what_links_lead_to(folder: Path) -> None:
-    """In place of each link: a checkpoint is read without following any."""
+def _replace_links(folder: Path) -> None:
+    """Replace each link by a copy of its target, as reading a checkpoint follows no links."""
     import shutil
 
     for root, folders, files in os.walk(folder):
@@ -195,7 +196,7 @@ def _copy_what_links_lead_to(folder: Path) -> None:
 
 
 def _sha256(path: Path, top: Path, size: int | None = None) -> str:
-    """Of a regular file, with no link on the way from `top`; "" where it is of another size."""
+    """SHA-256 of a regular file, with no link between `top` and the file; "" if its size is not `size`."""
     import hashlib
 
     with regular(path, top) as file:
@@ -205,13 +206,12 @@ def _sha256(path: Path, top: Path, size: int | None = None) -> str:
 
 
 def _place(folder: Path, path: str) -> Path:
-    """Where a file of a manifest lies, whose path is relative to `model`."""
+    """The location of a manifest's file, whose path is relative to `model`."""
     return Path(os.path.normpath(folder / _MODEL / path))
 
 
 def list_checkpoints(folder: Path) -> list[Checkpoint | Damaged]:
-    """The checkpoints by the time they were saved, oldest first; last, of each that cannot be read, or of which a file is missing or of
-    another size, its error."""
+    """All checkpoints, oldest first; then one error for each with an unreadable manifest, a missing file, or a file of another size."""
     newest: dict[str, tuple[int, Path]] = {}
     for entry in visible(folder):
         base, mark, generation = entry.name.rpartition("@")
@@ -225,18 +225,18 @@ def list_checkpoints(folder: Path) -> list[Checkpoint | Damaged]:
             checkpoint.verify_sizes()
             good.append(checkpoint)
         except Damaged as error:
-            if path.exists():  # else a newer one has taken its place since the look
+            if path.exists():  # else a newer generation has just replaced it
                 bad.append(error)
     return sorted(good, key=lambda c: (c.saved_at, c.name) if isinstance(c, Checkpoint) else (0.0, "")) + bad
 
 
 def checkpoint_names(folder: Path) -> list[str]:
-    """The names of the checkpoints in `folder` that can be read, in the order in which they were saved."""
+    """Names of the readable checkpoints in `folder`, oldest first."""
     return [entry.name for entry in list_checkpoints(folder) if isinstance(entry, Checkpoint)]
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """The checkpoint in a folder, its files unread. Damaged where its manifest is."""
+    """The checkpoint in a folder. Only the manifest is read; Damaged if it is damaged."""
     try:
         manifest = read_json(folder / _MANIFEST, folder.parent.parent)
     except FileNotFoundError:
@@ -253,26 +253,26 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(manifest["name"], folder, manifest)
 
 
-def _describes_a_file(found: Any, folder: Path) -> bool:
-    """Whether an entry of a manifest names a file inside the checkpoint's folder."""
+def _describes_a_file(entry: Any, folder: Path) -> bool:
+    """Whether a manifest's entry is valid and names a file inside the checkpoint's folder."""
     return (
-        isinstance(found, dict)
-        and isinstance(found.get("path"), str)
-        and "\0" not in found["path"]
-        and folder in _place(folder, found["path"]).parents
-        and isinstance(found.get("size"), int)
-        and isinstance(found.get("sha256"), str)
+        isinstance(entry, dict)
+        and isinstance(entry.get("path"), str)
+        and "\0" not in entry["path"]
+        and folder in _place(folder, entry["path"]).parents
+        and isinstance(entry.get("size"), int)
+        and isinstance(entry.get("sha256"), str)
     )
 
 
 def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
-    """The checkpoint of that name, or the newest where none is named; NsmlError names those that exist."""
+    """The checkpoint `name`, or the newest if `name` is None. NsmlError lists the existing checkpoints."""
     while name is not None and (generations := _generations(folder, encode_checkpoint(name))):
         newest = generations[max(generations)]
         try:
             return read_checkpoint(newest)
         except Damaged:
-            if newest.exists():  # else a newer one has taken its place since the look
+            if newest.exists():  # else a newer generation has just replaced it
                 raise
     known = [c for c in list_checkpoints(folder) if isinstance(c, Checkpoint)]
     if name is None and known:
@@ -284,31 +284,30 @@ def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
 
 
 def whole_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
-    """`find_checkpoint`, with every file compared to what was saved; Damaged where one differs.
+    """`find_checkpoint`, with all files verified; Damaged if one differs.
 
-    Where none is named it is the newest that is whole.
+    Without a name, the newest checkpoint that is whole.
     """
     if name is None:
-        for kept in reversed([c for c in list_checkpoints(folder) if isinstance(c, Checkpoint)]):
+        for checkpoint in reversed([c for c in list_checkpoints(folder) if isinstance(c, Checkpoint)]):
             with contextlib.suppress(Damaged):
-                kept.verify()
-                return kept
+                checkpoint.verify()
+                return checkpoint
     while True:
-        found = find_checkpoint(folder, name, session)
+        checkpoint = find_checkpoint(folder, name, session)
         try:
-            found.verify()
+            checkpoint.verify()
         except Damaged:
-            if found.folder.exists():  # else a newer one has taken its place since the look
+            if checkpoint.folder.exists():  # else a newer generation has just replaced it
                 raise
         else:
-            return found
+            return checkpoint
 
 
 def remove_checkpoint(checkpoint: Checkpoint) -> None:
-    """Remove a checkpoint, out of sight in one step.
+    """Remove a checkpoint; it disappears in one step.
 
-    What was saved before it under its name goes first: a program that was killed between two saves may have left it, and it would be
-    in sight again.
+    Older generations go first: a program killed between two saves may have left one, which would show up again.
     """
     folder = checkpoint.folder.parent
     encoded, _, generation = checkpoint.folder.name.rpartition("@")
@@ -319,7 +318,7 @@ def remove_checkpoint(checkpoint: Checkpoint) -> None:
 
 
 def discard_superseded(folder: Path) -> Iterator[Path]:
-    """Remove, and name, what was saved before the newest of each name and should have gone when that was saved."""
+    """Remove older generations that a killed program left behind; yield the path of each."""
     for encoded in {entry.name.rpartition("@")[0] for entry in visible(folder)}:
         for _, older in sorted(_generations(folder, encoded).items())[:-1]:
             _discard(older)

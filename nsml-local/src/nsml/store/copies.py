@@ -1,4 +1,4 @@
-"""Copying stored files out, never beyond the folder that the user named, never over what is there unless told to."""
+"""Copy stored files to a folder of the user, never outside of it, and over existing files only with `force`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .files import real_path, regular
 
 
 def _files(source: Path) -> Iterator[Path]:
-    """The regular files below a folder, without links."""
+    """Regular files below a folder; links are skipped."""
     for root, folders, names in os.walk(source):
         folders[:] = sorted(f for f in folders if not os.path.islink(os.path.join(root, f)))
         for name in sorted(names):
@@ -23,7 +23,7 @@ def _files(source: Path) -> Iterator[Path]:
 
 
 def copy_file(source: Path, target: Path, below: Path | None = None) -> None:
-    """Copy a regular file with its times and permissions; see `open_regular`."""
+    """Copy a regular file with its times and permissions (see `open_regular`)."""
     with regular(source, below) as content, open(target, "wb") as copy:
         shutil.copyfileobj(content, copy, 1 << 20)
         status = os.fstat(content.fileno())
@@ -32,10 +32,10 @@ def copy_file(source: Path, target: Path, below: Path | None = None) -> None:
 
 
 def copy_out(source: Path, target: Path, *, force: bool, below: Path | None = None) -> int:
-    """Copy a file, or the files of a folder, to `target`; return how many. No folder between `below` and a file may be a link.
+    """Copy a file, or the files of a folder, to `target`; return the number of files. No folder between `below` and a file may be a link.
 
     Raises:
-        NsmlError: a file is there already and `force` is not set (nothing is copied then), or a link in `target` leads out of it.
+        NsmlError: a file exists and `force` is not set, or a link in `target` leads out of it. Nothing is copied.
         RunFailed: a file cannot be written.
     """
     pairs = (
@@ -48,9 +48,9 @@ def copy_out(source: Path, target: Path, *, force: bool, below: Path | None = No
         if not real_path(copy).is_relative_to(root) or copy.is_symlink():
             raise NsmlError(f"{copy} is a link, or leads out of {target}; name another folder")
         if copy.exists() and not force:
-            raise NsmlError(f"{copy} is there already; name another folder, or overwrite with -f")
+            raise NsmlError(f"{copy} already exists; name another folder, or overwrite with -f")
         if copy.is_dir():
-            raise NsmlError(f"{copy} is a folder where a file should go; name another folder")
+            raise NsmlError(f"{copy} is a folder, not a file; name another folder")
     for path, copy in pairs:
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What of a stored session is not what was written, one line each; whatever is damaged hides nothing else."""
+"""Damaged files of a stored session, one line each."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from .sessions import Session
 
 
 def damage_of(session: Session) -> Iterator[str]:
-    """The damaged files of a session; every file of its checkpoints is read and compared with the SHA-256 that it was saved with."""
+    """A line for each damaged file of a session. Reads every file of its checkpoints and compares the SHA-256."""
     for read in (session.record, session.state):
         try:
             read()
         except Damaged as error:
             yield str(error)
         except NsmlError:
-            return  # removed since it was listed
+            return  # just removed
     try:
         checked_cut(session.log)
     except Damaged as error:
         yield str(error)
-    for kept in list_checkpoints(session.checkpoints):
+    for checkpoint in list_checkpoints(session.checkpoints):
         try:
-            if not isinstance(kept, Checkpoint):
-                raise kept
-            kept.verify()
+            if not isinstance(checkpoint, Checkpoint):
+                raise checkpoint
+            checkpoint.verify()
         except Damaged as error:
-            if not isinstance(kept, Checkpoint) or kept.folder.exists():
+            if not isinstance(checkpoint, Checkpoint) or checkpoint.folder.exists():
                 yield str(error)
     if line := read_metrics(session.folder)[1]:
         yield line

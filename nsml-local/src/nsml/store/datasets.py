@@ -1,13 +1,13 @@
-"""Datasets: `datasets/NAME/`, laid out so that what a session may see and what is hidden never share a folder.
+"""Datasets: `datasets/NAME/`. What a session may read and what is hidden are in separate folders.
 
 dataset.json              source, classes, counts, time
-training/train/...        what DATASET_PATH is while training
-submission/test/...       what DATASET_PATH is at submit: the test data without labels
+training/train/...        DATASET_PATH while training
+submission/test/...       DATASET_PATH at submit: the test data without labels
 hidden/test/test_label    the labels;  hidden/evaluation/evaluation.py  the organiser's scorer
-feed/data_loader.py       the organiser's loader, which runs in the competitor's process (with the files beside it that it names)
+feed/data_loader.py       the organiser's loader and the files it uses; it runs in the competitor's process
 
-The files are hard links to the organiser's where the file system allows it, else symbolic links; the folders are real ones, so that
-`..` from a photograph never leads to the labels.
+Files are hard links to the organiser's if the file system allows it, else symbolic links. Folders are real, so that `..` from a
+photograph never leads to the labels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .photographs import count_endings, is_photograph, left_by_a_system
 from .plain_paths import plain_path
 
 LABELS = "test_label"
-# Below train/: marks of lesions in training photographs, which are no training photographs themselves.
+# Below train/: lesion masks for training photographs; not training photographs themselves.
 MARKS = "lesions"
 
 
@@ -47,7 +47,7 @@ class Dataset:
         return self.folder / "submission"
 
     def shown(self, side: str) -> Path:
-        """What DATASET_PATH is, of the side "training" or "submission"."""
+        """DATASET_PATH for the side "training" or "submission"."""
         return plain_path(self.folder / side, self.name)
 
     @property
@@ -64,12 +64,12 @@ class Dataset:
 
     @property
     def has_label_file(self) -> bool:
-        """Whether the labels are a file, which the built-in scorers read; an organiser's own may read a folder."""
+        """Whether the labels are one file, as the built-in scorers require. An organiser's scorer may read a folder."""
         return self.labels.is_file()
 
     @property
     def can_be_scored(self) -> bool:
-        """Whether there are labels, or a scorer that knows without."""
+        """Whether there is a label file, or the organiser's scorer."""
         return self.has_label_file or self.evaluation.exists()
 
     def metric(self) -> str:
@@ -77,7 +77,7 @@ class Dataset:
         return str(self.record().get("metric", "fundus"))
 
     def scored_by(self) -> dict[str, str]:
-        """What a score depends on besides the predictions: SHA-256 of `labels` ("" without a file); `scorer`, its name or SHA-256."""
+        """`labels`: SHA-256 of the label file ("" without one). `scorer`: name of the built-in scorer, or SHA-256 of the organiser's."""
         import hashlib
 
         def digest(path: Path) -> str:
@@ -90,7 +90,7 @@ class Dataset:
         return bool(self.record().get("lower_is_better", False))
 
     def isolated(self) -> bool:
-        """Whether its sessions are to see nothing of the home but what they need."""
+        """Whether sessions are isolated: they see only the parts of the home that they need."""
         return bool(self.record().get("isolate", False))
 
     def record(self) -> dict[str, Any]:
@@ -115,15 +115,15 @@ def list_datasets(home: Home) -> list[Dataset]:
 
 
 def find_dataset(home: Home, name: str) -> Dataset:
-    """The dataset of that name; NsmlError with the nearest name where there is none."""
+    """The dataset of that name. NsmlError suggests a similar name."""
     folder = home.datasets / check_name(name, "DATASET")
     if (folder / "dataset.json").exists():
         return Dataset(name, folder)
     if (now := present_name(home, name)) != name:
         raise NsmlError(f"dataset {name} was renamed; it is {now} now")
     known = [d.name for d in list_datasets(home)]
-    mend = nearest(name, known) or "; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' a made-up one"
-    raise NsmlError(f"there is no dataset {name}{mend}")
+    hint = nearest(name, known) or "; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' a synthetic one"
+    raise NsmlError(f"there is no dataset {name}{hint}")
 
 
 def push_dataset(
@@ -142,38 +142,38 @@ def push_dataset(
 
     Args:
         copy: copy the files instead of linking them.
-        origin: what to note as its source, instead of the folder.
-        metric: the built-in scorer, where the dataset brings none.
-        lower_is_better: how the board ranks.
-        every: seconds that must lie between two submissions of a user.
-        isolate: keep its labels and `source` out of the reach of sessions; the files are copied then.
+        origin: the source to record instead of the folder.
+        metric: name of the built-in scorer, for a dataset without a scorer of its own.
+        lower_is_better: the order of the leaderboard.
+        every: minimum seconds between two submissions of a user.
+        isolate: hide labels and `source` from sessions; implies `copy`.
 
     Raises:
-        NsmlError: the layout is wrong, or the name is taken.
+        NsmlError: the layout is wrong, or the name is in use.
     """
     from .sessions import NO_DATASET
 
     check_name(name, "NAME")
     if name == NO_DATASET:
-        raise NsmlError(f"NAME: {name} stands for no dataset; take another name")
+        raise NsmlError(f"NAME: {name} means 'no dataset'; choose another name")
     copy = copy or isolate
     target = home.datasets / name
     if target.exists():
         raise NsmlError(
-            f"there is a dataset {name} already; take another name, or remove it with 'nsml dataset rm {name}'"
+            f"dataset {name} already exists; choose another name, or remove it with 'nsml dataset rm {name}'"
         )
     import shutil
 
     source = source.absolute()
     _check_layout(source)
     if real_path(home.path).is_relative_to(real_path(source)):
-        raise NsmlError(f"PATH: {source} holds {home.path}, where all is kept; name a folder of the dataset's own")
+        raise NsmlError(f"PATH: {source} contains {home.path}, the home of nsml; name the folder of the dataset")
     make_private(home.datasets)
     with folder_beside(home.datasets) as beside:
         if (source / "train").is_dir():
             _fill(source / "train", beside / "training" / "train", copy)
         else:
-            # Datasets of 2017 had no sides: a session saw all there was.
+            # Datasets of 2017 have no train/: a session reads the whole folder.
             _fill(source, beside / "training", copy, leave_out=("test", "evaluation"))
         (beside / "submission").mkdir()
         if (source / "test").is_dir():
@@ -201,14 +201,15 @@ def push_dataset(
         try:
             os.rename(beside, target)
         except OSError:
-            raise NsmlError(f"there is a dataset {name} already; take another name") from None
+            raise NsmlError(f"dataset {name} already exists; choose another name") from None
     return Dataset(name, target)
 
 
 def _needed_by_loader(evaluation: Path) -> set[str]:
-    """`data_loader.py`, and what beside it a program of these imports or names in a text, a module or a file by its stem.
+    """Names of `data_loader.py` and of the files beside it that it uses, directly or through others.
 
-    All else there is the scorer's, answers perhaps, and has no business in the competitor's process, where the loader runs.
+    A file is used if a program imports it or names it, or its stem, in a string. Other files may hold answers and must not reach the
+    competitor's process, in which the loader runs.
     """
     others = {path for path in evaluation.iterdir() if path.name not in ("evaluation.py", LABELS)}
     waiting = {path for path in others if path.name == "data_loader.py"}
@@ -223,7 +224,7 @@ def _needed_by_loader(evaluation: Path) -> set[str]:
 
 
 def _names_in(program: Path) -> set[str]:
-    """The modules that a program imports, and the words of its texts: `reading` and `means.npy` of `load("/x/means.npy")`."""
+    """Modules that a program imports, and words in its strings: `means`, `npy` and `means.npy` for `load("/x/means.npy")`."""
     import ast
     import re
 
@@ -249,17 +250,17 @@ def _check_layout(source: Path) -> None:
         raise NsmlError(f"PATH: there is no folder {source}; name the folder that holds train/ and test/")
     if not any(files for _, _, files in os.walk(source)):
         raise NsmlError(
-            f"PATH: there is no file below {source}; a dataset holds train/train_data/<CLASS>/ and test/test_data/"
+            f"PATH: there is no file below {source}; a dataset contains train/train_data/<CLASS>/ and test/test_data/"
         )
     if (source / "train").is_dir() and not any(files for _, _, files in os.walk(source / "train")):
         raise NsmlError(f"PATH: there is no file below {source / 'train'}; put the training data there")
-    # A folder of photographs, or one file where the data are a table.
+    # test_data may be a folder or one file.
     if (source / "test" / LABELS).exists() and not (source / "test" / "test_data").exists():
         raise NsmlError(f"PATH: {source / 'test'} has labels but no test_data; put the test data there")
 
 
 def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = ()) -> None:
-    """Make the folders of `source` at `target` and link or copy the files, but for `leave_out` at the top."""
+    """Recreate the folders of `source` at `target` and link or copy the files, without the top-level names in `leave_out`."""
     import shutil
 
     for root, folders, files in os.walk(source, followlinks=True, onerror=_raise):
@@ -277,7 +278,7 @@ def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = (
 
 
 def _leads_up(top: Path, folder: str, name: str) -> bool:
-    """Whether a folder is a link to one on the way to it from `top`, so that walking into it would never end."""
+    """Whether a folder is a link to one of its parents below `top`, so that walking into it would not end."""
     path = Path(folder, name)
     if not path.is_symlink():
         return False
@@ -296,9 +297,9 @@ def _link(source: str, target: Path) -> None:
 
 
 def _count(folder: Path) -> dict[str, Any]:
-    """Files by class and side, bytes, and the endings of what lies in class folders and is no photograph.
+    """Number of files by class and side, bytes, and endings of ignored files in class folders.
 
-    Where class folders hold photographs, only those count, as training reads no other files there.
+    If class folders contain photographs, only those count, as training reads nothing else there.
     """
     data = folder / "training" / "train" / "train_data"
     by_class = {
@@ -335,7 +336,7 @@ def _raise(error: OSError) -> None:
 
 
 def present_name(home: Home, name: str) -> str:
-    """What a dataset of that name is called since it was renamed; the name itself where none was."""
+    """The current name of a dataset that may have been renamed; `name` itself if not."""
     if (home.datasets / name).exists():
         return name
     for dataset in list_datasets(home):
@@ -346,9 +347,10 @@ def present_name(home: Home, name: str) -> str:
 
 
 def remove_dataset(home: Home, dataset: Dataset) -> None:
-    """Forget a dataset: out of sight in one step, then its links are removed. The organiser's files, sessions and scores stay.
+    """Remove a dataset: rename its folder, then delete it. The organiser's files, sessions and scores stay.
 
-    NsmlError where a session or a submit uses it.
+    Raises:
+        NsmlError: a session or a submit uses it.
     """
     _check_not_in_use(home, dataset.name)
     hidden = dataset.folder.with_name(f".tmp-removed-{dataset.name}-{os.getpid()}")
@@ -374,32 +376,32 @@ def _check_not_in_use(home: Home, name: str) -> None:
 
 
 def rename_dataset(home: Home, name: str, new: str) -> None:
-    """Give a dataset another name, in its submissions and in every user's sessions too, those that only name it included.
+    """Rename a dataset, also in submissions and in the sessions of all users.
 
-    What is interrupted goes on where it is called again.
+    After an interruption, call it again to finish.
 
     Raises:
-        NsmlError: the new name is taken, or a session or a submit uses the dataset.
+        NsmlError: the new name is in use, or a session or a submit uses the dataset.
     """
     from .sessions import NO_DATASET, list_sessions
     from .submissions import rename_sessions
 
-    found = find_dataset(home, name)
+    dataset = find_dataset(home, name)
     check_name(new, "NEW")
     if new == NO_DATASET:
-        raise NsmlError(f"NEW: {new} stands for no dataset; take another name")
+        raise NsmlError(f"NEW: {new} means 'no dataset'; choose another name")
     _check_not_in_use(home, name)
-    record = found.record()
+    record = dataset.record()
     becomes = record.get("becomes", name)
     pairs = [(home.submissions / name, home.submissions / new)]
     pairs += [(Path(user.path) / name, Path(user.path) / new) for user in visible(home.sessions)]
     if becomes == name:
         for target in (home.datasets / new, *(target for _, target in pairs)):
             if target.exists():
-                raise NsmlError(f"NEW: {target} is there already; take another name")
-        write_json(found.folder / "dataset.json", record | {"becomes": new, "was": [*record.get("was", []), name]})
+                raise NsmlError(f"NEW: {target} already exists; choose another name")
+        write_json(dataset.folder / "dataset.json", record | {"becomes": new, "was": [*record.get("was", []), name]})
     elif becomes != new:
-        raise NsmlError(f"dataset {name} is half renamed; finish that with 'nsml dataset rename {name} {becomes}'")
+        raise NsmlError(f"dataset {name} is half renamed; 'nsml dataset rename {name} {becomes}' finishes it")
     for source, target in pairs:
         if source.exists():
             os.rename(source, target)
@@ -408,4 +410,4 @@ def rename_dataset(home: Home, name: str, new: str) -> None:
             session.rename_dataset(name, new)
     for entry in visible(home.submissions):
         rename_sessions(home, entry.name, name, new)
-    os.rename(found.folder, home.datasets / new)
+    os.rename(dataset.folder, home.datasets / new)

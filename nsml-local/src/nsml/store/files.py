@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old content or the new, never a half, and reading them back with one clear error."""
+"""Atomic writes, where a reader sees the old content or the new, and reads that never follow links."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from .sealing import BLANK, MEMBER, seal, unseal
 
 TEMPORARY = ".tmp-"
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# What the files of versions that wrote no checksum begin with.
+# First members of files that older versions wrote, without a checksum.
 _UNSEALED = frozenset({"created_at", "format", "home", "name", "packages", "path", "pid", "source", "status", "user"})
 
-_NOT_REGULAR = "no regular file, or behind a link"
+_NOT_REGULAR = "not a regular file, or behind a link"
 
 
 def temporary_name(folder: Path) -> Path:
-    """A name in `folder` that nobody else uses and that every reader skips."""
+    """A unique name in `folder`, which all readers skip."""
     return folder / f"{TEMPORARY}{os.getpid()}-{os.urandom(6).hex()}"
 
 
 def make_private(folder: Path) -> Path:
-    """Make the folder, and the missing ones above it, readable by its owner only."""
+    """Create the folder and missing parents; only the owner can read them."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
 def flush_to_disk(path: Path) -> None:
-    """fsync a file or a folder; file systems that cannot sync a folder are left alone."""
+    """fsync a file or a folder; file systems that cannot sync folders are no error."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -48,12 +48,15 @@ def flush_to_disk(path: Path) -> None:
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY, below: Path | None = None) -> int:
-    """A descriptor of a file that a program could have put there: a regular one, never what a link leads to.
+    """Open a file that a competitor's program may have written: only a regular file, without following links.
 
-    Nothing blocks on a pipe, and no folder between `below` (the file's own folder unless given) and the file is a link.
+    A pipe does not block. No folder between `below` (default: the file's own folder) and the file may be a link.
+
+    Returns:
+        A file descriptor.
 
     Raises:
-        OSError: there is none, it is no regular file, or a link is on the way.
+        OSError: the file is missing, not regular, or behind a link.
     """
     top = below or path.parent
     *between, name = path.relative_to(top).parts
@@ -68,8 +71,8 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, below: Path | None = None
         file = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=folder)
     except OSError as error:
         # ENXIO: a pipe without a reader, or a socket. ENOTDIR: a link in place of a folder.
-        is_strange = error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR)
-        raise OSError(error.errno, _NOT_REGULAR if is_strange else error.strerror, str(path)) from None
+        is_irregular = error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR)
+        raise OSError(error.errno, _NOT_REGULAR if is_irregular else error.strerror, str(path)) from None
     finally:
         os.close(folder)
     mode = os.fstat(file).st_mode
@@ -80,12 +83,12 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, below: Path | None = None
 
 
 def regular(path: Path, below: Path | None = None) -> BufferedReader:
-    """The file opened for reading; see `open_regular`."""
+    """Open a file for reading (see `open_regular`)."""
     return open(open_regular(path, os.O_RDONLY, below), "rb")
 
 
 def read_regular(path: Path, most: int = 1 << 26, below: Path | None = None) -> bytes:
-    """The content of a file of at most `most` bytes; see `open_regular`. OSError where there are more."""
+    """The content of a file of at most `most` bytes (see `open_regular`). OSError if it is larger."""
     with regular(path, below) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -94,12 +97,12 @@ def read_regular(path: Path, most: int = 1 << 26, below: Path | None = None) -> 
 
 
 def write_text(path: Path, text: str) -> None:
-    """`write_bytes` of a text in UTF-8; what stands for a byte that is none, as in the names of files, is written as that byte."""
+    """`write_bytes` in UTF-8; surrogate escapes, as in file names that are not UTF-8, are written as the bytes they stand for."""
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace the file by `content`, all or nothing, readable by its owner only."""
+    """Replace the file's content atomically; only the owner can read it."""
     beside = temporary_name(path.parent)
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -116,13 +119,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Replace the file by `value` as JSON with a checksum, all or nothing. NaN and infinity are a ValueError."""
+    """Replace the file atomically by `value` as JSON with a checksum. NaN and infinity are a ValueError."""
     text = json.dumps({MEMBER: BLANK, **value}, indent=1, ensure_ascii=False, allow_nan=False)
     write_bytes(path, seal(f"{text}\n"))
 
 
 def read_json(path: Path, below: Path | None = None) -> dict[str, Any]:
-    """The JSON object in the file, see `open_regular`. FileNotFoundError where there is none, Damaged where it is not what was written."""
+    """The JSON object in a file (see `open_regular`). FileNotFoundError if it is missing, Damaged if its content has changed."""
     try:
         return unseal(read_regular(path, below=below), _UNSEALED)
     except FileNotFoundError:
@@ -133,12 +136,12 @@ def read_json(path: Path, below: Path | None = None) -> dict[str, Any]:
 
 
 def is_number(value: object) -> bool:
-    """Whether a stored value is a number that a time, a size or a score can be."""
+    """Whether a stored value is a finite number, as a time, a size or a score."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
 
 
 def visible(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries of a folder without temporary and hidden ones, sorted by name; empty where there is no such folder."""
+    """Entries of a folder, sorted by name, without hidden and temporary ones; empty if the folder is missing."""
     try:
         with os.scandir(folder) as entries:
             return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
@@ -148,7 +151,7 @@ def visible(folder: Path) -> list[os.DirEntry[str]]:
 
 @contextlib.contextmanager
 def folder_beside(folder: Path) -> Iterator[Path]:
-    """A fresh temporary folder in `folder`; whatever is left of it afterwards is removed."""
+    """A new temporary folder in `folder`, removed at the end unless it was renamed."""
     beside = temporary_name(folder)
     beside.mkdir(mode=0o700, parents=True)
     try:
@@ -158,58 +161,58 @@ def folder_beside(folder: Path) -> Iterator[Path]:
 
 
 def remove_tree(folder: Path | str) -> None:
-    """Remove a folder with all that is in it, as far as that can be done."""
-    # Imported here, with the compression modules that come with it, since commands that only look would pay for them.
+    """Remove a folder and its content; errors are ignored."""
+    # Imported here: shutil imports compression modules, which slow down every command.
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_utf16(path: Path) -> bool:
-    """Whether a file begins with the mark of UTF-16."""
+    """Whether a file begins with a byte order mark of UTF-16."""
     with open(path, "rb") as file:
         return file.read(2) in _UTF16_MARKS
 
 
 def read_text(path: Path) -> str:
-    """A text that somebody wrote, with newlines as Python has them: UTF-8, UTF-16 with its mark as PowerShell writes it, or CP949.
+    r"""A text file of a user, with newlines as `\n`: in UTF-8, UTF-16 with a byte order mark (PowerShell), or CP949.
 
     Raises:
-        NsmlError: it is none of these.
-        OSError: it cannot be read.
+        NsmlError: the file is not text in one of these encodings.
+        OSError: the file cannot be read.
     """
     content = path.read_bytes()
     for encoding in ("utf-16",) if content[:2] in _UTF16_MARKS else ("utf-8-sig", "cp949"):
         with contextlib.suppress(UnicodeDecodeError):
             text = content.decode(encoding)
             if "\0" in text:
-                raise NsmlError(f"{path} is no text, it holds a zero byte; save it as UTF-8, or remove it")
+                raise NsmlError(f"{path} is not a text file (it contains a zero byte); save it as UTF-8, or remove it")
             return text.replace("\r\n", "\n").replace("\r", "\n")
-    raise NsmlError(f"{path} is no text in UTF-8, UTF-16 or CP949; save it as UTF-8, or remove it")
+    raise NsmlError(f"{path} is not text in UTF-8, UTF-16 or CP949; save it as UTF-8, or remove it")
 
 
 def real_path(path: Path) -> Path:
-    """The path without links in it. Unlike `Path.resolve` of Python 3.11 and 3.12 it takes a link to itself."""
+    """The path with all links resolved. Unlike `Path.resolve` of Python 3.11 and 3.12, a link to itself is no error."""
     return Path(os.path.realpath(path))
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; links are not followed."""
+    """Bytes of a file, or of all files below a folder. Links are not followed."""
     if not path.is_dir():
         return path.lstat().st_size
     return sum((Path(root) / name).lstat().st_size for root, _, names in os.walk(path) for name in names)
 
 
-# What making or renaming a folder fails with where something of that name is there.
-_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
-# Marks the number of a folder that was removed, so that it is never given again.
+# Errors of mkdir and rename if the name already exists.
+_EXISTS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+# Prefix of a removed folder; its number is never used again.
 REMOVED = ".removed-"
 
 
 def claim_numbered_folder(parent: Path, fill: Callable[[Path], None] | None = None) -> Path:
-    """Make the folder of the next number in `parent`. The number is claimed by making it, so no two processes get the same.
+    """Create the folder of the next number in `parent`. Creating it claims the number, so no two processes get the same.
 
-    `fill(folder)` puts something into the folder before anybody can see it.
+    `fill(folder)` writes into the folder before it becomes visible.
     """
     make_private(parent)
     with contextlib.ExitStack() as cleared:
@@ -222,14 +225,14 @@ def claim_numbered_folder(parent: Path, fill: Callable[[Path], None] | None = No
         while True:
             number += 1
             if (parent / f"{REMOVED}{number}").exists():
-                continue  # claimed and removed since the look
+                continue  # just claimed and removed by another process
             try:
                 if filled is None:
                     os.mkdir(parent / str(number), 0o700)
                 else:
-                    os.rename(filled, parent / str(number))  # never onto a folder that holds anything
+                    os.rename(filled, parent / str(number))  # fails if that folder exists and is not empty
             except OSError as error:
-                if error.errno not in _TAKEN:
+                if error.errno not in _EXISTS:
                     raise
                 continue
             return parent / str(number)

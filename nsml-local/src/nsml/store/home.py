@@ -1,4 +1,4 @@
-"""Where everything is kept, and whose name new sessions carry."""
+"""The home folder, which holds everything, and the name of the user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMAT = 1
 
 
 def default_home() -> Path:
-    """NSML_HOME, else the platform's folder for a user's data."""
+    """NSML_HOME, else the operating system's folder for a user's data."""
     if named := os.environ.get("NSML_HOME"):
         return Path(named).expanduser().absolute()
     if sys.platform == "darwin":
@@ -32,7 +32,7 @@ class Home:
 
     @property
     def marker(self) -> Path:
-        """The file that says which format the home is of."""
+        """The file with the format version of the home."""
         return self.path / "home.json"
 
     @property
@@ -52,7 +52,7 @@ class Home:
         return self.path / "output"
 
     def user(self) -> str:
-        """The user's name: NSML_USER, else the one given to `nsml login`, else the system's."""
+        """The user's name: NSML_USER, else the name of `nsml login`, else the system's user name."""
         if named := os.environ.get("NSML_USER"):
             return check_name(named, "user (NSML_USER)")
         try:
@@ -60,7 +60,7 @@ class Home:
         except FileNotFoundError:
             stored = None
         except Damaged as error:
-            raise Damaged(f"{str(error).partition(';')[0]}; 'nsml login NAME' writes it anew") from None
+            raise Damaged(f"{str(error).partition(';')[0]}; 'nsml login NAME' rewrites it") from None
         if isinstance(stored, str):
             return check_name(stored, f"user in {self.path / 'user.json'}")
         import getpass
@@ -73,30 +73,30 @@ class Home:
 
 
 def open_home(path: Path | None = None) -> Home:
-    """The home at `path` (else the default one), made where it is missing.
+    """The home at `path` (default: `default_home()`), created if missing.
 
-    A home of a newer format is refused, untouched. One whose `home.json` is damaged is used, with a warning, as of this format.
+    A home of a newer format is an NsmlError. A damaged `home.json` is a warning; the home is used as one of this format.
     """
     home = Home(path or default_home())
     try:
-        found = read_json(home.marker).get("format")
+        version = read_json(home.marker).get("format")
     except FileNotFoundError:
         make_private(home.path)
         write_marker(home)
-        found = FORMAT
+        version = FORMAT
     except Damaged:
         if not home.marker.is_file():  # the folder itself cannot be read
             raise
-        print(f"nsml: warning: {home.marker} is damaged; 'nsml doctor --repair' writes it anew", file=sys.stderr)
-        found = FORMAT
-    if not isinstance(found, int) or found > FORMAT:
+        print(f"nsml: warning: {home.marker} is damaged; 'nsml doctor --repair' rewrites it", file=sys.stderr)
+        version = FORMAT
+    if not isinstance(version, int) or version > FORMAT:
         raise NsmlError(
-            f"{home.path} is of format {found}, newer than this nsml-local knows ({FORMAT}); "
+            f"{home.path} has format {version}, newer than this nsml-local can read ({FORMAT}); "
             "update nsml-local, or name another folder with NSML_HOME"
         )
     return home
 
 
 def write_marker(home: Home) -> None:
-    """Say which format the home is of."""
+    """Write the format version of the home."""
     write_json(home.marker, {"format": FORMAT})

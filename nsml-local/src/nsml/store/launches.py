@@ -1,4 +1,4 @@
-"""What a session, or a submit, is started with: `launch.json`, for the supervisor and for the library in the process it starts."""
+"""`launch.json`: how a session or a submit is started. Read by the supervisor and by the library in the started process."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def write_launch(
     mode: str = "train",
     **more: Any,
 ) -> None:
-    """Write the facts of a launch into `folder`.
+    """Write `launch.json` into `folder`.
 
     Args:
-        dataset_paths: the folder that the process may see of each of its datasets.
-        entry, arguments: what is started, with the reserved arguments.
+        dataset_paths: one folder per dataset, the part that the process may read.
+        entry, arguments: the entry file and its arguments, including the reserved ones.
         mode: "train", "test" (a submit), "infer" or "report".
-        more: for a session that goes on from a checkpoint, or is reported on, `source` (a session's name) and `checkpoint`; for a
-            submit `checkpoint`, `submission` (its folder), `wanted`, `limit` and `loader`; for the supervisor `limits`, and `python`
-            where nothing need be installed.
+        more: for a fork, a resume or a report, `source` (a session's name) and `checkpoint`; for a submit, `checkpoint`,
+            `submission` (its folder), `wanted`, `limit` and `loader`; for the supervisor, `limits`, and `python` if nothing has
+            to be installed.
     """
     write_json(
         folder / FILE,
@@ -55,6 +55,6 @@ def write_launch(
 
 
 def read_launch() -> dict[str, Any] | None:
-    """The facts of this process's launch; None where nobody launched it."""
+    """The content of this process's `launch.json`; None if `nsml` did not start the process."""
     path = os.environ.get(VARIABLE)
     return read_json(Path(path)) if path else None

@@ -1,4 +1,4 @@
-"""Temporary files and folders whose writer is dead."""
+"""Temporary files and folders left by processes that have ended."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _DAY = 86400.0
 
 
 def leftovers(home: Home) -> Iterator[Path]:
-    """Those of a home, in the folders that nsml itself writes into.
+    """Leftovers in a home, in the folders that nsml itself writes to.
 
-    What a program puts into a checkpoint, or an organiser into a dataset, is theirs, whatever it is called.
+    Files inside a checkpoint or a dataset are never leftovers, whatever their names.
 
-    The name begins with the number of the process that writes; one without a number counts as left after a day.
+    A temporary name begins with the id of its process; one without an id is a leftover after a day.
     """
     for folder in _folders(home):
         try:

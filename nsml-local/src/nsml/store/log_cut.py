@@ -1,7 +1,7 @@
-"""Where the middle of a log is left out: `log-cut.json` beside it. The places of all that is kept stay as they were.
+"""`log-cut.json`: which part of a long log was removed. Offsets of the rest do not change.
 
-A log that grows past its limit loses what lies between its beginning and its end: the disk gets it back (fallocate(2), a hole), and reading
-there gives zero bytes, which readers pass over.
+A log above its limit loses its middle: fallocate(2) punches a hole, which frees the disk space and reads as zero bytes. Readers
+skip the hole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FILE = "log-cut.json"
 
 
 def read_cut(log: Path) -> tuple[int, int]:
-    """The first byte that is left out and the first after it; (0, 0) where nothing is, and where what says so is damaged."""
+    """Offsets of the first removed byte and of the first byte after it; (0, 0) if nothing is removed or `log-cut.json` is damaged."""
     try:
         return checked_cut(log)
     except Damaged:
@@ -23,18 +23,18 @@ def read_cut(log: Path) -> tuple[int, int]:
 
 
 def checked_cut(log: Path) -> tuple[int, int]:
-    """`read_cut`; Damaged where the file is not what was written."""
+    """`read_cut`, but a damaged `log-cut.json` is a Damaged error."""
     path = log.with_name(FILE)
     try:
-        found = read_json(path)
+        record = read_json(path)
     except FileNotFoundError:
         return 0, 0
-    first, after = found.get("first"), found.get("after")
+    first, after = record.get("first"), record.get("after")
     if not (isinstance(first, int) and isinstance(after, int) and 0 <= first <= after):
         raise Damaged(f"{path} is damaged; move it away to go on without it")
     return first, after
 
 
 def write_cut(log: Path, first: int, after: int) -> None:
-    """Write down what is left out."""
+    """Record the removed bytes."""
     write_json(log.with_name(FILE), {"format": 1, "first": first, "after": after})

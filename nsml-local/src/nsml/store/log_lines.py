@@ -1,4 +1,4 @@
-"""Lines of a log, of any size, without reading more of it than is asked for."""
+"""Read lines from a log of any size without reading all of it."""
 
 from __future__ import annotations
 
@@ -12,32 +12,31 @@ from .files import open_regular, regular
 from .log_cut import read_cut
 
 _PIECE = 1 << 20
-# Of a line that was found, no more than this is handed out.
-_LONGEST = 300
+_LONGEST = 300  # characters of a matching line
 
 
 @dataclass(frozen=True)
-class Found:
-    """A line that holds what was looked for: where it begins in the file, and its text, shortened."""
+class Match:
+    """A matching line: its offset in the file, and its text, shortened."""
 
     start: int
     text: str
 
 
 def left_out(count: int) -> bytes:
-    """The line that stands in place of what the limit of a log has cut out."""
-    return f"nsml: {count:,} bytes are left out here (--log-limit)\n".encode()
+    """The line shown in place of the removed middle of a log."""
+    return f"nsml: {count:,} bytes removed here (--log-limit)\n".encode()
 
 
 def start_of_last_lines(log: IO[bytes], last: int, *, least: int = 0, end: int | None = None) -> int:
-    """Where the last lines before `end` (else the end of the file) begin, found backwards, `least` at the earliest."""
+    """Offset of the last `last` lines before `end` (default: end of file), searched backwards, at least `least`."""
     end = position = log.seek(0, os.SEEK_END) if end is None else end
     left = last
     while position > least:
         start = max(least, position - _PIECE)
         log.seek(start)
         piece = log.read(position - start)
-        # The newline that ends the last line begins no line of its own.
+        # The newline at the end of the last line does not start another line.
         until = len(piece) - 1 if position == end else len(piece)
         count = piece.count(b"\n", 0, until)
         if count < left:
@@ -51,11 +50,11 @@ def start_of_last_lines(log: IO[bytes], last: int, *, least: int = 0, end: int |
 
 
 def read_between(path: Path, start: int, end: int) -> bytes:
-    """The bytes from `start` to before `end`, with a line in place of what was cut out."""
+    """The bytes from `start` up to `end`, with a line in place of a removed part."""
     with regular(path) as log:
         log.seek(start)
         content = log.read(max(0, end - start))
-    # Looked up after the reading: what was there then is no hole, or is said to be one.
+    # After the read: a hole that was read is then already recorded.
     first, after = read_cut(path)
     first, until = max(first, start), min(after, start + len(content))
     if first >= until:
@@ -63,8 +62,8 @@ def read_between(path: Path, start: int, end: int) -> bytes:
     return content[: first - start] + left_out(after - first) + content[until - start :]
 
 
-def find_lines(path: Path, text: str, most: int) -> Iterator[Found]:
-    """The first `most` lines that hold `text`, in capitals or not, from the beginning of the log on; what was cut out is passed over."""
+def find_lines(path: Path, text: str, most: int) -> Iterator[Match]:
+    """The first `most` lines that contain `text`, case-insensitive; a removed part is skipped."""
     wanted = text.encode().lower()
     if not wanted:
         return
@@ -78,7 +77,7 @@ def find_lines(path: Path, text: str, most: int) -> Iterator[Found]:
             block = rest + piece
             whole = len(block) if not piece else block.rfind(b"\n") + 1
             if not whole and len(block) > 8 * _PIECE:
-                whole = len(block)  # no line is that long
+                whole = len(block)  # give up on the end of a line this long
             lowered, position = block[:whole].lower(), 0
             while most > 0 and (hit := lowered.find(wanted, position)) >= 0:
                 begin = lowered.rfind(b"\n", 0, hit) + 1
@@ -86,7 +85,7 @@ def find_lines(path: Path, text: str, most: int) -> Iterator[Found]:
                     begin = after - base
                 finish = lowered.find(b"\n", hit)
                 finish = whole if finish < 0 else finish
-                yield Found(base + begin, block[begin:finish][-_LONGEST:].decode(errors="replace").strip("\r\0"))
+                yield Match(base + begin, block[begin:finish][-_LONGEST:].decode(errors="replace").strip("\r\0"))
                 most -= 1
                 position = finish + 1
             if not piece:
@@ -95,7 +94,7 @@ def find_lines(path: Path, text: str, most: int) -> Iterator[Found]:
 
 
 def append_line(log: Path, line: str) -> None:
-    """Write a line of nsml's own at the end of a log."""
+    """Append a line to a log, on a line of its own."""
     with open(open_regular(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab+") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""What a session reported: `metrics.jsonl`, one JSON object a line with a checksum of its own, written by the session's own process."""
+"""`metrics.jsonl`: the reports of a session, one JSON object with a checksum per line, written by the session's process."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .sealing import BLANK, MEMBER, seal, unseal
 
 FILE = "metrics.jsonl"
 _TAIL = 64 * 1024
-_LARGEST = 1 << 30  # bytes, some ten million reports
+_LARGEST = 1 << 30  # bytes, about ten million reports
 _MOMENT = 0.05
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-# What the lines of versions that wrote no checksum begin with.
+# First members of lines that older versions wrote, without a checksum.
 _UNSEALED = frozenset({"step"})
 
 
 class MetricsWriter:
-    """Appends lines; each is handed to the operating system at once, so that a crash of the process loses none."""
+    """Appends lines. Each is passed to the operating system at once, so a crash of the process loses none."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -34,12 +34,12 @@ class MetricsWriter:
             self._open(0)
 
     def append(self, line: dict[str, Any]) -> None:
-        """Write one record. OSError where the disk is full."""
+        """Write one record. OSError if the disk is full."""
         content = seal(_encode({MEMBER: BLANK, **line})) + b"\n"
         if self._descriptor is None:
-            made = self._begin(content)
+            created = self._begin(content)
             self._open(os.O_CREAT)
-            if made:
+            if created:
                 return
         assert self._descriptor is not None
         if self._torn:
@@ -50,9 +50,9 @@ class MetricsWriter:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _begin(self, content: bytes) -> bool:
-        """Make the file with its first line in it, as one that is empty is one that lost its lines.
+        """Create the file with its first line, as an empty file counts as damaged.
 
-        False where another process of the session has made it meanwhile, and where the disk knows no second name of a file.
+        False if another process of the session has just created it, or the file system has no hard links.
         """
         beside = temporary_name(self._path.parent)
         try:
@@ -71,17 +71,17 @@ class MetricsWriter:
     def _open(self, more: int) -> None:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | more, 0o600)
         length = os.lseek(self._descriptor, 0, os.SEEK_END)
-        # Of a writer that was killed, or met a full disk.
+        # The writer was killed, or the disk was full.
         self._torn = length > 0 and os.pread(self._descriptor, 1, length - 1) != b"\n"
 
     def close(self) -> None:
-        """Nothing more is appended."""
+        """Close the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
 
 
 def _records(lines: Iterable[bytes]) -> Iterator[dict[str, Any] | None]:
-    """The records, None for a damaged line, which never hides the others."""
+    """The records; None for a damaged line."""
     for line in lines:
         if not line:
             continue
@@ -95,38 +95,38 @@ def _records(lines: Iterable[bytes]) -> Iterator[dict[str, Any] | None]:
 
 
 def whole_lines(content: bytes) -> list[bytes]:
-    """The lines that can be read, as they are."""
+    """The readable lines, unchanged."""
     lines = [line for line in content.split(b"\n") if line]
     return [line for line, record in zip(lines, _records(lines), strict=True) if record is not None]
 
 
 def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], str]:
-    """All readable records of a session, in the order written, and a line on the damaged ones, empty where there are none."""
+    """All readable records of a session, in order, and a message on damaged lines ("" if there are none)."""
     path = folder / FILE
     try:
         content = read_regular(path, _LARGEST)
         if not content:
-            # A writer that has just made the file is about to write.
+            # Without hard links, a writer creates the file and then writes.
             time.sleep(_MOMENT)
             content = read_regular(path, _LARGEST)
     except FileNotFoundError:
         return [], ""
     except OSError as error:
         return [], f"{path} is damaged ({error.strerror}); move it away to go on without it"
-    found = list(_records(content.split(b"\n")))
-    good = [record for record in found if record is not None]
-    if not found:
+    records = list(_records(content.split(b"\n")))
+    good = [record for record in records if record is not None]
+    if not records:
         return [], f"{path} is damaged (it is empty); move it away to go on without it"
-    if bad := len(found) - len(good):
+    if bad := len(records) - len(good):
         return (
             good,
-            f"{path} is damaged: {bad} of its {len(found)} lines cannot be read and {'is' if bad == 1 else 'are'} left out",
+            f"{path} is damaged: {bad} of its {len(records)} lines cannot be read and {'is' if bad == 1 else 'are'} left out",
         )
     return good, ""
 
 
 class MetricsReader:
-    """Reads the records of a session as they are written, each once."""
+    """Reads the records of a session incrementally, each once."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -135,8 +135,10 @@ class MetricsReader:
         self.damaged = 0
 
     def read_new(self, most: int = 8 << 20) -> list[dict[str, Any]] | None:
-        """The records since the last call, of at most about `most` bytes; None, and all from the start next time, where the file
-        is another, or shorter than it was. `damaged` counts the lines that cannot be read."""
+        """New records since the last call, about `most` bytes at a time. `damaged` counts unreadable lines.
+
+        None if the file was replaced or truncated; the next call starts at its beginning.
+        """
         try:
             with regular(self._path) as file:
                 status = os.fstat(file.fileno())
@@ -149,18 +151,18 @@ class MetricsReader:
                 content = file.read(most)
         except OSError:
             return []
-        # Without the line that is being written.
+        # Without an incomplete last line.
         whole = content.rfind(b"\n") + 1
         if not whole and len(content) == most:
             whole = len(content)
         self._place += whole
-        found = list(_records(content[:whole].split(b"\n")))
-        self.damaged += found.count(None)
-        return [record for record in found if record is not None]
+        records = list(_records(content[:whole].split(b"\n")))
+        self.damaged += records.count(None)
+        return [record for record in records if record is not None]
 
 
 def last_summary(folder: Path) -> dict[str, Any]:
-    """The values last reported with `summary=True`, looked for at the end of the file only."""
+    """The last values reported with `summary=True`, searched only in the last 64 KiB of the file."""
     try:
         with regular(folder / FILE) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
@@ -171,7 +173,7 @@ def last_summary(folder: Path) -> dict[str, Any]:
 
 
 def shown(record: dict[str, Any]) -> dict[str, Any]:
-    """The values of a record with its step in front; those that are not finite are `nan`, `inf` or `-inf`."""
+    """The step and values of a record; values that are not finite are `nan`, `inf` or `-inf`."""
     step = {} if record.get("step") is None else {"step": record["step"]}
     values: dict[str, Any] = record["values"]
     return step | values | (record.get("not_finite") or {})

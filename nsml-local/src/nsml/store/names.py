@@ -1,4 +1,4 @@
-"""Names of users, datasets, sessions and checkpoints, and how a checkpoint's name is written on disk."""
+"""Names of users, datasets, sessions and checkpoints, and folder names of checkpoints."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from ..errors import NsmlError
 
-_KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+_UNESCAPED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 def check_name(name: str, what: str) -> str:
-    """`name`, if it can be the name of a user or dataset: up to 64 letters, digits, `_`, `-` and `.`, beginning with none of `-.`."""
+    """`name`, if valid for a user or dataset: at most 64 letters, digits, `_`, `-` and `.`; the first is a letter, a digit or `_`."""
     if not re.fullmatch(r"\w[\w.-]{0,63}", name):
         raise NsmlError(
             f"{what}: {name!r} is not a name; use up to 64 letters, digits, '_', '-' and '.', no slash or space"
@@ -42,13 +42,13 @@ def parse_session_name(text: str, user: str) -> SessionName:
 
 
 def encode_checkpoint(name: str) -> str:
-    """A folder name for a checkpoint: no two names share one, not even on a disk that ignores case, and none leaves its folder.
+    """A folder name for a checkpoint: unique even on a disk that ignores case, and without a slash.
 
-    Lower-case ASCII letters, digits, `_` and `-` stand for themselves, every other byte of the UTF-8 form is `%xx`. A result of
-    more than 200 characters is cut and ends in `%%` and the SHA-256 of the name.
+    Lower-case ASCII letters, digits, `_` and `-` stay; every other byte of the UTF-8 form becomes `%xx`. A result of more than 200
+    characters is cut to 120, followed by `%%` and the SHA-256 of the name.
     """
     encoded = "".join(
-        chr(byte) if chr(byte) in _KEPT else f"%{byte:02x}" for byte in name.encode("utf-8", "surrogatepass")
+        chr(byte) if chr(byte) in _UNESCAPED else f"%{byte:02x}" for byte in name.encode("utf-8", "surrogatepass")
     )
     if not encoded:
         return "%"
@@ -60,7 +60,7 @@ def encode_checkpoint(name: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` where a known name is near, else the list of the known ones, else the empty string."""
+    """`; did you mean X?` if a known name is similar, else a list of the known names; "" if there are none."""
     import difflib
 
     known = sorted(known)

@@ -1,4 +1,4 @@
-"""Which files are photographs, and which look like labels, by their names."""
+"""Recognise photographs by their names."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-# What OpenCV reads, and DICOM where pydicom is installed.
+# Formats of OpenCV, and DICOM if pydicom is installed.
 _READ = ".jpg .jpeg .jpe .jfif .jif .jfi .png .bmp .dib .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm .jp2 .avif .gif .ras .sr .hdr .pic"
 ENDINGS = frozenset([*_READ.split(), *([".dcm", ".dicom"] if find_spec("pydicom") else [])])
-# What Windows leaves in folders that somebody looked at; macOS and others hide theirs by a dot.
+# Files that the Windows Explorer writes; macOS hides its own by a dot.
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
 
 def is_photograph(path: Path) -> bool:
-    """Whether the name has a photograph's ending, in any case, and is not hidden."""
+    """Whether the name has the ending of a photograph (ignoring case) and is not hidden."""
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
 
 
 def left_by_a_system(name: str) -> bool:
-    """Whether a file is hidden, or one that Windows leaves in folders."""
+    """Whether a file is hidden, or written by the Windows Explorer."""
     return name.startswith(".") or name.lower() in _SYSTEM
 
 
 def count_endings(paths: Iterable[Path]) -> str:
-    """ ".dcm 3, .gif 1, without an ending 2", the most frequent first."""
+    """ ".dcm 3, .gif 1, without an ending 2", most frequent first."""
     endings = Counter(path.suffix.lower() or "without an ending" for path in paths)
     counts = ", ".join(f"{ending} {count}" for ending, count in endings.most_common(8))
-    return f"{counts} and {len(endings) - 8} endings more" if len(endings) > 8 else counts
+    return f"{counts} and {len(endings) - 8} more endings" if len(endings) > 8 else counts

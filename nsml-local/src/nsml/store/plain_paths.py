@@ -1,4 +1,4 @@
-"""Paths without a dot: scorers of the platform's years cut a path at its first dot, where they expect a file's ending."""
+"""Paths without a dot: scorers written for the platform cut a path at its first dot, where they expect a file's ending."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .files import temporary_name
 
 
 def plain_path(folder: Path, name: str) -> Path:
-    """`folder`, or, where its path has a dot, as that of the default home has, a link to it that has none and ends in `name`.
+    """`folder`; if its path contains a dot (as the default home does), a link to it without a dot that ends in `name`.
 
-    The link lies in a folder of this user below the system's temporary one. Where none can be made safely, it is `folder` after all.
+    The link lies in a folder of this user below the system's temporary folder. If no link can be created safely, `folder`.
     """
     if "." not in str(folder):
         return folder
@@ -25,7 +25,7 @@ def plain_path(folder: Path, name: str) -> Path:
         own.mkdir(mode=0o700, exist_ok=True)
         status = own.lstat()
         if status.st_uid != os.getuid() or status.st_mode & 0o077 or own.is_symlink():
-            return folder  # somebody else's, who could lead the link elsewhere
+            return folder  # of another user, who could redirect the link
         link.parent.mkdir(mode=0o700, exist_ok=True)
         if not link.is_symlink() or os.readlink(link) != str(folder):
             beside = temporary_name(link.parent)

@@ -1,4 +1,4 @@
-"""Telling whether a process that wrote itself down is still the same living process."""
+"""Identify a process, and check later whether it still runs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 
 def identity(pid: int | None = None) -> dict[str, Any]:
-    """What identifies a process even after its number is given to another: number and start time (seconds since the epoch).
+    """Process id and start time (seconds since the epoch), which identify a process even after its id is reused.
 
-    On Linux also the start in clock ticks since which boot: the seconds since the epoch of one and the same start are others as soon as
-    somebody sets the clock, and a machine that was restarted may give a process the same number at the same tick.
+    On Linux also the boot id and the start in clock ticks since boot: the start in seconds changes when the clock is set, and after
+    a restart another process may have the same id at the same tick.
     """
     import psutil
 
     pid = pid or os.getpid()
-    found = _start_since_boot(pid)
-    return {"pid": pid, "started": round(psutil.Process(pid).create_time(), 2)} | (found[0] if found else {})
+    start = _start_since_boot(pid)
+    return {"pid": pid, "started": round(psutil.Process(pid).create_time(), 2)} | (start[0] if start else {})
 
 
 def is_alive(written: object) -> bool:
-    """Whether the process of an `identity` still runs."""
+    """Whether the process of a stored `identity` still runs."""
     if not isinstance(written, dict):
         return False
     try:
@@ -36,7 +36,7 @@ def is_alive(written: object) -> bool:
 
 
 def _is_alive_by_the_clock(pid: int, started: float) -> bool:
-    """As far as the clock tells: of what another system wrote, or a version that knew no ticks."""
+    """By start time alone: for other operating systems and for older versions, which store no ticks."""
     import psutil
 
     try:
@@ -47,16 +47,16 @@ def _is_alive_by_the_clock(pid: int, started: float) -> bool:
 
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-# States of proc_pid_stat(5) in which a process is over: a zombie, and one that is dead.
+# States of proc_pid_stat(5) of an ended process: zombie and dead.
 _ENDED = ("Z", "X")
 
 
 def _start_since_boot(pid: int) -> tuple[dict[str, Any], str] | None:
-    """When a process began, and its state, by proc_pid_stat(5); None where there is no such process, or no such file system."""
+    """Start and state of a process by proc_pid_stat(5); None if there is no such process, or no /proc."""
     try:
         boot = _BOOT.read_text().strip()
         stat = Path(f"/proc/{pid}/stat").read_bytes()
-        # The name before these fields may hold anything, parentheses and spaces too.
+        # The name before these fields may contain parentheses and spaces.
         fields = stat[stat.rindex(b")") + 2 :].split()
         return {"boot": boot, "ticks": int(fields[19])}, fields[0].decode()
     except (OSError, ValueError, IndexError):
@@ -64,7 +64,7 @@ def _start_since_boot(pid: int) -> tuple[dict[str, Any], str] | None:
 
 
 def memory_of_group(leader: int) -> int:
-    """Bytes of resident memory of all below a process, and on systems without keepers of it too; 0 where it is gone."""
+    """Resident memory in bytes of a process's descendants, except on Linux with the process itself; 0 if it has ended."""
     import psutil
 
     total = 0
@@ -73,7 +73,7 @@ def memory_of_group(leader: int) -> int:
         family = root.children(recursive=True)
     except psutil.Error:
         return 0
-    # On Linux it is the keeper, whose memory is shared with the supervisor.
+    # On Linux the process is the keeper, which shares its memory with the supervisor.
     for process in family if sys.platform == "linux" else [root, *family]:
         try:
             total += int(process.memory_info().rss)

@@ -1,7 +1,7 @@
-"""A checksum in front of every stored JSON object, so that a changed byte is noticed: its first member is `"crc32"`.
+"""A checksum in every stored JSON object, as its first member `"crc32"`, so that a changed byte is noticed.
 
-It is the CRC-32 of the whole text, with eight zeros in its own place. Whoever edits such a file by hand removes that member: what begins
-as the records of versions without checksums did is taken as it is.
+It is the CRC-32 of the whole text with eight zeros in its own place. To edit such a file by hand, remove the member: objects
+without it are read as those of versions without checksums.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _decode = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def seal(text: str) -> bytes:
-    """The bytes to store of a JSON object whose text begins with the member MEMBER, of the value BLANK."""
-    # Arguments and names of files may hold bytes that are no UTF-8, which Python keeps as surrogates.
+    """The bytes to store for a JSON text whose first member is MEMBER with the value BLANK."""
+    # Arguments and file names may contain bytes that are not UTF-8; Python represents them as surrogates.
     content = text.encode("utf-8", "surrogatepass")
     return content.replace(_BLANK, b"%08x" % crc32(content), 1)
 
 
 def unseal(content: bytes, unsealed: Collection[str]) -> dict[str, Any]:
-    """The object, without its checksum, of stored bytes. ValueError, with the reason, where a byte is not what was stored.
+    """The object in stored bytes, without its checksum. ValueError, with the reason, if a byte has changed.
 
-    `unsealed` are the members with which an object may begin that has no checksum.
+    `unsealed` lists the first members that an object without a checksum may have.
     """
-    if found := _SEAL.match(content):
-        blank = content[: found.start(1)] + _BLANK + content[found.end(1) :]
-        if int(found[1], 16) != crc32(blank):
+    if seal := _SEAL.match(content):
+        blank = content[: seal.start(1)] + _BLANK + content[seal.end(1) :]
+        if int(seal[1], 16) != crc32(blank):
             raise ValueError("its checksum differs")
     try:
         value = _decode(content.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         raise ValueError("not valid JSON") from None
     if not isinstance(value, dict):
-        raise ValueError("no JSON object")
-    if found:
+        raise ValueError("not a JSON object")
+    if seal:
         del value[MEMBER]
     elif next(iter(value), "") not in unsealed:
         raise ValueError("it has lost its checksum")

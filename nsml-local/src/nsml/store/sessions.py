@@ -1,17 +1,17 @@
-"""Sessions: `sessions/USER/DATASET/NUMBER/`, each file in it written by one process.
+"""Sessions: `sessions/USER/DATASET/NUMBER/`. Each file has one writer.
 
-session.json      what was asked for (written once, by whoever starts the session)
-state.json        how it goes (written by the supervisor, or by the program itself in the foreground)
-python.txt        the interpreter of its own environment, where it has one (written by whoever builds it)
-ended             empty, there once state.json says how the session ended, so that lists need not open it
-exit-status       of a program in the foreground, one byte, empty until it ends (written by the C library)
-started.txt       when a supervisor was last started (written by whoever starts it)
+session.json      entry file, arguments, dataset, ... (written once, at the start)
+state.json        status and result (written by the supervisor; in the foreground by the program)
+python.txt        the interpreter of the session's own environment, if any (written by the installer)
+ended             empty; exists if state.json has a final status, so that lists need not open state.json
+exit-status       of a program in the foreground: one byte, empty until it ends (written by the C library)
+started.txt       time of the last start (written by the command that starts the session)
 memo.txt          the memo (written by the command line)
-log.txt           what the program printed
-metrics.jsonl     what it reported
-code/             the files as they were at the start;  work/  the program's working folder, a copy of them
-checkpoints/      what it saved
-reports/          pages on its checkpoints, a folder each (written by `nsml report`)
+log.txt           output of the program
+metrics.jsonl     reports of the program
+code/             the files at the start;  work/  the program's working folder, a copy of code/
+checkpoints/      checkpoints of the program
+reports/          reports on checkpoints, one folder each (written by `nsml report`)
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Damaged, NsmlError, RunFailed, mend_of
+from ..errors import Damaged, NsmlError, RunFailed, fix_for
 from .datasets import present_name
 from .files import (
     REMOVED,
@@ -41,13 +41,13 @@ from .home import Home
 from .names import SessionName, nearest, parse_session_name
 from .processes import is_alive
 
-# In place of a dataset in the name of a session that has none.
+# Stands for the dataset in the name of a session without one.
 NO_DATASET = "none"
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
 _ENDED = "ended"
 _LONGEST_MEMO = 1 << 20  # bytes
 EXIT_STATUS = "exit-status"
-# A supervisor writes its state within this many seconds of the session's creation, or it never will.
+# Seconds from the start in which a supervisor writes its first state; after that it counts as lost.
 _GRACE = 30.0
 
 
@@ -79,13 +79,17 @@ class Session:
         return self.folder / "reports"
 
     def record(self) -> dict[str, Any]:
-        """session.json: `entry`, `arguments` (list), `created_at` (seconds since the epoch), `kind`,
-        `other_datasets` where there are several. Damaged where it cannot be read, NsmlError where the session is gone."""
+        """session.json: `entry`, `arguments` (list), `created_at` (seconds since the epoch), `kind`; of several datasets `other_datasets`.
+
+        Raises:
+            Damaged: session.json cannot be read.
+            NsmlError: the session was removed.
+        """
         try:
             record = read_json(self.folder / "session.json")
         except FileNotFoundError:
             if not self.folder.exists():
-                raise NsmlError(f"there is no session {self.name}; it was removed just now") from None
+                raise NsmlError(f"there is no session {self.name}; it was just removed") from None
             raise Damaged(f"{self.folder} has no session.json; move it away to go on without it") from None
         if not (
             isinstance(record.get("entry"), str)
@@ -97,47 +101,47 @@ class Session:
         return record
 
     def datasets(self) -> list[str]:
-        """Names of the datasets that it trains on; the first is the one in its own name, on which it is scored."""
+        """Names of the session's datasets. The first is the one in its name, on which it is scored."""
         if self.name.dataset == NO_DATASET:
             return []
         return [self.name.dataset, *map(str, self.record().get("other_datasets") or [])]
 
     def record_with_code(self) -> dict[str, Any]:
-        """`record`, of a session that can be started again.
+        """`record`, after a check that the session can be started again.
 
         Raises:
-            NsmlError: its code was not kept.
-            RunFailed: in its code is something that no copy of a folder brings there: a link, a pipe.
+            NsmlError: the session has no copy of its code.
+            RunFailed: its code contains a link, a pipe or another irregular file, which only a program can have added.
         """
         record = self.record()
         if not self.code.is_dir():
-            mend = f"start it with 'nsml run -d {self.name.dataset}'"
-            raise NsmlError(f"the code of session {self.name} was not kept; {mend}")
+            fix = f"start it with 'nsml run -d {self.name.dataset}'"
+            raise NsmlError(f"session {self.name} has no copy of its code; {fix}")
         for root, folders, files in os.walk(self.code):
             for path in (os.path.join(root, name) for name in [*folders, *files]):
                 if os.path.islink(path) or not (os.path.isdir(path) or os.path.isfile(path)):
-                    raise RunFailed(f"{path} is no regular file, so a program has put it there; remove it")
+                    raise RunFailed(f"{path} is not a regular file; a program created it: remove it")
         return record
 
     def state(self) -> dict[str, Any]:
-        """state.json, with a `status` that is true now: a session whose process is gone without a word is Lost."""
+        """state.json with the current `status`: Lost if the process has ended without writing a final status."""
         try:
             state = read_json(self.folder / "state.json")
         except FileNotFoundError:
-            # A start in the future, where the clock was set back since, would be Starting until then.
+            # abs: after the clock was set back, the start lies in the future.
             return {"status": "Starting" if abs(time.time() - self._started_at()) < _GRACE else "Lost"}
         if state.get("status") not in ENDED and not is_alive(state.get("process")):
-            # The process may have written its last word between the two looks.
+            # The process may have written its final status between the two reads.
             with contextlib.suppress(FileNotFoundError):
                 state = read_json(self.folder / "state.json")
             if state.get("status") not in ENDED:
                 state["status"] = "Lost"
         if not isinstance(state.get("exit_status"), int | None):
             raise Damaged(f"{self.folder / 'state.json'} is damaged; move it away to go on without it")
-        return self._as_it_exited(state)
+        return self._with_exit_status(state)
 
-    def _as_it_exited(self, state: dict[str, Any]) -> dict[str, Any]:
-        """A program in the foreground writes its state before its exit status is known."""
+    def _with_exit_status(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state with the status from `exit-status`: a program in the foreground writes state.json before it exits."""
         if state.get("status") not in ("Exited", "Failed"):
             return state
         try:
@@ -165,14 +169,14 @@ class Session:
             (self.folder / _ENDED).touch(0o600)
 
     def forget_state(self) -> None:
-        """Remove state.json of an earlier run: the session is Starting until its supervisor says otherwise."""
+        """Remove state.json of an earlier run; the session is Starting until its supervisor writes a new one."""
         for name in (_ENDED, EXIT_STATUS):
             (self.folder / name).unlink(missing_ok=True)
         write_text(self.folder / "started.txt", f"{time.time()}\n")
         (self.folder / "state.json").unlink(missing_ok=True)
 
     def rename_dataset(self, name: str, new: str) -> None:
-        """Write a dataset's new name where the session names it: among its datasets, and in what it goes on from."""
+        """After a dataset was renamed from `name` to `new`, update the session's datasets and the session it continues."""
         record = self.record()
         of = str(record.get("of", ""))
         others = record.get("other_datasets", [])
@@ -186,7 +190,7 @@ class Session:
             write_json(self.folder / "session.json", record)
 
     def memo(self) -> str:
-        """The memo, one line; empty where there is none."""
+        """The memo, one line; "" if there is none."""
         try:
             return read_regular(self.folder / "memo.txt", _LONGEST_MEMO).decode(errors="replace").strip()
         except OSError:
@@ -198,13 +202,13 @@ class Session:
 
 
 def renamed_session(text: str, name: str, new: str) -> str:
-    """USER/DATASET/NUMBER with the dataset's new name."""
+    """The session name USER/DATASET/NUMBER with `name` replaced by `new`."""
     parts = text.split("/")
     return "/".join([parts[0], new, *parts[2:]]) if parts[1:2] == [name] else text
 
 
 def create_session(home: Home, user: str, dataset: str, record: dict[str, Any]) -> Session:
-    """A new session with the next number of this user and dataset; the number is claimed by making its folder."""
+    """Create a session with the next number of this user and dataset."""
 
     def fill(folder: Path) -> None:
         write_json(folder / "session.json", {"created_at": time.time(), **record})
@@ -214,17 +218,17 @@ def create_session(home: Home, user: str, dataset: str, record: dict[str, Any]) 
     try:
         folder = claim_numbered_folder(parent, fill)
     except OSError as error:
-        raise RunFailed(f"{parent} cannot be written: {error.strerror}; {mend_of(error)}") from error
+        raise RunFailed(f"{parent} cannot be written: {error.strerror}; {fix_for(error)}") from error
     return Session(SessionName(user, dataset, int(folder.name)), folder)
 
 
 def find_session(home: Home, name: SessionName) -> Session:
-    """The session of that name; NsmlError names those near it."""
+    """The session of that name. NsmlError lists similar names."""
     folder = home.sessions / name.user / name.dataset / str(name.number)
     if folder.is_dir():
         return Session(name, folder)
     if (now := present_name(home, name.dataset)) != name.dataset:
-        # Programs name sessions too, as in nsml.load(session=...).
+        # Programs contain the old names, as in nsml.load(session=...).
         return find_session(home, name._replace(dataset=now))
     known = [s.name for s in list_sessions(home)]
     if alike := [n for n in known if (n.user, n.dataset) == (name.user, name.dataset)]:
@@ -237,11 +241,11 @@ def find_session(home: Home, name: SessionName) -> Session:
 def list_sessions(
     home: Home, user: str | None = None, dataset: str | None = None, *, but_for_ended: bool = False
 ) -> list[Session]:
-    """All sessions, or those of a user and a dataset, ordered by name and number.
+    """Sessions of all users and datasets, or of one user or dataset, ordered by name and number.
 
-    With `but_for_ended`, those that have said that they ended are left out, without opening a file; others may have ended too.
+    `but_for_ended` skips sessions that have an `ended` file, without reading any file. The rest may contain ended sessions.
     """
-    found = []
+    sessions = []
     for user_entry in visible(home.sessions):
         if user is not None and user_entry.name != user:
             continue
@@ -253,31 +257,31 @@ def list_sessions(
                 for e in visible(Path(dataset_entry.path))
                 if e.name.isdecimal() and not (but_for_ended and os.path.exists(f"{e.path}/{_ENDED}"))
             )
-            found += [
+            sessions += [
                 Session(SessionName(user_entry.name, dataset_entry.name, n), Path(dataset_entry.path) / str(n))
                 for n in numbers
             ]
-    return found
+    return sessions
 
 
 def match_sessions(home: Home, pattern: str, user: str) -> list[Session]:
-    """The sessions of `USER/DATASET/PATTERN`, or `DATASET/PATTERN` of `user`, with `*` and `?` in the pattern of the number."""
+    """Sessions that match `USER/DATASET/PATTERN`, or `DATASET/PATTERN` for `user`; `*` and `?` match in the number."""
     if not any(c in pattern for c in "*?"):
         return [find_session(home, parse_session_name(pattern, user))]
     parts = pattern.strip().strip("/").split("/")
     if len(parts) == 2:
         parts = [user, *parts]
     if len(parts) != 3:
-        raise NsmlError(f"SESSION: {pattern!r} is not USER/DATASET/NUMBER; '*' and '?' may stand in the number")
-    there = list_sessions(home, parts[0], parts[1])
-    found = [s for s in there if fnmatch.fnmatchcase(str(s.name.number), parts[2])]
-    if not found:
-        raise NsmlError(f"no session is named {pattern}; {parts[0]}/{parts[1]} has {len(there)} sessions")
-    return found
+        raise NsmlError(f"SESSION: {pattern!r} is not USER/DATASET/NUMBER; '*' and '?' are allowed in the number")
+    sessions = list_sessions(home, parts[0], parts[1])
+    matches = [s for s in sessions if fnmatch.fnmatchcase(str(s.name.number), parts[2])]
+    if not matches:
+        raise NsmlError(f"no session is named {pattern}; {parts[0]}/{parts[1]} has {len(sessions)} sessions")
+    return matches
 
 
 def remove_session(session: Session) -> None:
-    """Remove an ended session with all it holds; its number is never given again. NsmlError where it has not ended."""
+    """Remove an ended session and its files; its number is not used again. NsmlError if it has not ended."""
     try:
         status = session.status()
     except Damaged:

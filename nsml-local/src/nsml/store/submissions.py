@@ -1,7 +1,7 @@
 """Submissions and the leaderboard: `submissions/DATASET/NUMBER/`.
 
-submission.json   written once, when it has been scored;  failure.json  when it failed
-process.json      whose submit it is, while it lasts
+submission.json   score, written once;  failure.json  the error of a failed submit
+process.json      the process of the submit, while it runs
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PROCESS, _FAILURE = "process.json", "failure.json"
 
 @dataclass(frozen=True)
 class Rank:
-    """A row of the leaderboard: a user's best submission. `at` is in seconds since the epoch; `outdated` as in `submissions_of`."""
+    """A row of the leaderboard: a user's best submission. `at` is in seconds since the epoch; for `outdated` see `submissions_of`."""
 
     user: str
     score: float
@@ -37,17 +37,17 @@ class Rank:
 
 
 def open_submission(home: Home, dataset: str) -> Path:
-    """A new folder for a submission, its number claimed by making it."""
+    """Create the folder of a new submission, which claims its number."""
     return claim_numbered_folder(home.submissions / dataset, lambda folder: write_json(folder / _PROCESS, identity()))
 
 
 def close_submission(folder: Path) -> None:
-    """Nobody works on it any more."""
+    """Mark a submission as no longer running."""
     (folder / _PROCESS).unlink(missing_ok=True)
 
 
 def running_submission(home: Home, dataset: str) -> int | None:
-    """The number of a process that makes a submission to this dataset; None where there is none."""
+    """Id of a process that is submitting to this dataset; None if there is none."""
     for entry in visible(home.submissions / dataset):
         with contextlib.suppress(FileNotFoundError, Damaged):
             if is_alive(process := read_json(Path(entry.path) / _PROCESS)):
@@ -58,7 +58,7 @@ def running_submission(home: Home, dataset: str) -> int | None:
 def record_score(
     folder: Path, *, user: str, session: str, checkpoint: str, score: float, scored_by: dict[str, str] | None = None
 ) -> None:
-    """Put a scored submission on the board. `scored_by` is the dataset's, as it was when it was scored."""
+    """Store a scored submission for the leaderboard. `scored_by` is `Dataset.scored_by()` at the time of scoring."""
     write_json(
         folder / "submission.json",
         {"user": user, "session": session, "checkpoint": checkpoint, "score": score, "at": time.time()}
@@ -67,7 +67,7 @@ def record_score(
 
 
 def record_failure(folder: Path, *, user: str, session: str, checkpoint: str, error: str) -> None:
-    """Note why a submission has no score."""
+    """Store the error of a failed submission."""
     write_json(
         folder / _FAILURE,
         {"user": user, "session": session, "checkpoint": checkpoint, "error": error, "at": time.time()},
@@ -75,18 +75,18 @@ def record_failure(folder: Path, *, user: str, session: str, checkpoint: str, er
 
 
 def failures_of(home: Home, dataset: str, user: str) -> list[dict[str, Any]]:
-    """The submissions of a user that failed, `error` saying why, in the order in which they were made."""
-    found = []
+    """Failed submissions of a user, oldest first; `error` is the message."""
+    failures = []
     for entry in visible(home.submissions / dataset):
         with contextlib.suppress(FileNotFoundError, Damaged):
             record = read_json(Path(entry.path) / _FAILURE)
             if record.get("user") == user and _names_a_checkpoint(record) and isinstance(record.get("error"), str):
-                found.append(record)
-    return sorted(found, key=lambda record: record["at"])
+                failures.append(record)
+    return sorted(failures, key=lambda record: record["at"])
 
 
 def rename_sessions(home: Home, dataset: str, name: str, new: str) -> None:
-    """Write a dataset's new name into the names of sessions among the submissions to `dataset`."""
+    """After a dataset was renamed from `name` to `new`, update the session names in the submissions to `dataset`."""
     for entry in visible(home.submissions / dataset):
         for file in ("submission.json", _FAILURE):
             path = Path(entry.path) / file
@@ -98,19 +98,19 @@ def rename_sessions(home: Home, dataset: str, name: str, new: str) -> None:
 
 
 def outdated_submissions(home: Home, dataset: Dataset) -> list[Path]:
-    """The folders of the submissions that were scored by other labels, or by another scorer, than the dataset has now."""
-    found = _read(home, dataset.name)[0]
-    return [Path(folder) for folder, record in found.items() if record["outdated"]]
+    """Folders of submissions that were scored with other labels or another scorer than the dataset has now."""
+    records = _read(home, dataset.name)[0]
+    return [Path(folder) for folder, record in records.items() if record["outdated"]]
 
 
 def _records(home: Home, dataset: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """The submissions that count, and a warning for each that cannot be read."""
+    """The scored submissions, and a warning for each unreadable one."""
     records, damaged = _read(home, dataset)
     return list(records.values()), [why for _, why in damaged]
 
 
 def _read(home: Home, dataset: str) -> tuple[dict[str, dict[str, Any]], list[tuple[Path, str]]]:
-    """The records by the path of their folder, and a line on each file that cannot be read."""
+    """Records by folder path, and path and message for each unreadable file."""
     is_outdated = _outdated(Dataset(dataset, home.datasets / dataset))
     records: dict[str, dict[str, Any]] = {}
     damaged = []
@@ -119,7 +119,7 @@ def _read(home: Home, dataset: str) -> tuple[dict[str, dict[str, Any]], list[tup
         try:
             record = read_json(path)
         except FileNotFoundError:
-            continue  # not scored: it failed, or is under way
+            continue  # not scored: failed, or still running
         except Damaged as error:
             damaged.append((path, str(error)))
             continue
@@ -133,35 +133,37 @@ def _read(home: Home, dataset: str) -> tuple[dict[str, dict[str, Any]], list[tup
 def _outdated(dataset: Dataset) -> Callable[[dict[str, Any]], bool]:
     try:
         pushed, scored_by = dataset.record()["created_at"], dataset.scored_by()
-    except Damaged:  # gone, or damaged
+    except Damaged:
         return lambda record: False
 
     def is_outdated(record: dict[str, Any]) -> bool:
-        # Without a word on its labels it is of a version that did not write any.
+        # Records of older versions have no `labels`.
         return not scored_by.items() <= record.items() if "labels" in record else bool(record["at"] < pushed)
 
     return is_outdated
 
 
 def last_submission(home: Home, dataset: str, user: str) -> float | None:
-    """When this user's last scored submission was made, seconds since the epoch; None where there is none."""
+    """Time of this user's last scored submission, in seconds since the epoch; None if there is none."""
     return max((r["at"] for r in _records(home, dataset)[0] if r["user"] == user), default=None)
 
 
 def submissions_of(home: Home, dataset: str, user: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
-    """All scored submissions of a user, or of everybody, in the order in which they were made, and a warning for each, of anybody, that
-    cannot be read. `outdated` are those that were scored by other labels, or by another scorer, than the dataset has now."""
+    """Scored submissions of a user, or of all users, oldest first, and a warning for each unreadable one of any user.
+
+    `outdated` marks those scored with other labels or another scorer than the dataset has now.
+    """
     records, warnings = _records(home, dataset)
     return sorted((r for r in records if user in (None, r["user"])), key=lambda r: r["at"]), warnings
 
 
 def damaged_records(home: Home, dataset: str) -> list[tuple[Path, str]]:
-    """The files of a dataset's submissions that cannot be read, each with a line on it."""
+    """Path and message for each unreadable submission of a dataset."""
     return _read(home, dataset)[1]
 
 
 def damaged_submissions(home: Home) -> list[str]:
-    """A line for each submission to any dataset that cannot be read."""
+    """A line for each unreadable submission, of all datasets."""
     return [line for entry in visible(home.submissions) for line in _records(home, entry.name)[1]]
 
 
@@ -175,13 +177,13 @@ def _names_a_checkpoint(record: dict[str, Any]) -> bool:
 
 
 def leaderboard(home: Home, dataset: str, *, lower_is_better: bool = False) -> tuple[list[Rank], list[str]]:
-    """The users by their best score, see `ranking`, and a warning for each submission that cannot be read."""
+    """The `ranking` of a dataset, and a warning for each unreadable submission."""
     records, warnings = _records(home, dataset)
     return ranking(records, lower_is_better=lower_is_better), warnings
 
 
 def ranking(records: Iterable[dict[str, Any]], *, lower_is_better: bool) -> list[Rank]:
-    """The users of these submissions by their best score, the earlier first where scores tie; those with outdated ones alone come last."""
+    """Users by their best score, the earlier first in a tie; users with outdated submissions only come last."""
     sign = 1 if lower_is_better else -1
     by_user: dict[str, list[dict[str, Any]]] = {}
     for record in records:

@@ -11,7 +11,7 @@ from nicegui import ui
 from ..errors import NsmlError
 from ..store.files import regular
 from ..store.log_cut import read_cut
-from ..store.log_lines import Found, find_lines, read_between, start_of_last_lines
+from ..store.log_lines import Match, find_lines, read_between, start_of_last_lines
 from ..store.sessions import Session
 from ..wording import plain, size
 from .frame import quiet_button, show_error
@@ -169,7 +169,7 @@ class LogView:
             for match in matches:
                 self._match(match)
 
-    def _match(self, match: Found) -> None:
+    def _match(self, match: Match) -> None:
         async def show() -> None:
             await self._show_around(match.start)
 
