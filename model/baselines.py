@@ -14,6 +14,7 @@ from dataprep.shortcuts import SHORTCUTS, measure
 
 from .data import Data
 from .efficientnet_lite import FEATURES, build_efficientnet_lite0
+from .metrics import macro_auc
 from .network import Network
 from .predict.predictor import predictor
 from .pretrained_weights import load_lite0
@@ -154,16 +155,6 @@ def score_chances(name: str, labels: np.ndarray, chances: np.ndarray) -> Baselin
     right = chances.argmax(axis=1) == labels
     balanced = np.mean([right[labels == label].mean() for label in np.unique(labels)])
     return Baseline(name, macro_auc(labels, chances), float(balanced), float(right.mean()))
-
-
-def macro_auc(labels: np.ndarray, chances: np.ndarray) -> float:
-    """The mean over the classes among `labels` of the AUC of one against the rest; 0.5 where there is one class alone."""
-    from sklearn.metrics import roc_auc_score
-
-    present = np.unique(labels)
-    if len(present) < 2:
-        return 0.5
-    return float(np.mean([roc_auc_score(labels == label, chances[:, label]) for label in present]))
 
 
 class _Rows:

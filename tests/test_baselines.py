@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dataprep.shortcuts import SHORTCUTS
-from model.baselines import Baseline, baselines, macro_auc, score_chances
+from model.baselines import Baseline, baselines, score_chances
+from model.metrics import macro_auc
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 

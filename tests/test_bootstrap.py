@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
-from evidence.bootstrap import accuracy, aucs, draw_patients, estimate, mean_of_classes, recalls
+from evidence.bootstrap import draw_patients, estimate
+from model.metrics import accuracy, aucs, mean_of_classes, recalls
 
 
 def macro(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from model.metrics import accuracy, aucs, mean_of_classes, recalls
 from model.records import Predictions
 
-from ..bootstrap import Figure, accuracy, aucs, draw, estimate, mean_of_classes, recalls
+from ..bootstrap import Figure, draw, estimate
 from .arms import FILE_SPLIT, RECIPE, Arm
 from .runs import Outcome, Run
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from dataprep.catalog import Sample
 from dataprep.split import SplitError, split_folds
+from model.metrics import accuracy, aucs, mean_of_classes, recalls
 
-from ..bootstrap import Figure, accuracy, aucs, draw_patients, estimate, mean_of_classes, recalls
+from ..bootstrap import Figure, draw_patients, estimate
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.metrics import accuracy, aucs, mean_of_classes, recalls
 from model.records import Predictions
 
-from ..bootstrap import Figure, accuracy, aucs, draw_patients, estimate, interval, mean_of_classes, recalls
+from ..bootstrap import Figure, draw_patients, estimate, interval
 from .calibration import Reliability, brier, log_loss, reliability, scaled, scaled_by_others
 from .ranking import Ranking
 
