@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from helpers import Nsml, start_and_wait, wait_until, write_photograph
 
-from nsml.store.files import read_json
-
 REPORTS = """
 import time, nsml
 rate = 0.25
@@ -46,10 +44,9 @@ def test_an_expression_that_fails_is_one_line_and_leaves_the_session_running(nsm
 
 
 def test_the_socket_is_for_its_owner_only(nsml: Nsml, running: str, home: Path) -> None:
-    import json
-
-    path = json.loads((home / "sessions" / "tester" / "FUNDUS" / "1" / "socket.json").read_text())["path"]
-    assert os.stat(path).st_mode & 0o077 == 0
+    folder = home / "sessions" / "tester" / "FUNDUS" / "1" / "answers"
+    assert folder.stat().st_mode & 0o077 == 0
+    assert (folder / "socket").stat().st_mode & 0o077 == 0
     nsml("stop", "-f", running)
 
 
@@ -101,7 +98,8 @@ def test_infer_goes_on_after_an_input_that_fails_and_keeps_what_the_program_prin
 
 
 def test_clients_that_say_nothing_or_half_or_too_much_keep_nobody_waiting(nsml: Nsml, running: str, home: Path) -> None:
-    path = read_json(home / "sessions" / "tester" / "FUNDUS" / "1" / "socket.json")["path"]
+    os.chdir(home / "sessions" / "tester" / "FUNDUS" / "1" / "answers")
+    path = "socket"
     with contextlib.ExitStack() as clients:
         for sent in (b"", b'{"ask": "ep', b"\n", b"no JSON\n", b"[]\n"):
             client = clients.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))

@@ -82,7 +82,7 @@ def isolated(tmp_path: Path, nsml: Nsml) -> Path:
     source = make_dataset(tmp_path / "source")
     pushed = nsml("dataset", "push", "FUNDUS", str(source), "--isolate")
     assert pushed.status == 0, pushed.err
-    assert "its sessions are isolated" in pushed.out
+    assert "every program is isolated" in pushed.out
     return source
 
 
@@ -117,11 +117,41 @@ def test_what_is_submitted_cannot_reach_the_labels_either(
     assert "SEEN [] ['submission']" in nsml("submit", "-v", name, "best").err
 
 
+@CAN_ISOLATE
+def test_while_a_home_holds_an_isolated_dataset_a_session_without_a_dataset_reads_no_labels_either(
+    nsml: Nsml, isolated: Path, project: Path, home: Path
+) -> None:
+    looks = f"import os\nprint('SEEN', os.listdir({str(isolated)!r}), os.listdir({str(home / 'datasets')!r}))\n"
+    (project / "main.py").write_text(looks)
+    nsml("run")
+    assert "SEEN [] []" in nsml("logs", "-f", "none/1").out
+
+
+@CAN_ISOLATE
+def test_what_an_isolated_session_puts_into_its_output_is_kept(
+    nsml: Nsml, isolated: Path, project: Path, home: Path
+) -> None:
+    (project / "main.py").write_text(
+        "import nsml, os\nopen(os.path.join(nsml.NSML_NFS_OUTPUT, 'kept.txt'), 'w').write('a week of work')\n"
+    )
+    start_and_wait(nsml)
+    assert (home / "output" / "tester" / "kept.txt").read_text() == "a week of work"
+
+
+@CAN_ISOLATE
+def test_a_program_that_is_started_by_hand_beside_an_isolated_dataset_is_refused(
+    python: Nsml, isolated: Path, project: Path
+) -> None:
+    refused = python("main.py")
+    assert refused.status == 1
+    assert "start it with 'nsml run'" in refused.err
+
+
 def test_where_no_program_can_be_isolated_the_push_is_refused_and_nothing_is_kept(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nsml.cli.dataset_push.why_not", lambda: "Operation not permitted")
     refused = CliRunner().invoke(push, ["FUNDUS", str(make_dataset(tmp_path / "source")), "--isolate"])
     assert isinstance(refused.exception, RunFailed)
-    assert "no program a view of its own (Operation not permitted)" in str(refused.exception)
+    assert "no program can be isolated on this machine: Operation not permitted" in str(refused.exception)
     assert not (home / "datasets").exists()

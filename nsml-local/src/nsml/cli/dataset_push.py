@@ -48,15 +48,14 @@ PATH is laid out as on the platform:
 @click.option("--lower-is-better", is_flag=True, help="Rank the lowest score first (logloss and rmse do so anyway).")
 @click.option("--every", metavar="TIME", help="Time between two submissions of a user, e.g. 1h, 30m, 90s.")
 @click.option("--isolate", is_flag=True,
-              help="Copy the files, and let programs see neither the labels nor PATH, whatever they read (Linux).")  # fmt: skip
+              help="Copy the files, and isolate every program, so that none reads labels or PATH (Linux, bubblewrap).")  # fmt: skip
 def push(
     name: str, path: Path, copy: bool, metric: str, lower_is_better: bool, every: str | None, isolate: bool
 ) -> None:
     """Register the folder PATH as dataset NAME. The files are linked, not copied; the labels are kept from sessions."""
     if isolate and (why := why_not()):
         raise RunFailed(
-            f"--isolate: this machine allows no program a view of its own ({why}); "
-            "allow unprivileged user namespaces, or push without it"
+            f"--isolate: no program can be isolated on this machine: {why}; or push without it"
         )
     pushed = push_dataset(
         open_home(),
@@ -96,7 +95,7 @@ def describe(found: Dataset) -> str:
     if found.loader.exists() and (beside := sorted(p.name for p in found.loader.parent.iterdir() if p != found.loader)):
         note += f"; its loader takes {', '.join(beside)} along, which programs can read"
     if found.isolated():
-        note += "; its sessions are isolated"
+        note += "; every program is isolated"
     return f"Dataset {found.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
 
 

@@ -23,7 +23,7 @@ from ..store.files import make_private, read_json, read_regular, size_of, visibl
 from ..store.home import Home
 from ..store.processes import identity, is_alive
 from ..store.sessions import ENDED, Session, list_sessions
-from .installer import TIME, brief, install, installer_name, run
+from .installer import CACHE, TIME, brief, install, installer_name, run
 from .requirements import Needs, missing_packages, read_needs
 
 CURRENT, LAYER = "current", "layer"
@@ -120,7 +120,7 @@ def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Call
     shutil.rmtree(folder, ignore_errors=True)
     try:
         # Built under its own name, since a virtual environment cannot be moved; the mark inside says when it is whole.
-        run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "the virtual environment", say)
+        run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "the virtual environment", say, folder)
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         packages = folder / "lib" / version / "site-packages"
         below = [p for p in dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))) if p]
@@ -128,6 +128,7 @@ def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Call
         lines = [f"import site; site.addsitedir({path!r})" for path in below]
         (packages / "nsml_below.pth").write_text("\n".join(lines) + "\n")
         instead = install(folder, missing, options, say)
+        shutil.rmtree(folder / CACHE, ignore_errors=True)
         facts = {"packages": missing, "options": list(options), "python": sys.executable, "instead": instead}
         write_json(folder / _READY, facts)
     except BaseException:

@@ -52,6 +52,25 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
+def die_with_parent() -> Callable[[], None]:
+    """A function for a new process to call, which is then killed when this one is gone."""
+    _libc()
+    parent = os.getpid()
+    return lambda: _die_with(parent)
+
+
+def below_bubblewrap(pid: int) -> list[psutil.Process]:
+    """The living processes that bubblewrap runs: all below it but the first, which is its own too and reaps the others."""
+    import psutil
+
+    try:
+        bubblewrap = psutil.Process(pid)
+        own = bubblewrap.children()
+        return [process for process in bubblewrap.children(recursive=True) if process not in own]
+    except psutil.Error:
+        return []
+
+
 def below_a_keeper(home: Home) -> Callable[[], None]:
     """A function for a new process to call before it becomes a program: it stays as the keeper, and a child of it becomes the program.
 

@@ -11,10 +11,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import RunFailed
+from ..store.datasets import isolated_datasets
+from ..store.files import make_private, write_text
+from ..store.home import Home
 from .install_progress import follow
+from .isolation import isolate_build, pass_environment
 from .requirements import loosened
 
 TIME = 3600
+# Below an environment, while it is built: what an isolated installer downloads and unpacks.
+CACHE = "cache"
 # A line of `uv pip install --dry-run` for a package that it would add.
 _ADDED = re.compile(r"^ \+ (\S+?)==(\S+?)(?: \(from (\S+)\))?\s*$", re.MULTILINE)
 
@@ -74,7 +80,7 @@ def _install_as_asked(layer: Path, packages: Sequence[str], options: Sequence[st
     asked = _write(layer, packages, options)
     pip = [sys.executable, "-m", "pip", "--python", str(layer / "bin" / "python"), "install"]
     plainly = ["--disable-pip-version-check", "--no-input", "--progress-bar", "raw" if _pip_tells_bytes() else "off"]
-    run([*pip, *plainly, "-r", str(asked)], brief(packages), say)
+    run([*pip, *plainly, "-r", str(asked)], brief(packages), say, layer)
 
 
 def _pip_tells_bytes() -> bool:
@@ -103,7 +109,7 @@ def _install_with_uv(
     asked = _write(layer, packages, options)
     look = [uv, "pip", "install", "--dry-run", "--break-system-packages", "--python", sys.executable, "-r", str(asked)]
     try:
-        plan = _call(look, say)
+        plan = _call(look, say, layer)
     except subprocess.TimeoutExpired:
         return False
     added = [f"{name} @ {url}" if url else f"{name}=={v}" for name, v, url in _ADDED.findall(plan.stdout)]
@@ -112,7 +118,7 @@ def _install_with_uv(
     planned = _write(layer, added, options)
     python = str(layer / "bin" / "python")
     try:
-        done = _call([uv, "pip", "install", "--no-deps", "--python", python, "-r", str(planned)], say)
+        done = _call([uv, "pip", "install", "--no-deps", "--python", python, "-r", str(planned)], say, layer)
         return done.returncode == 0
     except subprocess.TimeoutExpired:
         return False
@@ -123,25 +129,34 @@ def _write_versions_here(layer: Path) -> Path:
 
     path = layer / "constraints.txt"
     found = {d.metadata["Name"]: d.version for d in distributions()}
-    path.write_text("".join(f"{name}=={version}\n" for name, version in sorted(found.items())))
+    write_text(path, "".join(f"{name}=={version}\n" for name, version in sorted(found.items())))
     return path
 
 
 def _write(layer: Path, packages: Sequence[str], options: Sequence[str]) -> Path:
     path = layer / "requirements.txt"
-    path.write_text("\n".join([*options, *packages]) + "\n")
+    write_text(path, "\n".join([*options, *packages]) + "\n")
     return path
 
 
-def _call(command: Sequence[str], say: Callable[[str], None]) -> subprocess.CompletedProcess[str]:
+def _call(command: Sequence[str], say: Callable[[str], None], layer: Path) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    home = Home(layer.parents[1])
+    if isolated_datasets(home):
+        # A package that is built runs a program of its own.
+        cache = make_private(layer / CACHE)
+        environment = pass_environment(environment) | {"XDGCACHE_HOME": str(cache), "TMPDIR": str(cache)}
+        command = isolate_build(home, layer, command)
     return follow(command, environment, say, TIME)
 
 
-def run(command: Sequence[str], what: str, say: Callable[[str], None]) -> None:
-    """Run an installer's command, `say` is told how it goes; RunFailed with its last lines where it fails."""
+def run(command: Sequence[str], what: str, say: Callable[[str], None], layer: Path) -> None:
+    """Run a command that makes an environment `layer` or installs into it, `say` is told how it goes.
+
+    RunFailed with its last lines where it fails.
+    """
     try:
-        done = _call(command, say)
+        done = _call(command, say, layer)
     except subprocess.TimeoutExpired:
         raise RunFailed(f"{what} could not be installed within {TIME} seconds") from None
     if done.returncode:

@@ -1,153 +1,191 @@
-"""Programs that cannot reach the labels of a dataset that was pushed with --isolate, whatever they read as the user who started them.
+"""Programs that reach no labels, whatever they read as the user who started them: each runs in bubblewrap, see bwrap(1) (Linux only).
 
-A program gets a user and a mount namespace of its own (user_namespaces(7), mount_namespaces(7); Linux only), in which an empty folder lies
-over the home and over the organiser's folder, and only what the program needs is put back: the sessions, what is shown of its datasets,
-the output. It is then moved into a second pair of namespaces, since what was mounted before that can be taken away by nobody in it. The
-processes outside are in another user namespace, so that their files, memory and environment below /proc cannot be opened either.
+While a home holds a dataset that was pushed with --isolate, this holds for every program of it. A program sees the system read-only, an
+empty home, and of that only what it needs; it writes into its working folder, its checkpoints and its output. It has its own processes,
+/tmp, /dev and environment, and whatever it started ends with it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
+import re
+import shutil
+import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sysconfig
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from ..errors import Damaged, RunFailed
-from ..store.datasets import Dataset, list_datasets
-from ..store.files import real_path
+from ..errors import Damaged, NsmlError, RunFailed
+from ..store import metrics
+from ..store.datasets import Dataset, find_dataset, isolated_datasets, list_datasets
+from ..store.files import make_private, real_path, write_bytes
 from ..store.home import Home
+from ..store.launches import FILE
+from ..store.sessions import ANSWERS, list_sessions
 
-_NEW_USER, _NEW_MOUNTS = 0x10000000, 0x00020000  # linux/sched.h: CLONE_NEWUSER, CLONE_NEWNS
-_BIND, _RECURSIVE, _PRIVATE, _DETACH = 0x1000, 0x4000, 1 << 18, 2  # sys/mount.h
-# Of a home, besides what is shown of the datasets: any session's checkpoints may be loaded.
-_ALWAYS = ("sessions", "output", "environments", "home.json", "user.json")
-
-
-@dataclass(frozen=True)
-class View:
-    """What a program is to see. `hidden` folders are empty to it, but for `shown` files and folders, which lie below them."""
-
-    hidden: tuple[Path, ...]
-    shown: tuple[Path, ...]
-
-
-def isolated_among(home: Home, paths: Sequence[str | os.PathLike[str]]) -> list[Dataset]:
-    """The datasets with --isolate that any of these paths lies in."""
-    real = [real_path(Path(path)) for path in paths]
-    found = []
-    for dataset in list_datasets(home):
-        if any(path.is_relative_to(real_path(dataset.folder)) for path in real):
-            with contextlib.suppress(Damaged):
-                if dataset.isolated():
-                    found.append(dataset)
-    return found
-
-
-def view_of(home: Home, datasets: Sequence[Dataset], paths: Sequence[str | os.PathLike[str]], folder: Path) -> View:
-    """What a program in `folder` may see whose datasets are shown at `paths`, where these `datasets` are isolated."""
-    top = real_path(home.path)
-    shown = [real_path(Path(path)) for path in [*paths, folder, *(top / name for name in _ALWAYS)]]
-    if folder.is_relative_to(home.submissions):
-        # The organiser's loader runs in the program.
-        shown += [real_path(dataset.folder / "feed") for dataset in datasets]
-    sources = [real_path(Path(str(dataset.record()["source"]))) for dataset in datasets]
-    hidden = [top, *(source for source in sources if source.is_dir() and not top.is_relative_to(source))]
-    return View(tuple(hidden), tuple(path for path in dict.fromkeys(shown) if path.exists()))
-
-
-class Entrance:
-    """Called by a new process before it becomes a program, which then sees no more than the view, and is in `work`.
-
-    The call raises OSError where the system does not allow it. Whoever made it closes it once the process has started.
-    """
-
-    def __init__(self, view: View, work: Path) -> None:
-        import ctypes
-        import tempfile
-
-        self._view, self._work = view, work
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._user, self._group = os.getuid(), os.getgid()
-        self._stage = Path(tempfile.mkdtemp(prefix="nsml-view-"))
-
-    def __call__(self) -> None:
-        self._unshare()
-        _call(self._libc.mount, None, b"/", None, _PRIVATE | _RECURSIVE, None)
-        self._empty(self._stage)
-        for number, path in enumerate(self._view.shown):
-            self._show(path, self._stage / str(number))
-        for folder in self._view.hidden:
-            self._empty(folder)
-        for number, path in enumerate(self._view.shown):
-            self._show(self._stage / str(number), path)
-        _call(self._libc.umount2, os.fsencode(self._stage), _DETACH)
-        # Else `..` of the folder that it was in leads to what lies below the mounts.
-        os.chdir(self._work)
-        self._unshare()
-
-    def close(self) -> None:
-        """Remove the folder that was needed on the way, which is empty to everybody but the new process."""
-        with contextlib.suppress(OSError):
-            self._stage.rmdir()
-
-    def _unshare(self) -> None:
-        _call(self._libc.unshare, _NEW_USER | _NEW_MOUNTS)
-        user, group = (f"{number} {number} 1" for number in (self._user, self._group))
-        for name, text in (("setgroups", "deny"), ("uid_map", user), ("gid_map", group)):
-            descriptor = os.open(f"/proc/self/{name}", os.O_WRONLY)
-            os.write(descriptor, text.encode())
-            os.close(descriptor)
-
-    def _empty(self, folder: Path) -> None:
-        _call(self._libc.mount, b"none", os.fsencode(folder), b"tmpfs", 0, b"mode=0700")
-
-    def _show(self, path: Path, at: Path) -> None:
-        if os.path.isdir(path):
-            at.mkdir(parents=True, exist_ok=True)
-        else:
-            at.parent.mkdir(parents=True, exist_ok=True)
-            at.touch()
-        _call(self._libc.mount, os.fsencode(path), os.fsencode(at), None, _BIND | _RECURSIVE, None)
+_OLDEST = (0, 8)
+_INSTALL = "'sudo apt install bubblewrap' or 'sudo dnf install bubblewrap' installs it"
+_NAMESPACES = (
+    "--unshare-user",
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--disable-userns",
+    "--new-session",
+    "--die-with-parent",
+)
+_SYSTEM = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
+# Below /run are the sockets of services that do things for the user: containers, systemd, D-Bus.
+_PRIVATE = ("/tmp", "/var/tmp", "/run")
+_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
+_PASSED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|TZ|TERM|COLUMNS|LD_LIBRARY_PATH|VIRTUAL_ENV|(HF|TORCH|KERAS)_HOME|XDG_CACHE_HOME"
+    r"|(LC|NSML|PYTHON|CUDA|CUDNN|NVIDIA|NCCL|HIP|ROCR|TF|XLA|KERAS|TORCH|PYTORCH|JAX|OMP|OPENBLAS|MKL|NUMEXPR|OPENCV)_?\w*"
+)  # fmt: skip
 
 
 def why_not() -> str:
     """Why no program can be isolated on this machine; "" where it can."""
+    if why := _why_no_bubblewrap():
+        return why
+    tried = subprocess.run(
+        ["bwrap", *_NAMESPACES, *_SYSTEM, "true"], capture_output=True, text=True, errors="replace", check=False
+    )
+    return "" if tried.returncode == 0 else tried.stderr.strip() or f"bwrap ended with {tried.returncode}"
+
+
+def _why_no_bubblewrap() -> str:
     if sys.platform != "linux":
-        return "only Linux has what it needs"
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        enter = Entrance(View((Path(folder),), ()), Path("/"))
-        child = os.fork()
-        if child == 0:
-            try:
-                enter()
-                os._exit(0)
-            except OSError as error:
-                os._exit(error.errno or 1)
-            finally:
-                os._exit(1)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        enter.close()
-    return os.strerror(status) if status else ""
+        return "bubblewrap exists for Linux only"
+    if shutil.which("bwrap") is None:
+        return f"bubblewrap is not installed; {_INSTALL}"
+    told = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    found = re.search(r"(\d+)\.(\d+)", told)
+    if found is None or tuple(map(int, found.groups())) < _OLDEST:
+        return f"{told or 'bwrap'} is too old; install bubblewrap {'.'.join(map(str, _OLDEST))} or later"
+    return ""
 
 
-def check_isolation(datasets: Sequence[Dataset]) -> None:
-    """RunFailed where one of these is to be isolated, and cannot be here."""
-    if (names := [dataset.name for dataset in datasets if dataset.isolated()]) and (why := why_not()):
+def check_isolation(home: Home) -> None:
+    """RunFailed where programs of this home are to be isolated, and cannot be here."""
+    if (found := isolated_datasets(home)) and (why := _why_no_bubblewrap()):
         raise RunFailed(
-            f"dataset {names[0]} was pushed with --isolate, and this machine allows no program a view of its own ({why}); "
-            "allow unprivileged user namespaces, or push the dataset again without --isolate"
+            f"dataset {found[0].name} was pushed with --isolate, so every program of {home.path} is isolated, which this machine "
+            f"cannot do: {why}"
         )
 
 
-def _call(function: Any, *arguments: Any) -> None:
-    import ctypes
+def isolate_program(
+    home: Home, launch: Mapping[str, Any], folder: Path, work: Path, python: str, writable: Iterable[Path], command: Sequence[str]
+) -> list[str]:  # fmt: skip
+    """The command that runs `command`, the program of `folder/launch.json`, isolated in `work`.
 
-    if function(*arguments):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    Args:
+        python: its interpreter.
+        writable: folders into which it writes besides its work, its output and, in a session, its checkpoints.
+    """
+    session = Path(launch["session"])
+    # A path without a dot may be a link in /tmp to the dataset's folder, see `plain_path`.
+    paths = [Path(path) for path in launch["dataset_paths"]]
+    folders = [Path(os.readlink(path)) if path.is_symlink() else path for path in paths]
+    links = {path: shown for path, shown in zip(paths, folders, strict=True) if path != shown}
+    readable = [folder / FILE, session / "checkpoints", session / metrics.FILE, *folders]
+    # nsml.load reads the checkpoints of any session of its user, and of the one that this goes on from.
+    readable += [each.checkpoints for each in list_sessions(home, launch["user"])]
+    if launch.get("source"):
+        readable.append(home.sessions / launch["source"] / "checkpoints")
+    if launch.get("loader"):
+        readable.append(Path(launch["loader"]).parent)
+    writes = [work, make_private(home.output / launch["user"]), *writable]
+    if folder == session:
+        # A file is mounted where there is one; without a line, an empty one would count as damaged.
+        if not (session / metrics.FILE).exists():
+            write_bytes(session / metrics.FILE, b"\n")
+        writes += [session / "checkpoints", session / metrics.FILE, make_private(session / ANSWERS)]
+    if (environments := home.path / "environments") in Path(python).parents:
+        readable.append(environments / Path(python).relative_to(environments).parts[0])
+    for shown in folders:
+        readable += _linked(home, shown)
+    return _command(home, readable, writes, work, command, links)
+
+
+def isolate_build(home: Home, layer: Path, command: Sequence[str]) -> list[str]:
+    """The command that runs `command`, which installs into the environment `layer`, isolated."""
+    return _command(home, [], [layer], layer, command)
+
+
+def pass_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of the variables that an isolated program is given: what the system and the numerical libraries go by, no secrets."""
+    return {name: value for name, value in variables.items() if _PASSED.fullmatch(name)}
+
+
+def _command(
+    home: Home,
+    readable: Iterable[Path],
+    writable: Iterable[Path],
+    work: Path,
+    command: Sequence[str],
+    links: Mapping[Path, Path] = MappingProxyType({}),
+) -> list[str]:
+    """bwrap with its arguments; `links` are made, each to its value. Later mounts lie over earlier ones."""
+    top = real_path(home.path)
+
+    def inside(path: Path) -> str:
+        """Where a path lies, without a link above it; the home's own folders are in their place even where they are links."""
+        return str(top / path.relative_to(home.path)) if path.is_relative_to(home.path) else str(real_path(path))
+
+    hidden = [top, *(real_path(home.path / name) for name in ("datasets", "sessions", "submissions", "output"))]
+    hidden += [real_path(source) for dataset in list_datasets(home) if (source := _source(dataset)) is not None]
+    hidden += [real_path(Path.home() / ".ssh"), *map(Path, _PRIVATE)]
+    hidden = sorted({path for path in hidden if path.is_dir() and path != Path("/")})
+    mounts = [*_SYSTEM]
+    for pattern in _DEVICES:
+        mounts += [word for device in Path("/dev").glob(pattern) for word in ("--dev-bind", str(device), str(device))]
+    for path in hidden:
+        mounts += ["--perms", "0700", "--tmpfs", str(path)]
+    if home.path != top and any(home.path.is_relative_to(path) for path in hidden):
+        mounts += ["--symlink", str(top), str(home.path)]
+    for link, target in links.items():
+        mounts += ["--symlink", str(target), str(link)]
+    always = [*_interpreter(), Path("/etc/resolv.conf"), home.marker, home.path / "user.json"]
+    for path in dict.fromkeys([*always, *readable]):
+        if path.exists() and (path.is_relative_to(home.path) or any(real_path(path).is_relative_to(p) for p in hidden)):
+            mounts += ["--ro-bind", str(path), inside(path)]
+    for path in dict.fromkeys(writable):
+        mounts += ["--bind", str(path), inside(path)]
+    for path in hidden:
+        if str(path) not in _PRIVATE:
+            mounts += ["--remount-ro", str(path)]
+    return ["bwrap", *_NAMESPACES, *mounts, "--chdir", inside(work), "--", *command]
+
+
+def _interpreter() -> list[Path]:
+    """The folders of this interpreter, of its packages and of nsml, which may lie in a folder that is hidden."""
+    packages = (sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
+    return list(map(Path, (sys.prefix, sys.base_prefix, *packages, str(Path(__file__).parents[2]))))
+
+
+def _source(dataset: Dataset) -> Path | None:
+    """The organiser's folder, where that is known and there."""
+    try:
+        source = Path(str(dataset.record()["source"]))
+    except Damaged:
+        return None
+    return source if source.is_absolute() else None
+
+
+def _linked(home: Home, shown: Path) -> list[Path]:
+    """What a dataset that is not isolated shows at this path by links into the organiser's folder, without the labels."""
+    try:
+        dataset = find_dataset(home, shown.parent.name)
+    except NsmlError:
+        return []
+    source = _source(dataset)
+    if dataset.isolated() or source is None:
+        return []
+    names = [entry.name for entry in os.scandir(shown)]
+    if shown.name == "submission":
+        return [source / "test" / entry.name for entry in os.scandir(shown / "test")] if "test" in names else []
+    return [source / name for name in names]

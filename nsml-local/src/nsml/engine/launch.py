@@ -51,7 +51,7 @@ def start_session(
         why = taken.why_not(entry)
         mend = "take it out of that file" if IGNORE_FILE in why else "name another entry file with -e FILE"
         raise NsmlError(f"there is no {entry} in what travels to the session: {why}; {mend}")
-    check_isolation(datasets)
+    check_isolation(home)
     as_it_is = env != LAYER or not missing_packages(read_needs(source))
     record = {
         "kind": "run",
@@ -88,7 +88,7 @@ def start_session(
 def datasets_of(home: Home, session: Session) -> list[Dataset]:
     """The datasets that a session trains on; NsmlError where one is gone."""
     found = [find_dataset(home, name) for name in session.datasets()]
-    check_isolation(found)
+    check_isolation(home)
     return found
 
 

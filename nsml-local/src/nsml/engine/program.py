@@ -8,15 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import RunFailed
+from ..store.datasets import isolated_datasets
 from ..store.files import open_regular, read_json
 from ..store.home import Home
 from ..store.launches import FILE, VARIABLE
-from .family import HAS_KEEPERS, below_a_keeper, family, signal_all
-from .isolation import Entrance, isolated_among, view_of
+from .family import HAS_KEEPERS, below_a_keeper, below_bubblewrap, die_with_parent, family, signal_all
+from .isolation import isolate_program, pass_environment
 
 if TYPE_CHECKING:
     import psutil
@@ -29,12 +30,27 @@ _SET_BY_THE_PLATFORM = ("NSML_DATASET", "NSML_DATASET_PATH", "NSML_DATASET_NAME"
 
 
 class Program(subprocess.Popen[bytes]):
-    """A program that this process started, with the home of its session. `pid` is its keeper's, where it has one."""
+    """A program that this process started, with the home of its session. `pid` is its keeper's, where it has one, or bubblewrap's."""
 
     home: Home
+    isolated = False
+    _ended: int | None = None
+
+    @property
+    def returncode(self) -> Any:  # type: ignore[override]
+        """As of any process; bubblewrap says 128 + N of a program that signal N ended."""
+        ended = self._ended
+        is_signal = self.isolated and ended is not None and 128 < ended < 128 + signal.NSIG
+        return 128 - ended if is_signal and ended is not None else ended
+
+    @returncode.setter
+    def returncode(self, ended: int | None) -> None:
+        self._ended = ended
 
     def family(self) -> list[psutil.Process]:
-        """The living processes of the program, itself among them, without its keeper."""
+        """The living processes of the program, itself among them, without its keeper, or bubblewrap's own two."""
+        if self.isolated:
+            return below_bubblewrap(self.pid) if self.poll() is None else []
         found = family(self.pid, self.home)
         if not HAS_KEEPERS and self.poll() is None:
             import psutil
@@ -44,10 +60,13 @@ class Program(subprocess.Popen[bytes]):
         return found
 
 
-def start_program(folder: Path, work: Path, python: str = sys.executable, **environment: str) -> Program:
+def start_program(
+    folder: Path, work: Path, python: str = sys.executable, *, writable: Sequence[Path] = (), **environment: str
+) -> Program:
     """Start what `folder/launch.json` says in `work`, as the leader of a process group of its own. It dies with this process.
 
     What it prints is appended to `folder/log.txt` unbuffered. `python` is the interpreter; `environment` is added to this process's.
+    While its home holds an isolated dataset it is isolated, and writes into its work, its output and, besides, the `writable` folders.
     """
     launch: dict[str, Any] = read_json(folder / FILE)
     inherited = _SHARED | {name: value for name, value in os.environ.items() if name not in _SET_BY_THE_PLATFORM}
@@ -65,35 +84,25 @@ def start_program(folder: Path, work: Path, python: str = sys.executable, **envi
     if (beside.parent / "pyvenv.cfg").exists():
         own["VIRTUAL_ENV"] = str(beside.parent)
     home = Home(Path(launch["home"]))
-    isolated = isolated_among(home, launch["dataset_paths"])
-    entrance = Entrance(view_of(home, isolated, launch["dataset_paths"], folder), work) if isolated else None
-    become_keeper = below_a_keeper(home)
-
-    def prepare() -> None:
-        become_keeper()
-        if entrance is not None:
-            entrance()
-
-    with (
-        contextlib.closing(entrance) if entrance else contextlib.nullcontext(),
-        open(open_regular(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as output,
-    ):
-        try:
-            program = Program(
-                [python, "-u", launch["entry"], *map(str, launch["arguments"])],
-                cwd=work,
-                env=inherited | own | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=prepare,
-            )
-        except subprocess.SubprocessError:
-            # All that is told of an exception in the new process.
-            raise RunFailed(
-                "the program could not be given a view of its own; see 'nsml dataset push --help'"
-            ) from None
+    variables = inherited | own | environment
+    command = [python, "-u", launch["entry"], *map(str, launch["arguments"])]
+    isolated = bool(isolated_datasets(home))
+    if isolated:
+        variables = pass_environment(inherited) | own | environment
+        command = isolate_program(home, launch, folder, work, python, writable, command)
+    log = open_regular(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with open(log, "ab") as output:
+        program = Program(
+            command,
+            cwd=work,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=die_with_parent() if isolated else below_a_keeper(home),
+        )
+    program.isolated = isolated
     program.home = home
     return program
 

@@ -79,7 +79,7 @@ def write_report(
             checkpoint=checkpoint.name,
         )
         memory = MemoryWatch()
-        program = start_program(beside, beside / "work", python, **{VARIABLE: str(left)})
+        program = start_program(beside, beside / "work", python, writable=[left], **{VARIABLE: str(left)})
         _follow(program, beside / "log.txt", on_output)
         if program.returncode:
             killed = memory.why_it_ended(program.returncode)[0]

@@ -94,7 +94,7 @@ def supervise(folder: Path) -> None:
         python = launch.get("python") or _layer_interpreter(home, session)
         with stop.held():
             memory = MemoryWatch()
-            program = start_program(folder, session.work, python, **limits.environment())
+            program = start_program(folder, session.work, python, writable=(), **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)
         reason = _wait(program, memory, limits.memory, LogLimit(session.log, limits.log))
         stop.ignore()

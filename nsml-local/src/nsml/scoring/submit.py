@@ -232,7 +232,7 @@ def _predict(
     log = folder / "log.txt"
     own = {name: value for name, value in _KEPT.items() if name not in os.environ}
     memory = MemoryWatch()
-    program = start_program(folder, folder / "work", python, **own, **limit_of_photographs())
+    program = start_program(folder, folder / "work", python, writable=[folder / WRITTEN], **own, **limit_of_photographs())
     keeper = LogLimit(log, _log_limit_of(session))
 
     def look_at_output() -> None:
@@ -261,7 +261,7 @@ def _predict(
         else:
             why += _no_training_data(why, dataset)
         raise RunFailed(f"submit failed at {last.get('step', 'start')}: {why} (log: {log})")
-    return program.returncode
+    return int(program.returncode)
 
 
 def _follow(

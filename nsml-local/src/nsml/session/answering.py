@@ -1,27 +1,27 @@
 """A private local socket on which a running session answers: `nsml exec` with expressions, `nsml infer` with inputs.
 
-`socket.json` in the session's folder says where it is and whose process listens. A request and an answer are one JSON line each:
-`{"ask": TEXT}`, and `{"answer": TEXT}` or `{"error": TEXT}`.
+It lies in `answers/` of the session's folder. A request and an answer are one JSON line each: `{"ask": TEXT}`, and `{"answer": TEXT}` or
+`{"error": TEXT}`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import selectors
 import socket
+import stat
 import tempfile
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-from ..errors import NsmlError, RunFailed
-from ..store.files import read_json, write_json
-from ..store.processes import identity, is_alive
-from ..store.sessions import Session
+from ..errors import RunFailed
+from ..store.files import make_private
+from ..store.sessions import ANSWERS, Session
 
-FILE = "socket.json"
+_SOCKET = "socket"
 # The longest path that every system takes for a socket is 103 bytes.
 _LONGEST = 100
 _LARGEST_ANSWER = 1 << 20
@@ -32,20 +32,44 @@ _SLOWEST = 10.0  # seconds that a client may take to receive an answer
 Answer = Callable[[str], str]
 
 
+@contextlib.contextmanager
+def _address(session: Session) -> Iterator[str]:
+    """A path of the session's socket that is short enough for every system."""
+    folder = session.folder / ANSWERS
+    if len(os.fsencode(folder / _SOCKET)) <= _LONGEST:
+        yield str(folder / _SOCKET)
+        return
+    with tempfile.TemporaryDirectory(prefix="nsml-") as short:
+        os.symlink(folder, f"{short}/s")
+        yield f"{short}/s/{_SOCKET}"
+
+
+def _connect(session: Session, timeout: float) -> socket.socket:
+    """OSError where nobody listens, or where what is there is no socket."""
+    if not stat.S_ISSOCK((session.folder / ANSWERS / _SOCKET).lstat().st_mode):
+        raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        with _address(session) as path:
+            connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
 def listen(session: Session) -> socket.socket:
-    """Open the socket of this session and say where it is. `serve` answers on it."""
-    path = session.folder / "socket"
-    if len(os.fsencode(path)) > _LONGEST:
-        path = Path(tempfile.mkdtemp(prefix="nsml-")) / "socket"
-    path.unlink(missing_ok=True)
+    """Open the socket of this session. `serve` answers on it."""
+    (make_private(session.folder / ANSWERS) / _SOCKET).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     previous = os.umask(0o177)
     try:
-        listener.bind(str(path))
+        with _address(session) as path:
+            listener.bind(path)
     finally:
         os.umask(previous)
     listener.listen()
-    write_json(session.folder / FILE, {"path": str(path), "process": identity()})
     return listener
 
 
@@ -96,27 +120,24 @@ def _answer(line: bytes, answer: Answer) -> dict[str, str]:
 def is_listening(session: Session) -> bool:
     """Whether a living process of the session answers."""
     try:
-        return is_alive(read_json(session.folder / FILE).get("process"))
-    except (OSError, NsmlError):
+        _connect(session, _SLOWEST).close()
+    except OSError:
         return False
+    return True
 
 
 def ask(session: Session, request: str, timeout: float = 60) -> str:
     """The answer of a session. RunFailed where it answers with an error, or not within `timeout` seconds."""
     try:
-        path = read_json(session.folder / FILE)["path"]
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout)
-            connection.connect(path)
-            with connection.makefile("rwb") as stream:
-                stream.write(json.dumps({"ask": request}).encode() + b"\n")
-                stream.flush()
-                reply = json.loads(stream.readline(_LARGEST_REPLY) or b"{}")
+        with _connect(session, timeout) as connection, connection.makefile("rwb") as stream:
+            stream.write(json.dumps({"ask": request}).encode() + b"\n")
+            stream.flush()
+            reply = json.loads(stream.readline(_LARGEST_REPLY) or b"{}")
     except TimeoutError:
         raise RunFailed(
             f"session {session.name} does not answer within {timeout:.0f} seconds; it may be busy, try again"
         ) from None
-    except (OSError, KeyError, ValueError, NsmlError):
+    except (OSError, ValueError):
         raise RunFailed(f"session {session.name} does not answer; 'nsml logs {session.name}' says more") from None
     if not isinstance(reply, dict):
         reply = {}

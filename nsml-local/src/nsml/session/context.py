@@ -12,7 +12,7 @@ from typing import Any
 
 from ..demo import NAME as DEMO
 from ..errors import NsmlError
-from ..store.datasets import Dataset, find_dataset
+from ..store.datasets import Dataset, find_dataset, isolated_datasets
 from ..store.files import make_private
 from ..store.home import Home, open_home
 from ..store.launches import VARIABLE, read_launch
@@ -74,6 +74,11 @@ class Context:
             self.user: str = self.home.user()
             self.started_by = self.user
             self.mode: str = reserved_argument("mode") or "train"
+            if not os.environ.get("NSML_DATASET_PATH") and (isolated := isolated_datasets(self.home)):
+                raise NsmlError(
+                    f"dataset {isolated[0].name} was pushed with --isolate, so no program of {self.home.path} is started by hand; "
+                    "start it with 'nsml run', or name another folder with NSML_HOME"
+                )
             registered = self._dataset_in_the_foreground()
             self.dataset: str = registered.name if registered else ""
             self.has_dataset = bool(registered and os.environ.get("NSML_DATASET"))

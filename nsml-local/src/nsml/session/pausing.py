@@ -150,7 +150,7 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
         output = Path(folder) / FILE
         count = feed_test_data(infer, Path(context.dataset_path), output, wanted_answers(dataset), show)
         print(f"{count} predictions made in {time.monotonic() - began:.1f} seconds", flush=True)
-        if dataset.isolated() or dataset.record().get("every"):
+        if dataset.record().get("every"):
             # A score is told for a submit that counts, or for none.
             print(
                 f"not scored, since dataset {dataset.name} counts its scores; 'nsml submit {owner.name} {loaded.name}' does it"

@@ -114,6 +114,16 @@ def list_datasets(home: Home) -> list[Dataset]:
     return [Dataset(e.name, Path(e.path)) for e in visible(home.datasets) if e.is_dir()]
 
 
+def isolated_datasets(home: Home) -> list[Dataset]:
+    """Those pushed with --isolate; while there is one, every program of the home is isolated. A record that cannot be read says nothing."""
+    found = []
+    for dataset in list_datasets(home):
+        with contextlib.suppress(Damaged):
+            if dataset.isolated():
+                found.append(dataset)
+    return found
+
+
 def find_dataset(home: Home, name: str) -> Dataset:
     """The dataset of that name. NsmlError suggests a similar name."""
     folder = home.datasets / check_name(name, "DATASET")

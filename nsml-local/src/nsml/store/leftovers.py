@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..errors import NsmlError
 from .files import TEMPORARY, visible
 from .home import Home
+from .sessions import ENDED, Session, list_sessions
 
 _DAY = 86400.0
 
@@ -36,8 +38,18 @@ def _folders(home: Home) -> Iterator[Path]:
     for user in _below(home.sessions):
         for folder in _below(user):
             yield folder
-            for session in _below(folder):
-                yield from (session, session / "checkpoints", session / "reports")
+            for session in list_sessions(home, user.name, folder.name):
+                yield from (session.folder, session.reports)
+                # An isolated program counts its processes from 1, so that the number of a living one may be nobody's out here.
+                if _has_ended(session):
+                    yield session.checkpoints
+
+
+def _has_ended(session: Session) -> bool:
+    try:
+        return session.status() in ENDED
+    except NsmlError:
+        return True
 
 
 def _below(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ log.txt           output of the program
 metrics.jsonl     reports of the program
 code/             the files at the start;  work/  the program's working folder, a copy of code/
 checkpoints/      checkpoints of the program
+answers/          the socket for `nsml exec` and `nsml infer`, while the program answers
 reports/          reports on checkpoints, one folder each (written by `nsml report`)
 """
 
@@ -47,6 +48,8 @@ ENDED = ("Exited", "Failed", "Stopped", "Lost")
 _ENDED = "ended"
 _LONGEST_MEMO = 1 << 20  # bytes
 EXIT_STATUS = "exit-status"
+# The folder of the socket on which a session answers.
+ANSWERS = "answers"
 # Seconds from the start in which a supervisor writes its first state; after that it counts as lost.
 _GRACE = 30.0
 
