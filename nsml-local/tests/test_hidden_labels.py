@@ -155,3 +155,41 @@ def test_where_no_program_can_be_isolated_the_push_is_refused_and_nothing_is_kep
     assert isinstance(refused.exception, RunFailed)
     assert "no program can be isolated on this machine: Operation not permitted" in str(refused.exception)
     assert not (home / "datasets").exists()
+
+
+@CAN_ISOLATE
+def test_a_session_that_runs_already_holds_an_isolated_push_up(nsml: Nsml, project: Path, tmp_path: Path) -> None:
+    (project / "main.py").write_text("import time\ntime.sleep(600)\n")
+    nsml("run")
+    refused = nsml("dataset", "push", "FUNDUS", str(make_dataset(tmp_path / "source")), "--isolate")
+    nsml("stop", "-f", "none/1")
+    assert refused.status == 1
+    assert "session tester/none/1 runs, and is not isolated" in refused.err
+    assert nsml("dataset", "ls").out.count("FUNDUS") == 0
+
+
+@CAN_ISOLATE
+def test_an_isolated_program_is_given_no_secret_of_the_environment(nsml: Nsml, isolated: Path, project: Path) -> None:
+    (project / "main.py").write_text("import os\nprint('GIVEN', *sorted(os.environ))\n")
+    nsml("run", HF_TOKEN="secret", HIPCHAT="secret", NSML_WEB_TOKEN="secret", OMP_NUM_THREADS="1")
+    given = nsml("logs", "-f", "none/1").out.split("GIVEN")[1].split()
+    assert {"PATH", "NSML_HOME", "OMP_NUM_THREADS"} <= set(given)
+    assert not {"HF_TOKEN", "HIPCHAT", "NSML_WEB_TOKEN"} & set(given)
+
+
+@CAN_ISOLATE
+def test_a_link_that_was_made_before_leads_no_isolated_program_to_the_labels(
+    nsml: Nsml, home: Path, project: Path, tmp_path: Path
+) -> None:
+    hidden = home / "datasets" / "FUNDUS" / "hidden"
+    (project / "main.py").write_text(
+        "import json, os, shutil\nhere = json.load(open(os.environ['NSML_LAUNCH']))['session']\n"
+        f"shutil.rmtree(here + '/checkpoints', True)\nos.symlink({str(hidden)!r}, here + '/checkpoints')\n"
+    )
+    nsml("run")
+    nsml("logs", "-f", "none/1")
+    nsml("dataset", "push", "FUNDUS", str(make_dataset(tmp_path / "source")), "--isolate")
+    looks = f"import os\nprint('SEEN', os.path.exists({str(home / 'sessions/tester/none/1/checkpoints/test')!r}))\n"
+    (project / "main.py").write_text(looks)
+    nsml("run")
+    assert "SEEN False" in nsml("logs", "-f", "none/2").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -12,11 +13,12 @@ import click
 
 from ..demo import NAME, draw_dataset
 from ..engine.isolation import why_not
-from ..errors import RunFailed
+from ..errors import Damaged, RunFailed
 from ..scoring.metrics import METRICS
 from ..scoring.photographs import photographs_below
-from ..store.datasets import Dataset, list_datasets, push_dataset
-from ..store.home import open_home
+from ..store.datasets import Dataset, isolated_datasets, list_datasets, push_dataset
+from ..store.home import Home, open_home
+from ..store.sessions import list_sessions
 from .display import parse_duration
 
 _METRICS = "; ".join(f"{name}: {metric.help}" for name, metric in METRICS.items())
@@ -54,11 +56,12 @@ def push(
 ) -> None:
     """Register the folder PATH as dataset NAME. The files are linked, not copied; the labels are kept from sessions."""
     if isolate and (why := why_not()):
-        raise RunFailed(
-            f"--isolate: no program can be isolated on this machine: {why}; or push without it"
-        )
+        raise RunFailed(f"--isolate: no program can be isolated on this machine: {why}; or push without it")
+    home = open_home()
+    if isolate and not isolated_datasets(home):
+        _check_nothing_runs(home)
     pushed = push_dataset(
-        open_home(),
+        home,
         name,
         path,
         copy=copy,
@@ -68,6 +71,17 @@ def push(
         isolate=isolate,
     )
     click.echo(describe(pushed))
+
+
+def _check_nothing_runs(home: Home) -> None:
+    """RunFailed where a program of the home runs already, which is not isolated and would reach the labels."""
+    for session in list_sessions(home, but_for_ended=True):
+        with contextlib.suppress(Damaged):
+            if session.status() in ("Starting", "Running"):
+                raise RunFailed(
+                    f"--isolate: session {session.name} runs, and is not isolated; wait for its end, or stop it with "
+                    f"'nsml stop {session.name}'"
+                )
 
 
 def class_counts(train: dict[str, int]) -> str:

@@ -145,7 +145,10 @@ def _call(command: Sequence[str], say: Callable[[str], None], layer: Path) -> su
     if isolated_datasets(home):
         # A package that is built runs a program of its own.
         cache = make_private(layer / CACHE)
-        environment = pass_environment(environment) | {"XDGCACHE_HOME": str(cache), "TMPDIR": str(cache)}
+        environment = pass_environment(environment, installs=True) | {
+            "XDG_CACHE_HOME": str(cache),
+            "TMPDIR": str(cache),
+        }
         command = isolate_build(home, layer, command)
     return follow(command, environment, say, TIME)
 

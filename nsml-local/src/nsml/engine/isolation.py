@@ -35,6 +35,8 @@ _NAMESPACES = (
     "--disable-userns",
     "--new-session",
     "--die-with-parent",
+    "--cap-drop",
+    "ALL",
 )
 _SYSTEM = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
 # Below /run are the sockets of services that do things for the user: containers, systemd, D-Bus.
@@ -42,8 +44,10 @@ _PRIVATE = ("/tmp", "/var/tmp", "/run")
 _DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 _PASSED = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|TZ|TERM|COLUMNS|LD_LIBRARY_PATH|VIRTUAL_ENV|(HF|TORCH|KERAS)_HOME|XDG_CACHE_HOME"
-    r"|(LC|NSML|PYTHON|CUDA|CUDNN|NVIDIA|NCCL|HIP|ROCR|TF|XLA|KERAS|TORCH|PYTORCH|JAX|OMP|OPENBLAS|MKL|NUMEXPR|OPENCV)_?\w*"
+    r"|PYTHON\w*|(LC|CUDA|CUDNN|NVIDIA|NCCL|HIP|ROCR|TF|XLA|KERAS|PYTORCH|JAX|OMP|OPENBLAS|MKL|NUMEXPR|OPENCV)_\w+"
+    r"|NSML_(?!WEB_)\w+|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY"
 )  # fmt: skip
+_PASSED_TO_INSTALLERS = re.compile(r"(PIP|UV)_\w+")
 
 
 def why_not() -> str:
@@ -116,9 +120,16 @@ def isolate_build(home: Home, layer: Path, command: Sequence[str]) -> list[str]:
     return _command(home, [], [layer], layer, command)
 
 
-def pass_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Those of the variables that an isolated program is given: what the system and the numerical libraries go by, no secrets."""
-    return {name: value for name, value in variables.items() if _PASSED.fullmatch(name)}
+def pass_environment(variables: Mapping[str, str], *, installs: bool = False) -> dict[str, str]:
+    """Those of the variables that an isolated program is given: what the system, the network and the numerical libraries go by.
+
+    Others may hold secrets. An installer is given its own too.
+    """
+    return {
+        name: value
+        for name, value in variables.items()
+        if _PASSED.fullmatch(name) or (installs and _PASSED_TO_INSTALLERS.fullmatch(name))
+    }
 
 
 def _command(
@@ -129,36 +140,45 @@ def _command(
     command: Sequence[str],
     links: Mapping[Path, Path] = MappingProxyType({}),
 ) -> list[str]:
-    """bwrap with its arguments; `links` are made, each to its value. Later mounts lie over earlier ones."""
+    """bwrap with its arguments; `links` are made, each to its value. The deepest mount decides what is seen at a path."""
     top = real_path(home.path)
 
-    def inside(path: Path) -> str:
+    def inside(path: Path) -> Path:
         """Where a path lies, without a link above it; the home's own folders are in their place even where they are links."""
-        return str(top / path.relative_to(home.path)) if path.is_relative_to(home.path) else str(real_path(path))
+        return top / path.relative_to(home.path) if path.is_relative_to(home.path) else real_path(path)
+
+    def strays(path: Path) -> bool:
+        """Whether a path of the home leads elsewhere by a link below the home's own folders, as one that a program made may."""
+        if not path.is_relative_to(home.path):
+            return False
+        own, *rest = path.relative_to(home.path).parts
+        return real_path(path) != real_path(home.path / own).joinpath(*rest)
 
     hidden = [top, *(real_path(home.path / name) for name in ("datasets", "sessions", "submissions", "output"))]
     hidden += [real_path(source) for dataset in list_datasets(home) if (source := _source(dataset)) is not None]
     hidden += [real_path(Path.home() / ".ssh"), *map(Path, _PRIVATE)]
     hidden = sorted({path for path in hidden if path.is_dir() and path != Path("/")})
-    mounts = [*_SYSTEM]
-    for pattern in _DEVICES:
-        mounts += [word for device in Path("/dev").glob(pattern) for word in ("--dev-bind", str(device), str(device))]
-    for path in hidden:
-        mounts += ["--perms", "0700", "--tmpfs", str(path)]
+    mounts = [(path, ["--perms", "0700", "--tmpfs", str(path)]) for path in hidden]
     if home.path != top and any(home.path.is_relative_to(path) for path in hidden):
-        mounts += ["--symlink", str(top), str(home.path)]
-    for link, target in links.items():
-        mounts += ["--symlink", str(target), str(link)]
+        mounts.append((home.path, ["--symlink", str(top), str(home.path)]))
+    mounts += [(link, ["--symlink", str(target), str(link)]) for link, target in links.items()]
     always = [*_interpreter(), Path("/etc/resolv.conf"), home.marker, home.path / "user.json"]
     for path in dict.fromkeys([*always, *readable]):
-        if path.exists() and (path.is_relative_to(home.path) or any(real_path(path).is_relative_to(p) for p in hidden)):
-            mounts += ["--ro-bind", str(path), inside(path)]
+        if path.exists() and not strays(path) and any(inside(path).is_relative_to(each) for each in hidden):
+            mounts.append((inside(path), ["--ro-bind", str(path), str(inside(path))]))
     for path in dict.fromkeys(writable):
-        mounts += ["--bind", str(path), inside(path)]
+        if strays(path):
+            raise RunFailed(f"{path} is a link, or behind one, so a program has put it there; remove it")
+        mounts.append((inside(path), ["--bind", str(path), str(inside(path))]))
+    words = [*_SYSTEM]
+    for pattern in _DEVICES:
+        words += [word for device in Path("/dev").glob(pattern) for word in ("--dev-bind", str(device), str(device))]
+    for _, mount in sorted(mounts, key=lambda mount: len(mount[0].parts)):
+        words += mount
     for path in hidden:
         if str(path) not in _PRIVATE:
-            mounts += ["--remount-ro", str(path)]
-    return ["bwrap", *_NAMESPACES, *mounts, "--chdir", inside(work), "--", *command]
+            words += ["--remount-ro", str(path)]
+    return ["bwrap", *_NAMESPACES, *words, "--chdir", str(inside(work)), "--", *command]
 
 
 def _interpreter() -> list[Path]:

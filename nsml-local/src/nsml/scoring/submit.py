@@ -232,7 +232,9 @@ def _predict(
     log = folder / "log.txt"
     own = {name: value for name, value in _KEPT.items() if name not in os.environ}
     memory = MemoryWatch()
-    program = start_program(folder, folder / "work", python, writable=[folder / WRITTEN], **own, **limit_of_photographs())
+    program = start_program(
+        folder, folder / "work", python, writable=[folder / WRITTEN], **own, **limit_of_photographs()
+    )
     keeper = LogLimit(log, _log_limit_of(session))
 
     def look_at_output() -> None:
