@@ -10,6 +10,8 @@ import pytest
 from helpers import PROGRAM, Ended, Nsml, make_dataset, run_command, run_nsml, start_and_wait
 from hypothesis import settings
 
+from nsml.engine.isolation import why_not
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A worker is measured since its start, but not all that it starts.
     os.environ.pop("COVERAGE_PROCESS_START", None)
@@ -85,6 +87,23 @@ def dataset(tmp_path: Path, nsml: Nsml) -> str:
     pushed = nsml("dataset", "push", "FUNDUS", str(make_dataset(tmp_path / "source")))
     assert pushed.status == 0, pushed.err
     return "FUNDUS"
+
+
+@pytest.fixture
+def can_isolate() -> None:
+    """Skips the test where no program can be isolated."""
+    if why := why_not():
+        pytest.skip(f"no program can be isolated here: {why}")
+
+
+@pytest.fixture
+def isolated(tmp_path: Path, nsml: Nsml, can_isolate: None) -> Path:
+    """The source of dataset FUNDUS, which was pushed with --isolate."""
+    source = make_dataset(tmp_path / "source")
+    pushed = nsml("dataset", "push", "FUNDUS", str(source), "--isolate")
+    assert pushed.status == 0, pushed.err
+    assert "every program is isolated" in pushed.out
+    return source
 
 
 @pytest.fixture

@@ -63,12 +63,12 @@ def listen(session: Session) -> socket.socket:
     """Open the socket of this session. `serve` answers on it."""
     (make_private(session.folder / ANSWERS) / _SOCKET).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    previous = os.umask(0o177)
-    try:
-        with _address(session) as path:
+    with _address(session) as path:
+        previous = os.umask(0o177)
+        try:
             listener.bind(path)
-    finally:
-        os.umask(previous)
+        finally:
+            os.umask(previous)
     listener.listen()
     return listener
 
