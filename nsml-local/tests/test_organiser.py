@@ -99,7 +99,7 @@ def test_a_score_of_exactly_zero_comes_with_a_warning(nsml: Nsml, tmp_path: Path
     submitted = nsml("submit", start_and_wait(nsml), "best")
     assert (
         submitted.out.startswith("Score: 0\n")
-        and "warning: a score of exactly 0: evaluation.py said: oops" in submitted.err
+        and "warning: a score of exactly 0: evaluation.py printed: oops" in submitted.err
         and "oops" in submitted.err
     )
 
@@ -273,7 +273,7 @@ def test_the_error_that_a_scorer_caught_is_told_with_its_line(nsml: Nsml, tmp_pa
 def test_a_scorer_that_names_another_dataset_is_given_this_one_and_that_is_said(nsml: Nsml, tmp_path: Path) -> None:
     _push(nsml, tmp_path, evaluation=EVALUATION.replace("data/FUNDUS", "data/KHD2019_FUNDUS"))
     submitted = nsml("submit", start_and_wait(nsml), "best")
-    assert "Score: 1" in submitted.out and "names the dataset KHD2019_FUNDUS, and was given FUNDUS" in submitted.err
+    assert "Score: 1" in submitted.out and "names the dataset KHD2019_FUNDUS; FUNDUS is used instead" in submitted.err
 
 
 def test_what_a_failing_scorer_said_is_kept_and_its_line_named(nsml: Nsml, tmp_path: Path, home: Path) -> None:

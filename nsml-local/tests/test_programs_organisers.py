@@ -17,7 +17,7 @@ def test_a_scorer_imports_no_module_of_the_competitor(nsml: Nsml, project: Path,
     put(project, "infer/own_module")
     refused = nsml("submit", train(nsml), "last")
     assert refused.status == 1
-    assert "put preparing beside evaluation.py, where no file of a competitor is looked for" in refused.err
+    assert "put preparing beside evaluation.py and push again" in refused.err
 
 
 def test_a_loader_may_import_a_module_of_the_competitor(nsml: Nsml, project: Path, tmp_path: Path) -> None:

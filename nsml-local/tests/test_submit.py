@@ -107,7 +107,7 @@ BAD_INFER = {
     "too many": ("return [0] * 5", "infer returned 5 predictions for 4 images"),
     "text": ("return ['0'] * 4", "the text '0' for image 0"),
     "a float": ("return [0, 1, 1.0, 2]", "the float 1.0 for image 2"),
-    "NaN": ("return [float('nan')] * 4", "nothing but NaN"),
+    "NaN": ("return [float('nan')] * 4", "only NaN"),
     "one NaN": ("return [0, float('nan'), 0, 0]", "the float nan for image 1"),
     "a bool": ("return [True] * 4", "a bool for image 0"),
     "out of range": ("return [0, 1, 2, 4]", "4 for image 3, outside 0 .. 3"),
@@ -116,7 +116,7 @@ BAD_INFER = {
     "a number": ("return 3", "infer returned a int"),
     "probabilities": ("import numpy; return numpy.zeros((4, 4))", "scores by class"),
     "an exception": ("raise KeyError('lens')", "submit failed at infer: KeyError: 'lens' (main.py, line 18)"),
-    "an exit": ("import os; os._exit(0)", "main.py ended with exit status 0 before all was predicted"),
+    "an exit": ("import os; os._exit(0)", "main.py ended with exit status 0 before it had predicted all images"),
     "a kill": ("import os; os.kill(os.getpid(), 9)", "the system does where memory runs out: it had used"),
     "a clean exit": ("import sys; sys.exit(0)", "submit failed at infer: SystemExit"),
 }
@@ -167,7 +167,7 @@ def test_a_program_that_fails_before_paused_shows_its_last_line(nsml: Nsml, data
     failed = nsml("submit", start_and_wait(nsml), "best")
     assert (
         failed.status == 1
-        and "exit status 1 before it called nsml.paused; the last it printed: ValueError: no lens" in failed.err
+        and "exit status 1 before it called nsml.paused; its last line of output: ValueError: no lens" in failed.err
     )
 
 
@@ -305,7 +305,7 @@ def test_a_metric_that_nobody_knows_is_named_with_those_that_there_are(nsml: Nsm
     write_json(path, read_json(path) | {"metric": "kappa"})
     refused = nsml("submit", trained, "best")
     assert refused.status == 1
-    assert "scored by 'kappa', which this nsml-local does not know (it knows fundus, accuracy" in refused.err
+    assert "scored by 'kappa', which this nsml-local does not have (it has fundus, accuracy" in refused.err
 
 
 def test_a_submit_that_fails_since_it_reads_training_data_says_so(nsml: Nsml, dataset: str, project: Path) -> None:
@@ -351,7 +351,7 @@ def test_what_cannot_be_scored_anew_stays_as_it_is_with_the_reason(nsml: Nsml, t
     home_predictions.unlink()
     correct_labels(tmp_path / "source", nsml)
     told = nsml("dataset", "rescore", "FUNDUS")
-    assert "submission 1: its predictions are gone" in told.err
+    assert "submission 1: its predictions are missing" in told.err
     assert told.out == "0 submissions are scored anew\n"
     assert json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)[0]["rank"] is None
 

@@ -1,4 +1,4 @@
-"""Feeding the hidden test data to `infer`, in the competitor's process, since `infer` closes over that program's names."""
+"""Feed the test data to `infer`. This runs in the competitor's process, as `infer` uses that program's variables."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ Infer = Callable[..., Any]
 def feed_test_data(
     infer: Infer, dataset_path: Path, output: Path, wanted: Wanted, on_progress: Callable[[int, int], None]
 ) -> int:
-    """Feed the test data below `dataset_path/test`, check the predictions, write them to `output`, return their number.
+    """Feed the test data below `dataset_path/test` to `infer`, check the predictions and write them to `output`.
 
-    Photographs are fed as a sequence of arrays, see `Photographs`. Data of any other kind are for the program to read: `infer` gets
-    the path of `test_data` there, a file or a folder, and answers in the order of the labels. `on_progress(done, total)` is called for
-    photographs, at most twice a second, and for the last one.
+    Photographs are passed as a sequence of arrays (see `Photographs`). For other data, `infer` gets the path of `test_data`, a file or
+    a folder, and returns predictions in the order of the labels. `on_progress(done, total)` is called for photographs: at most
+    twice a second, and for the last one.
+
+    Returns:
+        The number of predictions.
     """
     root = dataset_path / "test"
     paths = photographs_below(root)
@@ -43,14 +46,14 @@ def feed_test_data(
 
 
 def _test_data(root: Path) -> Path:
-    found = root / "test_data" if (root / "test_data").exists() else root
-    if not found.is_file() and not any(path.is_file() for path in found.rglob("*")):
+    data = root / "test_data" if (root / "test_data").exists() else root
+    if not data.is_file() and not any(path.is_file() for path in data.rglob("*")):
         raise NsmlError(f"there is no file below {root}; push the dataset again with test/test_data")
-    return found
+    return data
 
 
 def describe(error: BaseException) -> str:
-    """One line for an exception out of the competitor's code, with the place in it that raised."""
+    """One line for an exception of the competitor's code: type, message, file and line."""
     if isinstance(error, NsmlError):
         return str(error)
     text = " ".join(str(error).split())

@@ -10,7 +10,7 @@ CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 
 @dataclass(frozen=True)
 class ClassResult:
-    """Counts of one class against all others; the ratios are in 0..1, None where there is nothing to divide by."""
+    """One class against all others. Ratios are in 0..1, None without an image to divide by."""
 
     name: str
     images: int
@@ -20,7 +20,7 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class FundusResult:
-    """`score` is the competition's; accuracy, sensitivity and specificity in 0..1, the latter two means over the classes present."""
+    """`score` as in the competition; accuracy, mean sensitivity and mean specificity in 0..1, means over the classes present."""
 
     score: float
     accuracy: float
@@ -30,14 +30,14 @@ class FundusResult:
 
 
 def fundus_score(labels: Sequence[int], predictions: Sequence[int]) -> FundusResult:
-    """Score predictions against labels, both of the same length and order, classes 0 to 3 (more are named by their number).
+    """Score predictions against labels of the same length and order. Classes are 0 to 3; further ones are named by their number.
 
     The score is accuracy in percent with two decimals, then mean sensitivity and mean specificity as the next four and four
-    decimals: `round(acc, 4) * 100 + round(sens, 4) / 100 + round(spec, 4) / 1e6`, rounded to ten decimals. A class without an image
-    is left out of the means.
+    decimals: `round(acc, 4) * 100 + round(sens, 4) / 100 + round(spec, 4) / 1e6`, rounded to ten decimals. Means
+    are over classes with at least one image.
 
     Raises:
-        ValueError: no label, or lengths that differ.
+        ValueError: there are no labels, or the lengths differ.
     """
     if not labels or len(labels) != len(predictions):
         raise ValueError(f"{len(labels)} labels and {len(predictions)} predictions")
@@ -68,7 +68,7 @@ def _mean(values: list[float | None]) -> float:
 
 
 def table(result: FundusResult) -> str:
-    """The result by class, for a terminal."""
+    """A table of the result by class, for a terminal."""
     lines = [f"{'':10}{'images':>8}{'sensitivity':>14}{'specificity':>14}"]
     for row in result.classes:
         if row.images:

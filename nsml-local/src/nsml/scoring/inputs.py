@@ -1,4 +1,4 @@
-"""What a line that somebody types to `nsml infer` is."""
+"""Input lines of `nsml infer`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .photographs import Photographs
 
 
 def read_input(line: str) -> Any:
-    """A list with the photograph whose path the line is, else what the line says as JSON, else a list with the text."""
-    # A text may be too long for a path, or name the home of a user there is none of.
+    """The input for a line: a list with one photograph if it is the path of one, else its value as JSON, else a list with the text."""
+    # A line may be too long for a path, or name the home of an unknown user.
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         path = Path(line.strip()).expanduser()
         if is_photograph(path) and path.is_file():

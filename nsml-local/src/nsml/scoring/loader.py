@@ -1,4 +1,4 @@
-"""Feeding `infer` through the organiser's `data_loader.py`, in every shape that the platform's competitions had."""
+"""Feed `infer` through the organiser's `data_loader.py`, in all forms that the platform's competitions used."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _NAME = "nsml_organiser_data_loader"
 def feed_with_loader(
     infer: Infer, loader: Path, dataset_path: Path, output: Path, batch_size: int | None = None
 ) -> None:
-    """Let the organiser's loader feed `infer`, and have its predictions in `output`.
+    """Let the organiser's loader call `infer` and write the predictions to `output`.
 
-    A loader with `feed_infer(output_file, infer_func)` calls `infer` as it likes and writes the file. One with
-    `test_data_loader(root)` alone (2018) returns what `infer` is called with, a tuple as several arguments; the second of each pair
-    that `infer` returns is written, one a line.
+    A loader with `feed_infer(output_file, infer_func)` calls `infer` and writes the file itself. A loader with only
+    `test_data_loader(root)` (2018) returns the argument of `infer`, or a tuple of arguments. Then each prediction is written on a
+    line; of pairs, the second value.
 
     Args:
-        batch_size: handed on where `feed_infer` takes one.
+        batch_size: passed to `feed_infer` if it has such a parameter.
 
     Raises:
-        RunFailed: the loader failed, by itself.
-        PredictionsRefused: it could not make anything of what `infer` returned, or wrote an empty file.
-        Whatever `infer` raises.
+        RunFailed: the loader itself failed.
+        PredictionsRefused: the loader could not use the result of `infer`, or wrote an empty file.
+        Exception: any error of `infer`.
     """
     module = _import(loader)
-    watched = _Watched(infer)
+    watched = _WatchedInfer(infer)
     try:
         if feed := getattr(module, "feed_infer", None):
             feed(str(output), watched, **_batch_size(feed, batch_size))
@@ -61,8 +61,8 @@ def feed_with_loader(
         raise PredictionsRefused("the organiser's feed_infer wrote an empty prediction file; see what infer returned")
 
 
-class _Watched:
-    """`infer`, remembering whether it was called, what it returned last and what it raised."""
+class _WatchedInfer:
+    """`infer`, with the number of calls, a description of its last result, and its exception."""
 
     def __init__(self, infer: Infer) -> None:
         self._infer = infer
@@ -82,7 +82,7 @@ class _Watched:
         return self._watch(answer) if isinstance(answer, Generator) else answer
 
     def _watch(self, answers: Generator[Any, Any, Any]) -> Iterator[Any]:
-        """What a generator yields; it is infer that raises where it does."""
+        """The values of a generator; an exception in it counts as one of `infer`."""
         try:
             yield from answers
         except Exception as error:
@@ -91,7 +91,7 @@ class _Watched:
 
 
 def _import(loader: Path) -> ModuleType:
-    # A name of its own, so that a data_loader.py of the competitor neither stands in for it nor is hidden by it.
+    # Under a unique name, so that it does not clash with a data_loader.py of the competitor.
     spec = importlib.util.spec_from_file_location(_NAME, loader)
     if spec is None or spec.loader is None:
         raise RunFailed(f"the organiser's {loader} is not a Python file")
@@ -110,17 +110,17 @@ def _import(loader: Path) -> ModuleType:
 
 def _batch_size(feed: Callable[..., Any], batch_size: int | None) -> dict[str, int]:
     names = inspect.signature(feed).parameters
-    taken = next((name for name in ("batch_size", "batch") if name in names), None)
-    return {taken: batch_size} if taken and batch_size is not None else {}
+    name = next((name for name in ("batch_size", "batch") if name in names), None)
+    return {name: batch_size} if name and batch_size is not None else {}
 
 
 def _arguments(load: Callable[..., Any], dataset_path: Path) -> tuple[Any, ...]:
-    """What a loader of 2018 returns for DATASET_PATH, or for DATASET_PATH/test where it looks for its files there."""
+    """The arguments of `infer` from a loader of 2018, called with DATASET_PATH, or with DATASET_PATH/test if its files are there."""
     try:
-        found = load(str(dataset_path))
+        data = load(str(dataset_path))
     except (FileNotFoundError, NotADirectoryError):
-        found = load(str(dataset_path / "test"))
-    return found if isinstance(found, tuple) else (found,)
+        data = load(str(dataset_path / "test"))
+    return data if isinstance(data, tuple) else (data,)
 
 
 def _write_answers(output: Path, answers: Any) -> None:

@@ -1,4 +1,4 @@
-"""The built-in scorers, by name, from a label file and a prediction file to a score."""
+"""The built-in scorers by name: label file and prediction file -> score."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .predictions import Kind, match, read_classes, read_lines
 
 @dataclass(frozen=True)
 class Result:
-    """A score, and what a person may want to read beside it."""
+    """A score, with details and a warning for the user."""
 
     score: float
     details: str = ""
@@ -23,7 +23,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Metric:
-    """How a built-in scorer takes predictions, which way is better, and what it does, in a line of help.
+    """A built-in scorer: the kind of its predictions, its direction, and one line of help.
 
     `compute(labels, predictions)` gets both in the same order: ints for CLASS, floats for NUMBER, floats or rows of floats for
     PROBABILITIES (whose labels are ints).
@@ -64,10 +64,10 @@ def _auroc(labels: list[int], predictions: list[Any]) -> Result:
     roc_auc_score = _sklearn().roc_auc_score
     present = sorted(set(labels))
     if len(present) < 2:
-        raise NsmlError("the test set holds a single class, so there is no AUROC")
+        raise NsmlError("the test set has only one class, so AUROC is undefined")
     if not isinstance(predictions[0], list):
         return Result(float(roc_auc_score([label == max(present) for label in labels], predictions)))
-    # One class against the others, by hand over the classes present: a class absent from the test set has no curve.
+    # Only over classes in the test set, which scikit-learn's own average does not allow.
     values = [roc_auc_score([label == c for label in labels], [row[c] for row in predictions]) for c in present]
     return Result(float(sum(values) / len(values)))
 
@@ -96,7 +96,7 @@ METRICS = {
 
 
 def class_count(metric: str, labels: Path) -> int:
-    """Number of classes that a prediction may name, given the label file; 0 where predictions are numbers."""
+    """Number of allowed classes, from the label file; 0 if predictions are numbers."""
     if METRICS[metric].kind is Kind.NUMBER:
         return 0
     least = len(CLASSES) if metric == "fundus" else 2
@@ -104,14 +104,14 @@ def class_count(metric: str, labels: Path) -> int:
 
 
 def score_files(metric: str, prediction: Path, labels: Path, classes: int = 0) -> Result:
-    """Score a prediction file against a label file, by `FOLDER,FILE` or by the order of their lines, see `match`.
+    """Score a prediction file against a label file, matched by `FOLDER,FILE` or by line (see `match`).
 
     Args:
-        classes: how many classes there are at least, whatever the label file names.
+        classes: minimum number of allowed classes.
 
     Raises:
-        NsmlError: the label file is not one.
-        PredictionsRefused: an image without a prediction, a prediction for no image, or one that is not of the metric's kind.
+        NsmlError: the label file is invalid.
+        PredictionsRefused: an image has no prediction, a prediction has no image, or a prediction is not of the metric's kind.
     """
     kind = METRICS[metric].kind
     truth: dict[str, Any] = (
@@ -136,11 +136,11 @@ def _read_predictions(path: Path, kind: Kind) -> dict[str, Any]:
         return dict(read_classes(path, what))
     if kind is Kind.NUMBER:
         return dict(_numbers(path, what))
-    found: dict[str, Any] = {}
+    predictions: dict[str, Any] = {}
     for name, text in read_lines(path, what).items():
         values = [_number(part, name, path, what) for part in text.split()]
-        found[name] = values[0] if len(values) == 1 else values
-    return found
+        predictions[name] = values[0] if len(values) == 1 else values
+    return predictions
 
 
 def _numbers(path: Path, what: str) -> dict[str, float]:
@@ -155,5 +155,5 @@ def _number(text: str, name: str, path: Path, what: str) -> float:
     except ValueError:
         value = float("nan")
     if not isfinite(value):
-        raise NsmlError(f"{what} {path}: {text[:20]!r}, of {name}, is no number")
+        raise NsmlError(f"{what} {path}: {text[:20]!r}, of {name}, is not a finite number")
     return value

@@ -1,4 +1,4 @@
-"""Running an organiser's `evaluation.py`, in a process of its own and a folder laid out as on the platform's machines."""
+"""Run an organiser's `evaluation.py` in a separate process, in a folder laid out as on the platform's machines."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ..store.launches import VARIABLE
 
 LIMIT = 3600  # seconds
 LOG = "scorer.txt"
-# An integer or decimal number, also as Python prints very small and very large ones, and what is none.
+# An integer or decimal number, with or without an exponent, nan or inf.
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)\b")
-# Older scripts speak of it in comments and names, and end with an error where it is given.
+# The option in a string, not in a comment: older scripts mention it but do not accept it.
 _TAKES_LABELS = re.compile(r"""^[^#\n]*["']--test_label_path["']""", re.MULTILINE)
 _NAMES_ROOT = re.compile(r"""["']/data\b""")
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
-# What scripts print that catch every error: 0, -1, 99, 999999, -9999.
+# Scores of scripts that catch every error: 0, -1, 99, 999999, -9999.
 _SUSPICIOUS = re.compile(r"[-+]?(?:0|1|9{2,})(?:\.0)?")
 
 
 @dataclass(frozen=True)
 class Score:
-    """The score, what the scorer printed before it, and warnings for the user."""
+    """The score, the scorer's output, and warnings for the user."""
 
     value: float
     details: str
@@ -38,47 +38,47 @@ class Score:
 
 
 def scorer_environment() -> dict[str, str]:
-    """This process's, without what would make the scorer take itself for a session."""
+    """The environment of this process without the variable that marks a session."""
     return {k: v for k, v in os.environ.items() if k != VARIABLE}
 
 
 def score_with_script(dataset: Dataset, predictions: Path) -> Score:
-    """Run the script with `--prediction FILE` where the labels lie at `data/<DATASET>/test/test_label`; its last number is the score.
+    """Run the script with `--prediction FILE` and the labels at `data/<DATASET>/test/test_label`; its last number is the score.
 
-    What it prints is kept beside `predictions` in `scorer.txt`. Where the score is one that scripts print which catch every error, it is
-    run again to learn which error it caught.
+    Its output is stored in `scorer.txt` beside `predictions`. If the score looks like that of a script that catches every error, the
+    script is run again to report the error that it caught.
 
     Raises:
-        RunFailed: it failed, or printed no finite number.
+        RunFailed: the script failed, or printed no finite number.
     """
     script = dataset.evaluation
     text = script.read_text(encoding="utf-8", errors="replace")
     with tempfile.TemporaryDirectory(prefix="nsml-score-") as folder:
         data = _lay_out(dataset, Path(folder))
-        strange = _other_datasets(text, Path(folder) / "data", dataset.name)
-        led = str(Path(folder) / "data")
-        launcher = ["-m", "nsml.scoring.organiser_script", led] if _NAMES_ROOT.search(text) else []
-        asked = [str(script), "--prediction", str(predictions)]
+        others = _link_other_datasets(text, Path(folder) / "data", dataset.name)
+        root = str(Path(folder) / "data")
+        launcher = ["-m", "nsml.scoring.organiser_script", root] if _NAMES_ROOT.search(text) else []
+        command = [str(script), "--prediction", str(predictions)]
         if _TAKES_LABELS.search(text):
-            asked += ["--test_label_path", str(data / "test" / "test_label")]
-        ended = _call([*launcher, *asked], dataset, folder)
+            command += ["--test_label_path", str(data / "test" / "test_label")]
+        ended = _call([*launcher, *command], dataset, folder)
         log = predictions.with_name(LOG)
         write_bytes(log, f"{ended.stdout}{ended.stderr}".encode(errors="replace"))
         value = _read_score(ended, script, log)
-        warnings = [f"evaluation.py names the dataset {name}, and was given {dataset.name}" for name in strange]
+        warnings = [f"evaluation.py names the dataset {name}; {dataset.name} is used instead" for name in others]
         if _SUSPICIOUS.fullmatch(f"{value:g}" if abs(value) < 1e5 else f"{value:.0f}") and value != 1:
-            traced = _call(["-m", "nsml.scoring.organiser_script", "--trace", led, *asked], dataset, folder)
+            traced = _call(["-m", "nsml.scoring.organiser_script", "--trace", root, *command], dataset, folder)
             caught = [line for line in traced.stderr.splitlines() if line.startswith("caught ")]
-            warnings.append(f"a score of exactly {value:g}: {_explained(caught, _last_line(ended.stderr))}")
+            warnings.append(f"a score of exactly {value:g}: {_explanation(caught, _last_line(ended.stderr))}")
     return Score(value, ended.stdout.strip(), tuple(warnings))
 
 
-def _explained(caught: list[str], complaint: str) -> str:
+def _explanation(caught: list[str], complaint: str) -> str:
     if caught:
         return f"evaluation.py {caught[-1]}"
     if complaint:
-        return f"evaluation.py said: {complaint}"
-    return "evaluation.py met no error, so look at what infer returns ('nsml submit -t')"
+        return f"evaluation.py printed: {complaint}"
+    return "evaluation.py caught no error; check the result of infer with 'nsml submit -t'"
 
 
 def _call(arguments: list[str], dataset: Dataset, folder: str) -> subprocess.CompletedProcess[str]:
@@ -90,29 +90,25 @@ def _call(arguments: list[str], dataset: Dataset, folder: str) -> subprocess.Com
             env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise RunFailed(
-            f"the organiser's evaluation.py did not end within {LIMIT} seconds; ask the organiser"
-        ) from None
+        raise RunFailed(f"the organiser's evaluation.py ran for more than {LIMIT} seconds; ask the organiser") from None
 
 
 def _read_score(ended: subprocess.CompletedProcess[str], script: Path, log: Path) -> float:
     complaint = _last_line(ended.stderr) or "no message"
     if missing := _MISSING.match(complaint):
-        complaint += (
-            f"; put {missing[1]} beside evaluation.py, where no file of a competitor is looked for, and push again"
-        )
+        complaint += f"; put {missing[1]} beside evaluation.py and push again (a competitor's files are not searched)"
     if ended.returncode:
         lines = re.findall(rf'File "{re.escape(str(script))}", line (\d+)', ended.stderr)
         place = f" (line {lines[-1]})" if lines else ""
         raise RunFailed(
-            f"the organiser's evaluation.py failed (exit status {ended.returncode}): {complaint}{place}; {log} holds the rest"
+            f"the organiser's evaluation.py failed (exit status {ended.returncode}): {complaint}{place}; its output is in {log}"
         )
-    found = _NUMBER.findall(ended.stdout)
-    if not found:
-        raise RunFailed(f"the organiser's evaluation.py printed no number; it said: {complaint}")
-    value = float(found[-1])
+    numbers = _NUMBER.findall(ended.stdout)
+    if not numbers:
+        raise RunFailed(f"the organiser's evaluation.py printed no number; its error: {complaint}")
+    value = float(numbers[-1])
     if not math.isfinite(value):
-        raise RunFailed(f"the organiser's evaluation.py printed {found[-1]} as the score; it said: {complaint}")
+        raise RunFailed(f"the organiser's evaluation.py printed {numbers[-1]} as the score; its error: {complaint}")
     return value
 
 
@@ -121,7 +117,7 @@ def _last_line(text: str) -> str:
 
 
 def _lay_out(dataset: Dataset, folder: Path) -> Path:
-    """`data/<DATASET>` below `folder`, with the labels, and the data as links."""
+    """Create `data/<DATASET>` below `folder`, with links to the data and the labels."""
     data = folder / "data" / dataset.name
     (data / "test").mkdir(parents=True)
     os.symlink(dataset.training / "train", data / "train")
@@ -131,9 +127,9 @@ def _lay_out(dataset: Dataset, folder: Path) -> Path:
     return data
 
 
-def _other_datasets(text: str, data: Path, name: str) -> list[str]:
-    """Let the names of other datasets that a script has in its paths lead to this one, since it was pushed under a name of its own."""
-    strange = sorted(set(re.findall(r"""\bdata/(\w[\w.-]*)/test\b""", text)) - {name})
-    for other in strange:
+def _link_other_datasets(text: str, data: Path, name: str) -> list[str]:
+    """Link other dataset names in a script's paths to this dataset, which may have been pushed under another name; return them."""
+    others = sorted(set(re.findall(r"""\bdata/(\w[\w.-]*)/test\b""", text)) - {name})
+    for other in others:
         os.symlink(data / name, data / other)
-    return strange
+    return others

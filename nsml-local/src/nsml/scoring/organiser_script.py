@@ -1,9 +1,9 @@
-"""Runs an organiser's script as it was run on the platform's machines.
+"""Run an organiser's script as on the platform's machines.
 
     python -m nsml.scoring.organiser_script [--trace] DATA SCRIPT ARGUMENTS...
 
-Files named from the root, below /data, are looked for below the folder DATA. With --trace, the last exception that passed through a line
-of the script is told on stderr at its end, caught or not: `caught NAME: MESSAGE (line N)`.
+Paths below /data are redirected to the folder DATA. With --trace, the last exception in the script, caught or not, is printed to
+stderr at the end: `caught NAME: MESSAGE (line N)`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 _ROOT = "/data"
 
 
-def _led(function: Callable[..., Any], folder: str) -> Callable[..., Any]:
+def _redirected(function: Callable[..., Any], folder: str) -> Callable[..., Any]:
     def call(path: Any = ".", *arguments: Any, **keywords: Any) -> Any:
         name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
         if isinstance(name, str) and (name == _ROOT or name.startswith(f"{_ROOT}/")):
@@ -32,7 +32,7 @@ def _led(function: Callable[..., Any], folder: str) -> Callable[..., Any]:
     return call
 
 
-def _tell_last_exception(script: str) -> None:
+def _print_last_exception(script: str) -> None:
     last: list[str] = []
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -49,10 +49,10 @@ def _tell_last_exception(script: str) -> None:
 
 
 def main(folder: str, script: str, arguments: list[str]) -> None:
-    """Run `script` as the main program."""
-    builtins.open = io.open = _led(open, folder)
+    """Run `script` as the main program, with /data redirected to `folder`."""
+    builtins.open = io.open = _redirected(open, folder)
     for name in ("stat", "listdir", "scandir", "open", "walk"):
-        setattr(os, name, _led(getattr(os, name), folder))
+        setattr(os, name, _redirected(getattr(os, name), folder))
     sys.argv = [script, *arguments]
     sys.path[0] = str(Path(script).parent)
     runpy.run_path(script, run_name="__main__")
@@ -61,5 +61,5 @@ def main(folder: str, script: str, arguments: list[str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--trace":
         del sys.argv[1]
-        _tell_last_exception(sys.argv[2])
+        _print_last_exception(sys.argv[2])
     main(sys.argv[1], sys.argv[2], sys.argv[3:])

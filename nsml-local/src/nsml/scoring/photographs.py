@@ -1,4 +1,4 @@
-"""The test photographs as a sequence that decodes each one when it is asked for."""
+"""The test photographs as a sequence that decodes on access."""
 
 from __future__ import annotations
 
@@ -13,26 +13,23 @@ from ..errors import NsmlError
 from ..store.photographs import is_photograph
 from .pixels import read_pixels
 
-# Four times what the largest fundus cameras make; a small file can claim a size that fills any memory.
-_MOST_PIXELS = 200_000_000
+# Four times the size of the largest fundus cameras. A small file can claim a size that exhausts the memory.
+_MAX_PIXELS = 200_000_000
 _VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
 
 
 def limit_of_photographs() -> dict[str, str]:
-    """The variable that keeps OpenCV, in a process to be started, from decoding what claims to be larger than any photograph."""
-    return {_VARIABLE: os.environ.get(_VARIABLE) or str(_MOST_PIXELS)}
+    """The environment variable with OpenCV's limit on pixels, for a process to be started."""
+    return {_VARIABLE: os.environ.get(_VARIABLE) or str(_MAX_PIXELS)}
 
 
 def photographs_below(folder: Path) -> list[Path]:
-    """The photographs below `folder`, sorted by path, but hidden ones and those in hidden folders.
-
-    OSError where a folder cannot be read.
-    """
-    found = []
+    """Photographs below `folder`, sorted by path; hidden files and folders are skipped. OSError if a folder cannot be read."""
+    photographs = []
     for parent, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in names if is_photograph(Path(name))]
-    return sorted(found)
+        photographs += [Path(parent, name) for name in names if is_photograph(Path(name))]
+    return sorted(photographs)
 
 
 def _raise(error: OSError) -> None:
@@ -40,11 +37,11 @@ def _raise(error: OSError) -> None:
 
 
 class Photographs(Sequence[Any]):
-    """What `infer` is fed: full-size uint8 BGR arrays (height, width, 3), one decoded at a time.
+    """The argument of `infer`: full-size uint8 BGR arrays (height, width, 3), decoded one at a time.
 
-    Has a length, an index, slices (again such sequences) and an iteration, like the list of arrays of the platform, of which it
-    holds none. A file that cannot be decoded is a black array of the size of the last good one, with a warning, so that the count
-    and the order hold. `on_read(n)` is called with the number of photographs decoded so far.
+    Length, index, slices (again such sequences) and iteration work as for the platform's list of arrays, but no array is stored. A
+    file that cannot be decoded becomes a black array of the size of the last good one, with a warning, so that count and order
+    stay right. `on_read(n)` is called with the number of photographs decoded so far.
     """
 
     def __init__(self, paths: Sequence[Path], on_read: Callable[[int], None] | None = None) -> None:
@@ -84,14 +81,14 @@ class Photographs(Sequence[Any]):
         path = self.paths[position]
         image = None
         with contextlib.suppress(OSError):
-            # A named pipe would block whoever opens it.
+            # Opening a named pipe would block.
             if path.is_file() and (content := path.read_bytes()):
                 image = read_pixels(content)
         if image is None:
             if position not in self._broken:
                 self._broken.add(position)
                 name = ascii(path.name)[1:-1] if not path.name.isprintable() else path.name
-                print(f"warning: {name} cannot be decoded; infer is fed a black image in its place", file=sys.stderr)
+                print(f"warning: {name} cannot be decoded; infer gets a black image instead", file=sys.stderr)
             return self._numpy.zeros(self._shape, dtype="uint8")
         self._shape = image.shape
         return image

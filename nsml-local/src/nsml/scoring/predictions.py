@@ -1,4 +1,4 @@
-"""Predictions: what `infer` may return, and the file that they are written to, a `FOLDER,FILE,PREDICTION` line an image."""
+"""Predictions: check the result of `infer`, and write the prediction file, one line `FOLDER,FILE,PREDICTION` per image."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from ..errors import NsmlError, PredictionsRefused
 from ..store.files import is_utf16, read_text, write_text
 
 FILE = "predictions.csv"
-# In front of a line's number, where a file holds nothing but labels or predictions.
+# Key of a value without FOLDER,FILE: this and the line's number.
 BARE = "line "
-# Digits of a class. Scorers count by class, so a stray number must not make a billion of them.
+# Digits of a class. Scorers count by class, so a stray number must not create a billion classes.
 _LONGEST_CLASS = 4
 
 
 class Kind(Enum):
-    """What a scorer takes for one image."""
+    """The kind of a prediction for one image."""
 
     CLASS = "class"  # an integer
     NUMBER = "number"  # a float
-    PROBABILITIES = "probabilities"  # a float of the positive class, or one float a class
+    PROBABILITIES = "probabilities"  # one float for the positive class, or one float per class
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What `infer` is to answer with: the kind of each answer, the number of classes (0 for numbers), and, where the labels tell, how
-    many answers there must be."""
+    """The result that `infer` must return: kind of prediction, number of classes (0 for numbers), and number of predictions, if known
+    from the labels."""
 
     kind: Kind
     classes: int
     count: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """A dict for JSON."""
         return {"kind": self.kind.value, "classes": self.classes, "count": self.count}
 
     @classmethod
-    def from_dict(cls, found: dict[str, Any]) -> Wanted:
-        """Read back what `to_dict` gave."""
-        return cls(Kind(found["kind"]), found["classes"], found["count"])
+    def from_dict(cls, values: dict[str, Any]) -> Wanted:
+        """The inverse of `to_dict`."""
+        return cls(Kind(values["kind"]), values["classes"], values["count"])
 
 
 _HINTS = {
-    Kind.CLASS: "infer must return one integer class an {item}, in the order of {order}",
-    Kind.NUMBER: "infer must return one number an {item}, in the order of {order}",
-    Kind.PROBABILITIES: "infer must return a probability, or one a class, for each {item}, in the order of {order}",
+    Kind.CLASS: "infer must return one integer class per {item}, in the order of {order}",
+    Kind.NUMBER: "infer must return one number per {item}, in the order of {order}",
+    Kind.PROBABILITIES: "infer must return one probability, or one per class, for each {item}, in the order of {order}",
 }
 
 
 @dataclass(frozen=True)
 class _Words:
-    """How a refusal names what was fed."""
+    """Words for error messages: image, or item."""
 
     item: str
     items: str
@@ -70,38 +70,36 @@ _ITEMS = _Words("item of the test data", "items of the test data", "the test dat
 
 
 def check_predictions(returned: Any, wanted: Wanted, images: int | None) -> list[str]:
-    """The predictions as they are written to the file.
+    """Check the result of `infer`; return the predictions as text for the file.
 
     Args:
-        returned: what `infer` returned: a list, tuple, iterator or array, of Python or NumPy (TensorFlow, PyTorch) numbers, one an
-            image; for probabilities also one row an image.
-        wanted: a class must be in 0 .. `wanted.classes` - 1, a row of probabilities has so many.
-        images: how many were fed; None where the test data are no images, and there must be `wanted.count` predictions, or any
-            number but 0 where nobody knows.
+        returned: the result of `infer`: a list, tuple, iterator or array of Python, NumPy, TensorFlow or PyTorch numbers, one per
+            image; for probabilities also one row per image.
+        wanted: a class must be in 0 .. `wanted.classes` - 1; a row of probabilities must have `wanted.classes` values.
+        images: number of images. None if the test data are not images: then `wanted.count` predictions are required, or at least
+            one if that is unknown.
 
     Raises:
-        PredictionsRefused: one line that says what is wrong with the first bad one.
+        PredictionsRefused: one line on the first wrong prediction.
     """
     words = _ITEMS if images is None else _IMAGES
     hint = words.hint(wanted.kind)
     shape = getattr(returned, "shape", None)
     if wanted.kind is not Kind.PROBABILITIES and shape is not None and len(shape) == 2 and shape[1] > 1:
-        mend = " (numpy.argmax(scores, axis=1))" if wanted.kind is Kind.CLASS else ""
+        fix = " (numpy.argmax(scores, axis=1))" if wanted.kind is Kind.CLASS else ""
         raise PredictionsRefused(
-            f"infer returned an array of shape {tuple(shape)}, scores by class it seems; {hint}{mend}"
+            f"infer returned an array of shape {tuple(shape)}, probably scores by class; {hint}{fix}"
         )
     if returned is None or isinstance(returned, str | bytes | dict) or not hasattr(returned, "__iter__"):
         raise PredictionsRefused(f"infer returned {_name(returned)}; {hint}")
-    found = [_unwrap(item) for item in returned]
-    if found and all(isinstance(item, float) and math.isnan(item) for item in found):
-        raise PredictionsRefused(
-            f"infer returned nothing but NaN; the weights of this checkpoint may have diverged; {hint}"
-        )
-    lines = [_check(item, f"{words.item} {position}", wanted, hint) for position, item in enumerate(found)]
+    values = [_unwrap(item) for item in returned]
+    if values and all(isinstance(item, float) and math.isnan(item) for item in values):
+        raise PredictionsRefused(f"infer returned only NaN; the weights of this checkpoint may have diverged; {hint}")
+    lines = [_check(item, f"{words.item} {position}", wanted, hint) for position, item in enumerate(values)]
     count = wanted.count if images is None else images
     if len(lines) != count if count is not None else not lines:
-        asked = f"{count} {words.items}" if count else words.order
-        raise PredictionsRefused(f"infer returned {len(lines)} predictions for {asked}; {hint}")
+        inputs = f"{count} {words.items}" if count else words.order
+        raise PredictionsRefused(f"infer returned {len(lines)} predictions for {inputs}; {hint}")
     return lines
 
 
@@ -112,7 +110,7 @@ def _check(item: Any, place: str, wanted: Wanted, hint: str) -> str:
     if kind is Kind.PROBABILITIES and isinstance(item, list):
         if len(item) != classes or not all(_is_number(p) and 0 <= p <= 1 for p in item):
             raise PredictionsRefused(
-                f"infer returned {str(item)[:60]} for {place}, not {classes} numbers of 0 to 1; {hint}"
+                f"infer returned {str(item)[:60]} for {place}, not {classes} numbers from 0 to 1; {hint}"
             )
         return " ".join(repr(float(p)) for p in item)
     if kind is Kind.CLASS:
@@ -129,7 +127,7 @@ def _check(item: Any, place: str, wanted: Wanted, hint: str) -> str:
 
 
 def _of_pair(pair: list[Any], kind: Kind) -> Any:
-    """What counts of a pair (probability, answer), which infer returned in many competitions; two probabilities stay as they are."""
+    """The prediction in a pair (probability, class), the result of infer in many competitions. Two probabilities stay a pair."""
     if kind is not Kind.PROBABILITIES:
         return pair[1]
     are_probabilities = all(_is_number(p) for p in pair) and abs(sum(pair) - 1) < 1e-3
@@ -141,7 +139,7 @@ def _is_number(item: Any) -> bool:
 
 
 def _unwrap(item: Any) -> Any:
-    """Python values out of a NumPy, TensorFlow or PyTorch scalar or row, or out of an array or list of one element."""
+    """Convert a NumPy, TensorFlow or PyTorch scalar or row, or a list or array of one element, to Python values."""
     for _ in range(3):
         if isinstance(item, bool | int | float | str) and type(item).__module__ == "builtins":
             return item
@@ -170,32 +168,32 @@ def _name(value: Any) -> str:
 
 
 def image_ids(paths: Sequence[Path], root: Path) -> list[str]:
-    """`FOLDER,FILE` of each image, as label files name them: FOLDER is the one that the file lies in, below `root`.
+    """`FOLDER,FILE` of each image, as in label files; FOLDER is the name of the file's parent folder below `root`.
 
-    A line break in a name is written as a backslash and `n` or `r`, since it would end the line.
+    A line break in a name is written as a backslash and `n` or `r`.
     """
     names = (f"{path.relative_to(root).parent.name},{path.name}" for path in paths)
     return [name.replace("\n", "\\n").replace("\r", "\\r") for name in names]
 
 
 def write_predictions(path: Path, predictions: Iterable[str], ids: Iterable[str] | None = None) -> None:
-    """Write the file, all or nothing: `ID,PREDICTION` lines, or, where there are no ids, the predictions alone, in order."""
+    """Write the prediction file atomically: `ID,PREDICTION` lines, or without `ids` one prediction per line."""
     lines = predictions if ids is None else (f"{n},{value}" for n, value in zip(ids, predictions, strict=True))
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def read_lines(path: Path, what: str) -> dict[str, str]:
-    """The last field by the ones before it, of a label or prediction file. NsmlError names the first line that is none.
+    """Read a label or prediction file: a dict from `FOLDER,FILE` to the last field. NsmlError names the first invalid line.
 
-    A file without a comma has one label or prediction a line; their keys are their numbers after BARE.
+    A file without commas has one value per line; the keys are BARE and the line's number.
     """
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     try:
-        # Names of files are bytes on Linux, and may hold what `splitlines` takes for the end of a line.
+        # File names are bytes on Linux and may contain characters at which `splitlines` splits.
         text = read_text(path) if is_utf16(path) else path.read_text(encoding="utf-8-sig", errors="surrogateescape")
         lines = text.split("\n")
     except OSError as error:
-        raise NsmlError(f"{what} {path} cannot be read: {error.strerror}; mend it, or name another file") from None
+        raise NsmlError(f"{what} {path} cannot be read: {error.strerror}; fix it, or name another file") from None
     if not any("," in line for line in lines):
         values = [line.strip() for line in lines if line.strip()]
         lines = [f"{BARE}{number},{value}" for number, value in enumerate(values, 1)]
@@ -205,31 +203,33 @@ def read_lines(path: Path, what: str) -> dict[str, str]:
         name, comma, value = line.rpartition(",")
         if not comma or not value.strip():
             raise NsmlError(f"{what} {path}, line {number}: {line[:60]!r} is not FOLDER,FILE,LABEL")
-        if name.strip() in found:
-            raise NsmlError(f"{what} {path}, line {number}: {name.strip()} stands there twice; remove one line")
-        found[name.strip()] = value.strip()
-    if not found:
+        if name.strip() in fields:
+            raise NsmlError(f"{what} {path}, line {number}: {name.strip()} appears twice; remove one line")
+        fields[name.strip()] = value.strip()
+    if not fields:
         raise NsmlError(f"{what} {path} is empty")
-    return found
+    return fields
 
 
 def read_classes(path: Path, what: str) -> dict[str, int]:
-    """The classes by `FOLDER,FILE` of a label or prediction file. NsmlError names the first line that has none."""
+    """Read a file with one class per line: a dict from `FOLDER,FILE` to class. NsmlError names the first invalid line."""
     lines = read_lines(path, what)
     for number, (name, value) in enumerate(lines.items(), 1):
         if not value.isdecimal() or len(value) > _LONGEST_CLASS:
             most = 10**_LONGEST_CLASS - 1
-            raise NsmlError(f"{what} {path}, entry {number}: {value[:20]!r}, of {name}, is no class of 0 to {most}")
+            raise NsmlError(
+                f"{what} {path}, entry {number}: {value[:20]!r}, of {name}, is not a class from 0 to {most}"
+            )
     return {name: int(value) for name, value in lines.items()}
 
 
 def match(truth: dict[str, Any], predicted: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """Pairs of a label and its prediction: by their ids, or by their order where one of the files holds none.
+    """Pairs of label and prediction, matched by id; by order if one of the files has no ids.
 
     Raises:
-        PredictionsRefused: an image has no prediction, or a prediction belongs to no image.
+        PredictionsRefused: an image has no prediction, or a prediction has no image.
     """
-    if len(truth) == len(predicted) and any(next(iter(found)).startswith(BARE) for found in (truth, predicted)):
+    if len(truth) == len(predicted) and any(next(iter(values)).startswith(BARE) for values in (truth, predicted)):
         return list(zip(truth.values(), predicted.values(), strict=True))
     missing, unknown = sorted(truth.keys() - predicted.keys()), sorted(predicted.keys() - truth.keys())
     if missing or unknown:

@@ -1,8 +1,8 @@
-"""The built-in scorer as a program, in a process of its own, the only one that reads the labels.
+"""The built-in scorers as a program. It runs in a separate process, the only one that reads the labels.
 
     python -m nsml.scoring.program --metric fundus --prediction FILE --test_label_path FILE
 
-prints what there is to read and, as its last line, the score; warnings go to stderr.
+prints details, then the score as the last line. Warnings go to stderr.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ REFUSED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0, REFUSED where the predictions do not fit the test set, 1 where the labels cannot be read."""
+    """Return the exit status: 0, REFUSED if the predictions do not fit the test set, 1 if the labels cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m nsml.scoring.program", description="The built-in scorers.")
     parser.add_argument("--metric", choices=METRICS, required=True)
     parser.add_argument("--prediction", type=Path, required=True, help="FOLDER,FILE,PREDICTION lines")
     parser.add_argument("--test_label_path", type=Path, required=True, help="FOLDER,FILE,LABEL lines")
-    parser.add_argument("--classes", type=int, default=0, help="how many classes there are at least")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--classes", type=int, default=0, help="minimum number of classes")
+    options = parser.parse_args(arguments)
     try:
-        result = score_files(asked.metric, asked.prediction, asked.test_label_path, asked.classes)
+        result = score_files(options.metric, options.prediction, options.test_label_path, options.classes)
     except NsmlError as error:
         print(error, file=sys.stderr)
         return REFUSED if isinstance(error, PredictionsRefused) else 1

@@ -1,4 +1,4 @@
-"""Scoring stored predictions again, where a dataset's labels or its scorer have changed since."""
+"""Score stored predictions again after a change of a dataset's labels or scorer."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .scorer import score
 
 
 def rescore(home: Home, dataset: Dataset) -> Iterator[tuple[Path, float | str]]:
-    """Each outdated submission's folder, with its new score, or with the reason why it has none and stays as it is.
+    """Rescore outdated submissions; yield each folder with its new score, or with the reason why it stays unchanged.
 
-    The score of before stays in the record, in `before`.
+    The record lists earlier scores in `before`.
     """
     for folder in outdated_submissions(home, dataset):
         record = read_json(folder / "submission.json")
         try:
             if not (folder / FILE).is_file():
-                raise NsmlError("its predictions are gone; submit the checkpoint again")
+                raise NsmlError("its predictions are missing; submit the checkpoint again")
             scored_by = dataset.scored_by()
             value = score(dataset, folder / FILE).value
         except NsmlError as error:

@@ -1,4 +1,4 @@
-"""Running the scorer in a process of its own: the organiser's `evaluation.py` where the dataset brings one, else the built-in one."""
+"""Run the scorer in a separate process: the dataset's `evaluation.py` if it has one, else a built-in scorer."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .predictions import Kind, Wanted, read_lines
 from .program import REFUSED
 
 
-def wanted_answers(dataset: Dataset) -> Wanted:
-    """What the dataset's built-in scorer takes. RunFailed where there is no such scorer."""
+def wanted_predictions(dataset: Dataset) -> Wanted:
+    """The predictions that the dataset's built-in scorer requires. RunFailed if the scorer is unknown."""
     metric = dataset.metric()
     if metric not in METRICS:
         raise RunFailed(
-            f"dataset {dataset.name} is scored by {metric!r}, which this nsml-local does not know (it knows {', '.join(METRICS)}); "
+            f"dataset {dataset.name} is scored by {metric!r}, which this nsml-local does not have (it has {', '.join(METRICS)}); "
             "update nsml-local, or push the dataset again with --metric"
         )
     kind = METRICS[metric].kind
-    # The test set need not hold an image of every class.
+    # The test set may lack images of a class.
     classes = 0 if kind is Kind.NUMBER else max(4 if metric == "fundus" else 2, len(dataset.record()["train"]))
     if not dataset.has_label_file:
         return Wanted(kind, classes)
@@ -37,7 +37,7 @@ def score(dataset: Dataset, predictions: Path) -> Score:
     Raises:
         NsmlError: the dataset has no labels.
         PredictionsRefused: the predictions do not fit the test set.
-        RunFailed: the scorer failed, which is not the competitor's fault.
+        RunFailed: the scorer itself failed.
     """
     if dataset.evaluation.exists():
         return score_with_script(dataset, predictions)
@@ -45,7 +45,7 @@ def score(dataset: Dataset, predictions: Path) -> Score:
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label; push it again with labels, or use 'nsml submit -t'"
         )
-    classes = ["--classes", str(wanted_answers(dataset).classes)]
+    classes = ["--classes", str(wanted_predictions(dataset).classes)]
     files = ["--prediction", str(predictions), "--test_label_path", str(dataset.labels)]
     command = [sys.executable, "-m", "nsml.scoring.program", "--metric", dataset.metric(), *files, *classes]
     ended = subprocess.run(
@@ -62,7 +62,7 @@ def score(dataset: Dataset, predictions: Path) -> Score:
 
 
 def print_result(dataset: Dataset, predictions: Path) -> None:
-    """Score a prediction file, see `score`, and print the scorer's table and the score."""
+    """Score a prediction file (see `score`); print details and score."""
     result = score(dataset, predictions)
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What a submit's process tells the command line while it works: `steps.jsonl`, one JSON object a line."""
+"""`steps.jsonl`: progress of a submit, from the competitor's process to the command line, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _MOST = 1 << 20
 
 
 class StepWriter:
-    """Written by the process that loads the checkpoint and predicts."""
+    """Writes steps, in the process that loads the checkpoint and predicts."""
 
     def __init__(self, folder: Path) -> None:
         self._descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, step: str, **facts: Any) -> None:
-        """Note that `step` (load, infer, predictions, done) is reached, or `error=` why it failed."""
+        """Record that `step` (load, infer, predictions, done) is reached, or with `error=` why it failed."""
         os.write(self._descriptor, (json.dumps({"step": step, **facts}) + "\n").encode())
 
 
 class StepReader:
-    """Read by the command line. The program could write anything there: what is no step is passed over."""
+    """Reads steps, in the command line. Invalid lines are skipped, as the program can write to the file."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -48,10 +48,10 @@ class StepReader:
 
 def _step(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        step = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not (isinstance(found, dict) and found.get("step") in _STEPS and isinstance(found.get("error", ""), str)):
+    if not (isinstance(step, dict) and step.get("step") in _STEPS and isinstance(step.get("error", ""), str)):
         return None
-    numbers = [found[name] for name in _NUMBERS if name in found]
-    return found if all(is_number(number) for number in numbers) else None
+    numbers = [step[name] for name in _NUMBERS if name in step]
+    return step if all(is_number(number) for number in numbers) else None

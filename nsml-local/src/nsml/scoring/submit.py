@@ -1,6 +1,6 @@
-"""A submit, from a checkpoint to the board, step by step: start, load, infer, predictions, score.
+"""Submit: from a checkpoint to the leaderboard, in the steps start, load, infer, predictions, score.
 
-A submit that fails says at which step, is not counted, and leaves the board as it was.
+The error of a failed submit names the step. A failed submit does not count and does not change the leaderboard.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from ..store.sessions import Session, create_session
 from ..store.submissions import close_submission, last_submission, open_submission, record_failure, record_score
 from .photographs import limit_of_photographs
 from .predictions import FILE, read_lines
-from .scorer import score, wanted_answers
+from .scorer import score, wanted_predictions
 from .steps import StepReader
 
-# A decoded photograph is tens of MB, which glibc hands back to the system at once: fetching such memory anew, page by page, takes a
-# third of the time that decoding takes. So it stays with the program, whose threads share one arena, as each would keep its own.
-_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_ARENA_MAX": "1"}
+# A decoded photograph has tens of MB, which glibc returns to the system when it is freed. Getting such memory again, page by page,
+# takes a third of the decoding time. So the program reuses it; with one arena for all threads, as each arena would hold its own.
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_ARENA_MAX": "1"}
 
-# Below the folder of a submit: what the program writes, steps and predictions.
+# Subfolder of a submit that the program writes to: steps and predictions.
 WRITTEN = "written"
 _MOST_PREDICTIONS = 1 << 30  # bytes
 _MEMORY_LOOK = 2.0  # seconds between two looks at the memory
@@ -52,7 +52,7 @@ _MEMORY_LOOK = 2.0  # seconds between two looks at the memory
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a submit. In a dry run `score` is None, `first` holds the first lines of the predictions, `session` its name."""
+    """Result of a submit. `first` holds the first lines of the predictions. In a dry run, `score` is None and `session` is its name."""
 
     score: float | None
     warnings: tuple[str, ...]
@@ -75,27 +75,27 @@ def submit(
     """Predict the hidden test set with a checkpoint and score it.
 
     Args:
-        dry_run: predict and check, do not score; the log is kept as a session.
+        dry_run: predict and check, but do not score; the log is stored as a session.
         limit: seconds for loading and predicting.
-        batch_size: handed on to an organiser's `feed_infer` that takes one.
-        entry: another entry file of the session's code than the one it was started with.
-        on_step: is called with what the process reports, see `StepWriter`.
-        on_output: is called with what the program prints.
+        batch_size: passed to an organiser's `feed_infer` if it has such a parameter.
+        entry: entry file in the session's code, instead of the one of the session.
+        on_step: called with each step (see `StepWriter`).
+        on_output: called with the output of the program.
 
     Raises:
-        NsmlError: no such dataset or checkpoint, a session without code, a program without the reserved arguments.
+        NsmlError: the dataset, the checkpoint or the session's code is missing, or the program lacks the reserved arguments.
         RunFailed: a step failed; the message names it.
     """
     datasets = datasets_of(home, session)
     if not datasets:
-        raise NsmlError(f"session {session.name} ran without a dataset, so nothing can be predicted; run it with -d")
+        raise NsmlError(f"session {session.name} has no dataset to predict; run it with -d")
     dataset = datasets[0]
-    kept = whole_checkpoint(session.checkpoints, checkpoint, str(session.name))
+    stored = whole_checkpoint(session.checkpoints, checkpoint, str(session.name))
     record = session.record_with_code()
     record["entry"] = entry or record["entry"]
     check_entry(session.code, record["entry"])
-    if lacking := missing_reserved(session.code, record["entry"]):
-        raise NsmlError(lacking)
+    if missing := missing_reserved(session.code, record["entry"]):
+        raise NsmlError(missing)
     if not (dataset.submission / "test").is_dir():
         raise NsmlError(f"dataset {dataset.name} has no test set; push it again with test/test_data/")
     if not dry_run and not dataset.can_be_scored:
@@ -104,13 +104,13 @@ def submit(
         )
     if not dry_run:
         _check_interval(home, dataset)
-    test_session = _open_test_session(home, session, record, kept) if dry_run else None
+    test_session = _open_test_session(home, session, record, stored) if dry_run else None
     folder = test_session.folder if test_session else open_submission(home, dataset.name)
     code = None
     reason = ""
     try:
-        code = _predict(home, datasets, session, kept, record, folder, limit, batch_size, on_step, on_output)
-        predictions = _take_predictions(folder)
+        code = _predict(home, datasets, session, stored, record, folder, limit, batch_size, on_step, on_output)
+        predictions = _copy_predictions(folder)
         if dataset.has_label_file:
             _check_against_labels(predictions, dataset)
         first = _first_lines(predictions)
@@ -123,7 +123,7 @@ def submit(
             folder,
             user=home.user(),
             session=str(session.name),
-            checkpoint=kept.name,
+            checkpoint=stored.name,
             score=result.value,
             scored_by=scored_by,
         )
@@ -133,8 +133,8 @@ def submit(
         with contextlib.suppress(OSError):
             append_line(folder / "log.txt", reason)
         if test_session is None:
-            told = {"user": home.user(), "session": str(session.name), "checkpoint": kept.name}
-            record_failure(folder, **told, error=reason)
+            names = {"user": home.user(), "session": str(session.name), "checkpoint": stored.name}
+            record_failure(folder, **names, error=reason)
         raise
     finally:
         if test_session is not None:
@@ -147,26 +147,26 @@ def submit(
             shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _take_predictions(folder: Path) -> Path:
-    """What the program predicted, copied to where it is read from then on, out of the folder that the program wrote into."""
-    taken, written = folder / FILE, folder / WRITTEN / FILE
+def _copy_predictions(folder: Path) -> Path:
+    """Copy the predictions out of the folder that the program can write to; return the path of the copy."""
+    copy, written = folder / FILE, folder / WRITTEN / FILE
     try:
-        write_bytes(taken, read_regular(written, _MOST_PREDICTIONS))
+        write_bytes(copy, read_regular(written, _MOST_PREDICTIONS))
     except OSError as error:
         raise PredictionsRefused(
             f"submit failed at predictions: {FILE} is {error.strerror}; let nsml.paused write it"
         ) from None
-    return taken
+    return copy
 
 
 def _first_lines(predictions: Path) -> tuple[str, ...]:
-    """The first ten lines; of a file that is no text, a line that says so."""
+    """The first ten lines; for a binary file, one line with its size."""
     with regular(predictions) as file:
         content = file.read(64 * 1024)
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        # A letter may be cut in two at the end of what was read.
+        # The last character may be cut.
         text = "" if error.start < len(content) - 4 else content[: error.start].decode()
     if content and (not text or "\0" in text):
         return (f"(a binary file of {predictions.stat().st_size} bytes)",)
@@ -174,22 +174,22 @@ def _first_lines(predictions: Path) -> tuple[str, ...]:
 
 
 def _check_interval(home: Home, dataset: Dataset) -> None:
-    """NsmlError where this user submitted less than the dataset's interval ago; failed submits and dry runs do not count."""
+    """NsmlError if the user's last scored submission is more recent than the dataset's interval; failed and dry runs do not count."""
     every = dataset.record().get("every")
     last = last_submission(home, dataset.name, home.user())
-    # More than the interval is left only where the clock was set back since; that is nobody's fault who waits.
+    # More than the interval is left only after the clock was set back; then the submit is allowed.
     if every and last is not None and 0 < (left := last + every - time.time()) <= every:
         raise NsmlError(
-            f"dataset {dataset.name} takes a submission every {every:.0f} seconds; wait {left:.0f} more, or try 'nsml submit -t'"
+            f"dataset {dataset.name} allows a submission every {every:.0f} seconds; wait {left:.0f} seconds, or try 'nsml submit -t'"
         )
 
 
-def _open_test_session(home: Home, session: Session, record: dict[str, Any], kept: Checkpoint) -> Session:
+def _open_test_session(home: Home, session: Session, record: dict[str, Any], checkpoint: Checkpoint) -> Session:
     opened = create_session(
         home, home.user(), session.name.dataset,
         {"kind": "test", "entry": record["entry"], "arguments": record["arguments"], "of": str(session.name)},
     )  # fmt: skip
-    opened.write_memo(f"dry run of {session.name}, checkpoint {kept.name}")
+    opened.write_memo(f"dry run of {session.name}, checkpoint {checkpoint.name}")
     opened.write_state("Running", process=identity())
     return opened
 
@@ -198,7 +198,7 @@ def _predict(
     home: Home,
     datasets: Sequence[Dataset],
     session: Session,
-    kept: Checkpoint,
+    checkpoint: Checkpoint,
     record: dict[str, Any],
     folder: Path,
     limit: float,
@@ -206,7 +206,7 @@ def _predict(
     on_step: Callable[[dict[str, Any]], None],
     on_output: Callable[[bytes], None] | None,
 ) -> int:
-    """Start the program again, follow its steps to the end, and return its exit status, which is 0."""
+    """Start the program, follow its steps to the end, and return its exit status 0. RunFailed if a step fails."""
     dataset, entry = datasets[0], record["entry"]
     copy_code(session.code, folder / "work")
     loader = dataset.loader if dataset.loader.exists() else None
@@ -216,11 +216,11 @@ def _predict(
         session,
         [each.shown("submission") for each in datasets],
         entry=entry,
-        arguments=[*record["arguments"], *paused_arguments(session.code, entry, kept.name, mode="test")],
+        arguments=[*record["arguments"], *paused_arguments(session.code, entry, checkpoint.name, mode="test")],
         mode="test",
-        checkpoint=kept.name,
+        checkpoint=checkpoint.name,
         submission=str(make_private(folder / WRITTEN)),
-        wanted=None if loader else wanted_answers(dataset).to_dict(),
+        wanted=None if loader else wanted_predictions(dataset).to_dict(),
         limit=limit,
         batch_size=batch_size,
         loader=str(loader) if loader else None,
@@ -230,7 +230,7 @@ def _predict(
         on_step({"step": "environment", "says": f"warning: {doubt}"})
     on_step({"step": "start"})
     log = folder / "log.txt"
-    own = {name: value for name, value in _KEPT.items() if name not in os.environ}
+    own = {name: value for name, value in _MALLOC.items() if name not in os.environ}
     memory = MemoryWatch()
     program = start_program(
         folder, folder / "work", python, writable=[folder / WRITTEN], **own, **limit_of_photographs()
@@ -274,7 +274,7 @@ def _follow(
     on_step: Callable[[dict[str, Any]], None],
     look_at_output: Callable[[], None],
 ) -> dict[str, Any]:
-    """The last step that the process reported."""
+    """Follow the process until it ends or the limit is reached; return its last step."""
     last: dict[str, Any] = {}
     until = time.monotonic() + limit
     ended = False
@@ -292,27 +292,27 @@ def _follow(
             break
         if time.monotonic() > until:
             at = last.get("step", "start")
-            return {"step": at, "error": f"it took more than {limit:.0f} seconds; make it faster, or give --limit"}
+            return {"step": at, "error": f"it took more than {limit:.0f} seconds; make it faster, or raise --limit"}
         time.sleep(0.02)
     return last
 
 
 def _why_no_end(entry: str, how: str, last: dict[str, Any], log: Path) -> str:
     if last:
-        return f"{entry} ended with {how} before all was predicted{_last_line(log)}"
+        return f"{entry} ended with {how} before it had predicted all images{_last_line(log)}"
     if how == "exit status 0":
         return f"{entry} ended before it called nsml.paused; call nsml.paused(scope=locals()) after nsml.bind where --pause is 1"
     return f"{entry} ended with {how} before it called nsml.paused{_last_line(log)}"
 
 
 def _no_training_data(said: str, dataset: Dataset) -> str:
-    """What to add to an error that names the folder where training data would be."""
+    """A hint for errors that name the missing folder of the training data."""
     named = str(dataset.submission / "train") in said
-    return "; a submit has no training data: keep in the checkpoint what infer needs of them" if named else ""
+    return "; a submit has no training data: save what infer needs of them in the checkpoint" if named else ""
 
 
 def _log_limit_of(session: Session) -> int:
-    """In bytes, as the session itself was given it."""
+    """The session's own log limit in bytes."""
     try:
         return Limits.from_dict(read_json(session.folder / LAUNCH).get("limits") or {}).log
     except (FileNotFoundError, Damaged):
@@ -323,11 +323,11 @@ def _last_line(log: Path) -> str:
     with regular(log) as file:
         file.seek(max(read_cut(log)[1], file.seek(0, os.SEEK_END) - 64 * 1024))
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-    return f"; the last it printed: {lines[-1][:300]}" if lines else "; it printed nothing"
+    return f"; its last line of output: {lines[-1][:300]}" if lines else "; it printed nothing"
 
 
 def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
-    """Refuse `FOLDER,FILE,...` lines that leave images of the test set out; a file of another form is the scorer's business."""
+    """Refuse `FOLDER,FILE,...` lines that do not match the test images. Files in other forms are left to the scorer."""
     try:
         wanted = read_lines(dataset.labels, "the label file").keys()
     except NsmlError:
@@ -339,7 +339,7 @@ def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
         return
     if len(lines) != len(wanted) or set(named) != set(wanted):
         raise PredictionsRefused(
-            f"submit failed at predictions: {len(lines)} lines for {len(wanted)} images; infer must answer for every image once"
+            f"submit failed at predictions: {len(lines)} lines for {len(wanted)} images; infer must return one prediction per image"
         )
 
 

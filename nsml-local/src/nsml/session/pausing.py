@@ -122,7 +122,7 @@ def _predict_for_submit(context: Context) -> NoReturn:
 def _predict_in_the_foreground(context: Context) -> NoReturn:
     from ..scoring.feed import feed_test_data
     from ..scoring.predictions import FILE
-    from ..scoring.scorer import print_result, wanted_answers
+    from ..scoring.scorer import print_result, wanted_predictions
     from ..store.datasets import find_dataset
 
     if not context.dataset:
@@ -148,7 +148,7 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
 
     with tempfile.TemporaryDirectory(prefix="nsml-") as folder:
         output = Path(folder) / FILE
-        count = feed_test_data(infer, Path(context.dataset_path), output, wanted_answers(dataset), show)
+        count = feed_test_data(infer, Path(context.dataset_path), output, wanted_predictions(dataset), show)
         print(f"{count} predictions made in {time.monotonic() - began:.1f} seconds", flush=True)
         if dataset.record().get("every"):
             # A score is told for a submit that counts, or for none.
