@@ -49,8 +49,17 @@ def score(value: float) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` without control characters, which could steer the terminal; backslash escapes stand for what UTF-8 cannot encode."""
+    """One line of `text`, `printable`."""
+    return printable(text.replace("\n", " ").replace("\t", " "))
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, which could steer the terminal, except newlines and tabs; backslash escapes stand for what UTF-8
+    cannot encode."""
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(
-        " " if c in "\n\t" else c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf")
-    )
+    return "".join(c for c in text if c.isprintable() or c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf"))
+
+
+def short(text: str, most: int = 300) -> str:
+    """`plain`, at most so many letters of it."""
+    return plain(text if len(text) <= most else f"{text[: most - 1]}…")

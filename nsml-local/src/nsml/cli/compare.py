@@ -109,7 +109,7 @@ def _place(side: _Side) -> object:
 
 def _changes(one: Session, other: Session) -> dict[str, tuple[int, int]] | None:
     """Lines added and removed by file that differs; None where the code of one was not kept."""
-    if not (one.code.is_dir() and other.code.is_dir()):
+    if not (one.has_code and other.has_code):
         return None
     return {
         name: tuple(sum(line.startswith(sign) for line in lines[2:]) for sign in "+-")  # type: ignore[misc]

@@ -19,7 +19,7 @@ from ..scoring.photographs import photographs_below
 from ..store.datasets import Dataset, isolated_datasets, list_datasets, push_dataset
 from ..store.home import Home, open_home
 from ..store.sessions import list_sessions
-from .display import parse_duration
+from .display import erase_line, parse_duration
 
 _METRICS = "; ".join(f"{name}: {metric.help}" for name, metric in METRICS.items())
 
@@ -138,7 +138,9 @@ def demo(seed: int, name: str) -> None:
         shown = now
         rate = done / max(now - began, 1e-6)
         text = f"drawing {name}: {done} of {total}, {rate:.0f}/s, {(total - done) / rate:.0f} s left"
-        click.echo(f"\r\x1b[K{text}" if terminal else text, nl=not terminal or done == total, err=True)
+        if terminal:
+            erase_line()
+        click.echo(text, nl=not terminal or done == total, err=True)
 
     drawn = Path(tempfile.mkdtemp(prefix=".tmp-drawn-", dir=home.path))
     try:

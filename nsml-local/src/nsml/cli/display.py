@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
+import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
 
 import click
 
 from ..errors import NsmlError
-from ..wording import plain
+from ..wording import plain, printable
 
 _NARROWEST = 8
 
@@ -25,8 +28,63 @@ def parse_duration(text: str, option: str) -> float:
 
 
 def print_json(value: object) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+    """One JSON document on stdout, control characters in its texts as JSON's escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    click.echo("".join(c if c == "\n" or printable(c) == c else _escaped(c) for c in text))
+
+
+def _escaped(letter: str) -> str:
+    return json.dumps(letter)[1:-1]
+
+
+class Printable:
+    """A stream of text whose control characters are left out: what is printed of a record may have been written by a program."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text`, `printable`."""
+        self._stream.write(printable(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each, `printable`."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+# Of a terminal's escape sequences those that programs draw with: colours, and the moves and erasures of a progress bar.
+_DRAWING = re.compile(r"\x1b\[[0-9;]*[ABCDGJKm]|[\n\t\r\b]")
+
+
+class ProgramOutput:
+    """Writes what a program printed: as it is, but to a terminal only text and what draws, nothing that asks or sets anything there."""
+
+    def __init__(self, stream: Any) -> None:
+        self._out = stream.buffer
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace") if stream.isatty() else None
+
+    def write(self, content: bytes) -> None:
+        """Write a piece, at once."""
+        self._out.write(content if self._decoder is None else _drawn(self._decoder.decode(content)).encode())
+        self._out.flush()
+
+
+def erase_line() -> None:
+    """Begin the last line on stderr, a terminal, anew."""
+    sys.stderr.buffer.write(b"\r\x1b[K")
+
+
+def _drawn(text: str) -> str:
+    pieces, place = [], 0
+    for found in _DRAWING.finditer(text):
+        pieces += [printable(text[place : found.start()]), found[0]]
+        place = found.end()
+    return "".join([*pieces, printable(text[place:])])
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:

@@ -18,7 +18,7 @@ from ..store.datasets import list_datasets
 from ..store.files import read_json
 from ..store.home import Home, open_home
 from ..store.leftovers import leftovers
-from ..store.sessions import list_sessions
+from ..store.sessions import folders_without_a_name, list_sessions
 from ..store.submissions import damaged_submissions
 from ..wording import size
 
@@ -122,6 +122,8 @@ def _sessions(home: Home) -> Iterator[Line]:
                 yield f"session {session.name} is lost", f"nsml resume {session.name}, or nsml rm {session.name}"
         for line in damage_of(session):
             yield f"session {session.name}", line
+    for folder in folders_without_a_name(home):
+        yield f"{folder} cannot be named, so no list shows it", "rename it, or move it away"
     yield f"{count} sessions", None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -10,17 +11,18 @@ from typing import IO, TypeVar
 import click
 
 from ..errors import Damaged
-from ..store.files import regular
 from ..store.home import open_home
 from ..store.log_cut import checked_cut, read_cut
 from ..store.log_lines import left_out, start_of_last_lines
 from ..store.sessions import ENDED, Session
 from ..wording import size
 from .arguments import session_argument, session_named
+from .display import ProgramOutput
 
 T = TypeVar("T")
 _PIECE = 1 << 20
 _LINES = 1000
+_MOST = 64 << 20  # bytes of the last lines: a program may end none
 
 
 @click.command(
@@ -51,9 +53,9 @@ def logs(session: str, following: bool, lines: int, everything: bool) -> None:
                 click.echo(f"\nsession {found.name} goes on; 'nsml stop {found.name}' ends it", err=True)
             raise
     elif found.log.exists():
-        with regular(found.log) as log:
+        with found.open_log() as log:
             _begin(found, log, last)
-            _pour(found, log)
+            _pour(found, log, ProgramOutput(sys.stdout))
     if not found.log.exists():
         if found.record().get("kind") == "foreground":
             click.echo(f"session {found.name} ran in the foreground; its output went to the terminal", err=True)
@@ -79,12 +81,13 @@ def follow(session: Session, last: int | None = None) -> None:
         time.sleep(0.05)
     if not session.log.exists():
         return
-    with regular(session.log) as log:
+    with session.open_log() as log:
         _begin(session, log, last)
+        out = ProgramOutput(sys.stdout)
         while True:
             # Asked before the last look, so that nothing written between the two is missed.
             ended = session.status() in ENDED
-            if not _pour(session, log) and ended:
+            if not _pour(session, log, out) and ended:
                 return
             time.sleep(0.1)
 
@@ -93,15 +96,15 @@ def _begin(session: Session, log: IO[bytes], last: int | None) -> None:
     """Go to where the `last` lines begin, and say what is left out."""
     if last is None:
         return
-    start = start_of_last_lines(log, last, least=read_cut(session.log)[1])
+    end = log.seek(0, os.SEEK_END)
+    start = start_of_last_lines(log, last, least=max(read_cut(session.log)[1], end - _MOST), end=end)
     log.seek(start)
     if start:
         click.echo(f"the last {last:,} lines; {size(start)} before them are shown by --all", err=True)
 
 
-def _pour(session: Session, log: IO[bytes]) -> bool:
+def _pour(session: Session, log: IO[bytes], out: ProgramOutput) -> bool:
     """Print what is new, but for what the log's limit has cut out; whether there was anything."""
-    out = sys.stdout.buffer
     any_new = False
     while True:
         position = log.tell()
@@ -119,5 +122,4 @@ def _pour(session: Session, log: IO[bytes]) -> bool:
             break
         out.write(piece)
         any_new = True
-    out.flush()
     return any_new

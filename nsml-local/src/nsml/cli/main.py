@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import NsmlError, RunFailed, fix_for
+from .display import Printable
 
 _COMMANDS = {
     "run": "nsml.cli.run",
@@ -124,6 +125,7 @@ def main() -> None:
         # Names of files and arguments may hold bytes that the terminal's encoding has no letter for.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = Printable(sys.stdout), Printable(sys.stderr)  # type: ignore[assignment]
     try:
         status = nsml.main(standalone_mode=False, prog_name="nsml")
         # click hands back an int for --help and --version, and what the command returns otherwise.

@@ -27,7 +27,7 @@ Example:
 def pull(session: str, path: Path, verbose: bool, force: bool) -> None:
     """Copy the files that were uploaded at 'nsml run' to the folder PATH."""
     found = session_named(open_home(), session)
-    if not found.code.is_dir():
+    if not found.has_code:
         raise NsmlError(f"the code of session {found.name} was not kept, so there is nothing to pull")
     count = copy_out(found.code, path, force=force, below=found.folder)
     if verbose:

@@ -13,6 +13,7 @@ from ..store.checkpoints import find_checkpoint
 from ..store.copies import copy_out
 from ..store.home import open_home
 from .arguments import chosen_checkpoint, complete_checkpoints, complete_sessions_and_checkpoints
+from .display import ProgramOutput
 
 
 @click.command(
@@ -44,7 +45,9 @@ def report(session: str, checkpoint: str | None, out: Path | None, force: bool, 
         kept = find_checkpoint(found.checkpoints, checkpoint, str(found.name))
     if kept is None:
         kept = find_checkpoint(found.checkpoints, None, str(found.name))  # raises, and says why
-    page = write_report(home, found, kept, say=lambda line: click.echo(line, err=True), on_output=_pour)
+    page = write_report(
+        home, found, kept, say=lambda line: click.echo(line, err=True), on_output=ProgramOutput(sys.stdout).write
+    )
     click.echo(f"Report on {found.name}, checkpoint {kept.name}: {page}")
     if out is not None:
         count = copy_out(page.parent, out, force=force, below=found.folder)
@@ -54,8 +57,3 @@ def report(session: str, checkpoint: str | None, out: Path | None, force: bool, 
 
         if not webbrowser.open(page.as_uri()):
             click.echo("warning: there is no browser to open it with", err=True)
-
-
-def _pour(output: bytes) -> None:
-    sys.stdout.buffer.write(output)
-    sys.stdout.flush()

@@ -12,6 +12,7 @@ from ..scoring.submit import submit as submit_checkpoint
 from ..store.home import open_home
 from ..wording import plain, score
 from .arguments import complete_checkpoints, session_and_checkpoint, session_argument
+from .display import ProgramOutput, erase_line
 
 
 @click.command(
@@ -61,7 +62,7 @@ def submit(
             batch_size=batch_size,
             entry=entry,
             on_step=progress.show,
-            on_output=_pour if verbose else None,
+            on_output=ProgramOutput(sys.stderr).write if verbose else None,
         )
     finally:
         progress.end_line()
@@ -74,12 +75,6 @@ def submit(
     else:
         click.echo(f"Score: {score(outcome.score)}")
     click.echo("Done")
-
-
-def _pour(output: bytes) -> None:
-    if output:
-        sys.stderr.buffer.write(output)
-        sys.stderr.flush()
 
 
 class _Progress:
@@ -117,7 +112,8 @@ class _Progress:
         rate = done / max(passed, 1e-6)
         text = f"photograph {done} of {total}, {rate:.1f}/s, {(total - done) / max(rate, 1e-6):.0f} s left"
         if self._terminal:
-            click.echo(f"\r\x1b[K{text}", nl=False, err=True)
+            erase_line()
+            click.echo(text, nl=False, err=True)
             self._open = True
         elif time.monotonic() - self._shown > 10:
             self._shown = time.monotonic()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
@@ -13,6 +12,7 @@ from ..store.files import read_json, read_regular
 from ..store.launches import FILE
 from ..store.sessions import Session
 from .requirements import read_needs
+from .resources import Limits
 
 _LARGEST = 1 << 20
 
@@ -51,6 +51,7 @@ def environment_of(session: Session) -> dict[str, Any]:
     record = session.record()
     found: dict[str, Any] = {"python": record.get("python"), "--env": record.get("env")}
     try:
+        session.check_code()
         needs = read_needs(session.code)
         found |= {
             "image": needs.image,
@@ -60,21 +61,21 @@ def environment_of(session: Session) -> dict[str, Any]:
     except NsmlError as error:
         found["packages"] = str(error)
     with contextlib.suppress(FileNotFoundError, Damaged):
-        found |= read_json(session.folder / FILE).get("limits") or {}
+        found |= Limits.from_dict(read_json(session.folder / FILE).get("limits") or {}).to_dict()
     return {name: value for name, value in found.items() if value not in (None, "")}
 
 
 def names_of_differing_files(one: Session, other: Session) -> list[str]:
     """The files whose content is not the same in both, or that only one has, by their paths in the code."""
     names = sorted({str(p.relative_to(s.code)) for s in (one, other) for p in s.code.rglob("*") if p.is_file()})
-    return [name for name in names if content_of(one.code / name) != content_of(other.code / name)]
+    return [name for name in names if content_of(one, name) != content_of(other, name)]
 
 
 def differing_files(one: Session, other: Session) -> dict[str, list[str]]:
     """The lines of a unified diff by file, of the files that differ."""
     found = {}
     for name in names_of_differing_files(one, other):
-        before, after = content_of(one.code / name), content_of(other.code / name)
+        before, after = content_of(one, name), content_of(other, name)
         if isinstance(before, bytes) or isinstance(after, bytes):
             found[name] = [f"--- {one.name}/{name}", f"+++ {other.name}/{name}", "(not text, or large: they differ)"]
             continue
@@ -84,10 +85,10 @@ def differing_files(one: Session, other: Session) -> dict[str, list[str]]:
     return found
 
 
-def content_of(path: Path) -> list[str] | bytes | None:
-    """Lines of a text, the bytes of anything else, None where there is no regular file, or one of more than 64 MB."""
+def content_of(session: Session, name: str) -> list[str] | bytes | None:
+    """Of a file of its code: lines of a text, the bytes of anything else, None where it is no regular file, or has more than 64 MB."""
     try:
-        content = read_regular(path)
+        content = read_regular(session.code / name, below=session.folder)
     except OSError:
         return None
     if len(content) > _LARGEST:

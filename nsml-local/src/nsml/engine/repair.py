@@ -12,8 +12,9 @@ from pathlib import Path
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store import log_cut, metrics
 from ..store.checkpoints import discard_superseded, read_checkpoint
+from ..store.damage import strange_files
 from ..store.datasets import list_datasets
-from ..store.files import claim_numbered_folder, read_json, remove_tree, visible, write_bytes, write_text
+from ..store.files import claim_numbered_folder, read_json, read_regular, remove_tree, visible, write_bytes, write_text
 from ..store.home import Home, write_marker
 from ..store.leftovers import leftovers
 from ..store.sessions import ENDED, Session, list_sessions
@@ -68,6 +69,8 @@ def _session(home: Home, session: Session) -> Iterator[str]:
             session.state()
         except Damaged as error:
             yield _put_aside(home, session.folder / "state.json", str(error))
+    for path, why in strange_files(session):
+        yield _put_aside(home, path, why)
     if count := end_strays(home, session):
         yield f"session {session.name} was lost: {count} of its processes ended"
     if session.status() not in ENDED:
@@ -96,7 +99,9 @@ def _runs(session: Session) -> bool:
 def _put_metrics_aside(home: Home, session: Session, why: str) -> str:
     """The file with its damaged lines is put aside; its other lines stay."""
     path = session.folder / metrics.FILE
-    whole = b"".join(line + b"\n" for line in metrics.whole_lines(path.read_bytes()))
+    whole = b""
+    with contextlib.suppress(OSError):  # of no regular file there are no lines
+        whole = b"".join(line + b"\n" for line in metrics.whole_lines(read_regular(path, below=session.folder.parent)))
     told = _put_aside(home, path, why)
     if whole:
         write_bytes(path, whole)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..errors import NsmlError
+from ..errors import Damaged, NsmlError
 from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE
@@ -42,11 +42,13 @@ class Limits:
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Limits:
-        """Read back what `to_dict` gave."""
-        gpus = found.get("gpus")
-        return cls(
-            None if gpus is None else tuple(gpus), found.get("cpus"), found.get("memory"), found.get("log") or DEFAULT
-        )
+        """Read back what `to_dict` gave. Damaged where it is something else."""
+        fits = isinstance(found, dict)
+        gpus, cpus, memory, log = (found.get(name) if fits else None for name in ("gpus", "cpus", "memory", "log"))
+        numbers = [*gpus, cpus, memory, log] if isinstance(gpus, list | tuple) else [gpus, cpus, memory, log]
+        if not fits or not all(n is None or (isinstance(n, int) and 0 <= n < 1 << 60) for n in numbers):
+            raise Damaged(f"the limits in {FILE} are damaged; start the session anew with 'nsml run'")
+        return cls(None if gpus is None else tuple(gpus), cpus, memory, log or DEFAULT)
 
     def environment(self) -> dict[str, str]:
         """The variables that the usual libraries go by."""
@@ -118,7 +120,7 @@ def gpu_use(*, header: bool) -> str:
 def _taken(home: Home) -> Iterable[int]:
     for session in list_sessions(home, but_for_ended=True):
         try:
-            gpus = (read_json(session.folder / FILE).get("limits") or {}).get("gpus") or ()
+            gpus = Limits.from_dict(read_json(session.folder / FILE).get("limits") or {}).gpus or ()
             if gpus and session.status() not in ENDED:
                 yield from gpus
         except (OSError, NsmlError):

@@ -30,10 +30,9 @@ def run_words(session: Session) -> list[str]:
         words += ["-d", ",".join(datasets)]
     if record["arguments"]:
         words += ["-a", shlex.join(map(str, record["arguments"]))]
-    launch = {}
+    limits = Limits()
     with contextlib.suppress(FileNotFoundError, Damaged):
-        launch = read_json(session.folder / FILE)
-    limits = Limits.from_dict(launch.get("limits") or {})
+        limits = Limits.from_dict(read_json(session.folder / FILE).get("limits") or {})
     if limits.gpus is not None:
         words += ["-g", str(len(limits.gpus))]
     if limits.cpus is not None:

@@ -15,6 +15,7 @@ import socket
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from ..errors import RunFailed
@@ -24,7 +25,8 @@ from ..store.sessions import ANSWERS, Session
 _SOCKET = "socket"
 # The longest path that every system takes for a socket is 103 bytes.
 _LONGEST = 100
-_LARGEST_ANSWER = 1 << 20
+_LARGEST_ANSWER = 1 << 20  # letters
+_LARGEST_ERROR = 2000  # letters
 _LARGEST_REQUEST = 1 << 24
 _LARGEST_REPLY = 12 * _LARGEST_ANSWER + 100  # bytes: JSON writes a letter as 12 at most
 _SLOWEST = 10.0  # seconds that a client may take to receive an answer
@@ -112,9 +114,13 @@ def _answer(line: bytes, answer: Answer) -> dict[str, str]:
     from ..scoring.feed import describe
 
     try:
-        return {"answer": answer(str(json.loads(line)["ask"]))[:_LARGEST_ANSWER]}
+        return {"answer": _shortened(answer(str(json.loads(line)["ask"])), _LARGEST_ANSWER)}
     except Exception as error:
-        return {"error": describe(error)}
+        return {"error": _shortened(describe(error), _LARGEST_ERROR)}
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more letters)"
 
 
 def is_listening(session: Session) -> bool:
@@ -129,18 +135,31 @@ def is_listening(session: Session) -> bool:
 def ask(session: Session, request: str, timeout: float = 60) -> str:
     """The answer of a session. RunFailed where it answers with an error, or not within `timeout` seconds."""
     try:
-        with _connect(session, timeout) as connection, connection.makefile("rwb") as stream:
-            stream.write(json.dumps({"ask": request}).encode() + b"\n")
-            stream.flush()
-            reply = json.loads(stream.readline(_LARGEST_REPLY) or b"{}")
+        until = time.monotonic() + timeout
+        with _connect(session, timeout) as connection:
+            connection.sendall(json.dumps({"ask": request}).encode() + b"\n")
+            reply = json.loads(_receive_line(connection, until) or b"{}")
     except TimeoutError:
         raise RunFailed(
             f"session {session.name} does not answer within {timeout:.0f} seconds; it may be busy, try again"
         ) from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise RunFailed(f"session {session.name} does not answer; 'nsml logs {session.name}' says more") from None
     if not isinstance(reply, dict):
         reply = {}
     if "error" in reply or "answer" not in reply:
-        raise RunFailed(f"session {session.name}: {reply.get('error', 'no answer')}")
-    return str(reply["answer"])
+        raise RunFailed(f"session {session.name}: {_shortened(str(reply.get('error', 'no answer')), _LARGEST_ERROR)}")
+    return _shortened(str(reply["answer"]), _LARGEST_ANSWER)
+
+
+def _receive_line(connection: socket.socket, until: float) -> bytes:
+    """What is sent up to a newline or the end. TimeoutError after `until`, however often a piece comes; ValueError if it is too long."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        connection.settimeout(max(until - time.monotonic(), 1e-3))
+        if not (piece := connection.recv(1 << 16)):
+            break
+        line += piece
+        if len(line) > _LARGEST_REPLY:
+            raise ValueError("the answer is too long")
+    return bytes(line)

@@ -32,6 +32,7 @@ from .names import encode_checkpoint
 
 _MODEL = "model"
 _MANIFEST = "checkpoint.json"
+_LARGEST_MANIFEST = 1 << 26  # bytes, some hundred thousand files
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ def checkpoint_names(folder: Path) -> list[str]:
 def read_checkpoint(folder: Path) -> Checkpoint:
     """The checkpoint in a folder. Only the manifest is read; Damaged if it is damaged."""
     try:
-        manifest = read_json(folder / _MANIFEST, folder.parent.parent)
+        manifest = read_json(folder / _MANIFEST, folder.parent.parent, _LARGEST_MANIFEST)
     except FileNotFoundError:
         raise Damaged(f"checkpoint in {folder} has no {_MANIFEST}; take another checkpoint") from None
     files = manifest.get("files")
@@ -261,6 +262,7 @@ def _describes_a_file(entry: Any, folder: Path) -> bool:
         and "\0" not in entry["path"]
         and folder in _place(folder, entry["path"]).parents
         and isinstance(entry.get("size"), int)
+        and 0 <= entry["size"] < 1 << 60
         and isinstance(entry.get("sha256"), str)
     )
 

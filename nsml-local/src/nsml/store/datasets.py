@@ -22,7 +22,7 @@ from typing import Any
 from ..errors import Damaged, NsmlError
 from .files import folder_beside, is_number, make_private, read_json, real_path, remove_tree, visible, write_json
 from .home import Home
-from .names import check_name, nearest
+from .names import check_name, is_name, nearest
 from .photographs import count_endings, is_photograph, left_by_a_system
 from .plain_paths import plain_path
 
@@ -111,7 +111,7 @@ class Dataset:
 
 def list_datasets(home: Home) -> list[Dataset]:
     """All registered datasets by name."""
-    return [Dataset(e.name, Path(e.path)) for e in visible(home.datasets) if e.is_dir()]
+    return [Dataset(e.name, Path(e.path)) for e in visible(home.datasets) if e.is_dir() and is_name(e.name)]
 
 
 def isolated_datasets(home: Home) -> list[Dataset]:

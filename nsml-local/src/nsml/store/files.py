@@ -22,6 +22,8 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNSEALED = frozenset({"created_at", "format", "home", "name", "packages", "path", "pid", "source", "status", "user"})
 
 _NOT_REGULAR = "not a regular file, or behind a link"
+_LARGEST_RECORD = 1 << 22  # bytes, more than the longest command line in it
+_LARGEST_TEXT = 1 << 26
 
 
 def temporary_name(folder: Path) -> Path:
@@ -90,8 +92,14 @@ def regular(path: Path, below: Path | None = None) -> BufferedReader:
 def read_regular(path: Path, most: int = 1 << 26, below: Path | None = None) -> bytes:
     """The content of a file of at most `most` bytes (see `open_regular`). OSError if it is larger."""
     with regular(path, below) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
+        return _content(file, most, path)
+
+
+def _content(file: BufferedReader, most: int, path: Path) -> bytes:
+    # Asked before: a file of holes is larger than any disk. Counted after: it may grow.
+    too_large = os.fstat(file.fileno()).st_size > most
+    content = b"" if too_large else file.read(most + 1)
+    if too_large or len(content) > most:
         raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
     return content
 
@@ -124,10 +132,10 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, seal(f"{text}\n"))
 
 
-def read_json(path: Path, below: Path | None = None) -> dict[str, Any]:
-    """The JSON object in a file (see `open_regular`). FileNotFoundError if it is missing, Damaged if its content has changed."""
+def read_json(path: Path, below: Path | None = None, most: int = _LARGEST_RECORD) -> dict[str, Any]:
+    """The JSON object in a file (see `read_regular`). FileNotFoundError if it is missing, Damaged if its content has changed."""
     try:
-        return unseal(read_regular(path, below=below), _UNSEALED)
+        return unseal(read_regular(path, most, below), _UNSEALED)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
@@ -145,8 +153,10 @@ def visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return []
+        raise
 
 
 @contextlib.contextmanager
@@ -181,7 +191,10 @@ def read_text(path: Path) -> str:
         NsmlError: the file is not text in one of these encodings.
         OSError: the file cannot be read.
     """
-    content = path.read_bytes()
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, _NOT_REGULAR, str(path))
+        content = _content(file, _LARGEST_TEXT, path)
     for encoding in ("utf-16",) if content[:2] in _UTF16_MARKS else ("utf-8-sig", "cp949"):
         with contextlib.suppress(UnicodeDecodeError):
             text = content.decode(encoding)

@@ -51,7 +51,7 @@ def start_of_last_lines(log: IO[bytes], last: int, *, least: int = 0, end: int |
 
 def read_between(path: Path, start: int, end: int) -> bytes:
     """The bytes from `start` up to `end`, with a line in place of a removed part."""
-    with regular(path) as log:
+    with regular(path, path.parent.parent) as log:
         log.seek(start)
         content = log.read(max(0, end - start))
     # After the read: a hole that was read is then already recorded.
@@ -68,7 +68,7 @@ def find_lines(path: Path, text: str, most: int) -> Iterator[Match]:
     if not wanted:
         return
     first, after = read_cut(path)
-    with regular(path) as log:
+    with regular(path, path.parent.parent) as log:
         base, rest = 0, b""
         while most > 0:
             if first <= base + len(rest) < after:

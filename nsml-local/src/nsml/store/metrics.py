@@ -104,11 +104,11 @@ def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], str]:
     """All readable records of a session, in order, and a message on damaged lines ("" if there are none)."""
     path = folder / FILE
     try:
-        content = read_regular(path, _LARGEST)
+        content = read_regular(path, _LARGEST, folder.parent)
         if not content:
             # Without hard links, a writer creates the file and then writes.
             time.sleep(_MOMENT)
-            content = read_regular(path, _LARGEST)
+            content = read_regular(path, _LARGEST, folder.parent)
     except FileNotFoundError:
         return [], ""
     except OSError as error:
@@ -140,7 +140,7 @@ class MetricsReader:
         None if the file was replaced or truncated; the next call starts at its beginning.
         """
         try:
-            with regular(self._path) as file:
+            with regular(self._path, self._path.parent.parent) as file:
                 status = os.fstat(file.fileno())
                 identity = (status.st_dev, status.st_ino)
                 if self._file not in (None, identity) or status.st_size < self._place:
@@ -164,7 +164,7 @@ class MetricsReader:
 def last_summary(folder: Path) -> dict[str, Any]:
     """The last values reported with `summary=True`, searched only in the last 64 KiB of the file."""
     try:
-        with regular(folder / FILE) as file:
+        with regular(folder / FILE, folder.parent) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
             lines = file.read().split(b"\n")
     except OSError:

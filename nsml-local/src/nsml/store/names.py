@@ -11,9 +11,14 @@ from ..errors import NsmlError
 _UNESCAPED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
+def is_name(name: str) -> bool:
+    """Whether a name is valid for a user or dataset: at most 64 letters, digits, `_`, `-` and `.`, the first one no `-` or `.`."""
+    return re.fullmatch(r"\w[\w.-]{0,63}", name) is not None
+
+
 def check_name(name: str, what: str) -> str:
-    """`name`, if valid for a user or dataset: at most 64 letters, digits, `_`, `-` and `.`; the first is a letter, a digit or `_`."""
-    if not re.fullmatch(r"\w[\w.-]{0,63}", name):
+    """`name`, if valid (see `is_name`). NsmlError otherwise."""
+    if not is_name(name):
         raise NsmlError(
             f"{what}: {name!r} is not a name; use up to 64 letters, digits, '_', '-' and '.', no slash or space"
         )

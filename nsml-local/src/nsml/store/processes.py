@@ -21,6 +21,11 @@ def identity(pid: int | None = None) -> dict[str, Any]:
     return {"pid": pid, "started": round(psutil.Process(pid).create_time(), 2)} | (start[0] if start else {})
 
 
+def is_process_number(found: object) -> bool:
+    """Whether a stored value can be the number of a process. 0 and less would mean groups of them."""
+    return isinstance(found, int) and not isinstance(found, bool) and 0 < found < 1 << 31
+
+
 def is_alive(written: object) -> bool:
     """Whether the process of a stored `identity` still runs."""
     if not isinstance(written, dict):

@@ -22,6 +22,7 @@ import fnmatch
 import os
 import time
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +32,25 @@ from .files import (
     REMOVED,
     claim_numbered_folder,
     is_number,
+    open_regular,
     read_json,
     read_regular,
+    regular,
     remove_tree,
     visible,
     write_json,
     write_text,
 )
 from .home import Home
-from .names import SessionName, nearest, parse_session_name
-from .processes import is_alive
+from .names import SessionName, is_name, nearest, parse_session_name
+from .processes import is_alive, is_process_number
 
 # Stands for the dataset in the name of a session without one.
 NO_DATASET = "none"
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
 _ENDED = "ended"
-_LONGEST_MEMO = 1 << 20  # bytes
+_LARGEST_MEMO = 1 << 20  # bytes
+_LONGEST_MEMO = 2000  # letters that are shown
 EXIT_STATUS = "exit-status"
 # The folder of the socket on which a session answers.
 ANSWERS = "answers"
@@ -74,6 +78,15 @@ class Session:
         return self.folder / "log.txt"
 
     @property
+    def has_code(self) -> bool:
+        """Whether its code was kept. A link in its place leads to somebody else's."""
+        return self.code.is_dir() and not self.code.is_symlink()
+
+    def open_log(self) -> BufferedReader:
+        """The log, opened for reading. OSError where there is none, and where it is no regular file."""
+        return regular(self.log, self.folder.parent)
+
+    @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
 
@@ -89,7 +102,7 @@ class Session:
             NsmlError: the session was removed.
         """
         try:
-            record = read_json(self.folder / "session.json")
+            record = read_json(self.folder / "session.json", self.folder.parent)
         except FileNotFoundError:
             if not self.folder.exists():
                 raise NsmlError(f"there is no session {self.name}; it was just removed") from None
@@ -117,38 +130,53 @@ class Session:
             RunFailed: its code contains a link, a pipe or another irregular file, which only a program can have added.
         """
         record = self.record()
-        if not self.code.is_dir():
+        if not self.has_code:
             fix = f"start it with 'nsml run -d {self.name.dataset}'"
             raise NsmlError(f"session {self.name} has no copy of its code; {fix}")
+        self.check_code()
+        return record
+
+    def check_code(self) -> None:
+        """RunFailed if its code contains a link, a pipe or another irregular file, which only a program can have added."""
         for root, folders, files in os.walk(self.code):
-            for path in (os.path.join(root, name) for name in [*folders, *files]):
+            for path in (root, *(os.path.join(root, name) for name in [*folders, *files])):
                 if os.path.islink(path) or not (os.path.isdir(path) or os.path.isfile(path)):
                     raise RunFailed(f"{path} is not a regular file; a program created it: remove it")
-        return record
 
     def state(self) -> dict[str, Any]:
         """state.json with the current `status`: Lost if the process has ended without writing a final status."""
         try:
-            state = read_json(self.folder / "state.json")
+            state = self._stored_state()
         except FileNotFoundError:
             # abs: after the clock was set back, the start lies in the future.
             return {"status": "Starting" if abs(time.time() - self._started_at()) < _GRACE else "Lost"}
         if state.get("status") not in ENDED and not is_alive(state.get("process")):
             # The process may have written its final status between the two reads.
             with contextlib.suppress(FileNotFoundError):
-                state = read_json(self.folder / "state.json")
+                state = self._stored_state()
             if state.get("status") not in ENDED:
                 state["status"] = "Lost"
-        if not isinstance(state.get("exit_status"), int | None):
-            raise Damaged(f"{self.folder / 'state.json'} is damaged; move it away to go on without it")
         return self._with_exit_status(state)
+
+    def _stored_state(self) -> dict[str, Any]:
+        path = self.folder / "state.json"
+        state = read_json(path, self.folder.parent)
+        process, program, code = (state.get(name) for name in ("process", "program", "exit_status"))
+        if not (
+            state.get("status") in (*ENDED, "Starting", "Running")
+            and (process is None or (isinstance(process, dict) and is_process_number(process.get("pid"))))
+            and (program is None or is_process_number(program))
+            and (code is None or (isinstance(code, int) and abs(code) < 1 << 31))
+        ):
+            raise Damaged(f"{path} is damaged; move it away to go on without it")
+        return state
 
     def _with_exit_status(self, state: dict[str, Any]) -> dict[str, Any]:
         """The state with the status from `exit-status`: a program in the foreground writes state.json before it exits."""
         if state.get("status") not in ("Exited", "Failed"):
             return state
         try:
-            status = read_regular(self.folder / EXIT_STATUS, 1)
+            status = self._read(EXIT_STATUS, 1)
         except OSError:
             return state
         if status:
@@ -157,7 +185,7 @@ class Session:
 
     def _started_at(self) -> float:
         try:
-            return float(read_regular(self.folder / "started.txt", 100))
+            return float(self._read("started.txt", 100))
         except (OSError, ValueError):
             return float(self.record()["created_at"])
 
@@ -169,7 +197,8 @@ class Session:
         """Replace state.json."""
         write_json(self.folder / "state.json", {"status": status, **facts})
         if status in ENDED:
-            (self.folder / _ENDED).touch(0o600)
+            with contextlib.suppress(OSError):  # lists then open state.json
+                os.close(open_regular(self.folder / _ENDED, os.O_WRONLY | os.O_CREAT, self.folder.parent))
 
     def forget_state(self) -> None:
         """Remove state.json of an earlier run; the session is Starting until its supervisor writes a new one."""
@@ -195,9 +224,13 @@ class Session:
     def memo(self) -> str:
         """The memo, one line; "" if there is none."""
         try:
-            return read_regular(self.folder / "memo.txt", _LONGEST_MEMO).decode(errors="replace").strip()
+            memo = " ".join(self._read("memo.txt", _LARGEST_MEMO).decode(errors="replace").split())
         except OSError:
             return ""
+        return memo if len(memo) <= _LONGEST_MEMO else f"{memo[: _LONGEST_MEMO - 1]}…"
+
+    def _read(self, name: str, most: int) -> bytes:
+        return read_regular(self.folder / name, most, self.folder.parent)
 
     def write_memo(self, memo: str) -> None:
         """Replace the memo by one line of text."""
@@ -250,10 +283,10 @@ def list_sessions(
     """
     sessions = []
     for user_entry in visible(home.sessions):
-        if user is not None and user_entry.name != user:
+        if not is_name(user_entry.name) or user not in (None, user_entry.name):
             continue
         for dataset_entry in visible(Path(user_entry.path)):
-            if dataset is not None and dataset_entry.name != dataset:
+            if not is_name(dataset_entry.name) or dataset not in (None, dataset_entry.name):
                 continue
             numbers = sorted(
                 int(e.name)
@@ -265,6 +298,13 @@ def list_sessions(
                 for n in numbers
             ]
     return sessions
+
+
+def folders_without_a_name(home: Home) -> list[Path]:
+    """What stands among the users and their datasets and cannot be one by its name, so that no list shows what is in it."""
+    users = visible(home.sessions)
+    inner = [entry for user in users if is_name(user.name) for entry in visible(Path(user.path))]
+    return [Path(entry.path) for entry in (*users, *inner) if not is_name(entry.name)]
 
 
 def match_sessions(home: Home, pattern: str, user: str) -> list[Session]:
@@ -293,6 +333,10 @@ def remove_session(session: Session) -> None:
         raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
     hidden = session.folder.with_name(f"{REMOVED}{session.name.number}")
     os.rename(session.folder, hidden)
+    if not hidden.is_dir() or hidden.is_symlink():
+        os.unlink(hidden)
+        hidden.mkdir(0o700)  # whose name keeps the number
+        return
     for entry in os.scandir(hidden):
         if entry.is_dir(follow_symlinks=False):
             remove_tree(entry.path)

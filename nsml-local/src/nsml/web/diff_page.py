@@ -7,7 +7,6 @@ import difflib
 import os
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -97,7 +96,7 @@ def _text(value: Any) -> str:
 
 
 async def _files(one: Session, other: Session, t: Texts) -> None:
-    if not (one.code.is_dir() and other.code.is_dir()):
+    if not (one.has_code and other.has_code):
         heading(t("Files"), 2)
         ui.label(t("The code of one of the sessions is not stored"))
         return
@@ -107,7 +106,7 @@ async def _files(one: Session, other: Session, t: Texts) -> None:
         for session in (one, other):
             ui.link(str(session.name), session_address(session.name)).classes("link")
     for name in names:
-        table = await in_thread(partial(side_by_side, one.code / name, other.code / name))
+        table = await in_thread(partial(side_by_side, one, other, name))
         with (
             ui.expansion(plain(name), value=len(names) <= 8).classes("w-full").props("dense header-class=font-semibold")
         ):
@@ -122,9 +121,9 @@ async def _files(one: Session, other: Session, t: Texts) -> None:
                     ui.html(table, sanitize=False).classes("w-full")
 
 
-def side_by_side(one: Path, other: Path) -> str | None:
+def side_by_side(one: Session, other: Session, name: str) -> str | None:
     """HTML table of the differing lines with context, all text escaped; None if a file is binary or large."""
-    before, after = content_of(one) or [], content_of(other) or []
+    before, after = content_of(one, name) or [], content_of(other, name) or []
     if isinstance(before, bytes) or isinstance(after, bytes) or len(before) + len(after) > _MAX_LINES:
         return None
     first, second = ([plain(line.expandtabs(4)) for line in side] for side in (before, after))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from nicegui import ui
 
 from ..errors import NsmlError
-from ..store.files import regular
 from ..store.log_cut import read_cut
 from ..store.log_lines import Match, find_lines, read_between, start_of_last_lines
 from ..store.sessions import Session
@@ -95,7 +94,7 @@ class LogView:
             return None
         after = read_cut(self._session.log)[1]
         skipped = 0
-        with regular(self._session.log) as log:
+        with self._session.open_log() as log:
             if self._end == 0 or length < self._end:
                 least = max(after, length - 4 * _MAX_BYTES)
                 self._start = self._end = start_of_last_lines(log, _LINES, least=least)
@@ -137,7 +136,7 @@ class LogView:
 
     def _read_earlier(self, end: int) -> tuple[int, bytes]:
         first, after = read_cut(self._session.log)
-        with regular(self._session.log) as log:
+        with self._session.open_log() as log:
             if first < end <= after:
                 # Skip the part that was cut from the log.
                 start = start_of_last_lines(log, _LINES, least=max(0, first - _MAX_BYTES), end=first)
@@ -182,7 +181,7 @@ class LogView:
         self._follows = False
 
         def read() -> tuple[int, bytes]:
-            with regular(self._session.log) as log:
+            with self._session.open_log() as log:
                 start = (
                     start_of_last_lines(log, 20, least=max(0, position - _MAX_BYTES), end=position) if position else 0
                 )

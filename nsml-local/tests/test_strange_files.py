@@ -1,0 +1,226 @@
+"""What a program can leave in the folder of its session: nothing hangs on it, follows it, or lets it steer the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import Nsml
+
+from nsml.cli.display import ProgramOutput
+from nsml.errors import Damaged, RunFailed
+from nsml.session.answering import _answer, ask, listen
+from nsml.store.checkpoints import store
+from nsml.store.files import write_json
+from nsml.store.home import open_home
+from nsml.store.sessions import Session, create_session
+from nsml.web.session_rows import SessionRows
+
+SECRET = "the organiser's labels"
+FILES = [
+    *(
+        "session.json",
+        "state.json",
+        "memo.txt",
+        "metrics.jsonl",
+        "log.txt",
+        "log-cut.json",
+        "launch.json",
+        "started.txt",
+    ),
+    *("exit-status", "python.txt", "answers", "code", "work", "checkpoints", "reports", "."),
+]
+STEERS = "\x1b]0;owned\x07\x9b31m\u202etxt.exe\x00"
+
+
+def make_session(**facts: Any) -> Session:
+    session = create_session(open_home(), "tester", "FUNDUS", {"entry": "main.py", "arguments": []})
+    session.code.mkdir()
+    (session.code / "main.py").write_text("print()\n")
+    session.write_state("Exited", exit_status=0, **facts)
+    store(session.checkpoints, "best", lambda path: path.write_text("x") and None, elapsed=0.0, summary={})
+    return session
+
+
+def a_socket(path: Path) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as made:
+        made.bind(os.path.relpath(path))
+
+
+def a_large_file(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.truncate(20 << 30)
+
+
+KINDS: dict[str, Callable[[Path, Path], object]] = {
+    "a pipe": lambda path, secret: os.mkfifo(path),
+    "a link to a device": lambda path, secret: path.symlink_to("/dev/zero"),
+    "a link to a file": lambda path, secret: path.symlink_to(secret / "main.py"),
+    "a link to a folder": lambda path, secret: path.symlink_to(secret),
+    "a link to itself": lambda path, secret: path.symlink_to(path.name),
+    "a socket": lambda path, secret: a_socket(path),
+    "a file of holes": lambda path, secret: a_large_file(path),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_strange_file_hides_no_other_session_and_the_doctor_names_it(
+    nsml: Nsml, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "main.py").write_text(SECRET)
+    make_session()
+    monkeypatch.chdir(open_home().path)
+    for name in FILES:
+        session = make_session()
+        path = session.folder if name == "." else session.folder / name
+        if path.exists():
+            path.rename(tmp_path / f"aside-{session.name.number}")
+        KINDS[kind](path, secret)
+    listed, doctor = nsml("ps", "-a"), nsml("doctor")
+    numbers = {int(number) for number in re.findall(r"FUNDUS/(\d+)", listed.out + listed.err)}
+    assert numbers == set(range(1, len(FILES) + 2))
+    assert SECRET not in listed.out + doctor.out
+    named = {int(number) for number in re.findall(r"FUNDUS/(\d+)", doctor.out)}
+    harmless = {"log.txt"} if kind == "a file of holes" else set()
+    harmless |= {"memo.txt", "launch.json", "started.txt", "exit-status", "python.txt"} if "holes" in kind else set()
+    assert {name for number, name in enumerate(FILES, 2) if number not in named} <= harmless
+    assert len(SessionRows(open_home(), "FUNDUS").read()) == len(FILES) + 1
+    for command in ("compare", "diff"):
+        for number in range(2, len(FILES) + 2):
+            assert SECRET not in str(nsml(command, "FUNDUS/1", f"FUNDUS/{number}"))
+    assert nsml("doctor", "--repair").out.count("put aside") >= len(FILES) - len(harmless) - 2
+    assert (secret / "main.py").read_text() == SECRET
+
+
+def test_a_session_that_is_a_link_is_removed_without_what_it_leads_to(nsml: Nsml, tmp_path: Path) -> None:
+    session = make_session()
+    session.folder.rename(tmp_path / "elsewhere")
+    session.folder.symlink_to(tmp_path / "elsewhere")
+    assert nsml("rm", "-f", "FUNDUS/1").status == 0
+    assert not os.path.lexists(session.folder)
+    assert (tmp_path / "elsewhere" / "session.json").exists()
+    assert make_session().name.number == 2
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"process": {"pid": -1}},
+        {"process": [1]},
+        {"process": {"pid": "1"}},
+        {"program": "x"},
+        {"program": -5},
+        {"exit_status": 10**400},
+        {"status": ["Exited"]},
+        {"status": "\ud800"},
+    ],
+)
+def test_a_state_that_nsml_never_writes_is_damaged(home: Path, facts: dict[str, Any]) -> None:
+    session = make_session()
+    write_json(session.folder / "state.json", {"status": "Running", **facts})
+    with pytest.raises(Damaged, match=r"state\.json is damaged"):
+        session.state()
+
+
+@pytest.mark.parametrize("limits", [[1], {"gpus": "0"}, {"cpus": -1}, {"memory": "all"}, 3])
+def test_limits_that_nsml_never_writes_stop_no_command(nsml: Nsml, limits: object) -> None:
+    session = make_session()
+    write_json(session.folder / "launch.json", {"limits": limits})
+    assert nsml("command", "FUNDUS/1").out == "nsml run -e main.py -d FUNDUS\n"
+
+
+def test_no_record_steers_the_terminal(nsml: Nsml) -> None:
+    session = make_session(reason=STEERS)
+    session.write_memo(f"memo{STEERS}")
+    store(
+        session.checkpoints,
+        f"name{STEERS}",
+        lambda path: path.write_text("x") and None,
+        elapsed=0.0,
+        summary={STEERS: STEERS},
+    )
+    write_json(
+        session.folder / "session.json",
+        {"entry": f"entry{STEERS}", "arguments": [f"argument{STEERS}"], "created_at": 1.0},
+    )
+    for command in (
+        *(("ps", "-a"), ("ps", "-a", "-j"), ("memo", "FUNDUS/1", f"new{STEERS}"), ("command", "FUNDUS/1"), ("doctor",)),
+        *(
+            ("model", "ls", "FUNDUS/1"),
+            ("model", "ls", "-j", "FUNDUS/1"),
+            ("compare", "FUNDUS/1:best", f"FUNDUS/1:name{STEERS[:-1]}"),
+        ),
+        *(("model", "rm", "FUNDUS/1", "name*"), ("rm", "FUNDUS/1"), ("submit", "FUNDUS/1", f"{STEERS[:-1]}")),
+    ):
+        ended = nsml(*command)
+        assert re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", ended.out + ended.err) == []
+        assert "Traceback" not in ended.err and "fault of nsml" not in ended.err
+        if "-j" in command:
+            assert json.loads(ended.out)
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_program_draws_on_the_terminal_but_does_not_ask_or_set_anything_there() -> None:
+    written = io.BytesIO()
+    terminal = Terminal(written)
+    out = ProgramOutput(terminal)
+    for piece in (
+        "\x1b[32m녹색\x1b[0m\r\x1b[K50%\x1b[A\n".encode(),
+        b"\x1b]0;title\x07\x1b[6n\x1bc\xc2",
+        b"\x9b6n\x1b[?1049h|",
+    ):
+        out.write(piece)
+    assert written.getvalue().decode() == "\x1b[32m녹색\x1b[0m\r\x1b[K50%\x1b[A\n]0;title[6nc6n[?1049h|"
+
+
+def _replying(session: Session, pieces: Callable[[int], bytes]) -> threading.Thread:
+    """A program that answers one request as it likes, in pieces, until the client is gone."""
+    listener = listen(session)
+
+    def reply() -> None:
+        with listener, listener.accept()[0] as client, contextlib.suppress(OSError):
+            for number in range(10**9):
+                client.sendall(pieces(number))
+
+    thread = threading.Thread(target=reply, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_an_answer_that_never_ends_is_given_up(home: Path) -> None:
+    session = make_session()
+    replying = _replying(session, lambda number: b"x" * (1 << 20))
+    with pytest.raises(RunFailed, match="does not answer"):
+        ask(session, "1")
+    replying.join(10)
+
+    def slowly(number: int) -> bytes:
+        time.sleep(0.05)
+        return b"x"
+
+    replying = _replying(session, slowly)
+    with pytest.raises(RunFailed, match="does not answer within 0 seconds"):
+        ask(session, "1", timeout=0.3)
+    replying.join(10)
+
+
+def test_an_answer_that_is_too_long_says_how_much_is_missing() -> None:
+    answer = _answer(b'{"ask": "1"}', lambda asked: "x" * (3 << 20))["answer"]
+    assert answer.endswith("x… (2,097,152 more letters)") and len(answer) < (1 << 20) + 50
