@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..errors import Damaged
@@ -139,6 +141,11 @@ def board(name: str, mine: bool, as_json: bool) -> None:
             f"\nScored by other labels or another scorer, so not ranked; 'nsml dataset rescore {name}' scores them anew:"
         )
         _print_ranks(before)
+    # Of the dataset's labels and scorer, so the same for each rank.
+    if constants := [r.constant for r in now if r.constant is not None]:
+        click.echo(f"The same answer for every photograph reaches at best {score(constants[0])}")
+    if any(r.one_class for r in ranks):
+        click.echo("* all predictions are of one class")
 
 
 def _print_ranks(ranks: list[Rank]) -> None:
@@ -148,7 +155,7 @@ def _print_ranks(ranks: list[Rank]) -> None:
             (
                 "-" if r.outdated else str(n),
                 r.user,
-                score(r.score),
+                score(r.score) + " *" * bool(r.one_class),
                 r.session,
                 r.checkpoint,
                 str(r.submissions),
@@ -175,11 +182,20 @@ def _print_own(found: Dataset, as_json: bool) -> None:
             r["session"],
             r["checkpoint"],
             ago(r["at"]),
-            str(r.get("error", "scored by other labels" if r.get("outdated") else "")),
+            _remark(r),
         )
         for r in own
     ]
     print_table(("Score", "Session", "Checkpoint", "When", "Remark"), rows)
+
+
+def _remark(record: dict[str, Any]) -> str:
+    if "error" in record:
+        return str(record["error"])
+    remarks = ["scored by other labels"] if record["outdated"] else []
+    if record["one_class"]:
+        remarks.append(f"all predictions are {record['one_class']}")
+    return "; ".join(remarks)
 
 
 @dataset.command()

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ..scoring.guessing import beside
 from ..scoring.submit import submit as submit_checkpoint
 from ..store.home import open_home
 from ..wording import plain, score
@@ -74,6 +75,9 @@ def submit(
         click.echo(f"Dry run, not scored; 'nsml logs {outcome.session}' shows what it printed")
     else:
         click.echo(f"Score: {score(outcome.score)}")
+        if outcome.constant is not None:
+            for line in beside(outcome.score, outcome.constant, outcome.lower_is_better):
+                click.echo(line, err=True)
     click.echo("Done")
 
 

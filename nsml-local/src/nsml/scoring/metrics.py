@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError, PredictionsRefused
 from .fundus import CLASSES, fundus_score, table
+from .guessing import best_constant
 from .predictions import Kind, match, read_classes, read_lines
 
 
 @dataclass(frozen=True)
 class Result:
-    """A score, with details and a warning for the user."""
+    """A score, with details and a warning for the user, and the best score of the same answer for every image."""
 
     score: float
     details: str = ""
     warning: str = ""
+    constant: float | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,11 @@ def score_files(metric: str, prediction: Path, labels: Path, classes: int = 0) -
         for name, value in predicted.items():
             if value > highest:
                 raise PredictionsRefused(f"the prediction for {name} is {value}, outside 0 .. {highest}")
-    return METRICS[metric].compute([label for label, _ in pairs], [prediction for _, prediction in pairs])
+    compute = METRICS[metric].compute
+    found = [label for label, _ in pairs]
+    constant = best_constant(kind, found, max(class_count(metric, labels), classes))
+    result = compute(found, [prediction for _, prediction in pairs])
+    return replace(result, constant=compute(found, [constant] * len(found)).score)
 
 
 def _read_predictions(path: Path, kind: Kind) -> dict[str, Any]:

@@ -30,11 +30,15 @@ _SUSPICIOUS = re.compile(r"[-+]?(?:0|1|9{2,})(?:\.0)?")
 
 @dataclass(frozen=True)
 class Score:
-    """The score, the scorer's output, and warnings for the user."""
+    """The score, the scorer's output, and warnings for the user.
+
+    constant: the best score of the same answer for every photograph, from a built-in scorer only.
+    """
 
     value: float
     details: str
     warnings: tuple[str, ...]
+    constant: float | None = None
 
 
 def scorer_environment() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
     python -m nsml.scoring.program --metric fundus --prediction FILE --test_label_path FILE
 
-prints details, then the score as the last line. Warnings go to stderr.
+prints details, then the score as the last line. Warnings and the score of the best constant answer go to stderr.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import NsmlError, PredictionsRefused
+from ..wording import score
 from .metrics import METRICS, score_files
 
 REFUSED = 3
+CONSTANT = "constant answer: "
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"warning: {result.warning}", file=sys.stderr)
     if result.details:
         print(result.details)
-    print(f"{result.score:.10f}".rstrip("0").rstrip("."))
+    if result.constant is not None:
+        print(f"{CONSTANT}{score(result.constant)}", file=sys.stderr)
+    print(score(result.score))
     return 0
 
 

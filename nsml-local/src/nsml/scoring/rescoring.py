@@ -11,7 +11,7 @@ from ..store.files import read_json, write_json
 from ..store.home import Home
 from ..store.submissions import outdated_submissions
 from .predictions import FILE
-from .scorer import score
+from .scorer import same_answers, score
 
 
 def rescore(home: Home, dataset: Dataset) -> Iterator[tuple[Path, float | str]]:
@@ -25,10 +25,12 @@ def rescore(home: Home, dataset: Dataset) -> Iterator[tuple[Path, float | str]]:
             if not (folder / FILE).is_file():
                 raise NsmlError("its predictions are missing; submit the checkpoint again")
             scored_by = dataset.scored_by()
-            value = score(dataset, folder / FILE).value
+            result = score(dataset, folder / FILE)
+            same = same_answers(dataset, folder / FILE)
         except NsmlError as error:
             yield folder, str(error)
             continue
-        before = [*record.get("before", []), {name: record.get(name) for name in ("score", *scored_by)}]
-        write_json(folder / "submission.json", record | scored_by | {"score": value, "before": before})
-        yield folder, value
+        before = [*record.get("before", []), {name: record.get(name) for name in ("score", "constant", *scored_by)}]
+        found = {"score": result.value, "constant": result.constant, **same, "before": before}
+        write_json(folder / "submission.json", record | scored_by | found)
+        yield folder, result.value

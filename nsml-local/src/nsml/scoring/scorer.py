@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ..errors import NsmlError, PredictionsRefused, RunFailed
 from ..store.datasets import Dataset
+from ..wording import score as shown
+from .guessing import beside, one_answer, one_answer_warning
 from .metrics import METRICS, class_count
 from .organiser import LIMIT, Score, score_with_script, scorer_environment
 from .predictions import Kind, Wanted, read_lines
-from .program import REFUSED
+from .program import CONSTANT, REFUSED
 
 
 def wanted_predictions(dataset: Dataset) -> Wanted:
@@ -58,14 +61,24 @@ def score(dataset: Dataset, predictions: Path) -> Score:
         raise RunFailed(f"the scorer failed: {lines[-1] if lines else f'exit status {ended.returncode}'}")
     details, _, last = ended.stdout.rstrip().rpartition("\n")
     warnings = [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
-    return Score(float(last), details, tuple(warnings))
+    constants = [float(line.removeprefix(CONSTANT)) for line in lines if line.startswith(CONSTANT)]
+    # Where the organiser turned the metric's order round, the best constant answer is another one.
+    same_order = METRICS[dataset.metric()].lower_is_better == dataset.lower_is_better()
+    return Score(float(last), details, tuple(warnings), constants[-1] if constants and same_order else None)
+
+
+def same_answers(dataset: Dataset, predictions: Path) -> dict[str, Any]:
+    """What `one_answer` finds of a prediction file for this dataset."""
+    return one_answer(predictions, None if dataset.loader.exists() else METRICS[dataset.metric()].kind)
 
 
 def print_result(dataset: Dataset, predictions: Path) -> None:
     """Score a prediction file (see `score`); print details and score."""
     result = score(dataset, predictions)
-    for warning in result.warnings:
+    for warning in (*result.warnings, *one_answer_warning(same_answers(dataset, predictions))):
         print(f"warning: {warning}", file=sys.stderr)
     if result.details:
         print(result.details)
-    print(f"Score: {result.value:.10f}".rstrip("0").rstrip("."))
+    print(f"Score: {shown(result.value)}")
+    if result.constant is not None:
+        print(*beside(result.value, result.constant, dataset.lower_is_better()), sep="\n")

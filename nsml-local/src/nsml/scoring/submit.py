@@ -35,9 +35,10 @@ from ..store.log_lines import append_line
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
 from ..store.submissions import close_submission, last_submission, open_submission, record_failure, record_score
+from .guessing import one_answer_warning
 from .photographs import limit_of_photographs
 from .predictions import FILE, read_lines
-from .scorer import score, wanted_predictions
+from .scorer import same_answers, score, wanted_predictions
 from .steps import StepReader
 
 # A decoded photograph has tens of MB, which glibc returns to the system when it is freed. Getting such memory again, page by page,
@@ -52,12 +53,17 @@ _MEMORY_LOOK = 2.0  # seconds between two looks at the memory
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a submit. `first` holds the first lines of the predictions. In a dry run, `score` is None and `session` is its name."""
+    """Result of a submit. `first` holds the first lines of the predictions. In a dry run, `score` is None and `session` is its name.
+
+    constant: the best score of the same answer for every photograph, if a built-in scorer computed it.
+    """
 
     score: float | None
     warnings: tuple[str, ...]
     first: tuple[str, ...]
     session: str | None
+    constant: float | None = None
+    lower_is_better: bool = False
 
 
 def submit(
@@ -114,8 +120,10 @@ def submit(
         if dataset.has_label_file:
             _check_against_labels(predictions, dataset)
         first = _first_lines(predictions)
+        same = same_answers(dataset, predictions)
+        warnings = one_answer_warning(same)
         if test_session is not None:
-            return Outcome(None, (), first, str(test_session.name))
+            return Outcome(None, tuple(warnings), first, str(test_session.name))
         on_step({"step": "score"})
         scored_by = dataset.scored_by()
         result = _score(dataset, predictions)
@@ -126,8 +134,11 @@ def submit(
             checkpoint=stored.name,
             score=result.value,
             scored_by=scored_by,
+            constant=result.constant,
+            **same,
         )
-        return Outcome(result.value, result.warnings, first, None)
+        warnings = [*result.warnings, *warnings]
+        return Outcome(result.value, tuple(warnings), first, None, result.constant, dataset.lower_is_better())
     except BaseException as error:
         reason = str(error) if isinstance(error, NsmlError) else f"{type(error).__name__}: {error}".rstrip(": ")
         with contextlib.suppress(OSError):

@@ -25,7 +25,7 @@ _PROCESS, _FAILURE = "process.json", "failure.json"
 
 @dataclass(frozen=True)
 class Rank:
-    """A row of the leaderboard: a user's best submission. `at` is in seconds since the epoch; for `outdated` see `submissions_of`."""
+    """A row of the leaderboard: a user's best submission. `at` is in seconds since the epoch; for the last three see `submissions_of`."""
 
     user: str
     score: float
@@ -34,6 +34,8 @@ class Rank:
     at: float
     submissions: int
     outdated: bool = False
+    constant: float | None = None
+    one_class: str | None = None
 
 
 def open_submission(home: Home, dataset: str) -> Path:
@@ -56,12 +58,28 @@ def running_submission(home: Home, dataset: str) -> int | None:
 
 
 def record_score(
-    folder: Path, *, user: str, session: str, checkpoint: str, score: float, scored_by: dict[str, str] | None = None
+    folder: Path,
+    *,
+    user: str,
+    session: str,
+    checkpoint: str,
+    score: float,
+    scored_by: dict[str, str] | None = None,
+    constant: float | None = None,
+    one_class: str | None = None,
+    predictions: int | None = None,
 ) -> None:
-    """Store a scored submission for the leaderboard. `scored_by` is `Dataset.scored_by()` at the time of scoring."""
+    """Store a scored submission for the leaderboard.
+
+    Args:
+        scored_by: `Dataset.scored_by()` at the time of scoring.
+        constant: the best score of the same answer for every photograph; None if unknown.
+        one_class: the class of all predictions, `predictions` in number; None if they differ.
+    """
     write_json(
         folder / "submission.json",
         {"user": user, "session": session, "checkpoint": checkpoint, "score": score, "at": time.time()}
+        | {"constant": constant, "one_class": one_class, "predictions": predictions}
         | (scored_by or {}),
     )
 
@@ -124,10 +142,19 @@ def _read(home: Home, dataset: str) -> tuple[dict[str, dict[str, Any]], list[tup
             damaged.append((path, str(error)))
             continue
         if _valid(record):
-            records[entry.path] = record | {"outdated": is_outdated(record)}
+            records[entry.path] = record | {"outdated": is_outdated(record)} | _guessing(record)
         else:
             damaged.append((path, f"{path} is damaged; move it away to go on without it"))
     return records, damaged
+
+
+def _guessing(record: dict[str, Any]) -> dict[str, Any]:
+    """`constant` and `one_class` of a record; None if missing, as in records of older versions."""
+    constant, one_class = record.get("constant"), record.get("one_class")
+    return {
+        "constant": constant if is_number(constant) else None,
+        "one_class": one_class if isinstance(one_class, str) else None,
+    }
 
 
 def _outdated(dataset: Dataset) -> Callable[[dict[str, Any]], bool]:
@@ -151,7 +178,8 @@ def last_submission(home: Home, dataset: str, user: str) -> float | None:
 def submissions_of(home: Home, dataset: str, user: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
     """Scored submissions of a user, or of all users, oldest first, and a warning for each unreadable one of any user.
 
-    `outdated` marks those scored with other labels or another scorer than the dataset has now.
+    `outdated` marks those scored with other labels or another scorer than the dataset has now. `constant` is the best score of the same
+    answer for every photograph, `one_class` the class of all predictions; None if unknown, or if they differ.
     """
     records, warnings = _records(home, dataset)
     return sorted((r for r in records if user in (None, r["user"])), key=lambda r: r["at"]), warnings
@@ -191,6 +219,6 @@ def ranking(records: Iterable[dict[str, Any]], *, lower_is_better: bool) -> list
     ranks = []
     for user, own in by_user.items():
         best = min(own, key=lambda r: (r.get("outdated", False), sign * r["score"], r["at"]))
-        outdated = best.get("outdated", False)
-        ranks.append(Rank(user, best["score"], best["session"], best["checkpoint"], best["at"], len(own), outdated))
+        more = {name: best[name] for name in ("outdated", "constant", "one_class") if name in best}
+        ranks.append(Rank(user, best["score"], best["session"], best["checkpoint"], best["at"], len(own), **more))
     return sorted(ranks, key=lambda r: (r.outdated, sign * r.score, r.at))
