@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 from helpers import PROGRAM, Nsml, make_dataset, start_and_wait, wait_until
 
+from nsml.engine.isolation import NEWEST
 from nsml.store.home import open_home
 from nsml.store.sessions import list_sessions
 
@@ -261,3 +263,24 @@ def test_where_bubblewrap_is_missing_or_old_an_isolated_push_and_every_start_are
         old = f"{tmp_path / 'old'}:/usr/bin:/bin"
         assert "bubblewrap 0.4.1 is too old" in nsml(*command, PATH=old).err, command
     assert [str(session.name) for session in list_sessions(open_home())] == [name]
+
+
+def test_of_many_sessions_a_program_sees_the_newest_and_those_that_it_names(
+    nsml: Nsml, isolated: Path, project: Path, home: Path
+) -> None:
+    name = start_and_wait(nsml)
+    first = home / "sessions" / name
+    os.utime(first / "checkpoints", (1, 1))
+    for number in range(2, NEWEST + 3):
+        shutil.copytree(first, first.with_name(str(number)))
+        os.utime(first.with_name(str(number)) / "checkpoints", (number, number))
+    tries = "import nsml, sys\nfor word in sys.argv[1:]:\n    nsml.load('best', load_fn=lambda p: print('has', word), session=word)\n"
+    (project / "loads.py").write_text(tries)
+    nsml("run", "-d", "FUNDUS", "-e", "loads.py", "-a", f"FUNDUS/{NEWEST + 2} FUNDUS/1")
+    log = nsml("logs", "-f", f"FUNDUS/{NEWEST + 3}").out
+    assert f"has FUNDUS/{NEWEST + 2}\nhas FUNDUS/1\n" in log
+    (project / "loads.py").write_text(tries.replace("sys.argv[1:]", "['FUNDUS/' + chr(51)]"))
+    nsml("run", "-d", "FUNDUS", "-e", "loads.py")
+    log = nsml("logs", "-f", f"FUNDUS/{NEWEST + 4}").out
+    assert "there is no session tester/FUNDUS/3" in log
+    assert "an isolated program can load from the newest sessions of its user" in log

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..store.datasets import isolated_datasets
 from ..store.files import open_regular, read_json
 from ..store.home import Home
-from ..store.launches import FILE, VARIABLE
+from ..store.launches import FILE, ISOLATED, VARIABLE
 from .family import HAS_KEEPERS, below_a_keeper, below_bubblewrap, die_with_parent, family, signal_all
 from .isolation import isolate_program, pass_environment
 
@@ -88,7 +88,7 @@ def start_program(
     command = [python, "-u", launch["entry"], *map(str, launch["arguments"])]
     isolated = bool(isolated_datasets(home))
     if isolated:
-        variables = pass_environment(inherited) | own | environment
+        variables = pass_environment(inherited) | own | environment | {ISOLATED: "1"}
         command = isolate_program(home, launch, folder, work, python, writable, command)
     log = open_regular(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     with open(log, "ab") as output:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import Checkpoint, list_checkpoints, store, whole_checkpoint
+from ..store.launches import ISOLATED
 from ..store.names import parse_session_name
 from ..store.sessions import Session, find_session, list_sessions
 from .context import current
@@ -176,12 +177,25 @@ def load(
     context = current()
     name = _name_of(checkpoint if checkpoint is not None else iteration)
     if session is not None:
-        owner = find_session(context.home, parse_session_name(session, context.user))
+        owner = _other_session(session)
     elif context.session is not None:
         owner = context.session
     else:
         owner = newest_session_with(name)
     load_from(owner, name, load_fn)
+
+
+def _other_session(name: str) -> Session:
+    context = current()
+    try:
+        return find_session(context.home, parse_session_name(name, context.user))
+    except NsmlError as error:
+        if ISOLATED not in os.environ:
+            raise
+        raise NsmlError(
+            f"{error}; an isolated program can load from the newest sessions of its user, and from those whose number is in its "
+            "arguments or in a .py file beside it"
+        ) from None
 
 
 def load_from(owner: Session, name: str | None, load_fn: Hook | None = None) -> Checkpoint:

@@ -12,6 +12,8 @@ from .home import Home
 from .sessions import Session
 
 VARIABLE = "NSML_LAUNCH"
+# Set for a program that is isolated.
+ISOLATED = "NSML_ISOLATED"
 FILE = "launch.json"
 
 
