@@ -1,9 +1,9 @@
-"""Random rotation, zoom, shifts and flips as one affine warp an image.
+"""Random rotation, zoom, shifts and flips, as one affine warp per image.
 
-At full strength: a rotation of up to 45 degrees either way, a zoom of 1/1.2 to 1.2 (uniform in its logarithm), shifts of
-up to a tenth of width and height, and either flip with probability 1/2. All are scaled by the strength, the flips'
-probability too. With both flips a photograph may be turned upside down, as lesions have no direction of their own;
-larger rotations would only add rarer positions of disc and fovea, which all cameras keep near the horizontal.
+At strength 1: rotation up to ±45 degrees, zoom from 1/1.2 to 1.2 (uniform in the logarithm), shifts up to ±0.1 of width and
+height, and each flip with probability 1/2. The strength scales all of these, also the probability of flips. Lesions have no
+direction, so images may be flipped upside down. Larger rotations would only move disc and fovea away from the horizontal,
+where all photographs have them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _DRAWS = 6
 def affine_parameters(
     seed: int, epoch: int, indices: Sequence[int] | np.ndarray, strength: float, size: int | tuple[int, int]
 ) -> np.ndarray:
-    """The maps of the images `indices` in `epoch`: float64 (n, 2, 3), each from output to input pixels.
+    """Affine maps for the images `indices` in `epoch`: float64 (n, 2, 3), from output to input pixels.
 
-    A map A gives the source (x, y) = A[:, :2] @ (x', y') + A[:, 2] of the output's pixel (x', y'), pixel centres at whole
-    numbers: what cv2.WARP_INVERSE_MAP takes. strength is 0 (identity) to 1; size is the side in pixels, or height and
-    width. A map depends on seed, epoch and its own index only, so on no batch, order or number of threads.
+    A map A gives the source (x, y) = A[:, :2] @ (x', y') + A[:, 2] of the output pixel (x', y'), with pixel centres at
+    integers, as cv2.WARP_INVERSE_MAP requires. strength: 0 (identity) to 1. size: side in pixels, or height and width. A map
+    depends only on seed, epoch and index, not on batch, order or number of threads.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"augmentation strength {strength}: give 0 to 1")
@@ -53,16 +53,16 @@ def affine_parameters(
 def augment(
     images: np.ndarray, seed: int, epoch: int, indices: Sequence[int] | np.ndarray, strength: float
 ) -> np.ndarray:
-    """Warps uint8 (n, height, width, 3) into float32 of the same shape in 0..255, bilinearly; strength 0 changes nothing.
+    """Warp uint8 (n, height, width, 3) to float32 of the same shape in 0..255, bilinearly. Strength 0 changes nothing.
 
-    indices (n,): which images of the training set these are, for the draws. What a warp brings in from beyond an image
-    has the colour of that image's corners (the median of the four), which is the surround that its preparation left.
+    indices (n,): indices of the images in the training set, for the random numbers. Pixels beyond an image get the colour of
+    its corners (the median of the four), which is the colour of the prepared surround.
     """
     maps = affine_parameters(seed, epoch, indices, strength, images.shape[1:3])
     if strength == 0:
         return images.astype(np.float32)
     result = np.empty(images.shape, np.float32)
-    # One image at a time, in memory that stays in the processor's cache.
+    # One image at a time stays in the processor's cache.
     pixels = np.empty(images.shape[1:], np.float32)
     size = images.shape[2], images.shape[1]
     surrounds = np.median(images[:, [0, 0, -1, -1], [0, -1, 0, -1]], axis=1)
@@ -83,7 +83,7 @@ def augment(
 def _uniform(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
     """Uniform numbers in [0, 1), float64 (_DRAWS, n), from a hash of seed, epoch, index and draw.
 
-    SplitMix64's mixing (Steele, Lea and Flood, OOPSLA 2014), chained: a generator an image would take longer than its warp.
+    Chained SplitMix64 mixing (Steele, Lea and Flood, OOPSLA 2014): creating a generator per image would take longer than its warp.
     """
     state = np.array(seed % 2**64, np.uint64)
     with np.errstate(over="ignore"):

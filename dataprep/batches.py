@@ -1,4 +1,4 @@
-"""Prepared images -> batches for Keras, as tf.data."""
+"""Prepared images -> batches for Keras, as a tf.data.Dataset."""
 
 from __future__ import annotations
 
@@ -24,22 +24,29 @@ def training_batches(
     label_smoothing: float = 0.0,
     sample_weights: np.ndarray | None = None,
     workers: int = 2,
-    made: Callable[[int], None] | None = None,
+    on_batch: Callable[[int], None] | None = None,
 ) -> tf.data.Dataset:
-    """The batches of `epochs`, one epoch after the other: float32 images (b, h, w, 3) in 0..255, one-hot float32 (b, classes),
-    float32 weights (b,).
+    """Batches of all `epochs`: float32 images (b, h, w, 3) in 0..255, one-hot float32 (b, classes), float32 weights (b,).
 
-    images: uint8 (n, h, w, 3), possibly memory-mapped; labels: integers (n,) in 0..classes-1; sample_weights: (n,), ones
-    unless given; strength of augmentation: 0 to 1; label_smoothing, in 0..1, is what each one-hot row hands out to all classes in equal
-    parts (Szegedy et al., CVPR 2016, section 7). An epoch has ceil(n / batch_size) batches, the last of which may be
-    smaller, and holds each image once, in an order and with an augmentation that depend on seed and epoch alone: a
-    training that goes on from epoch 3 sees what it would have seen. `workers` batches are made at a time, and two wait.
-    `made(number)` is called, by any of these threads, when a batch is ready, counted from 0 over all `epochs`.
+    An epoch has ceil(n / batch_size) batches (the last may be smaller) and contains each image once. Order and augmentation
+    depend only on seed and epoch, so a resumed training sees the same batches.
+
+    Args:
+        images: uint8 (n, h, w, 3), may be memory-mapped.
+        labels: integers (n,) in 0..classes-1.
+        strength: strength of augmentation, 0 to 1.
+        label_smoothing: 0 to 1, the share of each one-hot row that is spread evenly over all classes (Szegedy et al., CVPR 2016,
+            section 7).
+        sample_weights: (n,), default 1.
+        workers: number of batches computed at a time; two more are prefetched.
+        on_batch: called as `on_batch(number)`, from any thread, when a batch is ready; counts from 0 over all epochs.
     """
     labels, one_hot = _one_hot(images, labels, classes, label_smoothing)
     weights = np.ones(len(labels), np.float32) if sample_weights is None else np.asarray(sample_weights, np.float32)
     if weights.shape != labels.shape:
-        raise ValueError(f"sample_weights has shape {weights.shape}, and there are {len(labels)} images")
+        raise ValueError(
+            f"sample_weights has shape {weights.shape} for {len(labels)} images; give one weight per image"
+        )
     _check(batch_size=batch_size, workers=workers)
     if not 0 <= strength <= 1:
         raise ValueError(f"augmentation strength {strength}: give 0 to 1")
@@ -48,13 +55,13 @@ def training_batches(
     def make(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         epoch = epochs[int(number) // count]
         start = int(number) % count * batch_size
-        # Drawn again for each batch: microseconds, and nothing to keep between threads.
+        # Computed for each batch: takes microseconds, and threads share no state.
         order = np.random.default_rng([seed % 2**64, epoch]).permutation(len(labels))
         chosen = order[start : start + batch_size]
         with one_opencv_thread():
             batch = augment(images[chosen], seed, epoch, chosen, strength), one_hot[chosen], weights[chosen]
-        if made is not None:
-            made(int(number))
+        if on_batch is not None:
+            on_batch(int(number))
         return batch
 
     return _dataset(make, len(epochs) * count, [images.shape[1:], (classes,), ()], workers)
@@ -63,11 +70,11 @@ def training_batches(
 def _one_hot(images: np.ndarray, labels: np.ndarray, classes: int, smoothing: float) -> tuple[np.ndarray, np.ndarray]:
     labels = np.asarray(labels)
     if labels.shape != (len(images),):
-        raise ValueError(f"labels has shape {labels.shape}, and there are {len(images)} images")
+        raise ValueError(f"labels has shape {labels.shape} for {len(images)} images; give one label per image")
     if len(labels) == 0:
-        raise ValueError("there are no images to make batches of")
+        raise ValueError("there are no images; give at least one")
     if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(f"labels go from {labels.min()} to {labels.max()}, and there are {classes} classes")
+        raise ValueError(f"labels range from {labels.min()} to {labels.max()}, but there are {classes} classes")
     if not 0 <= smoothing <= 1:
         raise ValueError(f"label smoothing {smoothing}: give 0 to 1")
     rows = np.eye(classes, dtype=np.float32) * np.float32(1 - smoothing) + np.float32(smoothing) / np.float32(classes)
@@ -81,16 +88,16 @@ def _check(**counts: int) -> None:
 
 
 def _dataset(make: Any, count: int, shapes: list[tuple[int, ...]], workers: int) -> tf.data.Dataset:
-    """`make(number)` of 0..count-1 in order, each a tuple of float32 arrays of (batch, *shape)."""
+    """A dataset of `make(number)` for 0..count-1 in order, each a tuple of float32 arrays (batch, *shape)."""
 
     def load(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        # Stateless, which it is: else deterministic operations would make one batch at a time, whatever `workers` says.
+        # Declared stateless (which is true), as deterministic operations would otherwise run one batch at a time.
         arrays = tf.numpy_function(make, [number], [tf.float32] * len(shapes), stateful=False)
         return tuple(tf.ensure_shape(array, (None, *shape)) for array, shape in zip(arrays, shapes, strict=True))
 
     dataset = tf.data.Dataset.range(count).map(load, num_parallel_calls=workers, deterministic=True).prefetch(2)
     options = tf.data.Options()
-    # A destroyed iterator may wait seconds for the autotuner's next tick.
+    # With autotuning, destroying an iterator may take seconds.
     options.autotune.enabled = False
     options.deterministic = True
     return dataset.with_options(options)

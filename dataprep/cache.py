@@ -1,8 +1,8 @@
-"""Prepared images, once: a memory-mapped file keyed by what the photographs are and how they are prepared.
+"""Cache of prepared images: a memory-mapped file, keyed by photographs and preparation.
 
-The cache is `prepared-<key>.npy`, which numpy.load reads, and `prepared-<key>.json`, which says what is in it and is written
-last. Both may be deleted at any time. A photograph that was added, changed or moved gives another key, and so does another version
-of OpenCV, whose decoders may give other pixels.
+The cache consists of `prepared-<key>.npy`, for numpy.load, and `prepared-<key>.json`, its description, which is written last. Both
+may be deleted at any time. The key changes when a photograph is added, changed or moved, and with the version of OpenCV, whose
+decoders may give other pixels.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from dataprep.files import replacing
 from dataprep.opencv_threads import one_opencv_thread
 from dataprep.photograph import PhotographError, Preparation, prepare_blank, prepare_file
 
-# Raised whenever the same settings give other pixels than before.
+# Increase it when the same settings give other pixels than before.
 _VERSION = 3
-# Checksums are compared for images spread over the file, up to so many bytes: milliseconds, however large it is.
+# Bytes of images, spread over the file, whose checksums are verified: takes milliseconds for any size.
 _CHECKED_BYTES = 4 << 20
 
 Progress = Callable[[int, int], None]
@@ -39,12 +39,12 @@ def prepared_images(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> np.ndarray:
-    """The photographs at `paths`, prepared, in order: read-only uint8 BGR (n, size, size, 3), memory-mapped.
+    """Prepared photographs in the order of `paths`: read-only uint8 BGR (n, size, size, 3), memory-mapped.
 
-    What `folder` already holds for the same files (path, size, time of change) and settings is used; else they are
-    prepared by `workers` threads (2 unless given) and kept there, and `progress(done, n)` is called after each. A damaged
-    cache is prepared anew. A photograph that turns out to be unreadable becomes a blank image, with one warning for all.
-    Where `folder` cannot be written (no permission, a full disk), the images are kept in memory, with a warning.
+    Uses the cache in `folder` for the same files (path, size, modification time) and settings. Otherwise `workers` threads
+    (default 2) prepare the photographs and store them there; `progress(done, n)` is called after each. A damaged cache is
+    rebuilt. Unreadable photographs become blank images, with one warning for all. If `folder` cannot be written, the images stay
+    in memory, with a warning.
     """
     paths = [Path(path) for path in paths]
     workers = 2 if workers is None else workers
@@ -59,7 +59,7 @@ def prepared_images(
         images, unreadable = _prepare_all(paths, preparation, shape, file, progress, workers)
     if unreadable:
         warnings.warn(
-            f"{len(unreadable)} of {len(paths)} photographs cannot be read and count as blank images, the first: "
+            f"{len(unreadable)} of {len(paths)} photographs cannot be read and are replaced by blank images, the first: "
             f"{unreadable[0]}",
             stacklevel=2,
         )
@@ -79,7 +79,7 @@ def _key(paths: Sequence[Path], preparation: Preparation) -> str:
 
 
 def _read(file: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-    """OSError, ValueError, KeyError or TypeError where there is no cache, or a damaged one."""
+    """Read the cache. OSError, ValueError, KeyError or TypeError if it is missing or damaged."""
     facts = json.loads(file.with_suffix(".json").read_text())
     checksums, unreadable = facts["checksums"], [str(line) for line in facts["unreadable"]]
     if shape[0] == 0:
@@ -88,13 +88,13 @@ def _read(file: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
         version = np.lib.format.read_magic(stream)
         if version != (1, 0):
             raise ValueError("not written by this module")
-        found, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-        if (found, fortran, dtype) != (shape, False, np.dtype(np.uint8)) or len(checksums) != shape[0]:
-            raise ValueError("of other images")
+        cached_shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        if (cached_shape, fortran, dtype) != (shape, False, np.dtype(np.uint8)) or len(checksums) != shape[0]:
+            raise ValueError("for other images")
         start, length = stream.tell(), int(np.prod(shape[1:]))
         if os.fstat(stream.fileno()).st_size != start + shape[0] * length:
             raise ValueError("truncated")
-        # Read, not mapped: pages of a map would count as this process's memory from then on.
+        # Read, not mapped: mapped pages would count as this process's memory.
         for index in np.unique(np.linspace(0, shape[0] - 1, max(2, _CHECKED_BYTES // length)).astype(int)):
             stream.seek(start + int(index) * length)
             if zlib.crc32(stream.read(length)) != checksums[index]:
@@ -117,7 +117,7 @@ def _prepare_all(
             checksums, unreadable = [], []
             with closing(_prepared(paths, preparation, progress, workers)) as prepared:
                 for image, error in prepared:
-                    # Written, not mapped: a full disk behind a map kills the process instead of raising.
+                    # Written, not mapped: on a full disk, a write to a map kills the process instead of raising.
                     stream.write(image.data)
                     checksums.append(zlib.crc32(image.data))
                     unreadable += [error] if error else []
@@ -132,7 +132,7 @@ def _prepare_all(
         return _read(file, shape)[0], unreadable
     except OSError as error:
         warnings.warn(
-            f"{file.parent}: prepared photographs cannot be kept there ({error.strerror or error}), so they are kept in memory",
+            f"{file.parent}: cannot store prepared photographs ({error.strerror or error}); they stay in memory for this run",
             stacklevel=3,
         )
     images, unreadable = np.empty(shape, np.uint8), []
@@ -147,7 +147,7 @@ def _prepare_all(
 def _prepared(
     paths: Sequence[Path], preparation: Preparation, progress: Progress | None, workers: int
 ) -> Generator[tuple[np.ndarray, str], None, None]:
-    """Each photograph's prepared image in order, with the reason where it is blank."""
+    """Prepared images in order, each with "" or the reason why it is blank."""
 
     def prepare(path: Path) -> tuple[np.ndarray, str]:
         try:

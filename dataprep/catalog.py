@@ -1,7 +1,7 @@
-"""A folder of photographs -> samples: path, class, patient and eye.
+"""A folder of photographs -> samples with path, class, patient and eye.
 
-The folder is laid out as the platform lays out DATASET_PATH/train/train_data: one folder a class, photographs named
-`<Camera>_<code>_<patient>_<R|L>[_n].jpg`, or `<patient>_<R|L>.jpg`.
+The layout is that of DATASET_PATH/train/train_data: one folder per class, with photographs named
+`<Camera>_<code>_<patient>_<R|L>[_n].jpg` or `<patient>_<R|L>.jpg`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from dataprep.header import PhotographError, read_header
 
 CLASSES: tuple[str, ...] = ("NORMAL", "AMD", "RVO", "DMR")
 
-# The competition writes NOR in file names, and some copies of it in folder names too.
+# The competition uses NOR in file names, and some copies also in folder names.
 _OTHER_NAMES = {"NOR": "NORMAL"}
-# How names say which eye: the anatomist's letters, the oculist's oculus dexter, sinister and uterque, and words.
+# Eyes in names: letters, oculus dexter (od), sinister (os) and uterque (ou), and words.
 _EYES = {
     "r": "R",
     "re": "R",
@@ -35,21 +35,21 @@ _EYES = {
     "both": "",
 }
 _EYES |= {"우": "R", "우안": "R", "좌": "L", "좌안": "L", "양안": ""}
-# No camera's photograph is so many times as long as it is wide; two of them beside each other are.
+# A photograph with at least this ratio of sides shows two eyes side by side.
 _DOUBLE = 1.8
 
 
 class CatalogError(ValueError):
-    """The folder cannot be trained on; the message is one line with the mend."""
+    """The folder cannot be used for training. The message is one line with the problem and the fix."""
 
     exit_status = 2
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A photograph: its file, its class as an index into the classes, its patient, its eye "R", "L" or "", and its camera.
+    """A photograph: path, label (index into the classes), patient, eye ("R", "L" or "") and camera.
 
-    The camera is what the name says, "" where it does not; two samples are the same whatever their camera.
+    The camera comes from the file name, "" if unknown; it is ignored when samples are compared.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a folder holds: usable samples sorted by path, unusable files with the reason, and what to tell the user."""
+    """Samples sorted by path, unreadable files with the reason, and warnings for the user."""
 
     samples: tuple[Sample, ...]
     unreadable: tuple[tuple[Path, str], ...]
@@ -69,26 +69,27 @@ class Catalog:
 
 
 def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSES) -> Catalog:
-    """Lists the photographs under the class folders of `folder`, of the endings in `dataprep.header.EXTENSIONS`, in any case.
+    """List the photographs in the class folders of `folder`, with endings in `dataprep.header.EXTENSIONS` (ignoring case).
 
-    The class is that of the folder; the patient is the id in the name, whatever the camera and the class say: someone
-    with two diseases, or seen by two cameras, must not be on both sides of a split, and taking two people for one
-    costs a split nothing but a little freedom. For the same reason an id is compared without leading zeros, blanks at its ends, and
-    case, and in one Unicode normalisation, as macOS writes another one than Windows does. A file whose name does not fit is its own
-    patient.
+    The folder gives the class. The id in the name gives the patient, independent of camera and class: a patient with two
+    diseases, or two cameras, must not be on both sides of a split. Treating two people as one patient does little harm. So ids
+    are compared without leading zeros, surrounding blanks and case, in one Unicode normalisation (macOS and Windows differ). A
+    file whose name does not fit counts as a patient of its own.
 
-    Only headers and ends of files are read. CatalogError where the folder is missing, a class is named twice, or fewer than
-    two classes have a usable photograph.
+    Only the header and the end of each file are read.
+
+    Raises:
+        CatalogError: the folder is missing, a class is named twice, or fewer than two classes have a usable photograph.
     """
     root = Path(folder)
     if not root.is_dir():
-        raise CatalogError(f"{root}: no such folder; give the one that holds the class folders {', '.join(classes)}")
+        raise CatalogError(f"{root}: no such folder; give the one with the class folders {', '.join(classes)}")
     known = {plain_name(name): label for label, name in enumerate(classes)}
     if len(known) < len(classes):
         raise CatalogError(f"classes {', '.join(classes)}: one is named twice; name each once")
     known |= {other: known[name] for other, name in _OTHER_NAMES.items() if name in known and other not in known}
     name_pattern = _name_pattern(known)
-    found = read_folder(root)
+    content = read_folder(root)
 
     samples: list[Sample] = []
     unreadable: list[tuple[Path, str]] = []
@@ -98,7 +99,7 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
     double: list[Path] = []
     spellings: dict[str, str] = {}
     respelled: dict[str, str] = {}
-    for path in found.photographs:
+    for path in content.photographs:
         label = known.get(plain_name(_class_folder(root, path)))
         if label is None:
             continue
@@ -112,7 +113,7 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
         match = name_pattern.fullmatch(unicodedata.normalize("NFC", path.stem).strip())
         if match is None:
             nameless.append(path)
-            # A slash cannot be part of an id taken from a file's name, so the two kinds never meet.
+            # A path contains a slash, an id does not, so the two never coincide.
             patient, eye, camera = path.relative_to(root).as_posix(), "", ""
         else:
             spelled = match["patient"].strip()
@@ -123,20 +124,20 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
             contradicting += [path] * (match["code"] is not None and known[plain_name(match["code"])] != label)
         samples.append(Sample(path, label, patient, eye, camera))
 
-    warnings = [*_left_out(root, found, known, classes)]
+    warnings = [*_left_out(root, content, known, classes)]
     total = len(samples)
     if nameless:
         warnings.append(
             f"{len(nameless)} of {total} names do not fit <Camera>_<code>_<patient>_<R|L>[_n] nor <patient>_<R|L> "
             f"({_examples(root, nameless)}): each such file counts as a "
-            "patient of its own, so two pictures of one person may be on both sides of a split"
+            "patient of its own, so photographs of one person may be on both sides of a split"
         )
     if respelled:
         some = ", ".join(f"{one!r} and {other!r}" for one, other in list(respelled.items())[:3])
-        warnings.append(f"{_number(len(respelled), 'patient')} spelled in several ways, each taken for one: {some}")
+        warnings.append(f"{_number(len(respelled), 'patient')} spelled in several ways, each counted as one: {some}")
     if contradicting:
         warnings.append(
-            f"{len(contradicting)} of {total} names have another class's code than their folder "
+            f"{len(contradicting)} of {total} names contain another class than their folder "
             f"({_examples(root, contradicting)}): the folder counts"
         )
     if paged:
@@ -146,7 +147,7 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
         )
     if double:
         warnings.append(
-            f"{_number(len(double), 'photograph')} about twice as long as wide ({_examples(root, double)}), as pictures of two eyes are: "
+            f"{_number(len(double), 'photograph')} about twice as long as wide ({_examples(root, double)}), like an image of two eyes: "
             "each counts as one photograph; cut it in two"
         )
     if unreadable:
@@ -160,13 +161,13 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
 
 
 def _class_folder(root: Path, path: Path) -> str:
-    """The name of the folder in `root` that a file lies in, "" where it lies in none."""
+    """The name of a file's top-level folder in `root`, "" if it lies in `root` itself."""
     parts = path.relative_to(root).parts
     return parts[0] if len(parts) > 1 else ""
 
 
 def plain_name(name: str) -> str:
-    """A name as it is compared with another: in one normalisation, in capitals, without blanks at its ends."""
+    """A name in the form for comparisons: normalised, in capitals, without surrounding blanks."""
     return unicodedata.normalize("NFC", name).strip().upper()
 
 
@@ -175,7 +176,7 @@ def _without_zeros(patient: str) -> str:
 
 
 def _name_pattern(codes: dict[str, int]) -> re.Pattern[str]:
-    """The camera and the code may lack, as in 10_left; blanks, hyphens, and the marks of copies, as in "R (2)", are understood."""
+    """A pattern for file names. Camera and code are optional, as in 10_left; blanks, hyphens and marks of copies ("R (2)") are allowed."""
     alternatives = "|".join(re.escape(code) for code in sorted(codes, key=len, reverse=True))
     eyes = "|".join(sorted(_EYES, key=len, reverse=True))
     between = r"[\s_-]+"
@@ -187,12 +188,12 @@ def _name_pattern(codes: dict[str, int]) -> re.Pattern[str]:
     )
 
 
-def _left_out(root: Path, found: Folder, known: dict[str, int], classes: Sequence[str]) -> Iterator[str]:
-    """What is not read, a line for each reason."""
-    if found.problems:
-        yield f"{_number(len(found.problems), 'folder')} left out, the first {found.problems[0]}"
+def _left_out(root: Path, content: Folder, known: dict[str, int], classes: Sequence[str]) -> Iterator[str]:
+    """One line for each group of files and folders that is left out."""
+    if content.problems:
+        yield f"{_number(len(content.problems), 'folder')} left out, the first {content.problems[0]}"
     by_folder: dict[str, list[list[Path]]] = {}
-    for side, paths in enumerate((found.photographs, found.others)):
+    for side, paths in enumerate((content.photographs, content.others)):
         for path in paths:
             by_folder.setdefault(_class_folder(root, path), [[], []])[side].append(path)
     for name, (photographs, others) in sorted(by_folder.items()):
@@ -201,14 +202,14 @@ def _left_out(root: Path, found: Folder, known: dict[str, int], classes: Sequenc
                 yield f"{_number(len(photographs), 'photograph')} left out, in no class folder ({_examples(root, photographs)})"
             missing = [path for path in others if plain_name(path.name) in known]
             if missing:
-                yield f"{missing[0]}: left out, as it is no folder, or a link that leads nowhere"
+                yield f"{missing[0]}: left out, as it is not a folder, or a broken link"
         elif plain_name(name) in known:
             if others:
-                yield f"{_number(len(others), 'file', f' of {name}')} left out, not of a photograph's ending: {count_endings(others)}"
+                yield f"{_number(len(others), 'file', f' of {name}')} left out, without the ending of a photograph: {count_endings(others)}"
         elif photographs:
             yield (
-                f"{root / name}: left out with its {len(photographs)} photographs, as it is none of the classes "
-                f"{', '.join(classes)}; rename it to the class it holds"
+                f"{root / name}: left out with its {len(photographs)} photographs, as it is not one of the classes "
+                f"{', '.join(classes)}; rename it to the class of its photographs"
             )
 
 
@@ -234,15 +235,15 @@ def _refuse_unusable(
     if counts:
         (label,) = counts
         others = ", ".join(name for name in classes if name != classes[label])
-        found = f"only {classes[label]} has photographs, and a single class cannot be learned; add folders of {others}"
+        problem = f"only {classes[label]} has photographs, but training needs two classes; add folders of {others}"
     elif unreadable:
-        found = f"none of {len(unreadable)} photographs can be read, the first because: {unreadable[0][1]}"
+        problem = f"none of {len(unreadable)} photographs can be read, the first because: {unreadable[0][1]}"
     elif (root / "train" / "train_data").is_dir():
-        found = f"no class folders here, but in {root / 'train' / 'train_data'}: give that folder"
+        problem = f"the class folders are in {root / 'train' / 'train_data'}; give that folder"
     else:
-        found = (
+        problem = (
             f"no photographs in class folders; expected {root / classes[0]}/*.jpg and so on for {', '.join(classes)}"
         )
     raise CatalogError(
-        "; ".join([f"{root}: {found}", *(w for w in warnings if "left out" in w and "unreadable" not in w)])
+        "; ".join([f"{root}: {problem}", *(w for w in warnings if "left out" in w and "unreadable" not in w)])
     )

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path, private: bool = False) -> Iterator[Path]:
-    """Yield the path of an empty file beside `path` to write to. At the end it is flushed to the disk and renamed to `path`.
+    """Yield the path of a new empty file beside `path`. At the end of the block it is flushed to disk and renamed to `path`.
 
-    If an exception ends the block, the file is removed, and `path` stays as it was.
+    After an exception the file is removed and `path` does not change.
 
     Args:
-        path: in a folder that exists.
-        private: whether its owner alone may read the file, as for what shows patients.
+        path: a path in an existing folder.
+        private: whether only the owner can read the file, as for data of patients.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
     try:
         yield temporary
-        # Flushing through another descriptor works as well: it is the file that is flushed.
+        # fsync flushes the file, whichever descriptor is used.
         descriptor = os.open(temporary, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The photographs below a folder, and what else lies there."""
+"""Photographs and other files below a folder."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from dataprep.header import EXTENSIONS
 
-# What Windows leaves in folders that somebody looked at; macOS and others hide theirs by a dot.
+# Files that the Windows Explorer writes; macOS hides its own by a dot.
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True)
 class Folder:
-    """The photographs below a folder, sorted, the other files there, and a line for each folder that is left out, with the reason."""
+    """Photographs and other files below a folder, sorted, and for each folder that is left out a line with the reason."""
 
     photographs: tuple[Path, ...]
     others: tuple[Path, ...]
@@ -24,7 +24,7 @@ class Folder:
 
 
 def read_folder(folder: Path) -> Folder:
-    """What lies below `folder`: files with an ending of EXTENSIONS, in any case, are photographs; hidden ones are not looked at."""
+    """List the files below `folder`. Endings in EXTENSIONS (ignoring case) mark photographs; hidden files are skipped."""
     problems: list[str] = []
     photographs: list[Path] = []
     others: list[Path] = []
@@ -33,37 +33,37 @@ def read_folder(folder: Path) -> Folder:
             continue
         for name in names:
             if not name.startswith(".") and name.lower() not in _SYSTEM:
-                found = photographs if os.path.splitext(name)[1].lower() in EXTENSIONS else others
-                found.append(parent / name)
+                files = photographs if os.path.splitext(name)[1].lower() in EXTENSIONS else others
+                files.append(parent / name)
     return Folder(tuple(sorted(photographs)), tuple(sorted(others)), tuple(problems))
 
 
 def count_endings(paths: Sequence[Path]) -> str:
-    """ ".dcm 3, .gif 1, without an ending 2", the most frequent first; with a hint at what reads DICOM."""
+    """ ".dcm 3, .gif 1, without an ending 2", most frequent first, with a hint on reading DICOM."""
     endings = Counter(path.suffix.lower() or "without an ending" for path in paths)
     counts = ", ".join(f"{ending} {count}" for ending, count in endings.most_common(8))
-    more = f" and {len(endings) - 8} endings more" if len(endings) > 8 else ""
+    more = f" and {len(endings) - 8} more endings" if len(endings) > 8 else ""
     hint = "; pip install pydicom to read .dcm" if ".dcm" in endings else ""
     return f"{counts}{more}{hint}"
 
 
 def _walk(top: Path, problems: list[str]) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder below `top`, and the names of its files. Links to folders are followed after all that is no link, and nothing is
-    read twice, so that a link to itself, or to another class, multiplies no photograph."""
-    seen: set[tuple[int, int]] = set()
+    """Each folder below `top` with the names of its files. Links to folders are followed last, and no folder is read twice, so that
+    a link to itself or to another class adds no photograph."""
+    visited: set[tuple[int, int]] = set()
     waiting = deque([str(top)])
     while waiting:
         start = waiting.popleft()
         if start != str(top) and Path(os.path.realpath(top)).is_relative_to(os.path.realpath(start)):
-            problems.append(f"{start}: a link to a folder that holds it")
+            problems.append(f"{start}: a link to a folder that contains it")
             continue
         for parent, folders, names in os.walk(start, onerror=lambda error: problems.append(_line(error))):
             status = os.stat(parent)
-            if (status.st_dev, status.st_ino) in seen:
-                problems.append(f"{parent}: a link to a folder that is read already")
+            if (status.st_dev, status.st_ino) in visited:
+                problems.append(f"{parent}: a link to a folder that is already read")
                 folders.clear()
                 continue
-            seen.add((status.st_dev, status.st_ino))
+            visited.add((status.st_dev, status.st_ino))
             waiting += [
                 os.path.join(parent, name) for name in sorted(folders) if os.path.islink(os.path.join(parent, name))
             ]

@@ -1,7 +1,7 @@
-"""The size of a photograph from its first bytes, and whether its end is there, without decoding it.
+"""Read the size of a photograph and check that it is complete, without decoding it.
 
-The format is told by content, not by the name's ending: JPEG (ITU-T T.81), PNG (ISO/IEC 15948), BMP, TIFF 6.0 and BigTIFF, WebP,
-Netpbm (PBM, PGM, PPM, PFM), JPEG 2000, AVIF, GIF, Sun raster, Radiance HDR, and DICOM where pydicom is installed.
+The content decides the format, not the ending of the name: JPEG (ITU-T T.81), PNG (ISO/IEC 15948), BMP, TIFF 6.0 and BigTIFF, WebP,
+Netpbm (PBM, PGM, PPM, PFM), JPEG 2000, AVIF, GIF, Sun raster, Radiance HDR, and DICOM if pydicom is installed.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-# What OpenCV reads, and DICOM. nsml.store.photographs has the same list for what a session is fed.
+# Formats of OpenCV, and DICOM. nsml.store.photographs has the same list for submits.
 _READ = ".jpg .jpeg .jpe .jfif .jif .jfi .png .bmp .dib .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm .jp2 .avif .gif .ras .sr .hdr .pic"
 EXTENSIONS = frozenset([*_READ.split(), *([".dcm", ".dicom"] if find_spec("pydicom") else [])])
 
 # T.81 table B.1: start of frame 0-15 without DHT (C4), JPG (C8) and DAC (CC).
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# Markers that stand alone: TEM and RST0-7.
+# Markers without a segment: TEM and RST0-7.
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _TAIL = 1 << 16
-# The first bytes, in which the formats with a simple header say all that is asked of them.
+# Bytes at the start, which contain all simple headers.
 _START = 1 << 12
 _MOST_PAGES = 1000
 
 
 class PhotographError(ValueError):
-    """A photograph cannot be used; the message is one line that says why."""
+    """A photograph cannot be used. The message is one line with the reason."""
 
 
 class Header(NamedTuple):
-    """What a photograph's file says of it.
+    """Header of a photograph's file.
 
-    width, height: pixels as stored, before any EXIF rotation. kind: the format, "JPEG", "PNG", "TIFF" and so on. white: the highest
-    value that a pixel may have, of files whose pixels have more than 8 bits or fewer values; 0 where the file does not say.
-    pages: how many photographs it holds, of which the first is read. orientation: of a JPEG, as EXIF counts it, 1 to 8.
+    width, height: pixels as stored, before EXIF rotation. kind: "JPEG", "PNG", "TIFF" and so on. white: maximum pixel value of
+    files with another depth than 8 bits; 0 if unknown. pages: number of images in the file; only the first is read. orientation:
+    EXIF orientation of a JPEG, 1 to 8.
     """
 
     width: int
@@ -50,15 +50,18 @@ class Header(NamedTuple):
 
 
 def read_header(source: Path | bytes) -> Header:
-    """The header of a photograph.
+    """Read the header of a photograph.
 
-    `source` is a file's path or its content. A few kilobytes are read: the header and the end. PhotographError where
-    the file cannot be read, is no regular file, is empty, is no photograph, is zero pixels wide or high, or ends too early.
+    `source` is a file's path or its content. Only the header and the end are read, a few kilobytes.
+
+    Raises:
+        PhotographError: the file cannot be read, is not a regular file, is empty, is not a photograph, has no pixels, or is
+            truncated.
     """
     if isinstance(source, bytes):
         return _read(io.BytesIO(source), len(source))
     try:
-        # A named pipe would block whoever opens it.
+        # Opening a named pipe would block.
         if not stat.S_ISREG(source.stat().st_mode):
             raise PhotographError("not a regular file")
         with source.open("rb") as stream:
@@ -101,7 +104,7 @@ def _read(stream: BinaryIO, length: int) -> Header:
     except (struct.error, IndexError) as error:
         raise PhotographError("truncated: it ends inside its header") from error
     if header.width <= 0 or header.height <= 0:
-        raise PhotographError(f"{header.width}x{header.height} pixels: there is nothing in it")
+        raise PhotographError(f"{header.width}x{header.height} pixels: the image is empty")
     return header
 
 
@@ -135,8 +138,7 @@ def _read_jpeg(stream: BinaryIO, length: int) -> Header:
             raise PhotographError("damaged: a marker is missing from its header")
     if size is None:
         raise PhotographError("damaged: it has no frame header")
-    # Within a scan every FF is followed by 00 or a restart marker, so FF D9 after its start can only be the end; what
-    # some cameras append behind the end does no harm.
+    # Within a scan every FF is followed by 00 or a restart marker, so FF D9 can only be the end. Some cameras append data after it.
     scan = stream.tell()
     if not _ends_with(b"\xff\xd9", stream, length, scan):
         stream.seek(scan)
@@ -146,12 +148,12 @@ def _read_jpeg(stream: BinaryIO, length: int) -> Header:
 
 
 def _orientation(exif: bytes) -> int:
-    """Tag 274 of EXIF's first directory, which is built as a TIFF file; 1, upright, where it says nothing that makes sense."""
+    """EXIF orientation: tag 274 of the first directory, which is a TIFF file; 1 (upright) if missing or invalid."""
     try:
-        found = _Directory.first(io.BytesIO(exif), exif[:16]).value(274, 1)
+        orientation = _Directory.first(io.BytesIO(exif), exif[:16]).value(274, 1)
     except (struct.error, IndexError, PhotographError):
         return 1
-    return found if 1 <= found <= 8 else 1
+    return orientation if 1 <= orientation <= 8 else 1
 
 
 def _ends_with(mark: bytes, stream: BinaryIO, length: int, least: int = 0) -> bool:
@@ -181,7 +183,7 @@ def _read_bmp(start: bytes, length: int) -> Header:
 
 
 class _Directory:
-    """A directory of a TIFF or BigTIFF file: `entries` by tag, each its kind, its number of values and its field, and where the next is."""
+    """A directory of a TIFF or BigTIFF file. `entries`: type, number of values and value field by tag. `next`: offset of the next."""
 
     def __init__(self, stream: BinaryIO, order: str, big: bool, position: int) -> None:
         self.stream, self.order, self.big = stream, order, big
@@ -194,7 +196,7 @@ class _Directory:
         for _ in range(number):
             tag, kind, values, field = self._unpack(entry)
             self.entries[tag] = kind, values, field
-        # The last one may end with the file.
+        # The file may end before the offset of the next directory.
         following = stream.read(struct.calcsize(order + offset))
         self.next = int.from_bytes(following, "little" if order == "<" else "big")
 
@@ -206,7 +208,7 @@ class _Directory:
         return cls(stream, order, big, position)
 
     def value(self, tag: int, default: int = 0) -> int:
-        """The last of a tag's whole numbers; up to four bytes of them, in BigTIFF eight, stand in the entry itself."""
+        """The last integer of a tag. Values of up to 4 bytes (8 in BigTIFF) are in the entry itself."""
         if tag not in self.entries:
             return default
         kind, number, field = self.entries[tag]
@@ -221,7 +223,7 @@ class _Directory:
         try:
             self.stream.seek(position)
         except (OverflowError, ValueError, OSError) as error:
-            raise PhotographError("damaged: it points outside of itself") from error
+            raise PhotographError("damaged: an offset points outside the file") from error
 
     def _unpack(self, what: str) -> tuple[Any, ...]:
         return struct.unpack(self.order + what, self.stream.read(struct.calcsize(self.order + what)))
@@ -231,15 +233,15 @@ def _read_tiff(stream: BinaryIO, start: bytes, length: int) -> Header:
     directory = _Directory.first(stream, start)
     if 256 not in directory.entries or 257 not in directory.entries:
         raise PhotographError("damaged: its size is missing")
-    # Where the last strip or tile of pixels starts, and how long it is.
+    # Offset and length of the last strip or tile of pixels.
     for offsets, lengths in ((273, 279), (324, 325)):
         if directory.value(offsets) + directory.value(lengths) > length:
             raise PhotographError("truncated: pixels are missing at its end")
-    # OpenCV scales pixels of 9 to 15 bits up to 16. Of those of 16 nobody knows how many bits are used.
+    # OpenCV scales pixels of 9 to 15 bits up to 16. For 16 bits, the number of used bits is unknown.
     white = 65535 if 8 < directory.value(258, 1) < 16 else 0
-    pages, page, seen = 1, directory, {0}
-    while page.next not in seen and pages < _MOST_PAGES:
-        seen.add(page.next)
+    pages, page, offsets_read = 1, directory, {0}
+    while page.next not in offsets_read and pages < _MOST_PAGES:
+        offsets_read.add(page.next)
         try:
             page = _Directory(stream, page.order, page.big, page.next)
         except (struct.error, PhotographError):
@@ -264,16 +266,16 @@ def _read_webp(start: bytes, length: int) -> Header:
 
 
 def _read_netpbm(start: bytes, length: int) -> Header:
-    found = re.match(rb"P(.)\s+(\d{1,9})\s+(\d{1,9})\s+(?:(-?[\d.]+)\s)?", re.sub(rb"#[^\n]*", b"", start))
-    if found is None:
+    fields = re.match(rb"P(.)\s+(\d{1,9})\s+(\d{1,9})\s+(?:(-?[\d.]+)\s)?", re.sub(rb"#[^\n]*", b"", start))
+    if fields is None:
         raise PhotographError("truncated: it ends inside its header")
-    kind, width, height = found[1], int(found[2]), int(found[3])
-    white = int(found[4]) if kind in b"2356" and found[4] and found[4].isdigit() else 255
-    # What follows the header of the binary kinds is nothing but pixels; of the kinds in text, at least a digit each.
+    kind, width, height = fields[1], int(fields[2]), int(fields[3])
+    white = int(fields[4]) if kind in b"2356" and fields[4] and fields[4].isdigit() else 255
+    # Binary kinds have only pixels after the header; text kinds have at least one digit per value.
     row = {b"4": (width + 7) // 8, b"6": 3 * width, b"F": 12 * width, b"f": 4 * width}.get(kind, width)
     if height * row * (2 if white > 255 and kind in b"56" else 1) > length:
         raise PhotographError("truncated: pixels are missing at its end")
-    # Programs that save 16 bits write 65535, however many of them are used.
+    # Programs write 65535 for 16 bits, however many bits are used.
     return Header(width, height, "Netpbm", 0 if white in (255, 65535) else white)
 
 
@@ -288,7 +290,7 @@ def _read_jp2(stream: BinaryIO, start: bytes, length: int) -> Header:
 
 
 def _read_avif(stream: BinaryIO, start: bytes, length: int) -> Header:
-    sizes = [struct.unpack_from(">II", start, found.end() + 4) for found in re.finditer(b"ispe", start)]
+    sizes = [struct.unpack_from(">II", start, box.end() + 4) for box in re.finditer(b"ispe", start)]
     if not sizes:
         raise PhotographError("damaged: its size is missing")
     position = 0
@@ -300,7 +302,7 @@ def _read_avif(stream: BinaryIO, start: bytes, length: int) -> Header:
         position = position + size if size >= 8 else length
     if position > length:
         raise PhotographError(f"truncated: {length} of {position} bytes")
-    # A preview, or what is transparent, has a size of its own.
+    # A preview or an alpha channel has a size of its own.
     width, height = max(sizes)
     return Header(width, height, "AVIF")
 
@@ -321,10 +323,10 @@ def _read_sun_raster(start: bytes, length: int) -> Header:
 
 
 def _read_radiance(start: bytes) -> Header:
-    found = re.search(rb"\n[-+]Y (\d{1,9}) [-+]X (\d{1,9})\n", start)
-    if found is None:
+    fields = re.search(rb"\n[-+]Y (\d{1,9}) [-+]X (\d{1,9})\n", start)
+    if fields is None:
         raise PhotographError("damaged: its size is missing")
-    return Header(int(found[2]), int(found[1]), "Radiance HDR")
+    return Header(int(fields[2]), int(fields[1]), "Radiance HDR")
 
 
 def _read_dicom(stream: BinaryIO) -> Header:
@@ -334,8 +336,8 @@ def _read_dicom(stream: BinaryIO) -> Header:
         raise PhotographError("a DICOM file; pip install pydicom to read it") from None
     stream.seek(0)
     try:
-        found = pydicom.dcmread(stream, stop_before_pixels=True)
-        pages = int(found.get("NumberOfFrames") or 1)
-        return Header(int(found.Columns), int(found.Rows), "DICOM", 2 ** int(found.BitsStored) - 1, pages)
-    except Exception as error:  # there is no telling what a damaged one raises
+        dataset = pydicom.dcmread(stream, stop_before_pixels=True)
+        pages = int(dataset.get("NumberOfFrames") or 1)
+        return Header(int(dataset.Columns), int(dataset.Rows), "DICOM", 2 ** int(dataset.BitsStored) - 1, pages)
+    except Exception as error:  # damaged files raise many kinds of errors
         raise PhotographError(f"damaged: {' '.join(str(error).split())[:200]}") from error

@@ -1,4 +1,4 @@
-"""One OpenCV thread while a pool of ours works, so that two pools do not fight over the cores."""
+"""Limit OpenCV to one thread while our own thread pool works, so that the pools do not compete for cores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _before = 0
 
 @contextmanager
 def one_opencv_thread() -> Iterator[None]:
-    """Sets OpenCV's own threads to one and, once the last of the overlapping users has left, to what they were."""
+    """Set OpenCV's threads to 1; restore the number when the last of overlapping blocks ends."""
     global _inside, _before
     with _lock:
         if _inside == 0:

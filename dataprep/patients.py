@@ -1,4 +1,4 @@
-"""Patients and eyes: who is in two classes, and what a random split of the files would tear apart."""
+"""Patients and eyes: counts, patients in two classes, and the leak of a random split of the files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from dataprep.catalog import Sample
 
 Key = TypeVar("Key", bound=Hashable)
 
-_GLANCE = 4096  # bytes from the middle of a file, compared before the whole of it is read
+_GLANCE = 4096  # bytes from the middle of a file, compared before the whole file is read
 
 
 @dataclass(frozen=True)
 class Patients:
-    """Counts, and the samples' indices behind them.
+    """Counts, and indices of the samples behind them.
 
-    in_two_classes: by patient; both_eyes: by patient; several_pictures: by patient and eye. torn_patients, torn_eyes: how many
-    patients and eyes with several pictures a split of the files at random, a fraction of them to validation, is expected to
-    put on both sides; seen_before: the expected share of validation photographs whose patient is in training too.
+    in_two_classes, both_eyes: by patient; several_pictures: by patient and eye. torn_patients, torn_eyes: expected number of
+    patients, and of eyes with several photographs, that a random split of the files puts on both sides. seen_before: expected
+    share of validation photographs whose patient is also in training.
     """
 
     patients: int
@@ -38,7 +38,7 @@ class Patients:
 
 
 def read_patients(samples: Sequence[Sample], fraction: float = 0.2) -> Patients:
-    """Counts patients and eyes; `fraction`: the share of the files that a random split would put into validation."""
+    """Count patients and eyes. `fraction` is the share of validation files in a random split."""
     by_patient = _group((sample.patient for sample in samples), range(len(samples)))
     by_eye = _group(
         ((sample.patient, sample.eye) for sample in samples if sample.eye),
@@ -60,7 +60,7 @@ def read_patients(samples: Sequence[Sample], fraction: float = 0.2) -> Patients:
 
 
 def expected_torn(sizes: Iterable[int], total: int, validation: int) -> float:
-    """How many groups of so many files are expected on both sides when `validation` of `total` files are drawn at random."""
+    """Expected number of groups on both sides if `validation` of `total` files are drawn at random; `sizes` counts each group's files."""
     return float(
         sum(
             count
@@ -72,22 +72,22 @@ def expected_torn(sizes: Iterable[int], total: int, validation: int) -> float:
 
 
 def glance(samples: Sequence[Sample]) -> str:
-    """What a log says in one line: patients, eyes, and files with the same content. No photograph is decoded, and few are read."""
-    found = read_patients(samples)
-    parts = [_count(found.patients, "patient")]
-    if found.in_two_classes:
-        parts.append(f"{len(found.in_two_classes)} of them in two classes")
-    if found.both_eyes:
-        parts.append(f"{len(found.both_eyes)} with both eyes")
-    if found.several_pictures:
-        parts.append(f"{_count(len(found.several_pictures), 'eye')} with several pictures")
+    """One line for the log: patients, eyes and duplicate files. No photograph is decoded, and few are read."""
+    patients = read_patients(samples)
+    parts = [_count(patients.patients, "patient")]
+    if patients.in_two_classes:
+        parts.append(f"{len(patients.in_two_classes)} of them in two classes")
+    if patients.both_eyes:
+        parts.append(f"{len(patients.both_eyes)} with both eyes")
+    if patients.several_pictures:
+        parts.append(f"{_count(len(patients.several_pictures), 'eye')} with several photographs")
     copies = sum(len(group) - 1 for group in same_content([sample.path for sample in samples]))
     parts.append(_count(copies, "exact duplicate"))
     return f"audit: {', '.join(parts)}; python -m evidence audit shows more"
 
 
 def same_content(paths: Sequence[Path]) -> list[list[int]]:
-    """Groups of files with the same content, as indices. A file is read whole only where another has its size and its middle."""
+    """Groups of files with the same content, as indices. A file is read whole only if another has the same size and middle."""
     groups = [list(range(len(paths)))]
     for key in (_size, _middle, _digest):
         groups = [
@@ -103,7 +103,7 @@ def _size(path: Path) -> Hashable:
     try:
         return path.stat().st_size
     except OSError:
-        return path  # which is like no other
+        return path  # unique
 
 
 def _middle(path: Path) -> Hashable:
@@ -124,7 +124,7 @@ def _digest(path: Path) -> Hashable:
 
 
 def _all_in_validation(size: int, total: int, validation: int) -> float:
-    """The chance that all `size` files are among `validation` drawn from `total` without replacement."""
+    """Probability that all `size` files are among `validation` files drawn from `total` without replacement."""
     steps = np.arange(size)
     return float(np.prod(np.maximum(validation - steps, 0) / np.maximum(total - steps, 1)))
 

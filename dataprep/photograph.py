@@ -1,7 +1,7 @@
-"""One photograph -> one small square image: find the retina, crop, shrink, subtract the local average, mask the rim.
+"""One photograph -> one small square image: find the retina, crop, resize, subtract the local average, mask the rim.
 
-Files and arrays go through the same code, so training and inference cannot drift apart. A JPEG file is decoded at the
-smallest sufficient scale (1/2, 1/4 or 1/8), and a full-size array is averaged down by the same factor.
+Files and arrays use the same code, so training and inference cannot differ. A JPEG file is decoded at the smallest sufficient
+scale (1/2, 1/4 or 1/8); a full-size array is averaged down by the same factor.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from dataprep.retina import Retina, find_retina
 
 __all__ = ["PhotographError", "Preparation", "prepare_array", "prepare_blank", "prepare_file", "prepare_marks"]
 
-# How many times finer than the prepared image a photograph is decoded at least: without it, the last small shrinking
-# doubles the difference from a full decode.
+# Minimum ratio of the decoded scale to the prepared image. Without this margin, the last small resize doubles the difference
+# from a full decode.
 _SPARE = 1.25
-# The share of the prepared image's side that is masked along the retina's rim, where light and sharpness fall off.
+# Width of the masked rim of the retina, where light and sharpness fall off, as a share of the prepared image's side.
 _RIM = 0.02
 
 
@@ -33,9 +33,9 @@ _RIM = 0.02
 class Preparation:
     """How a photograph is prepared.
 
-    size: side of the prepared image in pixels, 8 to 4096. crop: cut to the square around the retina, else the whole
-    photograph. local_average: gain * (image - local average) + offset, sigma a thirtieth of the retina's side; gain 0.5 to
-    32, offset 0 to 255. mask: the rim and what is outside the retina become the offset (black without local_average).
+    size: side of the prepared image in pixels, 8 to 4096. crop: crop to the square around the retina instead of using the whole
+    photograph. local_average: gain * (image - local average) + offset, with sigma 1/30 of the retina's side; gain 0.5 to 32,
+    offset 0 to 255. mask: set the rim and everything outside the retina to the offset (black without local_average).
     """
 
     size: int = 128
@@ -59,7 +59,7 @@ class Preparation:
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Preparation:
-        """The inverse of `to_dict`; ValueError where a setting is unknown, as the result would not be what was meant."""
+        """The inverse of `to_dict`. Unknown settings are a ValueError, as the images would be wrong without them."""
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(settings) - set(known))
         if unknown:
@@ -68,9 +68,10 @@ class Preparation:
 
 
 def prepare_file(path: str | os.PathLike[str], preparation: Preparation) -> np.ndarray:
-    """The photograph in a file, prepared: uint8 BGR (size, size, 3). EXIF orientation is applied, as by cv2.imread.
+    """Prepare the photograph in a file: uint8 BGR (size, size, 3). EXIF orientation is applied, as in cv2.imread.
 
-    PhotographError where the file cannot be read, is truncated, or is no photograph.
+    Raises:
+        PhotographError: the file cannot be read, is truncated, or is not a photograph.
     """
     try:
         content = Path(path).read_bytes()
@@ -87,7 +88,7 @@ def prepare_file(path: str | os.PathLike[str], preparation: Preparation) -> np.n
 
 
 def prepare_array(image: np.ndarray, preparation: Preparation) -> np.ndarray:
-    """A decoded photograph, prepared: uint8 BGR (size, size, 3).
+    """Prepare a decoded photograph: uint8 BGR (size, size, 3).
 
     image: uint8 of any size, BGR (height, width, 3), BGRA (height, width, 4) or grey (height, width) or (height, width, 1).
     PhotographError for anything else.
@@ -97,10 +98,10 @@ def prepare_array(image: np.ndarray, preparation: Preparation) -> np.ndarray:
 
 
 def prepare_marks(image: np.ndarray, marks: np.ndarray, preparation: Preparation) -> tuple[np.ndarray, np.ndarray]:
-    """What is marked in a decoded photograph, and what is retina, in the prepared image's pixels: float32 (size, size), shares 0..1.
+    """Prepare lesion marks: share of marked pixels, and share of retina, per pixel of the prepared image: two float32 (size, size), 0..1.
 
-    image: as for `prepare_array`. marks: uint8 (height, width) of the same size, 255 where something is marked, else 0.
-    PhotographError where the sizes differ.
+    image: as for `prepare_array`. marks: uint8 (height, width) of the same size, 255 for marked pixels, else 0.
+    PhotographError if the sizes differ.
     """
     image, marks = _bgr(image), _bgr(marks)
     if image.shape != marks.shape:
@@ -109,12 +110,12 @@ def prepare_marks(image: np.ndarray, marks: np.ndarray, preparation: Preparation
     white = np.full_like(small, 255)
     plain = replace(preparation, local_average=False, mask=False)
     masked = replace(plain, mask=preparation.mask)
-    found = _finish(_shrink(marks, factor), retina, plain), _finish(white, retina, masked)
-    return found[0][..., 0] / np.float32(255), found[1][..., 0] / np.float32(255)
+    prepared = _finish(_shrink(marks, factor), retina, plain), _finish(white, retina, masked)
+    return prepared[0][..., 0] / np.float32(255), prepared[1][..., 0] / np.float32(255)
 
 
 def prepare_blank(preparation: Preparation) -> np.ndarray:
-    """What stands in for an unreadable photograph: uint8 (size, size, 3) of the masked pixels' value."""
+    """The image for an unreadable photograph: uint8 (size, size, 3) with the value of masked pixels."""
     return np.full((preparation.size, preparation.size, 3), _background(preparation), np.uint8)
 
 
@@ -133,19 +134,19 @@ def _bgr(image: np.ndarray) -> np.ndarray:
         raise PhotographError(f"an image must be (height, width, 3), not {image.shape}")
     if image.shape[2] == 1:
         return np.repeat(image, 3, axis=2)
-    # OpenCV takes neither reversed nor transposed views.
+    # OpenCV does not accept reversed or transposed views.
     return np.ascontiguousarray(image[..., :3])
 
 
 def _read_jpeg(content: bytes, header: Header, factor: int) -> np.ndarray:
-    """A JPEG at 1/factor of its size, on the same grid as its decoded array averaged down."""
+    """Decode a JPEG at 1/factor of its size, on the same grid as the averaged full-size array."""
     width, height = header.width, header.height
-    # A decoder counts its blocks from the corner where the file begins, which EXIF may have turned away from the top left.
+    # The decoder's blocks start at the first stored pixel, which EXIF may rotate away from the top left.
     if header.orientation > 1 and (width % factor or height % factor):
         return _shrink(read_pixels(content, header), factor)
     if header.orientation > 4:
         width, height = height, width
-    # A decoder rounds up and averaging rounds down.
+    # The decoder rounds sizes up, averaging rounds down.
     return read_pixels(content, header, factor)[: height // factor, : width // factor]
 
 
@@ -161,9 +162,9 @@ def _prepare(read: Callable[[int], np.ndarray], shape: tuple[int, ...], preparat
 def _locate(
     read: Callable[[int], np.ndarray], shape: tuple[int, ...], preparation: Preparation
 ) -> tuple[np.ndarray, Retina | None, int]:
-    """The photograph at 1/factor of its size, where its retina is, if that matters, and the factor.
+    """The photograph at 1/factor of its size, its retina (None if not needed), and the factor.
 
-    `read(factor)` gives it, and its full height and width are the first of `shape`.
+    `read(factor)` returns the photograph; `shape` begins with its full height and width.
     """
     size = preparation.size
     factor = _factor(min(shape[:2]), size)
@@ -171,16 +172,16 @@ def _locate(
     if not preparation.crop and not preparation.mask:
         return image, None, factor
     retina = find_retina(image)
-    # Only now is the retina's size known; it may be so small in the photograph that a finer scale is needed.
+    # A small retina may need a finer scale.
     finer = _factor(retina.side * factor, size) if preparation.crop else factor
     if finer < factor:
         image = read(finer)
-        retina = Retina(retina.outline * (factor / finer), retina.found)
+        retina = Retina(retina.outline * (factor / finer), retina.has_surround)
     return image, retina, min(factor, finer)
 
 
 def _factor(side: float, size: int) -> int:
-    """The largest of 1, 2, 4 and 8 by which `side` pixels can be divided and still be `size`, and a little more."""
+    """The largest of 1, 2, 4 and 8 by which `side` can be divided and still be at least `size` with some margin."""
     return max(factor for factor in REDUCED if factor == 1 or side / factor >= _SPARE * size)
 
 
@@ -189,8 +190,8 @@ def _finish(image: np.ndarray, retina: Retina | None, preparation: Preparation) 
     size = preparation.size
     left, top, right, bottom = retina.box if retina and preparation.crop else (0.0, 0.0, float(width), float(height))
     side = max(1, round(max(right - left, bottom - top)))
-    # Averaged by halves down to less than twice the size, where linear interpolation skips no pixel and is several times
-    # faster than INTER_AREA; so that no half is lost, the square's side is a multiple.
+    # Halve until less than twice the size remains. From there, linear interpolation skips no pixel and is several times faster
+    # than INTER_AREA. The square's side is a multiple, so that halving drops no pixel.
     halvings = max(0, int(np.log2(side / size)))
     side += -side % 2**halvings
     x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
@@ -205,13 +206,13 @@ def _finish(image: np.ndarray, retina: Retina | None, preparation: Preparation) 
         sigma = (retina.side if retina else max(height, width)) * scale / 30
         square = subtract_local_average(square, sigma, preparation.gain, preparation.offset, inside)
     if inside is not None:
-        # Many times faster than an assignment through a Boolean array.
+        # Many times faster than Boolean indexing.
         return np.asarray(cv2.copyTo(square, inside, prepare_blank(preparation)))
     return square
 
 
 def cut_square(image: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
-    """The square of `side` pixels at x, y; black where it reaches beyond the image."""
+    """The square of `side` pixels at x, y, black outside the image."""
     height, width = image.shape[:2]
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
     window = image[top:bottom, left:right]
@@ -222,12 +223,12 @@ def cut_square(image: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
 
 
 def inside_retina(retina: Retina, origin: tuple[int, int], scale: float, size: int) -> np.ndarray:
-    """uint8 (size, size): 255 within the retina less its rim, 0 elsewhere."""
-    # OpenCV's polygons go through pixel centres, and in sixteenths of a pixel with shift=4.
+    """A mask, uint8 (size, size): 255 inside the retina without its rim, 0 elsewhere."""
+    # OpenCV's polygons use pixel centres; with shift=4 in units of 1/16 pixel.
     points = np.round(((retina.outline - origin) * scale - 0.5) * 16).astype(np.int32)
     inside = np.zeros((size, size), np.uint8)
     cv2.fillConvexPoly(inside, points, 255, shift=4)
-    if retina.found:
-        # A line drawn along the outline takes the rim away on its inner half.
+    if retina.has_surround:
+        # The inner half of a line along the outline removes the rim.
         cv2.polylines(inside, [points], True, 0, thickness=2 * max(1, round(_RIM * size)) + 1, shift=4)
     return inside

@@ -1,6 +1,6 @@
-"""A photograph's file -> uint8 BGR pixels, whatever its format and its depth.
+"""A photograph's file -> uint8 BGR pixels, for all formats and depths.
 
-nsml.scoring.pixels does the same for what a session is fed at submit, and a test compares the two.
+nsml.scoring.pixels does the same at submit; a test compares the two.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ REDUCED = {
 
 
 def read_pixels(content: bytes, header: Header, factor: int = 1) -> np.ndarray:
-    """The photograph in a file's content, uint8 BGR (height, width, 3), turned as EXIF says.
+    """Decode a photograph: uint8 BGR (height, width, 3), with EXIF orientation applied.
 
-    header: as `read_header` gave it. factor: a JPEG's sides are divided by it, one of REDUCED, and rounded up. Pixels of more than
-    8 bits are scaled, see `eight_bits`. PhotographError where it cannot be decoded.
+    header: from `read_header`. factor: one of REDUCED, which divides a JPEG's sides, rounded up. Pixels of more than 8 bits are
+    scaled (see `eight_bits`). PhotographError if the content cannot be decoded.
     """
     if header.kind == "DICOM":
         return eight_bits(_decode_dicom(content), header.white)
@@ -35,7 +35,7 @@ def read_pixels(content: bytes, header: Header, factor: int = 1) -> np.ndarray:
             image = cv2.imdecode(encoded, REDUCED[factor])
         else:
             image = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-            if image is None:  # grey TIFF files of 32 bits are read in no other way
+            if image is None:  # the only way to read grey 32-bit TIFF files
                 image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise PhotographError(f"cannot be decoded: {error.err or 'OpenCV gives no reason'}") from error
@@ -45,17 +45,17 @@ def read_pixels(content: bytes, header: Header, factor: int = 1) -> np.ndarray:
 
 
 def eight_bits(image: np.ndarray, white: int = 0) -> np.ndarray:
-    """Pixels of any depth as uint8 BGR (height, width, 3), `white` as 255.
+    """Convert pixels of any depth to uint8 BGR (height, width, 3), with `white` as 255.
 
-    Where `white` is 0 or exceeded, it is 1 for fractions, else the first of 255, 511, 1023 ... that no pixel exceeds: cameras of 10 to
-    14 bits save their pixels as they are in files of 16.
+    If `white` is 0 or exceeded, it becomes 1 for fractions, else the smallest of 255, 511, 1023 ... that no pixel exceeds: cameras
+    with 10 to 14 bits store their values unscaled in 16 bits.
     """
     if image.dtype != np.uint8 or white:
         fractions = image.dtype.kind == "f"
         if image.dtype != np.uint8 and image.dtype != np.uint16:
             image = np.maximum(np.nan_to_num(image.astype(np.float32), posinf=0), 0)
         highest = float(image.max())
-        if fractions and highest < 2:  # they may overshoot a little
+        if fractions and highest < 2:  # values may exceed 1 a little
             white = 1
         elif not white or highest > white:
             white = 2 ** max(8, int(highest).bit_length()) - 1
@@ -70,12 +70,12 @@ def _decode_dicom(content: bytes) -> np.ndarray:
     try:
         import pydicom.pixels
 
-        found = pydicom.dcmread(io.BytesIO(content))
-        pixels = pydicom.pixels.pixel_array(found, index=0)
-        if found.PhotometricInterpretation == "PALETTE COLOR":
-            pixels = pydicom.pixels.apply_color_lut(pixels, found)
-    except Exception as error:  # a decoder that is not installed, or whatever a damaged file raises
+        dataset = pydicom.dcmread(io.BytesIO(content))
+        pixels = pydicom.pixels.pixel_array(dataset, index=0)
+        if dataset.PhotometricInterpretation == "PALETTE COLOR":
+            pixels = pydicom.pixels.apply_color_lut(pixels, dataset)
+    except Exception as error:  # missing decoders and damaged files raise many kinds of errors
         raise PhotographError(f"cannot be decoded: {' '.join(str(error).split())[:200]}") from error
-    if found.PhotometricInterpretation == "MONOCHROME1":  # the highest value is black
-        pixels = 2**found.BitsStored - 1 - pixels
+    if dataset.PhotometricInterpretation == "MONOCHROME1":  # the highest value is black
+        pixels = 2**dataset.BitsStored - 1 - pixels
     return np.asarray(pixels[..., ::-1] if pixels.ndim == 3 else pixels)

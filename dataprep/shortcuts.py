@@ -1,4 +1,4 @@
-"""What prepared images show without a lesion: light along the edges, colours, sharpness. A classifier of these is a shortcut's measure."""
+"""Features of prepared images without lesions: brightness of edges, colours, sharpness. They measure how far shortcuts go."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _QUANTILES = (5, 25, 50, 75, 95)
 
 
 def edges(image: np.ndarray) -> np.ndarray:
-    """The light along the four edges and in the four corners of uint8 (size, size, 3): float64 (16,), mean and spread of each."""
+    """Mean and standard deviation of the four edges and four corners of an image, uint8 (size, size, 3): float64 (16,)."""
     grey = image.mean(axis=2)
     width = max(1, round(_BORDER * len(grey)))
     corner = 2 * width
@@ -23,7 +23,7 @@ def edges(image: np.ndarray) -> np.ndarray:
 
 
 def colours(image: np.ndarray) -> np.ndarray:
-    """Quantiles of each colour, without the border, and how far the colours go together: float64 (18,)."""
+    """Quantiles and covariances of the colours, without the border: float64 (18,)."""
     middle = len(image) // 5
     pixels = image[middle:-middle, middle:-middle].reshape(-1, 3).astype(float)
     together = np.cov(pixels.T)[np.triu_indices(3, 1)]
@@ -31,15 +31,15 @@ def colours(image: np.ndarray) -> np.ndarray:
 
 
 def sharpness(image: np.ndarray) -> np.ndarray:
-    """The logarithm of what is lost at five steps of blurring, of the middle, which is texture of every size: float64 (5,)."""
+    """Logarithm of the detail lost in each of five blurring steps, in the middle of the image: float64 (5,)."""
     side = len(image) // 5
     grey = image[side:-side, side:-side].mean(axis=2)
-    found = []
+    losses = []
     for step in range(5):
         blurred = cv2.GaussianBlur(grey, (0, 0), 0.7 * 1.6**step)
-        found.append(np.log(np.abs(grey - blurred).mean() + 1e-3))
+        losses.append(np.log(np.abs(grey - blurred).mean() + 1e-3))
         grey = blurred
-    return np.array(found)
+    return np.array(losses)
 
 
 SHORTCUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -50,5 +50,5 @@ SHORTCUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def measure(images: Any, shortcut: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """One of these of each of some images, uint8 (n, size, size, 3): float64 (n, features)."""
+    """One of SHORTCUTS for each image, uint8 (n, size, size, 3): float64 (n, features)."""
     return np.array([shortcut(images[i : i + 1][0]) for i in range(len(images))])

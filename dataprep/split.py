@@ -1,4 +1,4 @@
-"""Training and validation: stratified by class, and grouped by patient so that nobody is on both sides."""
+"""Split into training and validation, stratified by class and grouped by patient: no patient is on both sides."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dataprep.catalog import CLASSES, Sample
 
 
 class SplitError(ValueError):
-    """The samples cannot be split, in one line that says what to change."""
+    """The samples cannot be split. The message is one line with the problem and the fix."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into the samples, sorted int64 arrays that together hold each sample once, and what to tell the user."""
+    """Indices of the samples, two sorted int64 arrays that together contain each sample once, and warnings for the user."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -25,17 +25,19 @@ class Split:
 
 
 def split_samples(samples: Sequence[Sample], fraction: float = 0.2, seed: int = 0) -> Split:
-    """Puts about `fraction` (between 0 and 1, exclusive) of each class's photographs into validation.
+    """Put about `fraction` (between 0 and 1, exclusive) of each class's photographs into validation.
 
-    Patients are drawn in a random order, and one goes to validation where that brings the numbers of photographs by
-    class nearer to the fraction: a class is off by at most about one patient. A class with two patients or more is on
-    both sides wherever the patients allow it, and one with a single patient is in training, with a warning.
+    Patients are taken in random order. A patient goes to validation if that brings the class counts closer to the fraction, so a
+    class is off by at most about one patient. A class with two or more patients is on both sides if possible. A class with one
+    patient is in training, with a warning.
     """
     if not 0 < fraction < 1:
         raise SplitError(f"fraction {fraction}: give the share of validation, between 0 and 1")
     labels, patients, counts = _count(samples)
     if len(counts) < 2:
-        raise SplitError("all photographs are of one patient, who cannot be on both sides; add other patients")
+        raise SplitError(
+            "all photographs are of one patient, who cannot be on both sides; add photographs of other patients"
+        )
     order = np.random.default_rng(seed).permutation(len(counts))
     total = counts.sum(axis=0)
     target = fraction * total
@@ -47,31 +49,31 @@ def split_samples(samples: Sequence[Sample], fraction: float = 0.2, seed: int = 
         if weight @ (nearer - target) ** 2 < weight @ (reached - target) ** 2:
             chosen[patient] = True
             reached = nearer
-    # Training first: nothing can be learned of a class that is not in it.
+    # Training first: a class that is missing there cannot be learned.
     _give(chosen, order, counts, to_validation=True)
     _give(chosen, order, counts, to_validation=False)
     return _split(samples, labels, chosen[patients])
 
 
 def split_folds(samples: Sequence[Sample], folds: int = 5, fold: int = 0, seed: int = 0) -> Split:
-    """Fold `fold` (from 0) of `folds`: the same seed gives folds whose validation sides hold each sample once.
+    """Fold `fold` (from 0) of `folds`. With the same seed, the validation sides of all folds contain each sample once.
 
-    scikit-learn's StratifiedGroupKFold. SplitError where a class would be missing from training.
+    Uses scikit-learn's StratifiedGroupKFold. SplitError if a class would be missing from training.
     """
     if folds < 2:
         raise SplitError(f"folds {folds}: give 2 or more")
     if not 0 <= fold < folds:
-        raise SplitError(f"fold {fold}: give 0 to {folds - 1}, as there are {folds} folds")
+        raise SplitError(f"fold {fold}: give 0 to {folds - 1}, for {folds} folds")
     labels, patients, counts = _count(samples)
     if len(counts) < folds:
-        raise SplitError(f"{folds} folds need as many patients, and there are {len(counts)}; give fewer folds")
-    # A second's import that a user of split_samples need not wait for.
+        raise SplitError(f"{folds} folds need at least {folds} patients, but there are {len(counts)}; give fewer folds")
+    # Imported here, as it takes a second.
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     validation = np.zeros(len(samples), bool)
     with python_warnings.catch_warnings():
-        # It warns of classes smaller than the number of folds; ours name the class and the reason.
+        # It warns of classes smaller than the number of folds; `_split` does so with class and reason.
         python_warnings.simplefilter("ignore", UserWarning)
         try:
             parts = list(splitter.split(labels, labels, patients))
@@ -82,7 +84,7 @@ def split_folds(samples: Sequence[Sample], folds: int = 5, fold: int = 0, seed: 
 
 
 def split_table(samples: Sequence[Sample], split: Split, classes: Sequence[str] = CLASSES) -> str:
-    """A table for people: the images and the patients of both sides by class, without a final line break."""
+    """A text table: images and patients of both sides by class, without a final line break."""
     rows: list[tuple[str, ...]] = [("class", "train images", "patients", "validation images", "patients")]
     for label, name in [*enumerate(classes), (-1, "all")]:
         row = [name]
@@ -111,9 +113,9 @@ def _count(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _give(chosen: np.ndarray, order: np.ndarray, counts: np.ndarray, *, to_validation: bool) -> None:
-    """Moves the smallest fitting patient of each class that a side lacks to that side, where the other keeps the class.
+    """For each class missing from a side, move the smallest suitable patient there, if the other side keeps the class.
 
-    Towards training a patient may move even if validation then loses a class; the other way round it may not.
+    A move to training may remove a class from validation; a move to validation may not remove one from training.
     """
     has = counts > 0
     for label in np.flatnonzero(has.any(axis=0)):
@@ -140,5 +142,5 @@ def _split(samples: Sequence[Sample], labels: np.ndarray, validation: np.ndarray
                 "add photographs of other patients, or choose another fold or seed"
             )
         if not (members & validation).any():
-            warnings.append(f"{name} is missing from validation, and no figure there counts it: {of_them}")
+            warnings.append(f"{name} is missing from validation and not counted in its figures: {of_them}")
     return Split(np.flatnonzero(~validation), np.flatnonzero(validation), tuple(warnings))

@@ -1,4 +1,4 @@
-"""Photographs as they are fed -> prepared images, in order, by threads that work ahead a little."""
+"""Stream of photographs -> prepared images, in order, computed ahead by threads."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dataprep.photograph import PhotographError, Preparation, prepare_array
 def prepare_each(
     data: Iterable[Any], preparations: Sequence[Preparation], ahead: int = 32, workers: int = 2
 ) -> Generator[list[np.ndarray] | None, None, None]:
-    """Each photograph of `data` in every one of the preparations, uint8 (size, size, 3), in order; None for what is no such array.
+    """Prepare each photograph of `data` by each of `preparations`: lists of uint8 (size, size, 3), in order; None for an invalid array.
 
-    A sequence (a list, an array of arrays, or one that decodes a photograph when it is indexed) is indexed by `workers` threads at a
-    time, each of which holds one full-size photograph; up to `ahead` prepared images wait. Anything else is only iterated, in the
-    caller's thread, and up to `workers` of its photographs wait beside the one that it gave last. What `data` raises is raised here.
+    A sequence (a list, an array, or one that decodes on access) is indexed by `workers` threads, each of which holds one full-size
+    photograph; up to `ahead` prepared images wait. Any other iterable is iterated in the caller's thread; up to `workers` of its
+    photographs wait. Exceptions of `data` are passed on.
     """
 
     def prepare(photograph: Any) -> list[np.ndarray] | None:
@@ -45,7 +45,7 @@ def prepare_each(
         try:
             for task in tasks:
                 waiting.append(pool.submit(task))
-                del task  # which holds a photograph
+                del task  # it holds a photograph
                 if len(waiting) >= ahead:
                     yield waiting.popleft().result()
             while waiting:

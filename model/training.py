@@ -62,7 +62,7 @@ def train(
             label_smoothing=phase.label_smoothing,
             seed=settings.seed,
             sample_weights=class_weights(labels, recipe.class_weights)[labels],
-            made=waiting.made,
+            on_batch=waiting.made,
         )
         # One call a phase: each call of fit ends an input pipeline, which may wait for seconds.
         network.model.fit(

@@ -101,7 +101,7 @@ def test_patients_in_two_classes_and_fellow_eyes_are_counted(lines: dict[str, st
         and "Cam_AMD_08_R.jpg + Cam_NOR_08_L.jpg" in lines["in two classes"]
     )
     assert lines["both eyes"].startswith("5 patients")
-    assert lines["several pictures"] == "0 eyes"
+    assert lines["several photographs"] == "0 eyes"
 
 
 def test_the_table_is_at_most_100_columns_wide_and_says_what_a_network_must_beat(printed: str) -> None:

@@ -74,7 +74,7 @@ def test_the_line_of_the_log_counts_and_leaves_out_what_is_not_there(tmp_path: P
     assert first == "audit: 4 patients, 2 exact duplicates; python -m evidence audit shows more"
     samples = [sample("1", "R", name=names[0]), sample("1", "L", 1, name=names[1]), sample("1", "L", 1, name=names[3])]
     assert glance(samples) == (
-        "audit: 1 patient, 1 of them in two classes, 1 with both eyes, 1 eye with several pictures, 1 exact duplicate; "
+        "audit: 1 patient, 1 of them in two classes, 1 with both eyes, 1 eye with several photographs, 1 exact duplicate; "
         "python -m evidence audit shows more"
     )
 

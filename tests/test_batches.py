@@ -68,7 +68,7 @@ def test_the_same_seed_gives_the_same_batches_with_any_number_of_workers() -> No
 
 def test_each_batch_is_told_when_it_is_made() -> None:
     made: list[int] = []
-    assert len(batches(range(3, 5), made=made.append)) == 10
+    assert len(batches(range(3, 5), on_batch=made.append)) == 10
     assert sorted(made) == list(range(10))
 
 
@@ -103,7 +103,7 @@ def test_the_shapes_are_known_and_the_autotuner_is_off() -> None:
     ("labels", "more", "message"),
     [
         (LABELS[:-1], {}, "labels has shape"),
-        (LABELS + 1, {}, "go from 1 to 4, and there are 4 classes"),
+        (LABELS + 1, {}, "range from 1 to 4, but there are 4 classes"),
         (LABELS, {"batch_size": 0}, "batch_size 0"),
         (LABELS, {"sample_weights": np.ones(3)}, "sample_weights has shape"),
         (LABELS, {"strength": 2.0}, "strength 2.0"),

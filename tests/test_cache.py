@@ -169,7 +169,7 @@ def test_an_unreadable_photograph_is_blank_and_told_each_time(paths, folder) -> 
 
 def test_where_the_folder_cannot_be_made_the_images_stay_in_memory(paths, tmp_path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.warns(UserWarning, match="kept in memory") as caught:
+    with pytest.warns(UserWarning, match="stay in memory") as caught:
         images = prepared_images(paths, PREPARATION, tmp_path / "file" / "cache")
     assert len(caught) == 1
     assert not isinstance(images, np.memmap) and not images.flags.writeable
@@ -190,7 +190,7 @@ def no_file_beyond(size: int) -> Iterator[None]:
 
 
 def test_a_disk_that_fills_up_warns_once_and_leaves_no_half_file(paths, folder) -> None:
-    with no_file_beyond(9000), pytest.warns(UserWarning, match="kept in memory") as caught:
+    with no_file_beyond(9000), pytest.warns(UserWarning, match="stay in memory") as caught:
         images = prepared_images(paths, PREPARATION, folder)
     assert len(caught) == 1
     assert (images == exact(paths)).all()

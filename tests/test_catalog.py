@@ -114,7 +114,7 @@ def test_patients_of_other_names_stay_apart(folder: Path, pair: tuple[str, str])
 def test_spellings_taken_for_one_patient_are_told_with_a_count(folder: Path) -> None:
     write(folder / "AMD" / "Wide_AMD_7_R.jpg")
     (warning,) = read_catalog(folder).warnings
-    assert warning == "1 patient is spelled in several ways, each taken for one: '007' and '7'"
+    assert warning == "1 patient is spelled in several ways, each counted as one: '007' and '7'"
 
 
 def test_a_picture_of_both_eyes_is_told_by_its_name_and_by_its_shape(folder: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_code_that_contradicts_the_folder_is_told_and_the_folder_counts(folder
     catalog = read_catalog(folder)
     assert next(sample.label for sample in catalog.samples if sample.patient == "9") == 3
     (warning,) = catalog.warnings
-    assert warning.startswith("1 of 5 names have another class's code")
+    assert warning.startswith("1 of 5 names contain another class")
 
 
 def test_a_folder_that_is_no_class_is_named_and_left_out(folder: Path) -> None:
@@ -173,7 +173,7 @@ def test_every_extension_in_any_case_is_read_and_other_files_are_counted_by_endi
     catalog = read_catalog(folder)
     assert [sample.path.name for sample in catalog.samples if sample.label == 3] == names
     assert (
-        "4 files of DMR are left out, not of a photograph's ending: .xyz 2, without an ending 1, .txt 1"
+        "4 files of DMR are left out, without the ending of a photograph: .xyz 2, without an ending 1, .txt 1"
         in catalog.warnings
     )
 
@@ -203,13 +203,13 @@ def test_a_link_to_a_folder_elsewhere_is_followed_once(folder: Path, tmp_path_fa
     assert "1 folder is left out" in catalog.warnings[0]
 
 
-def test_a_class_that_is_a_link_to_nowhere_is_told(folder: Path) -> None:
+def test_a_class_that_is_a_broken_link_gives_a_warning(folder: Path) -> None:
     (folder / "DMR").symlink_to(folder / "DMR")
     (warning,) = read_catalog(folder).warnings
-    assert warning.startswith(f"{folder / 'DMR'}: left out, as it is no folder")
+    assert warning.startswith(f"{folder / 'DMR'}: left out, as it is not a folder")
 
 
-def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_gives_a_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scandir = os.scandir
 
     def refuse(path: str) -> Any:  # as the system does, but to root
@@ -278,7 +278,7 @@ def test_a_folder_without_photographs_is_refused(tmp_path: Path) -> None:
 
 def test_the_dataset_above_the_class_folders_is_recognised(tmp_path: Path) -> None:
     write(tmp_path / "train" / "train_data" / "AMD" / "a.jpg")
-    with pytest.raises(CatalogError, match="train_data: give that folder"):
+    with pytest.raises(CatalogError, match="train_data; give that folder"):
         read_catalog(tmp_path)
 
 

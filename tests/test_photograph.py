@@ -88,7 +88,7 @@ def test_within_a_mask_only_the_pixels_inside_count() -> None:
 @pytest.mark.parametrize("centre", [(0.5, 0.5), (0.42, 0.55)])
 def test_the_retina_is_found_in_bright_and_in_almost_black_photographs(draw_fundus, light, centre) -> None:
     retina = find_retina(draw_fundus(300, 400, radius=0.4, centre=centre, light=light))
-    assert retina.found
+    assert retina.has_surround
     x, y = centre[0] * 400, centre[1] * 300
     assert retina.box == pytest.approx((x - 120, y - 120, x + 120, y + 120), abs=4)
 
@@ -105,14 +105,14 @@ def test_white_borders_do_not_count_as_retina(draw_fundus, frame) -> None:
     image = draw_fundus(300, 300, radius=0.4, surround=255 if frame == "around the retina" else 0)
     image = cv2.copyMakeBorder(image, 30, 50, 40, 60, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     retina = find_retina(image)
-    assert retina.found
+    assert retina.has_surround
     assert retina.box == pytest.approx((70, 60, 310, 300), abs=4)
 
 
 @pytest.mark.parametrize("level", [0, 1, 90, 255])
 def test_where_nothing_stands_out_the_whole_image_is_the_retina(level) -> None:
     retina = find_retina(np.full((50, 80, 3), level, np.uint8))
-    assert not retina.found
+    assert not retina.has_surround
     assert retina.box == (0, 0, 80, 50)
 
 
@@ -120,7 +120,7 @@ def test_the_retina_of_every_real_photograph_is_found_and_large(fundus_photograp
     for path in some_photographs(fundus_photographs):
         image = cv2.imread(str(path))
         retina = find_retina(image)
-        assert retina.found and retina.side > 0.85 * max(image.shape), path.name
+        assert retina.has_surround and retina.side > 0.85 * max(image.shape), path.name
 
 
 # Files and arrays

@@ -98,7 +98,7 @@ def test_a_class_with_one_patient_is_in_training_and_its_absence_is_explained() 
         split = split_samples(samples, 0.5, seed)
         (warning,) = split.warnings
         assert warning == (
-            "RVO is missing from validation, and no figure there counts it: its 3 photographs are of 1 patient"
+            "RVO is missing from validation and not counted in its figures: its 3 photographs are of 1 patient"
         )
 
 

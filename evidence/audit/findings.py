@@ -219,7 +219,7 @@ def _eyes(samples: Sequence[Sample], patients: Patients) -> list[Finding]:
             unit="patients",
         ),
         Finding("both eyes", pick(patients.both_eyes), "two eyes of one person are alike", unit="patients"),
-        Finding("several pictures", pick(patients.several_pictures), "one eye, more than once", unit="eyes"),
+        Finding("several photographs", pick(patients.several_pictures), "one eye, more than once", unit="eyes"),
     ]
 
 

@@ -37,7 +37,7 @@ def torn(audit: Audit) -> list[str]:
     patients = audit.patients
     return [
         "A split of the files at random, a fifth to validation, is expected to put on both sides:",
-        f"{patients.torn_patients:.1f} patients, and {patients.torn_eyes:.1f} eyes with several pictures. "
+        f"{patients.torn_patients:.1f} patients, and {patients.torn_eyes:.1f} eyes with several photographs. "
         f"Of its validation photographs, {patients.seen_before:.0%}",
         "would be of patients who are in training too. The recipe's split puts no patient on both sides.",
     ]

@@ -20,7 +20,7 @@ _MARKS = 3  # in a row make text
 
 def find_text(image: np.ndarray, retina: Retina) -> np.ndarray:
     """The boxes (n, 4) of rows of text outside the retina of a uint8 BGR image, as x, y, width, height in pixels."""
-    if not retina.found:
+    if not retina.has_surround:
         return np.zeros((0, 4), int)
     height, width = image.shape[:2]
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
