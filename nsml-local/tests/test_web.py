@@ -15,6 +15,10 @@ from helpers import wait_until
 from web_browser import DESK, PATIENCE, QUIET, Tabs
 from web_server import Home, Server, make_home
 
+from nsml.store import home as store
+from nsml.store.datasets import find_dataset
+from nsml.store.submissions import open_submission, record_score
+
 pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright drives the browser")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -85,6 +89,18 @@ def test_a_new_submission_changes_the_board_without_a_reload(place: Home, open_p
     expect(board.locator("tbody tr").first).to_contain_text(score)
     ranks = json.loads(place.nsml("dataset", "board", "FUNDUS", "-j").out)
     assert ranks[0]["session"] == "tester/FUNDUS/2"
+
+
+def test_the_board_marks_predictions_of_one_class_and_says_what_guessing_reaches(place: Home, open_page: Tabs) -> None:
+    home = store.Home(place.path)
+    found = {"session": "tester/FUNDUS/1", "checkpoint": "best", "score": 25.0, "constant": 25.0, "one_class": "0"}
+    scored_by = find_dataset(home, "FUNDUS").scored_by()
+    record_score(open_submission(home, "FUNDUS"), user="guesser", scored_by=scored_by, **found)  # type: ignore[arg-type]
+    board = open_page("/dataset/FUNDUS")
+    row = board.locator("tbody tr").filter(has_text="guesser")
+    expect(row).to_contain_text("25 *")
+    legend = "The same answer for every photograph reaches at best 25. * All predictions are of one class."
+    expect(board.get_by_text(legend)).to_be_visible()
 
 
 def test_the_log_and_the_graph_of_a_running_session_are_live(place: Home, open_page: Tabs) -> None:

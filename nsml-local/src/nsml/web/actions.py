@@ -14,6 +14,7 @@ from ..engine.family import end_strays
 from ..engine.launch import fork_session, resume_session
 from ..engine.words import split_arguments
 from ..errors import NsmlError
+from ..scoring.guessing import beats
 from ..scoring.submit import Outcome, submit
 from ..store.checkpoints import checkpoint_names
 from ..store.sessions import ENDED
@@ -130,7 +131,7 @@ class Actions:
             heading(t("Submit {name}", name=name), 2)
             value = "best" if "best" in checkpoints else checkpoints[-1]
             select = ui.select({c: plain(c) for c in checkpoints}, value=value, label=t("Checkpoint")).classes("w-full")
-            status = ui.label().props("role=status").classes("w-full break-words")
+            status = ui.label().props("role=status").classes("w-full break-words whitespace-pre-line")
             bar = ui.linear_progress(0, show_value=False).props(f'aria-label="{t("Submit")}"')
             bar.set_visibility(False)
             with ui.row().classes("w-full justify-end"):
@@ -153,7 +154,7 @@ class Actions:
             bar.set_visibility(False)
             button.enable()
             if outcome is not None and outcome.score is not None:
-                status.set_text(t("Score: {score}", score=score(outcome.score)))
+                status.set_text(_scored(t, outcome, outcome.score))
                 for warning in outcome.warnings:
                     ui.notify(plain(warning), type="warning")
 
@@ -186,6 +187,15 @@ def _progress(t: Texts, step: dict[str, Any]) -> tuple[str, float]:
         case {"step": "score"} | {"step": "done"}:
             return t("scoring"), 1.0
     return t("starting the program"), 0.0
+
+
+def _scored(t: Texts, outcome: Outcome, value: float) -> str:
+    parts = [t("Score: {score}", score=score(value))]
+    if (constant := outcome.constant) is not None:
+        parts.append(t("The same answer for every photograph reaches at best {score}.", score=score(constant)))
+        if not beats(value, constant, outcome.lower_is_better):
+            parts.append(t("Not better than the same answer for every photograph."))
+    return "\n".join(parts)
 
 
 async def _try(work: Callable[[], T], on_error: Callable[[str], object] = show_error) -> T | None:

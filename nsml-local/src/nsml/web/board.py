@@ -9,7 +9,7 @@ from nicegui import ui
 
 from ..errors import NsmlError
 from ..store.datasets import Dataset
-from ..store.submissions import failures_of, ranking, submissions_of
+from ..store.submissions import Rank, failures_of, ranking, submissions_of
 from ..wording import plain
 from ..wording import score as shown_score
 from .chart import axis, base_options, legend
@@ -30,17 +30,20 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
         ui.label(t("No submissions yet. After a session has saved a checkpoint, run:"))
         command_lines(t, [("nsml submit SESSION CHECKPOINT", "")])
     table = data_table(_columns(t), "key", links="session")
+    legend_line = ui.label().classes("quiet")
     with ui.column().classes("w-full gap-1") as history:
         heading(t("Best score so far"), 2)
         chart = ui.echart({}).classes("w-full h-72")
 
-    def look() -> tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]:
+    def look() -> tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]], str]:
         made, _ = submissions_of(site.home, dataset.name)
-        return _rows(site, dataset, made, whose.value, t), _by_user([r for r in made if not r["outdated"]])
+        now = [r for r in made if not r["outdated"]]
+        return _rows(site, dataset, made, whose.value, t), _by_user(now), _legend(made, now, t)
 
-    def show(content: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]]]) -> None:
-        rows, by_user = content
+    def show(content: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]], str]) -> None:
+        rows, by_user, marks = content
         table.rows = rows
+        legend_line.set_text(marks)
         empty.set_visibility(not rows)
         table.set_visibility(bool(rows))
         history.set_visibility(bool(by_user))
@@ -84,7 +87,7 @@ def _rows(site: Site, dataset: Dataset, made: list[dict[str, Any]], whose: str, 
     rows = [
         {
             **_row(site, r.user, r.session, r.checkpoint, r.at, t),
-            "score": f"{shown_score(r.score)} ({t('other labels')})" if r.outdated else shown_score(r.score),
+            "score": _score(r, t),
             "rank": None if r.outdated else n,
             "key": f"{n}",
             "count": None if whose == "mine" else r.submissions,
@@ -100,6 +103,22 @@ def _rows(site: Site, dataset: Dataset, made: list[dict[str, Any]], whose: str, 
         }
         for n, r in enumerate(reversed(failed))
     ]
+
+
+def _score(rank: Rank, t: Texts) -> str:
+    mark = " *" if rank.one_class else ""
+    return f"{shown_score(rank.score)}{mark}" + (f" ({t('other labels')})" if rank.outdated else "")
+
+
+def _legend(made: list[dict[str, Any]], now: list[dict[str, Any]], t: Texts) -> str:
+    """What guessing reaches by the labels of now, and the meaning of the mark."""
+    constants = [r["constant"] for r in now if r["constant"] is not None]
+    sentences = [
+        t("The same answer for every photograph reaches at best {score}.", score=shown_score(c)) for c in constants[-1:]
+    ]
+    if any(r["one_class"] for r in made):
+        sentences.append(t("* All predictions are of one class."))
+    return " ".join(sentences)
 
 
 def _row(site: Site, user: str, session: str, checkpoint: str, at: float, t: Texts) -> dict[str, Any]:

@@ -116,6 +116,11 @@ KOREAN = {
     "Best score so far": "최고 점수 추이",
     "Highest score first": "높은 점수 순",
     "Lowest score first": "낮은 점수 순",
+    "The same answer for every photograph reaches at best {score}.": (
+        "모든 사진에 같은 답을 내면 최고 {score}점입니다."
+    ),
+    "* All predictions are of one class.": "* 모든 예측이 한 클래스입니다.",
+    "Not better than the same answer for every photograph.": "모든 사진에 같은 답을 내는 것보다 낫지 않습니다.",
     "Time": "시각",
     # Sessions
     "Number": "번호",
