@@ -1,7 +1,7 @@
 """Train a recipe for fundus photographs, and predict with what it learned.
 
-nsml run -d DATASET -a "--epoch 60"   trains in a session; nsml submit SESSION best scores it
-python main.py --epoch 3              trains by hand, on NSML_DATASET, else on the made-up FUNDUS_DEMO
+nsml run -d DATASET                   trains in a session; nsml submit SESSION best scores it
+python main.py --recipe winning       trains another recipe by hand, on NSML_DATASET, else on the made-up FUNDUS_DEMO
 python main.py --set help             lists what --set changes of the recipe, see model/recipes.py
 python main.py --mode test            predicts the test photographs with the newest checkpoint
 python main.py --mode report --iteration best    writes a page on what that checkpoint has learned
@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.console import between
-from model.recipes import winning
+from model.recipes import transfer
 from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
 
 if TYPE_CHECKING:
     from model.run.entry import Hooks
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
-RECIPE = winning.__name__
+RECIPE = transfer.__name__
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

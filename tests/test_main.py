@@ -196,6 +196,8 @@ def test_a_dataset_without_the_folder_of_photographs_is_refused(start: Start, tm
 
 
 SMALL = [
+    "--recipe",
+    "winning",
     "--image_size",
     "32",
     "--set",
@@ -305,7 +307,7 @@ def test_a_resumed_training_goes_on_with_the_recipe_of_its_checkpoint(start: Sta
 
 
 def test_set_help_lists_the_fields_of_the_recipe(start: Start) -> None:
-    listed = start("--set", "help")
+    listed = start("--recipe", "winning", "--set", "help")
     assert listed.returncode == 0, listed.stderr
     assert "  width=16  " in listed.stdout
     assert "  gentle.rate=0.1  " in listed.stdout

@@ -5,8 +5,9 @@ set -eu
 step() { printf '\n$ %s\n' "$*"; "$@"; }
 
 step nsml dataset demo
-printf '\n$ nsml run -d FUNDUS_DEMO -m demo\n'
-started=$(nsml run -d FUNDUS_DEMO -m demo)
+# The winners' small network: the default recipe takes longer than a demo should.
+printf '\n$ nsml run -d FUNDUS_DEMO -a "--recipe winning" -m demo\n'
+started=$(nsml run -d FUNDUS_DEMO -a "--recipe winning" -m demo)
 echo "$started"
 session=${started#Session }
 session=${session% is started}
