@@ -36,7 +36,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pretrained", type=session_checkpoint, metavar=word, help="begin with the weights of that")
     args = parser.parse_args(arguments)
     check_split(parser, args)
-    args.wanted, args.changes = read_recipe(parser, args, RECIPE)
+    args.wanted, args.changes, args.deadline = read_recipe(parser, args, RECIPE)
     return args
 
 
@@ -75,6 +75,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     from model.baselines import print_baselines, print_beaten
     from model.data import read_data
     from model.folds import train_folds
+    from model.plan import print_plan
     from model.run.entry import cache_folder, settings_for
     from model.run.other_sessions import begin
     from model.training import train
@@ -82,7 +83,9 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
 
     network = hooks.network
     settings = settings_for(args, network, CLASSES)
-    saving = {"report": nsml.report, "save_every": args.save_every}
+    if network is None:
+        settings.recipe = print_plan(photographs, settings, args.changes)
+    saving = {"report": nsml.report, "save_every": args.save_every, "deadline": args.deadline}
     read = partial(read_data, photographs, cache=cache_folder())
     first = partial(begin, pretrained=args.pretrained, load=nsml.load)
     if args.fold == "all":
@@ -90,8 +93,8 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
         train_folds(network, settings, begin=first, read=read, keep=hooks.keep, **saving)
         return
     data = read(settings)
-    settings.recipe = recipe = settings.recipe.planned(len(data.train_labels))
-    network = hooks.held = network or first(settings)
+    network, recipe = network or first(settings), settings.recipe
+    hooks.held = network
     planned = f"recipe {recipe.name}, {recipe.epochs} epochs, {network.model.count_params():,} weights"
     print(f"session {nsml.SESSION_NAME}: {planned}", flush=True)
     rivals = print_baselines(data, settings) if recipe.baselines else []

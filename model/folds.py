@@ -28,6 +28,7 @@ def train_folds(
     report: Callable[..., None],
     keep: Callable[[str, Network | Ensemble], None],
     save_every: int = 5,
+    deadline: float | None = None,
 ) -> Ensemble:
     """Train what is missing of `settings.folds` networks, and save the ensemble of all.
 
@@ -44,6 +45,7 @@ def train_folds(
         report: as `train` takes it; the values of fold K are named `foldK__...`, and at the end those of the ensemble `val__...`.
         keep: keeps a checkpoint of that name.
         save_every: see `train`.
+        deadline: of `time.monotonic()`, or None; each fold that is left has the same share of the time until then.
     """
     done = list(network.earlier) if network else []
     left = [fold for fold in range(settings.folds) if fold not in {each.settings.fold for each in done}]
@@ -58,7 +60,8 @@ def train_folds(
         network.earlier = tuple(done)
         started = time.monotonic()
         data = read(network.settings)
-        _train_fold(network, data, report, keep, save_every)
+        until = None if deadline is None else started + (deadline - started) / (len(left) - number)
+        _train_fold(network, data, report, keep, save_every, until)
         network.validation = validate(averaged_over(network.views, network.predict), data)
         seconds = time.monotonic() - started
         done.append(network)
@@ -79,6 +82,7 @@ def _train_fold(
     report: Callable[..., None],
     keep: Callable[[str, Network | Ensemble], None],
     save_every: int,
+    deadline: float | None,
 ) -> None:
     name = f"fold{network.settings.fold}"
 
@@ -91,4 +95,4 @@ def _train_fold(
 
     # What was saved at the end of a fold goes on with the next.
     if network.settings.epoch < network.settings.recipe.epochs:
-        train(network, data, report=report_as_fold, save=keep_as_fold, save_every=save_every)
+        train(network, data, report=report_as_fold, save=keep_as_fold, save_every=save_every, deadline=deadline)

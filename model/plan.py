@@ -1,123 +1,97 @@
-"""What a training on these photographs should be like, each number with its reason; every one of them may be given instead.
-
-Size and steps rest on a few trainings of EfficientNet-Lite0 on 200 and 960 real photographs, one seed each; batch, share of the gentle
-phase and bounds are customary and were not compared. A reason says which it is.
-"""
+"""The plan of a training: what its photographs decide of the recipe, with the reason for each number."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-# Multiples of 32, since the network halves them five times; the largest is what ImageNet's weights were trained at.
-_SIZES = (224, 192, 160, 128, 96)
-_BATCH = 16
-_LEAST_STEPS = 300
-# Passes over the photographs, and up to how many of these any was tried.
-_PASSES, _MEASURED = 24, 1000
-_GENTLE = 0.25
-# A class weighs at most so many times as much as another, however rare.
-_HEAVIEST = 5.0
-# Of the time, for reading the photographs, the baselines, validation and saving.
-_TRAINING_SHARE = 0.85
+import numpy as np
+
+from dataprep.header import PhotographError, read_header
+
+from .data import read_split
+from .recipes import Recipe
+from .settings import Settings
+from .training import class_weights
+
+# The headers of so many photographs are read; sizes within a set differ little.
+_HEADERS = 64
+# Networks that halve an image five times take multiples of 32; below 96 their last feature map is two pixels wide.
+_STEP, _SMALLEST = 32, 96
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A number of the plan and why it is that one."""
-
-    value: Any
-    reason: str
+def print_plan(photographs: Path, settings: Settings, given: Collection[str] = ()) -> Recipe:
+    """Print the plan for the photographs below a folder, and return the recipe with it. DataError where the split is not possible."""
+    catalog, split = read_split(photographs, settings)
+    training = [catalog.samples[index] for index in split.train]
+    side = shorter_side([sample.path for sample in training])
+    recipe, lines = plan(settings.recipe, [sample.label for sample in training], settings.classes, side, given)
+    for line in lines:
+        print(f"plan: {line}", flush=True)
+    return recipe
 
 
 def plan(
-    counts: Sequence[int],
-    retina_side: float,
-    *,
-    minutes: float | None = None,
-    step_seconds: float | None = None,
-    **given: Any,
-) -> dict[str, Choice]:
-    """Choose what `transfer()` needs to know, in the order in which it is printed.
+    recipe: Recipe, labels: Sequence[int] | np.ndarray, classes: Sequence[str], side: float, given: Collection[str] = ()
+) -> tuple[Recipe, list[str]]:
+    """Settle what the photographs decide, and say why.
 
     Args:
-        counts: training photographs of each class; at least one photograph in all.
-        retina_side: of the retina in the files, in pixels, as the median of the photographs.
-        minutes: that the training may take, or None.
-        step_seconds: of a training step, validation left out, as the first steps take them; needed where `minutes` is given.
-        given: numbers that are settled, by their names below; they are returned as they are, and the others follow from them.
+        recipe: with `steps` where more epochs are made of few photographs.
+        labels: int (n,), of the training photographs, indices into `classes`; n at least 1.
+        side: shorter side of the photographs in their files in pixels, as their median; 0 where unknown.
+        given: fields of the recipe that the command line sets; they stay as they are.
 
     Returns:
-        `image_size` in pixels, `batch_size`, `steps` in all, `gentle_steps` (the last of them, with almost no augmentation),
-        `class_weights` (a factor for each class, their mean over the photographs 1), and `ema`, the momentum of the averaged weights.
-
-    Raises:
-        ValueError: an argument out of range, or a name in `given` that is none of the plan's.
+        The recipe with its epochs and image size, and a line for each number.
     """
-    photographs = sum(counts)
-    if photographs < 1 or min(counts) < 0:
-        raise ValueError(f"counts is {list(counts)}; give the photographs of each class")
-    if not 0 < retina_side < math.inf:
-        raise ValueError(f"retina_side is {retina_side}; give a number of pixels above 0")
-    if minutes is not None and (step_seconds is None or not minutes > 0 or not step_seconds > 0):
-        raise ValueError("minutes needs step_seconds, both above 0")
-    names = ("image_size", "batch_size", "steps", "gentle_steps", "class_weights", "ema")
-    if unknown := sorted(given.keys() - set(names)):
-        raise ValueError(f"{unknown[0]} is no part of the plan; its parts are {', '.join(names)}")
-    chosen = {name: Choice(value, "given") for name, value in given.items()}
+    labels = np.asarray(labels)
+    planned = recipe.planned(len(labels))
+    each = math.ceil(len(labels) / recipe.batch_size)
+    steps = planned.epochs * each
+    reason = "given" if "epochs" in given else f"recipe {recipe.name}"
+    if planned.epochs > recipe.epochs:
+        reason = f"at least {recipe.steps} steps, and {recipe.epochs} epochs of {len(labels)} photographs are {recipe.epochs * each}"
+    lines = [f"epochs {planned.epochs}, {steps} steps of {recipe.batch_size} photographs: {reason}"]
+    lengths = [f"{phase.name} {len(epochs)}" for phase, epochs in planned.schedule()]
+    if len(lengths) > 1:
+        lines.append(f"phases {', '.join(lengths)} epochs: shares of the recipe, at least an epoch each")
 
-    def choose(name: str, choice: Choice) -> Any:
-        return chosen.setdefault(name, choice).value
+    size, reason = recipe.image_size, "given" if "image_size" in given else f"recipe {recipe.name}"
+    fitting = max(int(side) // _STEP * _STEP, _SMALLEST)
+    if side and "image_size" not in given and fitting < size:
+        size, reason = fitting, f"the photographs are {side:.0f} pixels, and enlarging adds nothing"
+    lines.append(f"image size {size}: {reason}")
 
-    choose("image_size", _image_size(retina_side))
-    batch = choose("batch_size", Choice(_BATCH, "customary; others were not compared"))
-    steps = choose("steps", _steps(photographs, batch, minutes, step_seconds))
-    reason = f"the last {_GENTLE:.0%} of the steps, also where the time is short; other shares were not compared"
-    choose("gentle_steps", Choice(max(round(_GENTLE * steps), 1) if steps > 1 else 0, reason))
-    choose("class_weights", _class_weights(counts))
-    # The average of a start from random weights would be felt for about 1 / (1 - momentum) steps.
-    momentum = round(min(max(1 - 25 / max(steps, 1), 0.5), 0.999), 4)
-    choose("ema", Choice(momentum, f"averages the last {1 / (1 - momentum):.0f} of {steps} steps"))
-    return {name: chosen[name] for name in names}
-
-
-def _image_size(retina_side: float) -> Choice:
-    size = next((size for size in _SIZES if size <= retina_side), _SIZES[-1])
-    if size < _SIZES[0]:
-        return Choice(size, f"the retina is {retina_side:.0f} pixels wide in the files, and enlarging adds nothing")
-    return Choice(
-        size, "what ImageNet's weights were trained at; 160 takes half the time and was no better in validation"
+    weights = class_weights(labels, recipe.class_weights, recipe.class_weight_limit)
+    shown = [f"{classes[label]} {weights[label]:.2f}" for label in sorted(set(labels.tolist()))]
+    reason = {0.0: "all photographs count alike", 1.0: "all classes count alike"}.get(
+        recipe.class_weights,
+        f"1 / size ** {recipe.class_weights:g}, between all photographs alike and all classes alike",
     )
+    limited = class_weights(labels, recipe.class_weights).max() > 1.001 * weights.max()
+    reason += f"; none more than {recipe.class_weight_limit:g} times another" if limited else ""
+    lines.append(f"class weights {_few(shown)}: {reason}")
+    if recipe.ema:
+        lines.append(
+            f"ema {recipe.ema:g}: predicts with weights averaged over the last {1 / (1 - recipe.ema):.0f} of {steps} steps"
+        )
+    return replace(planned, image_size=size), lines
 
 
-def _steps(photographs: int, batch: int, minutes: float | None, step_seconds: float | None) -> Choice:
-    # Beyond what was measured each pass teaches less: passes fall by the root of the photographs.
-    passes = _PASSES * min(1.0, math.sqrt(_MEASURED / photographs))
-    wanted = math.ceil(passes * photographs / batch)
-    reason = f"{passes:.1f} passes over {photographs} photographs"
-    if photographs > _MEASURED:
-        reason += f" (more than {_MEASURED} were never tried: extrapolated)"
-    if wanted < _LEAST_STEPS:
-        wanted, reason = _LEAST_STEPS, f"at least {_LEAST_STEPS}: on 200 photographs 500 were hardly better than 250"
-    if minutes is not None and step_seconds is not None:
-        possible = max(int(60 * _TRAINING_SHARE * minutes / step_seconds), 1)
-        reason = f"{minutes:g} minutes at {step_seconds:.2f} s a step"
-        if possible < wanted:
-            reason += f"; {wanted} would be better"
-        return Choice(possible, reason)
-    return Choice(wanted, reason)
+def shorter_side(paths: Sequence[Path]) -> float:
+    """The median of the photographs' shorter sides in pixels, of 64 spread evenly over `paths`; 0 where no header can be read."""
+    sides = []
+    for path in paths[:: math.ceil(len(paths) / _HEADERS) or 1]:
+        try:
+            header = read_header(path)
+        except PhotographError:
+            continue  # the catalog names it, with its count
+        sides.append(min(header.width, header.height))
+    return float(np.median(sides)) if sides else 0.0
 
 
-def _class_weights(counts: Sequence[int]) -> Choice:
-    present = [count for count in counts if count]
-    most = max(present)
-    weights = [min(math.sqrt(most / count), _HEAVIEST) if count else 0.0 for count in counts]
-    mean = sum(weight * count for weight, count in zip(weights, counts, strict=True)) / sum(counts)
-    values = tuple(round(weight / mean, 3) for weight in weights)
-    bounded = sum(1 for count in present if math.sqrt(most / count) > _HEAVIEST)
-    reason = "the root of the inverse share; other weights were not compared" + (
-        f", {bounded} bounded at {_HEAVIEST:g} to 1" if bounded else ""
-    )
-    return Choice(values, reason)
+def _few(texts: Sequence[str]) -> str:
+    return ", ".join(texts if len(texts) <= 6 else [*texts[:5], f"and {len(texts) - 5} more"])

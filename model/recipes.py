@@ -72,6 +72,9 @@ class Recipe:
         0,
         1,
     )
+    class_weight_limit: float = option(
+        "no class weighs more than so many times as much as another; 0: no limit", 0.0, 0, 10_000
+    )
     image_size: int = option("side of the prepared photographs in pixels", 96, 8, 1024)
     local_average: bool = option("subtract the local average from the photographs (Graham, 2015)", True)
     network: str = option("see model/network.py", "vgg", among=("vgg", "efficientnet_lite0"))
@@ -185,6 +188,7 @@ def transfer() -> Recipe:
         optimizer="adamw",
         weight_decay=0.02,
         class_weights=0.5,
+        class_weight_limit=5.0,
         image_size=224,
         local_average=False,
         network="efficientnet_lite0",
@@ -194,7 +198,17 @@ def transfer() -> Recipe:
 
 
 # What a resumed training may change; all else decides the network, its first weights or its photographs, and stays. So may phases.
-CHANGEABLE = ("epochs", "steps", "batch_size", "learning_rate", "class_weights", "views", "baselines", "jit")
+CHANGEABLE = (
+    "epochs",
+    "steps",
+    "batch_size",
+    "learning_rate",
+    "class_weights",
+    "class_weight_limit",
+    "views",
+    "baselines",
+    "jit",
+)
 RECIPES: dict[str, Callable[[], Recipe]] = {recipe.__name__: recipe for recipe in (winning, transfer)}
 
 

@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -26,7 +27,13 @@ class TrainingError(RuntimeError):
 
 
 def train(
-    network: Network, data: Data, *, report: Callable[..., None], save: Callable[[Any], None], save_every: int = 5
+    network: Network,
+    data: Data,
+    *,
+    report: Callable[..., None],
+    save: Callable[[Any], None],
+    save_every: int = 5,
+    deadline: float | None = None,
 ) -> None:
     """Train from the epoch that the network has reached to its recipe's last.
 
@@ -38,6 +45,8 @@ def train(
         report: is called after each epoch as `report(summary=True, step=epoch, train__loss=..., ...)`.
         save: is called as `save(epoch)` every `save_every` epochs and at the end of a phase, and as `save("best")` when the
             validation score rises. Epochs are counted from 1.
+        deadline: of `time.monotonic()`, or None. The number of epochs is then set after the first, and again before the last phase, by
+            the time that an epoch takes, so that the training ends in time and each phase keeps its share of the epochs.
 
     Raises:
         TrainingError: the loss is no longer a finite number. Nothing is saved of that epoch.
@@ -45,11 +54,14 @@ def train(
     settings, labels = network.settings, data.train_labels
     recipe = settings.recipe = settings.recipe.planned(len(labels))
     steps = math.ceil(len(labels) / recipe.batch_size)
-    schedule = recipe.schedule(settings.epoch, settings.phase)
-    if not schedule:
+    if not recipe.schedule(settings.epoch, settings.phase):
         print(f"trained for {settings.epoch} epochs already; give a larger --epoch to go on", flush=True)
     compile_step(network)
-    for phase, epochs in schedule:
+    pace = Pace()
+    while schedule := settings.recipe.schedule(settings.epoch, settings.phase):
+        phase, epochs = schedule[0]
+        if deadline is not None and not pace.epochs:
+            epochs = epochs[:1]  # what an epoch takes is measured by it
         network.optimizer.learning_rate = recipe.learning_rate * phase.rate
         waiting = InputWait()
         batches = training_batches(
@@ -61,7 +73,7 @@ def train(
             strength=phase.augmentation,
             label_smoothing=phase.label_smoothing,
             seed=settings.seed,
-            sample_weights=class_weights(labels, recipe.class_weights)[labels],
+            sample_weights=class_weights(labels, recipe.class_weights, recipe.class_weight_limit)[labels],
             on_batch=waiting.made,
         )
         # One call a phase: each call of fit ends an input pipeline, which may wait for seconds.
@@ -72,8 +84,34 @@ def train(
             steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
-            callbacks=[_EachEpoch(network, phase, data, report, save, save_every, waiting)],
+            callbacks=[_EachEpoch(network, phase, data, report, save, save_every, waiting, pace)],
         )
+        left = settings.recipe.schedule(settings.epoch, settings.phase)
+        if deadline is not None and left:
+            seconds = deadline - time.monotonic() - pace.reserve(recipe.views)
+            not_begun = [phase for phase, _ in left if phase.name != settings.phase]
+            epochs_left = max(int(seconds / pace.epoch), len(not_begun))
+            settings.recipe = replace(settings.recipe, epochs=settings.epoch + epochs_left, steps=0)
+            print(
+                f"plan: epochs {settings.recipe.epochs}: {epochs_left} more fit in {clock(max(seconds, 0))}", flush=True
+            )
+
+
+@dataclass
+class Pace:
+    """Seconds that the epochs took, with their validation, and those of the last validation."""
+
+    epochs: list[float] = field(default_factory=list)
+    validation: float = 0.0
+
+    @property
+    def epoch(self) -> float:
+        """Of an epoch, as the median of the last three."""
+        return float(np.median(self.epochs[-3:]))
+
+    def reserve(self, views: int) -> float:
+        """To keep for what follows the last epoch: a checkpoint, and the validation averaged over views."""
+        return self.epoch / 4 + (views * self.validation if views > 1 else 0)
 
 
 def compile_step(network: Network) -> None:
@@ -90,15 +128,18 @@ def compile_step(network: Network) -> None:
     )
 
 
-def class_weights(labels: np.ndarray, power: float) -> np.ndarray:
+def class_weights(labels: np.ndarray, power: float, limit: float = 0.0) -> np.ndarray:
     """Weights by class, float32 (highest label + 1,): 1 / size ** power, scaled so that their mean over `labels` is 1.
 
-    With power 1 every class that is there counts the same, with 0 every photograph.
+    With power 1 every class that is there counts the same, with 0 every photograph. No weight is more than `limit` times another,
+    where that is above 0.
     """
     counts = np.bincount(labels)
     weights = np.zeros(len(counts), np.float64)
     present = counts > 0
     weights[present] = counts[present] ** -float(power)
+    if limit:
+        weights = np.minimum(weights, max(limit, 1.0) * weights[present].min())
     return (weights * (len(labels) / (weights @ counts))).astype(np.float32)
 
 
@@ -149,16 +190,16 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         save: Callable[[Any], None],
         save_every: int,
         waiting: InputWait,
+        pace: Pace,
     ) -> None:
         super().__init__()
         self.network, self.phase, self.data = network, phase, data
         self.report, self.save, self.save_every = report, save, save_every
-        self.waiting, self.steps = waiting, 0
-        self.durations: list[float] = []
+        self.waiting, self.steps, self.pace = waiting, 0, pace
         self.rate = network.settings.recipe.learning_rate * phase.rate
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.epoch, self.started = epoch, time.monotonic()
+        self.epoch, self.started, self.first_step = epoch, time.monotonic(), 0.0
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.waiting.asked()
@@ -171,6 +212,8 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.waiting.ended(self.steps)
         self.steps += 1
+        if self.steps == 1:
+            self.first_step = time.monotonic() - self.started
         if self.network.average:
             self.network.average.update()
         loss = (logs or {}).get("loss", 0.0)
@@ -207,7 +250,11 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         is_best = settings.best_score is None or result.value > settings.best_score
         if is_best:
             settings.best_score, settings.best_epoch = result.value, settings.epoch
-        self.durations.append(time.monotonic() - self.started)
+        count, compiled = self.params["steps"], self.first_step if self.params["steps"] > 1 else 0.0
+        self.pace.validation = time.monotonic() - self.started - seconds
+        # The first step of a phase does not count: it may wait for compilation.
+        steps = (seconds - compiled) * (count / (count - 1) if compiled else 1)
+        self.pace.epochs.append(steps + self.pace.validation)
         if len(np.unique(labels)) > 1 and len(answered := np.unique(probabilities.argmax(axis=1))) == 1:
             name = settings.classes[answered[0]]
             print(f"warning: epoch {settings.epoch} predicts {name} for every validation photograph", flush=True)
@@ -220,7 +267,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _print_line(self, values: dict[str, float], rate: float, waited: float, is_best: bool) -> None:
         epoch, total = self.network.settings.epoch, self.network.settings.recipe.epochs
-        left = (total - epoch) * float(np.median(self.durations[-3:]))
+        left = (total - epoch) * self.pace.epoch
         print(
             f"{chr(13) if sys.stdout.isatty() else ''}epoch {epoch:>{len(str(total))}}/{total} {self.phase.name}"
             f"  loss {values['train__loss']:.3f} acc {values['train__accuracy']:.3f}"

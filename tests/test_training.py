@@ -237,3 +237,41 @@ def test_rows_are_those_of_the_array() -> None:
     assert rows.shape == (3, 2, 2, 3)
     np.testing.assert_array_equal(rows[1:], images[[0, 2]])
     np.testing.assert_array_equal(rows[np.array([2, 0])], images[[2, 4]])
+
+
+def at_ten_seconds_a_validation(monkeypatch: pytest.MonkeyPatch, seconds: float, **changed: Any) -> Record:
+    """Train with `seconds` until the deadline, while nothing but validation takes time."""
+    clock = [0.0]
+
+    def now() -> float:
+        clock[0] += 1e-6
+        return clock[0]
+
+    monkeypatch.setattr("model.training.time.monotonic", now)
+    network, record = small_network.network(**changed), Record()
+    predict = network.predict
+
+    def slowly(images: Any) -> np.ndarray:
+        clock[0] += 10
+        return predict(images)
+
+    network.predict = slowly
+    train(
+        network, small_network.recipe(6, 2, **changed), small_network.data(), report=record.report, save=record.save,
+        deadline=seconds,
+    )  # fmt: skip
+    return record
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(400, 39), (120, 11), (30, 2), (1, 2)])
+def test_a_training_fills_its_time_and_leaves_no_phase_out(monkeypatch, seconds: float, epochs: int) -> None:
+    record = at_ten_seconds_a_validation(monkeypatch, seconds)
+    phases = [values["phase"] for values in record.reports]
+    assert len(phases) == epochs
+    assert phases.count("gentle") == max(round(epochs / 4), 1)
+    assert phases == sorted(phases, reverse=True)
+    assert record.saved[-1] in (epochs, "best")
+
+
+def test_time_is_left_for_the_validation_over_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(at_ten_seconds_a_validation(monkeypatch, 400, views=8).reports) == 31

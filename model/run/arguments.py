@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,11 @@ def add_recipe(parser: Parser, default: str) -> None:
             help=f"{limits['help']} (default: the recipe's)",
         )  # fmt: skip
 
+    parser.add_argument(
+        "--hours", type=between(float, 0.01, 1000), metavar="N",
+        help="train as many epochs as fit in this time from the start of the program; all folds share it",
+    )  # fmt: skip
+
 
 def add_split(parser: Parser, classes: tuple[str, ...]) -> None:
     """Add the arguments that decide which photographs train: classes, folds and seed; `check_split` checks them."""
@@ -99,8 +105,11 @@ def check_split(parser: Parser, args: argparse.Namespace) -> None:
         parser.error(f"argument --fold: fold {fold} needs --folds {fold + 1} or more")
 
 
-def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple[Recipe, dict[str, Any]]:
-    """The recipe that the command line names, and the fields that it changes. `--set help` prints them and exits."""
+def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple[Recipe, dict[str, Any], float | None]:
+    """The recipe that the command line names, the fields that it changes, and when `--hours` end, by `time.monotonic()`.
+
+    `--set help` prints the fields and exits.
+    """
     recipe = RECIPES[args.recipe or default]()
     if "help" in args.set:
         print(describe(recipe))
@@ -109,6 +118,8 @@ def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple
         name: getattr(args, argument) for argument, name in FIELDS.items() if getattr(args, argument) is not None
     }
     if args.epoch is not None:
+        if args.hours:
+            parser.error("argument --hours: it sets the number of epochs, as --epoch does; give one of them")
         changes["steps"] = 0
     for text in args.set:
         name, equals, value = text.partition("=")
@@ -116,6 +127,6 @@ def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple
             parser.error(f"argument --set: {text!r} is not FIELD=VALUE, as in width=24")
         changes[name] = value
     try:
-        return changed(recipe, changes), changes
+        return changed(recipe, changes), changes, time.monotonic() + 3600 * args.hours if args.hours else None
     except RecipeError as error:
         parser.error(f"argument --set: {error}")
