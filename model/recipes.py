@@ -173,7 +173,7 @@ def transfer() -> Recipe:
 
     To expect of one network, by 88 test photographs of the four classes (`python main.py` on KHD4_FUNDUS, 202 to learn from, seed 0,
     three minutes of two cores): accuracy 0.60 (95 % interval 0.50 to 0.69), balanced 0.65 (0.57 to 0.74), macro AUC 0.82 (0.76 to 0.88);
-    `winning` reaches 0.43, 0.50 and 0.76 over five folds. More in docs/results/transfer.md.
+    `winning` reaches 0.43, 0.50 and 0.76 over five folds.
     """
     return Recipe(
         name="transfer",
