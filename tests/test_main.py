@@ -117,6 +117,7 @@ def test_help_explains_every_argument(start: Start) -> None:
             "batch_size",
             "learning_rate",
             "image_size",
+            "hours",
             "num_classes",
             "folds",
             "fold",
@@ -341,3 +342,9 @@ def test_setup_names_an_image_and_a_range_for_every_package() -> None:
     lowest = {name: tuple(int(part) for part in version.split(".")) for name, version in needs}
     assert {"tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-learn", "scipy", "h5py"} == lowest.keys()
     assert lowest["keras"] >= (3, 13, 1)  # before it, a model file could run code
+
+
+def test_hours_and_epochs_are_not_given_together(start: Start) -> None:
+    ended = start("--hours", "2", "--epoch", "3")
+    assert ended.returncode == 2
+    assert "argument --hours: it sets the number of epochs, as --epoch does" in ended.stderr

@@ -1,0 +1,151 @@
+"""`python -m benchmarks.time_to_accuracy FOLDER`: minutes of training until a test AUC is reached, of each recipe and of Keras' own way.
+
+Keras' way is that of its guide on transfer learning: the last layer first, then all layers at a rate of 1e-5 with BatchNormalization as it
+came. It has the same network, weights, photographs, batches and minutes as `transfer`. Each test AUC is the macro AUC of one class against
+the rest, after an epoch; predicting for it does not count as time. FOLDER is a dataset with test/test_label.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evidence import machine
+from model.console import Parser, between
+
+CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
+WAYS = ("transfer", "keras", "winning")
+# Of Keras' guide: https://keras.io/guides/transfer_learning
+KERAS_EPOCHS, KERAS_RATES = (20, 10), (1e-3, 1e-5)
+
+
+@dataclass(frozen=True)
+class Point:
+    """The test's macro AUC after so many seconds of training."""
+
+    seconds: float
+    auc: float
+
+
+class Curve:
+    """Measures while a network trains; the clock stands still during a measurement."""
+
+    def __init__(self, predict: Callable[[Any], np.ndarray], images: Any, labels: np.ndarray) -> None:
+        self.predict, self.images, self.labels = predict, images, labels
+        self.points: list[Point] = []
+        self.measuring, self.began = 0.0, time.monotonic()
+
+    def measure(self) -> None:
+        """Add a point."""
+        from model.metrics import macro_auc
+
+        now = time.monotonic()
+        auc = macro_auc(self.labels, self.predict(self.images))
+        self.points.append(Point(now - self.began - self.measuring, auc))
+        self.measuring += time.monotonic() - now
+
+
+def train_recipe(name: str, data: Any, settings: Any, test: tuple[Any, np.ndarray]) -> list[Point]:
+    """As `main.py` trains it."""
+    from model.network import begin_network
+    from model.training import train
+
+    network = begin_network(settings)
+    curve = Curve(lambda images: network.predict(images), *test)
+    train(network, data, report=lambda **values: curve.measure(), save=lambda checkpoint: None)
+    return curve.points
+
+
+def train_as_keras_does(data: Any, settings: Any, test: tuple[Any, np.ndarray]) -> list[Point]:
+    """The guide's two steps, with its rates and epochs."""
+    import keras
+
+    from dataprep.batches import training_batches
+    from model.network import begin_network
+
+    network = begin_network(replace(settings, recipe=replace(settings.recipe, ema=0.0)))
+    model, steps = network.model, math.ceil(len(data.train_labels) / settings.recipe.batch_size)
+    curve = Curve(lambda images: network.predict(images), *test)
+    start = 0
+    for epochs, rate, whole in zip(KERAS_EPOCHS, KERAS_RATES, (False, True), strict=True):
+        for layer in model.layers:
+            layer.trainable = layer.name == "scores" or (
+                whole and not isinstance(layer, keras.layers.BatchNormalization)
+            )
+        model.compile(keras.optimizers.Adam(rate), keras.losses.CategoricalCrossentropy())
+        batches = training_batches(
+            data.train_images, data.train_labels, len(settings.classes), batch_size=settings.recipe.batch_size,
+            epochs=range(start, start + epochs), strength=0.3, seed=settings.seed,
+        )  # fmt: skip
+        ended = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: curve.measure())
+        model.fit(
+            batches, initial_epoch=start, epochs=start + epochs, steps_per_epoch=steps, verbose=0, callbacks=[ended]
+        )
+        start += epochs
+    return curve.points
+
+
+def read_test(folder: Path, classes: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
+    """Paths and labels of the test photographs of these classes."""
+    with open(folder / "test" / "test_label", encoding="utf-8", newline="") as file:
+        rows = [(Path(kind, name), CLASSES[int(label)]) for kind, name, label in csv.reader(file)]
+    rows = [row for row in rows if row[1] in classes]
+    return [folder / "test" / path for path, _ in rows], np.array([classes.index(name) for _, name in rows])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status."""
+    parser = Parser(
+        prog="time_to_accuracy", usage="python -m benchmarks.time_to_accuracy FOLDER [--classes A,B] [--auc N]"
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add("--classes", str, ",".join(CLASSES), "classes that are in the folder")
+    parser.add("--auc", between(float, 0.5, 1), 0.8, "the test AUC to reach")
+    parser.add("--seed", between(int, 0, 2**31 - 1), 0, "of split, first weights and augmentation")
+    parser.add("--ways", str, ",".join(WAYS), "which to train")
+    args = parser.parse_args(arguments)
+    classes = tuple(name for name in CLASSES if name in args.classes.split(","))
+    if not (args.folder / "test" / "test_label").is_file():
+        parser.error(f"{args.folder}: there is no test/test_label; give the folder of a dataset with its labels")
+    from model.run.devices import start_tensorflow
+
+    start_tensorflow(args.seed, deterministic=True)
+    from dataprep.cache import prepared_images
+    from model.data import read_data
+    from model.recipes import RECIPES
+    from model.settings import Settings
+
+    paths, labels = read_test(args.folder, classes)
+    rows = []
+    with tempfile.TemporaryDirectory() as cache:
+        for way in args.ways.split(","):
+            recipe = replace(RECIPES.get(way, RECIPES["transfer"])(), baselines=False)
+            settings = Settings(recipe, classes, args.seed)
+            data = read_data(args.folder / "train" / "train_data", settings, Path(cache))
+            test = prepared_images(paths, settings.preparation, Path(cache)), labels
+            points = (
+                train_as_keras_does(data, settings, test) if way == "keras" else train_recipe(way, data, settings, test)
+            )
+            reached = next((f"{point.seconds / 60:.1f}" for point in points if point.auc >= args.auc), "never")
+            rows.append(
+                f"{way:10} {reached:>8} {points[-1].seconds / 60:8.1f} {points[-1].auc:9.3f} {max(p.auc for p in points):9.3f}"
+            )
+    print(f"\n{args.folder.name}, {', '.join(classes)}: {len(data.train_labels)} to learn from, {len(labels)} tested")
+    print(f"{'':10} {'minutes':>8} {'minutes':>8} {'test AUC':>9} {'highest':>9}")
+    print(f"{'':10} {'to ' + format(args.auc, '.2f'):>8} {'in all':>8} {'at last':>9} {'':>9}")
+    print("\n".join(rows))
+    print("; ".join(f"{name} {value}" for name, value in machine.describe().items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
