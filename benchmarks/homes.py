@@ -23,8 +23,11 @@ _CODES = {"NORMAL": "NOR", "AMD": "AMD", "RVO": "RVO", "DMR": "DMR"}
 _USERS = 50
 
 
-def new_home(folder: Path, train: Sequence[Path] = (), test: Sequence[Path] = ()) -> Home:
-    """A home at `folder` where DATASET is registered: links to photographs, classes in turn; four small ones unless given."""
+def new_home(folder: Path, train: Sequence[Path] = (), test: Sequence[Path] = (), *, isolate: bool = False) -> Home:
+    """A home at `folder` where DATASET is registered: links to photographs, classes in turn; four small ones unless given.
+
+    With `isolate`, the photographs are copied and programs are isolated.
+    """
     few = photographs(folder.parent, 4, size=(640, 512))
     source = folder.with_name(f"{folder.name}-dataset")
     for number, path in enumerate(train or few):
@@ -36,7 +39,7 @@ def new_home(folder: Path, train: Sequence[Path] = (), test: Sequence[Path] = ()
         lines.append(f"test_data,{number:05}.jpg,{number % 4}\n")
     (source / "test" / "test_label").write_text("".join(lines), encoding="utf-8")
     home = open_home(folder)
-    push_dataset(home, DATASET, source)
+    push_dataset(home, DATASET, source, isolate=isolate)
     return home
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from benchmarks.homes import DATASET, new_home, trained_session
@@ -12,8 +13,11 @@ from benchmarks.processes import NSML, adopt_orphans, environment, run, wait_for
 from benchmarks.records import MILLISECONDS, Record
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
+from nsml.engine.isolation import why_not
+from nsml.store.home import Home
 
 _BY_HAND, _RUN = "started by hand, to its first line", "nsml run, to the first line"
+_ISOLATED = "nsml run of an isolated program, to the first line"
 _OWN, _SUBMIT = "load and infer by hand", "nsml submit"
 _FIRST_LINE = "import time\nprint(time.time(), flush=True)\n"
 _PROGRAM = """\
@@ -60,24 +64,30 @@ def benchmark(plan: Plan) -> list[Record]:
 
 
 def _first_line(plan: Plan) -> list[Record]:
-    home = new_home(plan.folder / "start")
     project = _project(plan.folder / "start-project", _FIRST_LINE)
-    where = environment(home.path)
+    home = new_home(plan.folder / "start")
 
     def by_hand() -> float:
         began = time.time()
-        return float(run([sys.executable, "main.py"], project, where).out) - began
+        return float(run([sys.executable, "main.py"], project, environment(home.path)).out) - began
 
-    def session() -> float:
+    def session(home: Home) -> float:
         began = time.time()
-        ended = run([*NSML, "run", "-d", DATASET], project, where)
+        ended = run([*NSML, "run", "-d", DATASET], project, environment(home.path))
         name = next(line.split()[1] for line in ended.out.splitlines() if line.startswith("Session "))
         log = home.sessions / name / "log.txt"
         wait_for_orphans()
         return float(log.read_text(encoding="utf-8").split()[0]) - began
 
-    samples = measure([Way(_BY_HAND, by_hand), Way(_RUN, session)], plan.rounds(11, 3), least=0)
-    return [samples.later(_RUN, _BY_HAND, MILLISECONDS, 0.3)]
+    ways = [Way(_BY_HAND, by_hand), Way(_RUN, partial(session, home))]
+    if not (why := why_not()):
+        ways.append(Way(_ISOLATED, partial(session, new_home(plan.folder / "start-isolated", isolate=True))))
+    samples = measure(ways, plan.rounds(11, 3), least=0)
+    found: list[Record] = [samples.later(_RUN, _BY_HAND, MILLISECONDS, 0.3)]
+    if why:
+        print(f"benchmarks: start: no program can be isolated here ({why}), so that is not measured", file=sys.stderr)
+        return found
+    return [*found, samples.later(_ISOLATED, _RUN, MILLISECONDS, 0.05), samples.longer(_ISOLATED, _RUN, MILLISECONDS)]
 
 
 def _submit(plan: Plan) -> list[Record]:
