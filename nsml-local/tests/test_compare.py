@@ -169,6 +169,28 @@ def test_json_has_every_metric_with_its_interval(compare: Nsml, train: Train) ->
     assert result["interval"] == {"level": 0.95, "kind": "percentile", "over": "patients", "resamples": 2000, "seed": 0}
 
 
+def test_each_side_is_compared_with_the_largest_class_for_every_sample(compare: Nsml, train: Train) -> None:
+    # 23 of 35 photographs are NORMAL; B answers that for all of them.
+    uneven = [number for number in range(90) if number % 4 == 0 or number % 8 == 1]
+    collapsed = re.sub(r",0\.[\d,.]+$", ",0.4,0.3,0.2,0.1", table(1, 0.3, uneven), flags=re.MULTILINE)
+    session = train(a=table(1, 0.3, uneven), b=collapsed)
+    shown = compare(f"{session}:a", f"{session}:b").out
+    constant = re.search(
+        r"^ +always NORMAL +A - always NORMAL +B - always NORMAL\naccuracy, % +([\d.]+) .+", shown, re.MULTILINE
+    )
+    assert constant and float(constant[1]) == pytest.approx(100 * 23 / 35, abs=0.05)
+    assert constant[0].endswith("  0.0 (0.0 to 0.0)")
+    assert "\nB is not above the same answer for every photograph by accuracy\n" in shown
+    assert shown.endswith(" But B predicts NORMAL for all 70 samples: it may have collapsed.\n")
+    result = json.loads(compare("-j", f"{session}:a", f"{session}:b").out)
+    assert result["one_class"] == {"first": None, "second": "NORMAL"}
+    found = result["constant"]["figures"]["accuracy"]
+    gain = found["first_minus_constant"]
+    assert gain["low"] < gain["value"] < gain["high"]
+    assert gain["value"] == pytest.approx(result["figures"]["accuracy"]["first"]["value"] - found["value"]["value"])
+    assert result["constant"]["figures"]["macro_auc"]["value"]["value"] == 0.5
+
+
 def test_comparing_twice_gives_the_same_numbers(compare: Nsml, train: Train) -> None:
     session = train(a=table(1, 0.6), b=table(2, 0.8))
     one, two = (compare(f"{session}:a", f"{session}:b") for _ in range(2))

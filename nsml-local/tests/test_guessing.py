@@ -171,3 +171,15 @@ def test_records_that_know_nothing_of_guessing_stay_on_the_board(nsml: Nsml, dat
         write_json(folder / "submission.json", kept | more)
         (row,) = json.loads(nsml("dataset", "board", "-j", dataset).out)
         assert (row["score"], row["constant"], row["one_class"]) == (70.0, None, None)
+
+
+def test_compare_shows_the_submitted_scores_beside_guessing(nsml: Nsml, collapsed: str) -> None:
+    nsml("submit", collapsed, "best")
+    shown = nsml("compare", collapsed, f"{collapsed}:0").out
+    remarks = "all predictions are 0, no better than the same answer for every photograph"
+    constant = "the same answer for every photograph reaches at best 50.00250075"
+    assert f"\nSubmitted: A 50.00250075 ({remarks}); {constant}\n" in shown
+    submitted = json.loads(nsml("compare", "-j", collapsed, f"{collapsed}:0").out)["submitted"]
+    assert submitted["first"]["beats_constant"] is False and submitted["second"] is None
+    nsml("dataset", "rm", "-f", "FUNDUS")
+    assert "Submitted: A" in nsml("compare", collapsed, f"{collapsed}:0").out

@@ -12,13 +12,16 @@ import click
 
 from ..comparing import FILE
 from ..engine.differences import arguments_of, differing_files, pairs
-from ..errors import NsmlError, RunFailed
+from ..errors import Damaged, NsmlError, RunFailed
+from ..scoring.guessing import beats
 from ..store.checkpoints import Checkpoint
+from ..store.datasets import Dataset
 from ..store.files import is_number
 from ..store.home import Home, open_home
 from ..store.metrics import last_summary, read_metrics, shown
 from ..store.sessions import Session
-from ..wording import plain
+from ..store.submissions import submissions_of
+from ..wording import plain, score
 from .arguments import chosen_checkpoint, complete_sessions_and_checkpoints, json_option
 from .display import print_json, print_table
 
@@ -75,7 +78,8 @@ def compare(first: str, second: str, as_json: bool) -> None:
 
     Compares two checkpoints by their validation predictions: accuracy, balanced accuracy, macro AUC (each class against
     the rest) and, up to four classes, the fundus competition's score, with 95 % intervals from 2,000 resamples of the
-    patients, and McNemar's exact test. What is not named is 'best', else the newest checkpoint.
+    patients, and McNemar's exact test. Each is also compared with guessing: the largest class for every sample. What is
+    not named is 'best', else the newest checkpoint.
 
     The intervals are about luck with the patients of the validation set. Luck with a training's seed shows only where one
     trains with several; and a checkpoint that was chosen by this validation set, as 'best' is, flatters itself a little.
@@ -84,12 +88,15 @@ def compare(first: str, second: str, as_json: bool) -> None:
     a, b = _side(home, first), _side(home, second)
     arguments = {k: v for k, v in pairs(arguments_of(a.session), arguments_of(b.session)).items() if v[0] != v[1]}
     files = _changes(a.session, b.session)
+    scored = {"first": _submitted(home, a), "second": _submitted(home, b)}
     found: dict[str, Any] = {"first": str(a), "second": str(b), "arguments": arguments, "files": files}
+    found["submitted"] = scored
     lines = [
         f"A  {a}",
         f"B  {b}",
         f"Arguments: {_arguments_line(arguments)}",
         f"Code: {_code_line(files)}",
+        *_submitted_lines(scored["first"], scored["second"]),
     ]
     if a.session.name == b.session.name and _place(a) == _place(b):
         _show(as_json, {**found, "kind": "same"}, [*lines, "", f"A and B are the same: {a}."])
@@ -101,6 +108,40 @@ def compare(first: str, second: str, as_json: bool) -> None:
 
 def _side(home: Home, text: str) -> _Side:
     return _Side(*chosen_checkpoint(home, text))
+
+
+def _submitted(home: Home, side: _Side) -> dict[str, Any] | None:
+    """The last score of a checkpoint by the labels and scorer of now; None if there is none."""
+    if side.checkpoint is None:
+        return None
+    dataset = side.session.name.dataset
+    records, _ = submissions_of(home, dataset)
+    wanted = (str(side.session.name), side.checkpoint.name)
+    # A checkpoint that was saved again since is another one.
+    saved = side.checkpoint.saved_at
+    own = [r for r in records if (r["session"], r["checkpoint"]) == wanted and r["at"] >= saved and not r["outdated"]]
+    if not own:
+        return None
+    shown = {name: own[-1][name] for name in ("score", "constant", "one_class")}
+    above = None
+    with contextlib.suppress(Damaged):  # the dataset is gone
+        lower = Dataset(dataset, home.datasets / dataset).lower_is_better()
+        above = None if shown["constant"] is None else beats(shown["score"], shown["constant"], lower)
+    return {**shown, "beats_constant": above}
+
+
+def _submitted_lines(first: dict[str, Any] | None, second: dict[str, Any] | None) -> list[str]:
+    parts, constants = [], []
+    for name, found in (("A", first), ("B", second)):
+        if found is None:
+            continue
+        remarks = [f"all predictions are {plain(found['one_class'])}"] if found["one_class"] is not None else []
+        if found["beats_constant"] is False:
+            remarks.append("no better than the same answer for every photograph")
+        parts.append(f"{name} {score(found['score'])}" + (f" ({', '.join(remarks)})" if remarks else ""))
+        if found["constant"] is not None:
+            constants.append(f"the same answer for every photograph reaches at best {score(found['constant'])}")
+    return [f"Submitted: {'; '.join([', '.join(parts), *dict.fromkeys(constants)])}"] if parts else []
 
 
 def _place(side: _Side) -> object:
@@ -145,7 +186,8 @@ def _compare_predictions(a: _Side, b: _Side, found: dict[str, Any], lines: list[
         pair = matching.match(_predictions(a), _predictions(b), (str(a), str(b)))
         test = verdict.mcnemar(pair)
         figures = bootstrap.compare(pair)
-        judged = verdict.judge(figures["accuracy"].difference, test, pair.patient_count)
+        accuracy = figures["accuracy"]
+        judged = verdict.judge(accuracy.difference, test, pair.patient_count)
     if as_json:
         print_json({**found, "kind": "predictions", **_as_json(pair, figures, test, judged)})
         return
@@ -155,12 +197,25 @@ def _compare_predictions(a: _Side, b: _Side, found: dict[str, Any], lines: list[
         for name, c in figures.items()
     ]
     print_table(("", "A", "B", "B - A"), rows)
+    guess = f"always {plain(pair.classes[pair.largest_class])}"
+    rows = [
+        (_TITLES[name], *(_cell(name, e, e is not c.constant) for e in (c.constant, c.first_gain, c.second_gain)))
+        for name, c in figures.items()
+    ]
+    click.echo()
+    print_table(("", guess, f"A - {guess}", f"B - {guess}"), rows)
     dependent = " (as if each sample were a patient)" if pair.patient_count < len(pair.labels) else ""
     click.echo(
         f"\nMcNemar's exact test: {test.only_first} samples only A gets right, {test.only_second} only B, "
         f"p = {test.p:.2g}{dependent}"
     )
-    click.echo(f"Accuracy: {judged.sentence}")
+    doubts = ""
+    for name, side, gain in (("A", pair.first, accuracy.first_gain), ("B", pair.second, accuracy.second_gain)):
+        if gain.value <= 0:
+            click.echo(f"{name} is not above the same answer for every photograph by accuracy")
+        if (only := pair.only_class(side)) is not None:
+            doubts += f" But {name} predicts {plain(only)} for all {len(pair.labels):,} samples: it may have collapsed."
+    click.echo(f"Accuracy: {judged.sentence}{doubts}")
 
 
 @contextlib.contextmanager
@@ -225,6 +280,18 @@ def _as_json(pair: Pair, figures: dict[str, Compared], test: McNemar, judged: Ve
             name: {side: _estimate_as_json(getattr(c, side)) for side in ("first", "second", "difference")}
             for name, c in figures.items()
         },
+        "constant": {
+            "class": pair.classes[pair.largest_class],
+            "figures": {
+                name: {
+                    "value": _estimate_as_json(c.constant),
+                    "first_minus_constant": _estimate_as_json(c.first_gain),
+                    "second_minus_constant": _estimate_as_json(c.second_gain),
+                }
+                for name, c in figures.items()
+            },
+        },
+        "one_class": {"first": pair.only_class(pair.first), "second": pair.only_class(pair.second)},
         "mcnemar": {"only_first_right": test.only_first, "only_second_right": test.only_second, "p": test.p},
         "told_apart": judged.significant,
         "patients_needed": judged.patients_needed,

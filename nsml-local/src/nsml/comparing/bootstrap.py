@@ -37,28 +37,31 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Compared:
-    """One metric of A and of B, and the difference B - A."""
+    """One metric of A and of B, the difference B - A, and the same for the constant answer: its metric, A minus it and B minus it."""
 
     first: Estimate
     second: Estimate
     difference: Estimate
+    constant: Estimate
+    first_gain: Estimate
+    second_gain: Estimate
 
 
 def compare(pair: Pair, resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Compared]:
     """Compares the metrics of `figures.NAMES`; without the fundus score where there are more classes than in that competition."""
-    first = Figures(pair.labels, pair.patients, pair.first)
-    second = Figures(pair.labels, pair.patients, pair.second)
-    drawn = [(first(w), second(w)) for w in draw_patients(pair.patient_count, resamples, seed)]
-    of_first, of_second = (np.concatenate(side) for side in zip(*drawn, strict=True))
-    one, other = first.observed(), second.observed()
+    constant = np.zeros_like(pair.first)
+    constant[:, pair.largest_class] = 1
+    sides = [Figures(pair.labels, pair.patients, answers) for answers in (pair.first, pair.second, constant)]
+    drawn = [[side(w) for side in sides] for w in draw_patients(pair.patient_count, resamples, seed)]
+    # The observed metrics are row 0, the resamples follow.
+    a, b, c = (
+        np.vstack([side.observed(), *of_side]) for side, of_side in zip(sides, zip(*drawn, strict=True), strict=True)
+    )
+    estimates = [[_estimate(column[0], column[1:]) for column in of.T] for of in (a, b, b - a, c, a - c, b - c)]
     return {
-        name: Compared(
-            _estimate(one[column], of_first[:, column]),
-            _estimate(other[column], of_second[:, column]),
-            _estimate(other[column] - one[column], of_second[:, column] - of_first[:, column]),
-        )
-        for column, name in enumerate(NAMES)
-        if name != "fundus_score" or not np.isnan(one[column])
+        name: Compared(*of_name)
+        for name, of_name in zip(NAMES, zip(*estimates, strict=True), strict=True)
+        if name != "fundus_score" or not np.isnan(of_name[0].value)
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NsmlError
+from ..scoring.guessing import FEW
 from .predictions_file import Predictions
 
 
@@ -33,6 +34,16 @@ class Pair:
     @property
     def patient_count(self) -> int:
         return int(self.patients.max()) + 1
+
+    @property
+    def largest_class(self) -> int:
+        """The class with the most samples, which the constant answer names."""
+        return int(np.bincount(self.labels).argmax())
+
+    def only_class(self, probabilities: NDArray[np.float64]) -> str | None:
+        """The class that `first` or `second` predicts for all of more than `FEW` samples; None if there is none."""
+        predicted = np.unique(probabilities.argmax(axis=1))
+        return self.classes[predicted[0]] if len(predicted) == 1 and len(self.labels) > FEW else None
 
 
 def match(first: Predictions, second: Predictions, names: tuple[str, str]) -> Pair:
