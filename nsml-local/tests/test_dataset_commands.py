@@ -1,10 +1,18 @@
 """`nsml dataset push`, `ls` and `rm`."""
 
 import json
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
-from helpers import Nsml, make_dataset
+from helpers import Ended, Nsml, make_dataset, start_and_wait
+
+from nsml.store.home import open_home
+
+GOOD_LABELS = "test_data,a.png,0\ntest_data,b.png,1\n"
 
 
 def test_push_says_what_it_found(nsml: Nsml, tmp_path: Path) -> None:
@@ -115,3 +123,88 @@ def test_test_data_may_be_one_file(nsml: Nsml, tmp_path: Path) -> None:
         (tmp_path / "d" / side / f"{side}_data").write_text("a,b\n1,2\n")
         (tmp_path / "d" / side / f"{side}_label").write_text("1\n")
     assert "1 test files, hidden labels" in nsml("dataset", "push", "D", str(tmp_path / "d")).out
+
+
+LABEL_MISTAKES = {
+    "a header": ("folder,file,label\n" + GOOD_LABELS, "line 1, 'folder,file,label': it is a header; remove it"),
+    "quotes": (GOOD_LABELS.replace("a.png", '"a.png"'), "line 1, 'test_data,\"a.png\",0': quotes stand around"),
+    "another case": (GOOD_LABELS.replace("a.png", "A.PNG"), "it names no test photograph; write test_data,a.png"),
+    "no ending": (
+        GOOD_LABELS.replace("b.png", "b"),
+        "line 2, 'test_data,b,1': it names no test photograph; write test_data,b",
+    ),
+    "no folder": ("a.png,0\nb.png,1\n", "line 1, 'a.png,0': it names no test photograph; write test_data,a.png"),
+    "a line less": ("test_data,a.png,0\n", "has 1 lines for 2 test photographs, 'test_data,b.png' the first"),
+    "a line more": (
+        GOOD_LABELS + "test_data,c.png,1\n",
+        "line 3, 'test_data,c.png,1': it names no test photograph; remove",
+    ),
+    "a line twice": (GOOD_LABELS + "test_data,a.png,1\n", "line 3, 'test_data,a.png,1': line 1 names the same file"),
+    "class names": (GOOD_LABELS.replace(",1", ",AMD"), "'AMD' is no class; write classes as numbers (NORMAL 0, AMD 1"),
+    "floats": (GOOD_LABELS.replace(",0", ",0.0"), "line 1, 'test_data,a.png,0.0': '0.0' is no whole number; write 0"),
+    "tabs": (GOOD_LABELS.replace(",", "\t"), "tabs stand between its fields; put commas"),
+    "no label": (GOOD_LABELS.replace(",1", ","), "line 2, 'test_data,b.png,': it is not FOLDER,FILE,LABEL"),
+    "nothing": ("\n", "is empty; write a FOLDER,FILE,LABEL line"),
+    "answers alone, too few": ("0\n", "has 1 lines for 2 test photographs; write"),
+}
+
+
+def _push_two_photographs(nsml: Nsml, folder: Path, labels: bytes, names: Sequence[str] = ("a.png", "b.png")) -> Ended:
+    (folder / "test" / "test_data").mkdir(parents=True)
+    for number, name in enumerate(names):
+        cv2.imwrite(str(folder / "photograph.png"), np.full((8, 8, 3), number, np.uint8))
+        (folder / "photograph.png").rename(folder / "test" / "test_data" / name)
+    (folder / "test" / "test_label").write_bytes(labels)
+    return nsml("dataset", "push", "FUNDUS", str(folder))
+
+
+@pytest.mark.parametrize("mistake", LABEL_MISTAKES)
+def test_labels_that_do_not_fit_are_named_at_push_with_the_first_wrong_line(
+    nsml: Nsml, tmp_path: Path, mistake: str
+) -> None:
+    labels, message = LABEL_MISTAKES[mistake]
+    pushed = _push_two_photographs(nsml, tmp_path / "d", labels.encode())
+    assert pushed.status == 0 and "Dataset FUNDUS: " in pushed.out
+    (line,) = pushed.err.splitlines()
+    assert line.startswith("warning: test/test_label") and message in line
+
+
+@pytest.mark.parametrize("labels", [GOOD_LABELS.encode(), GOOD_LABELS.encode("utf-16"), b"0\n1\n"])
+def test_labels_that_fit_are_pushed_without_a_word(nsml: Nsml, tmp_path: Path, labels: bytes) -> None:
+    assert _push_two_photographs(nsml, tmp_path / "d", labels).err == ""
+
+
+def test_a_submit_on_wrong_labels_blames_the_labels_before_it_predicts(
+    nsml: Nsml, tmp_path: Path, project: Path
+) -> None:
+    _push_two_photographs(nsml, tmp_path / "d", b"test_data,a.png,0\n")
+    start_and_wait(nsml, dataset="FUNDUS")
+    refused = nsml("submit", "FUNDUS/1", "best")
+    assert refused.status == 1 and "starting the program" not in refused.err
+    assert "the labels of dataset FUNDUS are wrong" in refused.err and "infer" not in refused.err
+    assert nsml("submit", "-t", "FUNDUS/1", "best").status == 0
+
+
+def test_labels_and_photographs_meet_in_any_normalisation_of_their_names(
+    nsml: Nsml, tmp_path: Path, project: Path
+) -> None:
+    apart, together = (unicodedata.normalize(form, "환자.png") for form in ("NFD", "NFC"))
+    labels = f"test_data,{together},0\ntest_data,b.png,1\n".encode()
+    assert _push_two_photographs(nsml, tmp_path / "d", labels, (apart, "b.png")).err == ""
+    start_and_wait(nsml, dataset="FUNDUS")
+    assert "Score: 100.01" in nsml("submit", "FUNDUS/1", "best").out
+
+
+@pytest.mark.parametrize(
+    "name", ["test_label.csv", "labels.txt", "y_test.npy", "test_data/Ground Truth.json", "GT/a.txt"]
+)
+def test_a_file_called_as_labels_are_is_never_shown_to_a_session(nsml: Nsml, tmp_path: Path, name: str) -> None:
+    source = tmp_path / "d"
+    for path in (f"test/{name}", "test/test_data/a.txt", "train/labels.csv"):
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text("1\n")
+    told = nsml("dataset", "push", "D", str(source)).out
+    assert f"called as labels are, so not shown to sessions: test/{name.split('/a.')[0]}; to score by them" in told
+    shown = open_home().datasets / "D"
+    assert [p.name for p in (shown / "submission").rglob("*") if p.is_file()] == ["a.txt"]
+    assert (shown / "training" / "train" / "labels.csv").exists()

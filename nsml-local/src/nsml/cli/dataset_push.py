@@ -14,6 +14,7 @@ import click
 from ..demo import NAME, draw_dataset
 from ..engine.isolation import why_not
 from ..errors import Damaged, RunFailed
+from ..scoring.labels import label_trouble
 from ..scoring.metrics import METRICS
 from ..scoring.photographs import photographs_below
 from ..store.datasets import Dataset, isolated_datasets, list_datasets, push_dataset
@@ -71,6 +72,8 @@ def push(
         isolate=isolate,
     )
     click.echo(describe(pushed))
+    if trouble := label_trouble(pushed):
+        click.echo(f"warning: {trouble}, else no submit can be scored", err=True)
 
 
 def _check_nothing_runs(home: Home) -> None:
@@ -103,6 +106,9 @@ def describe(found: Dataset) -> str:
     note = "" if (found.training / "train").is_dir() else "; it has no folder train/, so sessions see all its files"
     if record.get("left_out"):
         note += f"; not read as photographs: {record['left_out']}"
+    if like := record.get("like_labels"):
+        note += f"; called as labels are, so not shown to sessions: {', '.join(like[:8])}"
+        note += "" if found.labels.exists() else "; to score by them, call the file test/test_label and push again"
     shown = found.submission / "test"
     if test and not found.loader.exists() and shown.is_dir() and not photographs_below(shown):
         note += "; infer gets the path of test/test_data, since it holds no photographs"

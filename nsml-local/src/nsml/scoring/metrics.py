@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import NsmlError, PredictionsRefused
 from .fundus import CLASSES, fundus_score, table
 from .guessing import best_constant
-from .predictions import Kind, match, read_classes, read_lines
+from .predictions import Kind, is_finite, match, read_classes, read_lines
 
 
 @dataclass(frozen=True)
@@ -154,12 +154,6 @@ def _numbers(path: Path, what: str) -> dict[str, float]:
 
 
 def _number(text: str, name: str, path: Path, what: str) -> float:
-    from math import isfinite
-
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not isfinite(value):
+    if not is_finite(text):
         raise NsmlError(f"{what} {path}: {text[:20]!r}, of {name}, is not a finite number")
-    return value
+    return float(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -182,40 +183,61 @@ def write_predictions(path: Path, predictions: Iterable[str], ids: Iterable[str]
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
+def composed(name: str) -> str:
+    """A name in NFC, as Windows and Linux write it; macOS decomposes Korean letters, which looks the same."""
+    return unicodedata.normalize("NFC", name)
+
+
+def text_lines(path: Path, what: str) -> list[tuple[int, str]]:
+    """The lines of a label or prediction file, with their numbers from 1. NsmlError if it cannot be read."""
+    try:
+        # File names are bytes on Linux and may contain characters at which `splitlines` splits.
+        text = read_text(path) if is_utf16(path) else path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise NsmlError(f"{what} {path} cannot be read: {error.strerror}; fix it, or name another file") from None
+    return list(enumerate(text.split("\n"), 1))
+
+
 def read_lines(path: Path, what: str) -> dict[str, str]:
     """Read a label or prediction file: a dict from `FOLDER,FILE` to the last field. NsmlError names the first invalid line.
 
     A file without commas has one value per line; the keys are BARE and the line's number.
     """
     fields: dict[str, str] = {}
-    try:
-        # File names are bytes on Linux and may contain characters at which `splitlines` splits.
-        text = read_text(path) if is_utf16(path) else path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-        lines = text.split("\n")
-    except OSError as error:
-        raise NsmlError(f"{what} {path} cannot be read: {error.strerror}; fix it, or name another file") from None
-    if not any("," in line for line in lines):
-        values = [line.strip() for line in lines if line.strip()]
-        lines = [f"{BARE}{number},{value}" for number, value in enumerate(values, 1)]
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    lines = [(number, line) for number, line in text_lines(path, what) if line.strip()]
+    if not any("," in line for _, line in lines):
+        lines = [(number, f"{BARE}{at},{line}") for at, (number, line) in enumerate(lines, 1)]
+    for number, line in lines:
         name, comma, value = line.rpartition(",")
+        name = composed(name.strip())
         if not comma or not value.strip():
             raise NsmlError(f"{what} {path}, line {number}: {line[:60]!r} is not FOLDER,FILE,LABEL")
-        if name.strip() in fields:
-            raise NsmlError(f"{what} {path}, line {number}: {name.strip()} appears twice; remove one line")
-        fields[name.strip()] = value.strip()
+        if name in fields:
+            raise NsmlError(f"{what} {path}, line {number}: {name} appears twice; remove one line")
+        fields[name] = value.strip()
     if not fields:
         raise NsmlError(f"{what} {path} is empty")
     return fields
+
+
+def is_class(value: str) -> bool:
+    """Whether a label or prediction is a class number."""
+    return value.isdecimal() and len(value) <= _LONGEST_CLASS
+
+
+def is_finite(value: str) -> bool:
+    """Whether a label or prediction is a finite number."""
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def read_classes(path: Path, what: str) -> dict[str, int]:
     """Read a file with one class per line: a dict from `FOLDER,FILE` to class. NsmlError names the first invalid line."""
     lines = read_lines(path, what)
     for number, (name, value) in enumerate(lines.items(), 1):
-        if not value.isdecimal() or len(value) > _LONGEST_CLASS:
+        if not is_class(value):
             most = 10**_LONGEST_CLASS - 1
             raise NsmlError(
                 f"{what} {path}, entry {number}: {value[:20]!r}, of {name}, is not a class from 0 to {most}"

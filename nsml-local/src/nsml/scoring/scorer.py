@@ -11,6 +11,7 @@ from ..errors import NsmlError, PredictionsRefused, RunFailed
 from ..store.datasets import Dataset
 from ..wording import score as shown
 from .guessing import beside, one_answer, one_answer_warning
+from .labels import label_trouble
 from .metrics import METRICS, class_count
 from .organiser import LIMIT, Score, score_with_script, scorer_environment
 from .predictions import Kind, Wanted, read_lines
@@ -28,7 +29,7 @@ def wanted_predictions(dataset: Dataset) -> Wanted:
     kind = METRICS[metric].kind
     # The test set may lack images of a class.
     classes = 0 if kind is Kind.NUMBER else max(4 if metric == "fundus" else 2, len(dataset.record()["train"]))
-    if not dataset.has_label_file:
+    if not dataset.has_label_file or label_trouble(dataset):
         return Wanted(kind, classes)
     count = len(read_lines(dataset.labels, "the label file"))
     return Wanted(kind, max(classes, class_count(metric, dataset.labels)), count)

@@ -36,8 +36,9 @@ from ..store.processes import identity
 from ..store.sessions import Session, create_session
 from ..store.submissions import close_submission, last_submission, open_submission, record_failure, record_score
 from .guessing import one_answer_warning
+from .labels import label_trouble
 from .photographs import limit_of_photographs
-from .predictions import FILE, read_lines
+from .predictions import FILE, composed, read_lines
 from .scorer import same_answers, score, wanted_predictions
 from .steps import StepReader
 
@@ -110,6 +111,11 @@ def submit(
         )
     if not dry_run:
         _check_interval(home, dataset)
+        if trouble := label_trouble(dataset):
+            raise RunFailed(
+                f"the labels of dataset {dataset.name} are wrong, so nothing can be scored: {trouble}; its organiser corrects "
+                "them and pushes it again, and 'nsml submit -t' tries the checkpoint without labels"
+            )
     test_session = _open_test_session(home, session, record, stored) if dry_run else None
     folder = test_session.folder if test_session else open_submission(home, dataset.name)
     code = None
@@ -117,7 +123,7 @@ def submit(
     try:
         code = _predict(home, datasets, session, stored, record, folder, limit, batch_size, on_step, on_output)
         predictions = _copy_predictions(folder)
-        if dataset.has_label_file:
+        if dataset.has_label_file and (dataset.loader.exists() or not dry_run):
             _check_against_labels(predictions, dataset)
         first = _first_lines(predictions)
         same = same_answers(dataset, predictions)
@@ -345,10 +351,16 @@ def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
         return
     text = predictions.read_text(encoding="utf-8", errors="surrogateescape")
     lines = [line for line in text.split("\n") if line.strip()]
-    named = [",".join(line.split(",")[:2]) for line in lines]
+    named = [composed(",".join(line.split(",")[:2])) for line in lines]
     if not wanted & set(named):
         return
     if len(lines) != len(wanted) or set(named) != set(wanted):
+        if not dataset.loader.exists():  # every image that was fed has an answer by now
+            odd = min(wanted ^ set(named))
+            raise RunFailed(
+                f"submit failed at score: the labels of dataset {dataset.name} have {len(wanted)} lines for {len(lines)} "
+                f"test photographs, and {odd} is in one of the two alone; its organiser corrects them and pushes it again"
+            )
         raise PredictionsRefused(
             f"submit failed at predictions: {len(lines)} lines for {len(wanted)} images; infer must return one prediction per image"
         )

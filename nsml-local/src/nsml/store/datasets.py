@@ -23,7 +23,7 @@ from ..errors import Damaged, NsmlError
 from .files import folder_beside, is_number, make_private, read_json, real_path, remove_tree, visible, write_json
 from .home import Home
 from .names import check_name, is_name, nearest
-from .photographs import count_endings, is_photograph, left_by_a_system
+from .photographs import count_endings, is_photograph, left_by_a_system, looks_like_labels
 from .plain_paths import plain_path
 
 LABELS = "test_label"
@@ -186,8 +186,11 @@ def push_dataset(
             # Datasets of 2017 have no train/: a session reads the whole folder.
             _fill(source, beside / "training", copy, leave_out=("test", "evaluation"))
         (beside / "submission").mkdir()
+        kept_back: list[str] = []
         if (source / "test").is_dir():
-            _fill(source / "test", beside / "submission" / "test", copy, leave_out=(LABELS,))
+            kept_back = _fill(
+                source / "test", beside / "submission" / "test", copy, leave_out=(LABELS,), hide_labels=True
+            )
         make_private(beside / "hidden" / "test")
         labels = source / "test" / LABELS
         if labels.is_dir():
@@ -203,7 +206,8 @@ def push_dataset(
                 beside / "feed",
                 ignore=lambda folder, names: set(names) - needed if Path(folder) == source / "evaluation" else (),
             )
-        facts = {"metric": metric, "lower_is_better": lower_is_better, "every": every, "isolate": isolate}
+        facts: dict[str, Any] = {"like_labels": kept_back} if kept_back else {}
+        facts |= {"metric": metric, "lower_is_better": lower_is_better, "every": every, "isolate": isolate}
         write_json(
             beside / "dataset.json",
             {"source": origin or str(source), "created_at": time.time(), **facts, **_count(beside)},
@@ -269,13 +273,26 @@ def _check_layout(source: Path) -> None:
         raise NsmlError(f"PATH: {source / 'test'} has labels but no test_data; put the test data there")
 
 
-def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = ()) -> None:
-    """Recreate the folders of `source` at `target` and link or copy the files, without the top-level names in `leave_out`."""
+def _fill(
+    source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = (), *, hide_labels: bool = False
+) -> list[str]:
+    """Recreate the folders of `source` at `target` and link or copy the files, without the top-level names in `leave_out`.
+
+    With `hide_labels`, files and folders named like labels are left out too, and returned.
+    """
     import shutil
 
+    hidden: list[str] = []
     for root, folders, files in os.walk(source, followlinks=True, onerror=_raise):
         at_top = Path(root) == source
         folders[:] = sorted(f for f in folders if not (at_top and f in leave_out) and not _leads_up(source, root, f))
+        if hide_labels:
+            like = [
+                name for name in (*folders, *files) if looks_like_labels(name) and not (at_top and name in leave_out)
+            ]
+            folders[:] = [name for name in folders if name not in like]
+            files = [name for name in files if name not in like]
+            hidden += [str(Path(root, name).relative_to(source.parent)) for name in sorted(like)]
         inside = target / Path(root).relative_to(source)
         inside.mkdir(parents=True, exist_ok=True)
         for name in files:
@@ -285,6 +302,7 @@ def _fill(source: Path, target: Path, copy: bool, leave_out: tuple[str, ...] = (
                 shutil.copyfile(os.path.join(root, name), inside / name)
             else:
                 _link(os.path.join(root, name), inside / name)
+    return hidden
 
 
 def _leads_up(top: Path, folder: str, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -12,6 +13,9 @@ _READ = ".jpg .jpeg .jpe .jfif .jif .jfi .png .bmp .dib .tif .tiff .webp .pbm .p
 ENDINGS = frozenset([*_READ.split(), *([".dcm", ".dicom"] if find_spec("pydicom") else [])])
 # Files that the Windows Explorer writes; macOS hides its own by a dot.
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
+_LABELS = re.compile(
+    r"(hidden|private|public|test|true|val)?(data|set)?(labels?|answers?|groundtruths?|gt|solutions?|y)(hidden|test)?"
+)
 
 
 def is_photograph(path: Path) -> bool:
@@ -22,6 +26,12 @@ def is_photograph(path: Path) -> bool:
 def left_by_a_system(name: str) -> bool:
     """Whether a file is hidden, or written by the Windows Explorer."""
     return name.startswith(".") or name.lower() in _SYSTEM
+
+
+def looks_like_labels(name: str) -> bool:
+    """Whether a file or folder of a test set is called as labels are: `test_label.csv`, `y_test.npy`, `Ground Truth/`."""
+    path = Path(name.lower())
+    return path.suffix not in ENDINGS and bool(_LABELS.fullmatch(re.sub(r"[\W_]", "", path.stem)))
 
 
 def count_endings(paths: Iterable[Path]) -> str:

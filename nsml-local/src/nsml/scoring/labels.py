@@ -1,0 +1,91 @@
+"""Does a label file fit the test set? Asked at push and at submit, so that nobody learns it after a training."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from ..errors import NsmlError
+from ..store.datasets import Dataset
+from ..wording import plain
+from .fundus import CLASSES
+from .metrics import METRICS
+from .photographs import photographs_below
+from .predictions import Kind, composed, image_ids, is_class, is_finite, text_lines
+
+_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars"}
+
+
+def label_trouble(dataset: Dataset) -> str:
+    """The first line of the label file that does not fit, with its fix; "" where all fit.
+
+    Fits means: the built-in scorer can read it, and it names each test photograph once. What an organiser's own scorer can read
+    nobody else knows, and which items an organiser's loader feeds neither.
+    """
+    if not dataset.has_label_file or dataset.evaluation.exists() or dataset.metric() not in METRICS:
+        return ""
+    try:
+        lines = [
+            (number, line.strip()) for number, line in text_lines(dataset.labels, "the label file") if line.strip()
+        ]
+    except NsmlError as error:
+        return str(error)
+    root = dataset.submission / "test"
+    images = set() if dataset.loader.exists() else {composed(i) for i in image_ids(photographs_below(root), root)}
+    trouble = _trouble(lines, images, dataset.metric())
+    return plain(f"test/test_label{trouble}") if trouble else ""
+
+
+def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str) -> str:
+    if not lines:
+        return " is empty; write a FOLDER,FILE,LABEL line for each test photograph"
+    is_value = is_finite if METRICS[metric].kind is Kind.NUMBER else is_class
+    bare = not any("," in line for _, line in lines)
+    named: dict[str, int] = {}
+    for position, (number, line) in enumerate(lines):
+        where = f", line {number}, {line[:80]!r}"
+        name, comma, value = (part.strip() for part in line.rpartition(","))
+        if '"' in line or line.count("'") > 1:
+            return f"{where}: quotes stand around its fields; remove them"
+        if bare and (found := [words for mark, words in _SEPARATORS.items() if mark in line]):
+            return f"{where}: {found[0]} stand between its fields; put commas"
+        if not bare and not (comma and value):
+            return f"{where}: it is not FOLDER,FILE,LABEL; correct it"
+        if not is_value(value):
+            after = lines[1:2]
+            is_first = position == 0 and composed(name) not in images and not is_finite(value)
+            if is_first and after and is_value(after[0][1].rpartition(",")[2].strip()):
+                return f"{where}: it is a header; remove it"
+            return f"{where}: {_value_trouble(value, metric)}"
+        if bare:
+            continue
+        name = composed(name)
+        if name in named:
+            return f"{where}: line {named[name]} names the same file; remove one of the lines"
+        if images and name not in images:
+            return f"{where}: it names no test photograph; {_nearest(name, images)}"
+        named[name] = number
+    if images and len(lines) != len(images):
+        first = "" if bare else f", {min(images - named.keys())!r} the first of those without"
+        return f" has {len(lines)} lines for {len(images)} test photographs{first}; write a line for each"
+    return ""
+
+
+def _value_trouble(value: str, metric: str) -> str:
+    if METRICS[metric].kind is Kind.NUMBER:
+        return f"{value[:20]!r} is no number; correct it"
+    if is_finite(value) and float(value).is_integer() and float(value) >= 0:
+        return f"{value[:20]!r} is no whole number; write {float(value):.0f}"
+    classes = (
+        ", ".join(f"{name} {number}" for number, name in enumerate(CLASSES)) if metric == "fundus" else "0, 1, ..."
+    )
+    return f"{value[:20]!r} is no class; write classes as numbers ({classes})"
+
+
+def _nearest(name: str, images: set[str]) -> str:
+    """The photograph that a line may mean: of other case, without its ending, or in another folder."""
+    file = name.rpartition(",")[2]
+    for image in sorted(images):
+        path = PurePath(image.rpartition(",")[2])
+        if image.casefold() == name.casefold() or file.casefold() in (path.name.casefold(), path.stem.casefold()):
+            return f"write {image}"
+    return "remove the line, or put the photograph into test/test_data"
