@@ -16,27 +16,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.console import between
-from model.recipes import transfer
+from model.recipes import DEFAULT
 from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
 
 if TYPE_CHECKING:
     from model.run.entry import Hooks
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
-RECIPE = transfer.__name__
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line, checked before TensorFlow starts."""
     parser = new_parser("main.py", "[--recipe NAME] [--set FIELD=VALUE] [--epoch N] ...", __doc__)
-    add_recipe(parser, RECIPE)
+    add_recipe(parser, DEFAULT)
     add_split(parser, CLASSES)
     parser.add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best'")
     word = "SESSION:CHECKPOINT"
     parser.add_argument("--pretrained", type=session_checkpoint, metavar=word, help="begin with the weights of that")
     args = parser.parse_args(arguments)
-    check_split(parser, args)
-    args.wanted, args.changes, args.deadline = read_recipe(parser, args, RECIPE)
+    args.deadline = check_split(parser, args)
+    args.wanted, args.changes = read_recipe(parser, args, DEFAULT)
     return args
 
 

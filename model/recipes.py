@@ -210,6 +210,7 @@ CHANGEABLE = (
     "jit",
 )
 RECIPES: dict[str, Callable[[], Recipe]] = {recipe.__name__: recipe for recipe in (winning, transfer)}
+DEFAULT = transfer.__name__
 
 
 def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:

@@ -16,9 +16,10 @@ from evidence.__main__ import main
 from evidence.ablation import document
 from evidence.ablation.arms import ARMS, BY_NAME, Arm, Record
 from evidence.ablation.dataset import find_dataset
+from evidence.ablation.execute import execute
 from evidence.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
 from evidence.ablation.schedule import claim, make_runs
-from model.recipes import winning
+from model.recipes import transfer, winning
 from model.records import Predictions
 from model.settings import Settings
 from tests.ablation_samples import RECORD, draw_dataset, outcome, predictions
@@ -171,30 +172,50 @@ def test_the_command_trains_each_arm_and_tells_what_they_say_and_then_trains_non
     drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = [
-        "ablate", "--data", str(drawn), "--folds", "2", "--epoch", "1", "--image_size", "32", "--width", "2", "--only",
-        "tta,sample_cnn", "--out", str(tmp_path / "out"), "--markdown", str(tmp_path / "results.md"),
+        "ablate", "--data", str(drawn), "--folds", "2", "--recipe", "winning", "--epoch", "1", "--image_size", "32",
+        "--set", "width=2", "--only", "tta,sample_cnn", "--try", "dropout=0.3", "--try", "dropout=0,width=3",
+        "--out", str(tmp_path / "out"), "--markdown", str(tmp_path / "results.md"),
     ]  # fmt: skip
     assert main(command) == 0
     printed = capsys.readouterr().out
-    assert "DRAWN: 3 arms, 2 folds, 1 seeds: 6 runs, 6 to make" in printed
+    assert "left out: dropout=0.3, which recipe winning is already\n" in printed
+    assert "DRAWN: 4 arms, 2 folds, 1 seeds: 8 runs, 8 to make" in printed
     for words in (
         "the recipe",
         "with 8 views",
         "the sample CNN",
+        "dropout=0, width=3",
         "probe: colours",
         "test set",
         "folds averaged",
         "One seed:",
     ):
         assert f"\n{words}" in printed
-    assert len(list((tmp_path / "out" / "runs").glob("*.json"))) == 6
+    assert len(list((tmp_path / "out" / "runs").glob("*.json"))) == 8
     assert cv2.imread(str(tmp_path / "out" / "forest.png")) is not None
     written = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert "](out/forest.png)" in written
     assert f"{tmp_path}" not in written
+    assert "--recipe winning --set epochs=1 " in written and "--try dropout=0,width=3" in written
 
     assert main(command) == 0
-    assert "6 runs, 0 to make" in capsys.readouterr().out
+    assert "8 runs, 0 to make" in capsys.readouterr().out
+
+
+def test_an_arm_begins_with_the_weights_that_its_recipe_names(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evidence.ablation.execute.train", lambda network, data, **hooks: None)
+    dataset = find_dataset(str(drawn), None, 2, 1)
+    recipe = dataclasses.replace(transfer(), image_size=32)
+    learned, random = (
+        execute(
+            Record(Settings(dataclasses.replace(recipe, weights=weights), dataset.classes, folds=2)), dataset, tmp_path
+        )
+        for weights in ("imagenet", "random")
+    )
+    assert learned.validation is not None and random.validation is not None
+    assert not np.allclose(learned.validation.probabilities, random.validation.probabilities)
 
 
 def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(
@@ -207,7 +228,7 @@ def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(
         write_outcome(
             result_file(tmp_path / "runs", run), run, outcome(predictions(fold, start=100 * fold), predictions(9))
         )
-    assert main(["leak", "--data", str(drawn), "--folds", "2", "--out", str(tmp_path)]) == 0
+    assert main(["leak", "--data", str(drawn), "--folds", "2", "--recipe", "winning", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "DRAWN: 2 arms, 2 folds, 1 seeds: 4 runs, 0 to make" in printed
     assert "by patient (the recipe)" in printed
@@ -218,6 +239,8 @@ def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(
     ("arguments", "words"),
     [
         (["--only", "no_such"], "argument --only: no arm 'no_such'; there are recipe, file_split"),
+        (["--try", "depht=2"], "argument --try: depht is no field of a recipe"),
+        (["--try", "width"], "argument --try: 'width' is not FIELD=VALUE"),
         (["--classes", "NORMAL,AMD,DMR"], "no photographs of DMR; --classes may name others"),
         (["--folds", "20"], "20"),
         (["--data", "/nowhere/at/all"], "/nowhere/at/all: no such folder; give the dataset's"),

@@ -21,15 +21,15 @@ def command(tmp_path: Path, determinism_ends: None) -> list[str]:
     """The recipe for an epoch on drawn photographs, and the same with the weights of a network of other classes to begin with."""
     weights.save(tmp_path / "best", small_network.network(image_size=32, width=2, depth=5, seed=7))
     return [
-        "ablate", "--data", str(draw_dataset(tmp_path / "DRAWN")), "--folds", "2", "--epoch", "1", "--image_size", "32",
-        "--only", "recipe", "--pretrained", str(tmp_path / "best"), "--out", str(tmp_path / "out"),
+        "ablate", "--data", str(draw_dataset(tmp_path / "DRAWN")), "--folds", "2", "--recipe", "winning",
+        "--epoch", "1", "--image_size", "32", "--only", "recipe", "--pretrained", str(tmp_path / "best"), "--out", str(tmp_path / "out"),
     ]  # fmt: skip
 
 
 def test_the_recipe_is_held_against_one_that_begins_with_other_weights(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*command, "--width", "2"]) == 0
+    assert main([*command, "--set", "width=2"]) == 0
     printed = capsys.readouterr().out
     assert "DRAWN: 2 arms, 2 folds, 1 seeds: 4 runs, 4 to make" in printed and "\npretrained" in printed
     found = {
@@ -40,6 +40,6 @@ def test_the_recipe_is_held_against_one_that_begins_with_other_weights(
 
 
 def test_weights_of_another_network_are_refused(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*command, "--width", "3"]) == 2
+    assert main([*command, "--set", "width=3"]) == 2
     told = capsys.readouterr().err
     assert "argument --pretrained: " in told and "it was trained with width 2" in told

@@ -9,7 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from model.recipes import Recipe
+from model.recipes import Recipe, RecipeError, changed
 from model.settings import FILE, Settings
 
 from .sample_cnn import SampleCnn
@@ -48,17 +48,17 @@ class Record:
         """Of the settings."""
         return self.settings.recipe
 
-    def with_settings(self, **changed: Any) -> Record:
+    def with_settings(self, **values: Any) -> Record:
         """This record with other settings."""
-        return replace(self, settings=replace(self.settings, **changed))
+        return replace(self, settings=replace(self.settings, **values))
 
-    def with_recipe(self, **changed: Any) -> Record:
+    def with_recipe(self, **values: Any) -> Record:
         """This record with other fields of the recipe."""
-        return self.with_settings(recipe=replace(self.recipe, **changed))
+        return self.with_settings(recipe=replace(self.recipe, **values))
 
-    def with_phases(self, **changed: Any) -> Record:
+    def with_phases(self, **values: Any) -> Record:
         """This record with other fields of each phase."""
-        return self.with_recipe(phases=tuple(replace(phase, **changed) for phase in self.recipe.phases))
+        return self.with_recipe(phases=tuple(replace(phase, **values) for phase in self.recipe.phases))
 
     def to_dict(self) -> dict[str, Any]:
         """What decides, as JSON values; of the floor, only what it heeds.
@@ -144,7 +144,7 @@ ARMS: tuple[Arm, ...] = (
         "no_batch_norm",
         "no BatchNorm",
         "the network without normalisation, at the same learning rates",
-        lambda record: record.with_recipe(batch_norm=False),
+        lambda record: record.with_recipe(batch_norm=record.recipe.network != "vgg"),
     ),
     Arm(
         SAMPLE_CNN,
@@ -171,13 +171,13 @@ ADDITIONS: tuple[Arm, ...] = (
         "longer",
         "three times the epochs",
         "each phase has three times as many epochs",
-        lambda record: record.with_recipe(epochs=3 * record.recipe.epochs),
+        lambda record: record.with_recipe(epochs=3 * record.recipe.epochs, steps=3 * record.recipe.steps),
     ),
     Arm(
         "wider",
         "twice the width",
         "each convolution has twice as many channels, so that a step computes four times as much",
-        lambda record: record.with_recipe(width=2 * record.recipe.width),
+        lambda record: record.with_recipe(width=record.recipe.width * (2 if record.recipe.network == "vgg" else 1)),
     ),
     Arm(
         "half",
@@ -192,8 +192,23 @@ ADDITIONS: tuple[Arm, ...] = (
         lambda record: record.with_settings(share=0.25),
     ),
 )
+# Where an arm of `tried_arm` is none of these, its name has an equals sign.
 TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", "longer", "wider", PRETRAINED), ("half", "quarter")
 BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}
+
+
+def tried_arm(text: str) -> Arm:
+    """The recipe with other fields, from `FIELD=VALUE`, or several of them with commas between. Raises RecipeError."""
+    changes = dict(part.strip().partition("=")[::2] for part in text.split(","))
+    name = ",".join(f"{field}={value}" for field, value in changes.items())
+    if not all(field and value for field, value in changes.items()):
+        raise RecipeError(f"{text!r} is not FIELD=VALUE, as in image_size=160,ema=0")
+    return Arm(
+        name,
+        name.replace(",", ", "),
+        f"the recipe with `{name}`",
+        lambda record: record.with_settings(recipe=changed(record.recipe, changes)),
+    )
 
 
 def pretrained_arm(folder: Path) -> Arm:

@@ -7,11 +7,12 @@ import contextlib
 import os
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.console import between
+from model.recipes import DEFAULT, RecipeError
+from model.run.arguments import add_recipe, read_recipe
 
 if TYPE_CHECKING:
     from .arms import Arm
@@ -46,17 +47,17 @@ def add_parsers(commands: Any) -> None:
                 help="only these arms and the recipe; also tta, ema, longer, wider, half, quarter (default: each ingredient)",
             )
             command.add_argument(
+                "--try", dest="tried", action="append", default=[], metavar="FIELD=VALUE[,..]",
+                help="also the recipe with these fields changed, as often as needed; fields are those of --set",
+            )  # fmt: skip
+            command.add_argument(
                 "--pretrained", type=Path, metavar="DIR",
                 help="also the recipe that starts from the weights of the checkpoint in this folder",
             )  # fmt: skip
         command.add_argument(
             "--classes", type=_names, metavar="A,B", help="only these classes (default: all that have photographs)"
         )
-        add("--epoch", between(int, 1, 10_000), 32, "as of main.py")
-        add("--batch_size", between(int, 1, 1024), 16, "as of main.py")
-        add("--learning_rate", between(float, 1e-7, 1), 0.003, "as of main.py")
-        add("--image_size", between(int, 32, 1024), 96, "as of main.py")
-        add("--width", between(int, 1, 256), 16, "as of main.py")
+        add_recipe(command, DEFAULT)
         command.add_argument("--out", type=Path, default=Path("ablation"), metavar="DIR", help="(default: ./ablation)")
         command.add_argument("--minutes", type=between(float, 0, 1e6), metavar="M", help="start no run after M minutes")
         command.add_argument(
@@ -68,7 +69,7 @@ def add_parsers(commands: Any) -> None:
             )
         command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table between its marks in FILE")
         command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, parser=command)
 
 
 def _picture(text: str) -> Path:
@@ -87,32 +88,35 @@ def _names(text: str) -> tuple[str, ...]:
 
 def run(args: argparse.Namespace) -> None:
     """Make the missing runs, and print the tables of all runs."""
-    args.only = getattr(args, "only", None) or ()
-    if args.command == "leak":
-        args.only, args.pretrained = ("file_split",), None
-    from .arms import ADDITIONS, ARMS, BY_NAME, RECIPE, Record, pretrained_arm
-
-    if unknown := [name for name in args.only if name not in BY_NAME]:
-        raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
-    arms = ARMS if not args.only else tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in (RECIPE, *args.only))
-
-    if args.pretrained:
-        arms += (pretrained_arm(args.pretrained),)
-
-    from model.recipes import winning
     from model.settings import Settings
 
     from .dataset import find_dataset
     from .runs import plan
     from .schedule import finished, make_runs
 
+    args.only = getattr(args, "only", None) or ()
+    if args.command == "leak":
+        args.only, args.pretrained, args.tried = ("file_split",), None, []
+    from .arms import ADDITIONS, ARMS, BY_NAME, RECIPE, Record, pretrained_arm, tried_arm
+
+    if unknown := [name for name in args.only if name not in BY_NAME]:
+        raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
+    recipe, args.changes = read_recipe(args.parser, args, DEFAULT)
     dataset = find_dataset(args.data, args.classes, args.folds, args.seeds)
-    recipe = replace(
-        winning(), epochs=args.epoch, learning_rate=args.learning_rate, batch_size=args.batch_size,
-        image_size=args.image_size, width=args.width,
-    )  # fmt: skip
-    settings = Settings(recipe, dataset.classes, folds=args.folds)
-    runs = plan(Record(settings), dataset, arms, args.seeds)
+    record = Record(Settings(recipe, dataset.classes, folds=args.folds))
+    wanted = (RECIPE, *args.only) if args.only else (RECIPE,) if args.tried else [arm.name for arm in ARMS]
+    arms = tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in wanted)
+    try:
+        arms += tuple(tried_arm(text) for text in args.tried)
+        alike = [arm for arm in arms[1:] if arm.change(record) == record]
+    except RecipeError as error:
+        raise UsageError(f"argument --try: {error}") from None
+    for arm in alike:
+        print(f"left out: {arm.title}, which recipe {recipe.name} is already", flush=True)
+    arms = tuple(arm for arm in arms if arm not in alike)
+    if args.pretrained:
+        arms += (pretrained_arm(args.pretrained),)
+    runs = plan(record, dataset, arms, args.seeds)
     folder = args.out / "runs"
     missing = len(runs) - len(finished(runs, folder))
     print(
@@ -178,8 +182,7 @@ def _show(args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], don
             print(f"warning: {forest.MISSING}", file=sys.stderr, flush=True)
     if args.markdown:
         facts = [
-            f"`{_as_typed(args)}`", f"{args.image_size} pixels, width {args.width}, {args.epoch} epochs",
-            *document.facts_of([outcome for _, outcome in done]),
+            f"`{_as_typed(args)}`", *document.facts_of([outcome for _, outcome in done]),
         ]  # fmt: skip
         document.put(
             args.markdown, f"{dataset.name} {args.command}", document.markdown(findings, facts, picture, args.markdown)
@@ -190,12 +193,15 @@ def _show(args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], don
 def _as_typed(args: argparse.Namespace) -> str:
     """The command that repeats these runs, without --out, --minutes and --threads."""
     words = ["python", "-m", "evidence", args.command, "--data", Path(args.data).name]
-    for name in ("seeds", "folds", "epoch", "batch_size", "learning_rate", "image_size", "width"):
-        words += [f"--{name}", f"{getattr(args, name):g}"]
+    words += ["--seeds", f"{args.seeds}", "--folds", f"{args.folds}", "--recipe", args.recipe or DEFAULT]
+    for name, value in args.changes.items():
+        words += ["--set", f"{name}={value}"]
     if args.classes:
         words += ["--classes", ",".join(args.classes)]
     if args.command == "ablate" and args.only:
         words += ["--only", ",".join(args.only)]
+    for text in args.tried:
+        words += ["--try", text]
     if args.pretrained:
         words += ["--pretrained", args.pretrained.name]
     return shlex.join(words)

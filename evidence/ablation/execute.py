@@ -12,7 +12,7 @@ import numpy as np
 from dataprep.cache import prepared_images
 from model import checkpoint
 from model.data import Data, read_data, read_split
-from model.network import Network, new_network
+from model.network import Network, begin_network
 from model.predict.views import averaged_over
 from model.records import Predictions
 from model.run.other_sessions import begin_with
@@ -66,7 +66,7 @@ def _trained(record: Record, dataset: Dataset, cache: Path) -> tuple[Network, Da
         _latest.clear()
         keras.backend.clear_session()
         data = read_data(dataset.photographs, record.settings, cache)
-        network = new_network(replace(record.settings))  # a copy, in which training counts its epochs
+        network = begin_network(replace(record.settings))  # a copy, in which training counts its epochs
         if record.pretrained is not None:
             _begin_with(network, record.pretrained)
         train(network, data, report=lambda **values: None, save=lambda name: None)

@@ -34,7 +34,7 @@ def _meaning(name: str, worse: bool) -> str:
         return "the recipe is " + ("above" if worse else "below") + " the floor"
     if name in LEARNING_CURVE:
         return "more patients help" if worse else "fewer patients do here"
-    if name in TRIED_ON_TOP:
+    if name in TRIED_ON_TOP or "=" in name:
         return "with it the recipe is worse here" if worse else "it helps"
     return "it helps" if worse else "without it the recipe is better here"
 

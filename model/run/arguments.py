@@ -78,24 +78,23 @@ def add_recipe(parser: Parser, default: str) -> None:
             help=f"{limits['help']} (default: the recipe's)",
         )  # fmt: skip
 
-    parser.add_argument(
-        "--hours", type=between(float, 0.01, 1000), metavar="N",
-        help="train as many epochs as fit in this time from the start of the program; all folds share it",
-    )  # fmt: skip
-
 
 def add_split(parser: Parser, classes: tuple[str, ...]) -> None:
-    """Add the arguments that decide which photographs train: classes, folds and seed; `check_split` checks them."""
+    """Add the arguments that decide which photographs train, and how long: classes, folds, time and seed; `check_split` checks them."""
     add = parser.add_argument
     count, seed = between(int, 2, len(classes)), between(int, 0, 2**31 - 1)
     add("--num_classes", type=count, metavar="N", help=f"the first N of {', '.join(classes)} (default: all)")
     add("--folds", type=between(int, 0, 100), metavar="N", help="number of folds (default: 0, a fifth validates)")
     add("--fold", type=fold_or_all, metavar="N", help="which one validates, from 0; all: each in turn (default: 0)")
+    add(
+        "--hours", type=between(float, 0.01, 1000), metavar="N",
+        help="train as many epochs as fit in this time from the start of the program; all folds share it",
+    )  # fmt: skip
     add("--seed", type=seed, metavar="N", help="of split, first weights and augmentation (default: 0)")
 
 
-def check_split(parser: Parser, args: argparse.Namespace) -> None:
-    """End the program where there is no such fold."""
+def check_split(parser: Parser, args: argparse.Namespace) -> float | None:
+    """End the program where there is no such fold; else when `--hours` end, by `time.monotonic()`."""
     folds, fold = args.folds or 0, args.fold or 0
     if folds == 1:
         parser.error("argument --folds: 1 fold leaves nothing to train on; give 0, or 2 or more")
@@ -103,13 +102,13 @@ def check_split(parser: Parser, args: argparse.Namespace) -> None:
         parser.error("argument --fold: all needs --folds 2 or more")
     if fold != "all" and fold >= max(folds, 1):
         parser.error(f"argument --fold: fold {fold} needs --folds {fold + 1} or more")
+    if args.hours and args.epoch is not None:
+        parser.error("argument --hours: it sets the number of epochs, as --epoch does; give one of them")
+    return time.monotonic() + 3600 * args.hours if args.hours else None
 
 
-def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple[Recipe, dict[str, Any], float | None]:
-    """The recipe that the command line names, the fields that it changes, and when `--hours` end, by `time.monotonic()`.
-
-    `--set help` prints the fields and exits.
-    """
+def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe that the command line names, and the fields that it changes. `--set help` prints them and exits."""
     recipe = RECIPES[args.recipe or default]()
     if "help" in args.set:
         print(describe(recipe))
@@ -118,8 +117,6 @@ def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple
         name: getattr(args, argument) for argument, name in FIELDS.items() if getattr(args, argument) is not None
     }
     if args.epoch is not None:
-        if args.hours:
-            parser.error("argument --hours: it sets the number of epochs, as --epoch does; give one of them")
         changes["steps"] = 0
     for text in args.set:
         name, equals, value = text.partition("=")
@@ -127,6 +124,6 @@ def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple
             parser.error(f"argument --set: {text!r} is not FIELD=VALUE, as in width=24")
         changes[name] = value
     try:
-        return changed(recipe, changes), changes, time.monotonic() + 3600 * args.hours if args.hours else None
+        return changed(recipe, changes), changes
     except RecipeError as error:
         parser.error(f"argument --set: {error}")
