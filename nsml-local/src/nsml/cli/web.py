@@ -48,13 +48,14 @@ def web(port: int, host: str, token: str | None, read_only: bool, no_open: bool)
     listener = listen(host, port)
     if token is None and not is_loopback(listener):
         token = secrets.token_urlsafe(24)
-    address = address_of(listener, host) + (f"?token={token}" if token else "")
+    address = address_of(listener, host)
+    code = secrets.token_urlsafe(24) if token and not no_open else None
 
     def tell() -> None:
-        click.echo(f"nsml web is at {address} (Ctrl-C ends it)")
+        click.echo(f"nsml web is at {address}{f'?token={token}' if token else ''} (Ctrl-C ends it)")
         if not no_open:
             import webbrowser
 
-            webbrowser.open(address)
+            webbrowser.open(f"{address}?token={code}" if code else address)
 
-    serve(Site(home, read_only), listener, token, tell)
+    serve(Site(home, read_only), listener, token, tell, host=host, code=code)

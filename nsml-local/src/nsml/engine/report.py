@@ -47,7 +47,7 @@ def write_report(
 
     Args:
         say: is told, in lines, that something is installed.
-        on_output: is called with what the program prints.
+        on_output: is called with what the program prints, often with nothing; what it raises ends the program.
 
     Raises:
         NsmlError: a session without code, a program that does not know `--mode report`.
@@ -99,8 +99,7 @@ def _follow(program: Program, log: Path, on_output: Callable[[bytes], None]) -> 
             ended = False
             while not ended:
                 ended = program.poll() is not None
-                if content := output.read():
-                    on_output(content)
+                on_output(output.read())
                 if not ended:
                     time.sleep(_LOOK)
     finally:

@@ -20,7 +20,7 @@ from ..store.checkpoints import checkpoint_names
 from ..store.sessions import ENDED
 from ..wording import plain, score
 from .frame import heading, quiet_button, show_error
-from .live import in_thread
+from .live import in_own_thread, stop_if_ending
 from .site import Site, session_address
 from .texts import Texts
 
@@ -162,8 +162,13 @@ class Actions:
         dialog.open()
 
     def _submit(self, name: str, checkpoint: str, on_step: Callable[[dict[str, Any]], None]) -> Outcome:
+        def step(found: dict[str, Any]) -> None:
+            stop_if_ending()
+            on_step(found)
+
+        session = self._site.session(name)
         return submit(
-            self._site.home, self._site.session(name), checkpoint, dry_run=False, limit=_LIMIT, on_step=on_step
+            self._site.home, session, checkpoint, dry_run=False, limit=_LIMIT, on_step=step, on_output=stop_if_ending
         )
 
     async def memo(self, name: str, text: str) -> None:
@@ -201,7 +206,7 @@ def _scored(t: Texts, outcome: Outcome, value: float) -> str:
 async def _try(work: Callable[[], T], on_error: Callable[[str], object] = show_error) -> T | None:
     """The result of `work`, run in a thread; None after an error, which goes to `on_error`."""
     try:
-        return await in_thread(work)
+        return await in_own_thread(work)
     except (NsmlError, OSError) as error:
         on_error(str(error))
         return None

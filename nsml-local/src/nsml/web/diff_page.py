@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from fastapi import Request
-from nicegui import background_tasks, ui
+from nicegui import Client, ui
 
 from ..engine.differences import arguments_of, content_of, environment_of, names_of_differing_files, pairs
 from ..errors import NsmlError
@@ -24,6 +26,9 @@ from .texts import Texts
 
 _CONTEXT_LINES = 3
 _MAX_LINES = 20_000
+_MAX_VERDICT = 20_000  # letters
+_COMPARING = 120.0  # seconds
+_comparing = asyncio.Semaphore(1)
 
 
 def register(site: Site) -> None:
@@ -44,7 +49,7 @@ def register(site: Site) -> None:
                 return
             heading(t("Is one better?"), 2)
             verdict = ui.label(t("comparing")).classes("mono as-is").props("role=status tabindex=0")
-            background_tasks.create(_show_verdict(site, one, other, verdict))
+            _when_opened(partial(_show_verdict, site, one, other, verdict))
             for title, both in tables:
                 heading(title, 2)
                 _table(both, one, other, t)
@@ -132,8 +137,28 @@ def side_by_side(one: Session, other: Session, name: str) -> str | None:
     return table.replace("&nbsp;", " ").replace(' nowrap="nowrap"', "")
 
 
+def _when_opened(work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` once, when a browser has opened the page: whoever only fetches it, another site for instance, starts nothing."""
+    begun: list[bool] = []
+
+    async def connected() -> None:
+        if not begun:
+            begun.append(True)
+            await work()
+
+    ui.context.client.on_connect(connected)
+
+
 async def _show_verdict(site: Site, one: Session, other: Session, label: ui.label) -> None:
-    """Show the output of `nsml compare`. It runs as a process, since its statistics take seconds and much memory to import."""
+    """Show the output of `nsml compare`, after that of others who asked before."""
+    async with _comparing:
+        if not label.client.is_deleted:
+            text = await _verdict(site, one, other, label.client)
+            label.set_text(text[:_MAX_VERDICT])
+
+
+async def _verdict(site: Site, one: Session, other: Session, client: Client) -> str:
+    """It runs as a process, since its statistics take seconds and much memory to import."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -146,13 +171,24 @@ async def _show_verdict(site: Site, one: Session, other: Session, label: ui.labe
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "NSML_HOME": str(site.home.path)},
     )
-    out, err = await process.communicate()
+
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+
+    client.on_delete(end)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), _COMPARING)
+    except TimeoutError:
+        return f"no answer in {_COMPARING:.0f} seconds; try 'nsml compare {one.name} {other.name}'"
+    finally:
+        end()
     text = out.decode(errors="replace") if process.returncode == 0 else err.decode(errors="replace")
     lines = text.split("\n")
     # Without the lines on arguments and code: the page shows them below.
     if "" in lines and process.returncode == 0:
         lines = [*lines[:2], *lines[lines.index("") :]]
-    label.set_text("\n".join(plain(line.rstrip()) for line in lines).strip())
+    return "\n".join(plain(line.rstrip()) for line in lines).strip()
 
 
 def _attribute(text: str) -> str:

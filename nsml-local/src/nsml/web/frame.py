@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from fastapi import Request
-from nicegui import ui
+from nicegui import Client, ui
 
 from ..store.datasets import list_datasets
 from ..wording import plain
@@ -25,6 +26,9 @@ new MutationObserver(() => {
 }).observe(document.body, {childList: true, subtree: true});
 </script>"""
 _LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
+_OPENING = 30.0  # seconds that a browser may take to open a page
+_MAX_UNOPENED = 50
+_unopened: dict[str, Client] = {}
 _COOKIE_ATTRIBUTES = "path=/; max-age=31536000; samesite=strict"
 
 
@@ -58,9 +62,29 @@ def frame(site: Site, request: Request, title: str = "") -> Iterator[Texts]:
 
 def _set_language(t: Texts) -> None:
     client = ui.context.client
+    _keep_few_unopened(client)
     # The page object is shared by all clients; the language is not.
     client.page = copy.copy(client.page)
     client.page.language = texts.LANGUAGES[t.language]  # type: ignore[assignment]
+
+
+def _keep_few_unopened(client: Client) -> None:
+    """Drop pages that no browser has opened in time, and the oldest of too many: a page takes up to 400 kB."""
+    _unopened[client.id] = client
+
+    def opened() -> None:
+        _unopened.pop(client.id, None)
+
+    def drop() -> None:
+        if _unopened.pop(client.id, None) is not None and client.id in Client.instances:
+            client.delete()
+
+    client.on_connect(opened)
+    asyncio.get_running_loop().call_later(_OPENING, drop)
+    while len(_unopened) > _MAX_UNOPENED:
+        oldest = _unopened.pop(next(iter(_unopened)))
+        if oldest.id in Client.instances:
+            oldest.delete()
 
 
 def _language_button(t: Texts) -> None:

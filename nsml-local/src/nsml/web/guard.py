@@ -2,18 +2,23 @@
 
 A web site that the user visits could send requests to this server: with a form or script (cross-site request forgery), through a
 WebSocket, or through its own host name that resolves to 127.0.0.1 (DNS rebinding). So the Host header must name this server, the
-Origin of a WebSocket (all changes go through it) must equal Host, and other requests may only read.
-See https://owasp.org/www-community/attacks/csrf and https://fetch.spec.whatwg.org/#origin-header.
+Origin of a WebSocket (all changes go through it) must equal Host, and other requests may only read. Since reading costs time too, a request
+that a browser says is another site's is refused, whatever it asks for, and Socket.IO has no transport but the WebSocket.
+See https://owasp.org/www-community/attacks/csrf, https://fetch.spec.whatwg.org/#origin-header and https://www.w3.org/TR/fetch-metadata/.
 """
 
 from __future__ import annotations
 
 import hmac
-from http.cookies import CookieError, SimpleCookie
+import time
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-_MAX_QUERY = 8 * 1024
+_MAX_QUERY = 8 * 1024  # bytes
+_MAX_PATH = 1024
+_MAX_NAME = 255  # of a part of the path, as of a file
+_SOCKET = "/_nicegui_ws"
+_CODE_LIFETIME = 60.0  # seconds
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 COOKIE = "nsml_token"
 
@@ -39,12 +44,20 @@ class Guard:
     Args:
         hosts: the allowed names in the Host header; None allows any (the token then protects the page).
         token: the secret that a browser sends once as `?token=`; it then gets a cookie. None: no token.
+        code: is taken for the token once, in the first minute: other users of the machine can read the command line of the browser that
+            is opened, in which it stands.
+        port: part of the cookie's name, since browsers keep the cookies of a host, whatever the port.
     """
 
-    def __init__(self, app: Any, *, hosts: frozenset[str] | None, token: str | None) -> None:
+    def __init__(
+        self, app: Any, *, hosts: frozenset[str] | None, token: str | None, code: str | None = None, port: int = 0
+    ) -> None:
         self.app = app
         self._hosts = hosts
         self._token = token
+        self._code = code
+        self._code_ends = time.monotonic() + _CODE_LIFETIME
+        self._cookie = f"{COOKIE}_{port}"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -78,25 +91,44 @@ class Guard:
                 return 403, "cross-site WebSocket refused; open the address that 'nsml web' printed"
         elif scope["method"] not in ("GET", "HEAD"):
             return 405, "method not allowed; use GET or HEAD"
-        if len(scope.get("query_string", b"")) > _MAX_QUERY:
-            return 414, "the address is too long; shorten its query"
+        elif scope["path"].startswith(_SOCKET):
+            return 403, "only a WebSocket is answered here"
+        if _is_of_another_site(headers):
+            return (
+                403,
+                "this request comes from another site; copy the address that 'nsml web' printed into the browser",
+            )
+        parts = [part.encode("utf-8", "replace") for part in scope["path"].split("/")]
+        if (
+            len(scope.get("query_string", b"")) > _MAX_QUERY
+            or max(map(len, parts)) > _MAX_NAME
+            or sum(map(len, parts)) > _MAX_PATH
+        ):
+            return 414, "the address is too long; shorten it"
+        if any(ord(c) < 32 or ord(c) == 127 for c in scope["path"]):
+            return 400, "control characters in the address; remove them"
         return 0, ""
 
     def _has_cookie(self, headers: _Headers) -> bool:
-        try:
-            cookie = SimpleCookie(headers.one("cookie") or "").get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and self._is_token(cookie.value)
+        # Other programs on this host set cookies too, of any form, and perhaps of this name for another path.
+        pairs = (part.partition("=") for value in headers.all("cookie") for part in value.split(";"))
+        return any(name.strip() == self._cookie and self._is_token(value.strip()) for name, _, value in pairs)
 
     def _is_token(self, text: str) -> bool:
         return self._token is not None and hmac.compare_digest(text.encode(), self._token.encode())
+
+    def _take_code(self, text: str) -> bool:
+        """Whether it is the code, which is void from then on."""
+        if self._code is None or not hmac.compare_digest(text.encode(), self._code.encode()):
+            return False
+        self._code = None
+        return time.monotonic() < self._code_ends
 
     def _let_in(self, scope: Any) -> tuple[int, str]:
         """With the right token: 303 to the same address without it, to keep it out of the browser history. Otherwise 401."""
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         given = [value for name, value in query if name == "token"]
-        if scope["type"] == "http" and given and self._is_token(given[0]):
+        if scope["type"] == "http" and given and (self._is_token(given[0]) or self._take_code(given[0])):
             rest = urlencode([pair for pair in query if pair[0] != "token"])
             path = "/" + scope.get("raw_path", b"/").decode("latin-1").partition("?")[0].lstrip("/\\")
             return 303, f"{path}{f'?{rest}' if rest else ''}"
@@ -110,7 +142,7 @@ class Guard:
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"), *_HEADERS.items()]
         body = f"nsml: {text}\n".encode()
         if status == 303:
-            cookie = f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+            cookie = f"{self._cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
             headers += [(b"location", text.encode("latin-1")), (b"set-cookie", cookie.encode("latin-1"))]
             body = b""
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -123,8 +155,19 @@ class _Headers:
 
     def one(self, name: str) -> str | None:
         """The value of a header; None if it is missing or repeated."""
-        values = [value for key, value in self._pairs if key == name.encode()]
+        values = self.all(name)
         return values[0] if len(values) == 1 else None
+
+    def all(self, name: str) -> list[str]:
+        """The values of all headers of that name."""
+        return [value for key, value in self._pairs if key == name.encode()]
+
+
+def _is_of_another_site(headers: _Headers) -> bool:
+    """Whether the browser says so. Servers on other ports of this host are the same site to it: they may link to pages, nothing else."""
+    site = headers.one("sec-fetch-site")
+    links = headers.one("sec-fetch-mode") == "navigate" and headers.one("sec-fetch-dest") == "document"
+    return site == "cross-site" or (site == "same-site" and not links)
 
 
 def _name_of(host: str) -> str:

@@ -6,11 +6,12 @@ A report is untrusted: the browser runs no script in it, loads nothing for it, a
 from __future__ import annotations
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 
 from ..engine.report import page_of, report_folder
 from ..errors import NsmlError
 from ..store.checkpoints import checkpoint_names
+from ..store.files import read_regular
 from ..store.sessions import Session
 from .site import Site
 
@@ -36,6 +37,10 @@ def register(app: FastAPI, site: Site) -> None:
         except NsmlError as error:
             return PlainTextResponse(f"nsml: {error}\n", status_code=404)
         page = page_of(report_folder(owner, checkpoint)) if checkpoint in reported(owner) else None
-        if page is None or page.is_symlink():
+        try:
+            content = read_regular(page, below=owner.folder) if page is not None else None
+        except OSError:
+            content = None
+        if content is None:
             return PlainTextResponse(f"nsml: no report on that checkpoint of {owner.name}\n", status_code=404)
-        return FileResponse(page, media_type="text/html; charset=utf-8", headers=_HEADERS)
+        return Response(content, media_type="text/html; charset=utf-8", headers=_HEADERS)

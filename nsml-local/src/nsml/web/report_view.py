@@ -12,10 +12,12 @@ from ..store.checkpoints import checkpoint_names, find_checkpoint
 from ..store.sessions import Session
 from ..wording import plain
 from .frame import quiet_button, show_error
-from .live import in_thread
+from .live import in_own_thread, stop_if_ending
 from .report_files import ADDRESS, reported
 from .site import Site
 from .texts import Texts
+
+_LONGEST = 1000  # bytes of a line
 
 
 def report_view(site: Site, session: Session, t: Texts) -> None:
@@ -56,6 +58,11 @@ def _add_button(site: Site, session: Session, choice: ui.select, t: Texts) -> No
     status = ui.label().props("role=status").classes("quiet")
     lines: list[str] = []
 
+    def printed(output: bytes) -> None:
+        stop_if_ending()
+        if output:
+            lines[:] = [output[-_LONGEST:].decode(errors="replace").strip().rpartition("\n")[2]]
+
     def write(name: str) -> None:
         checkpoint = find_checkpoint(session.checkpoints, name, str(session.name))
         write_report(
@@ -63,7 +70,7 @@ def _add_button(site: Site, session: Session, choice: ui.select, t: Texts) -> No
             session,
             checkpoint,
             say=lines.append,
-            on_output=lambda output: lines.append(output.decode(errors="replace").strip().rpartition("\n")[2]),
+            on_output=printed,
         )
 
     async def go() -> None:
@@ -73,7 +80,7 @@ def _add_button(site: Site, session: Session, choice: ui.select, t: Texts) -> No
         button.disable()
         timer = ui.timer(0.5, lambda: status.set_text(plain(lines[-1])[-200:] if lines else ""))
         try:
-            await in_thread(lambda: write(str(on.value)))
+            await in_own_thread(lambda: write(str(on.value)))
             choice.set_options({name: plain(name) for name in reported(session)}, value=on.value)
         except (NsmlError, OSError) as error:
             show_error(str(error))

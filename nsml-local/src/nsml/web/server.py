@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,9 +13,14 @@ from nicegui import ui
 
 from ..errors import NsmlError, RunFailed
 from . import dataset_page, datasets_page, diff_page, graph_page, machine_page, report_files, session_page
+from .connections import BACKLOG, Connection, limit_of_connections
 from .guard import LOOPBACK, Guard
 from .icon import ICON
+from .live import end_long_work
+from .operator_log import log_to_operator
 from .site import Site
+
+_MAX_MESSAGE = 1 << 20  # bytes that a browser may send at once
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -37,11 +41,25 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(site: Site, listener: socket.socket, token: str | None, on_ready: Callable[[], None]) -> None:
-    """Serve the page on `listener` until Ctrl-C. Calls `on_ready` when the server accepts requests."""
+def serve(
+    site: Site,
+    listener: socket.socket,
+    token: str | None,
+    on_ready: Callable[[], None],
+    *,
+    host: str = "",
+    code: str | None = None,
+) -> None:
+    """Serve the page on `listener` until Ctrl-C. Calls `on_ready` when the server accepts requests.
+
+    host: the name under which the listener was opened
+    code: see `Guard`
+    """
+    log_to_operator()
+    Connection.most = limit_of_connections()
     for module in (datasets_page, dataset_page, session_page, graph_page, diff_page, machine_page):
         module.register(site)
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=_lifespan)
     report_files.register(app, site)
     ui.run_with(
         app,
@@ -55,12 +73,14 @@ def serve(site: Site, listener: socket.socket, token: str | None, on_ready: Call
         # The pages use no bindings that need polling.
         binding_refresh_interval=None,
     )
-    # Errors are shown on the page.
-    logging.getLogger("nicegui").setLevel(logging.ERROR)
-    hosts = LOOPBACK if is_loopback(listener) else None
+    address, port = listener.getsockname()[:2]
+    hosts = LOOPBACK | {str(address), host.lower()} if is_loopback(listener) else None
     server = uvicorn.Server(
         uvicorn.Config(
-            Guard(app, hosts=hosts, token=token),
+            Guard(app, hosts=hosts, token=token, code=code, port=port),
+            http=Connection,
+            backlog=min(BACKLOG, Connection.most),
+            ws_max_size=_MAX_MESSAGE,
             log_config=None,
             log_level="error",
             access_log=False,
@@ -79,6 +99,12 @@ def serve(site: Site, listener: socket.socket, token: str | None, on_ready: Call
 
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         asyncio.run(run())
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    yield
+    await end_long_work()
 
 
 def is_loopback(listener: socket.socket) -> bool:

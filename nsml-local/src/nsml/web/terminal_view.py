@@ -7,12 +7,13 @@ from nicegui import ui
 from ..errors import NsmlError
 from ..session.answering import ask, is_listening
 from ..store.sessions import ENDED, Session
-from ..wording import plain
+from ..wording import plain, printable
 from .frame import quiet_button
-from .live import in_thread
+from .live import in_own_thread
 from .texts import Texts
 
 _MAX_ANSWERS = 200
+_MAX_LETTERS = 20_000  # of an answer
 
 
 def terminal_view(session: Session, t: Texts) -> None:
@@ -26,14 +27,16 @@ def terminal_view(session: Session, t: Texts) -> None:
         if not expression:
             return
         try:
-            answer = await in_thread(lambda: _ask(session, expression, t))
+            answer = await in_own_thread(lambda: _ask(session, expression, t))
         except NsmlError as error:
             answer = str(error)
+        if len(answer) > _MAX_LETTERS:
+            answer = f"{answer[:_MAX_LETTERS]}… ({len(answer) - _MAX_LETTERS:,})"
         with answers:
             entry = ui.column().classes("w-full gap-0")
             with entry:
                 ui.label(f">>> {plain(expression)}").classes("mono font-bold")
-                ui.label("\n".join(plain(line) for line in str(answer).split("\n"))).classes("mono")
+                ui.label(printable(answer)).classes("mono")
         entry.move(target_index=0)
         children = answers.default_slot.children
         while len(children) > _MAX_ANSWERS:
