@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import psutil
 import pytest
-from helpers import run_command
+from helpers import run_command, wait_until
 from web_server import Home, Server, make_home
+
+from nsml.store.checkpoints import store
+from nsml.store.files import write_json
+from nsml.store.home import open_home
+from nsml.store.metrics import MetricsWriter
+from nsml.store.processes import identity
+from nsml.store.sessions import create_session
+from nsml.store.submissions import open_submission, record_score
 
 pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
 
@@ -193,6 +204,76 @@ def test_it_writes_no_files_and_prints_only_its_address(place: Home) -> None:
     assert after == before
     assert started.output().strip() == f"nsml web is at {started.address}/ (Ctrl-C ends it)"
     assert started.process.returncode == 0
+
+
+ODD = "\ud800\x1b]0;x\x07\x9b\u202e"
+
+
+def test_no_value_that_a_program_left_keeps_a_page_from_being_shown(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    opened = open_home(home.path)
+    for number in range(3):
+        session = create_session(
+            opened, "tester", "FUNDUS", {"entry": f"{ODD}.py", "arguments": [ODD, f"--{ODD}", "1e999", 10**40]}
+        )
+        session.code.mkdir()
+        session.write_state("Running" if number else "Failed", reason=[ODD], process=identity(), program=os.getpid())
+        session.write_memo(ODD[1:] * 1000)
+        write_json(session.folder / "launch.json", {"limits": [ODD]})
+        metrics = MetricsWriter(session.folder)
+        for value in (10**40, ODD, [10**40], {"a": 2**64}, None, True, -(10**400)):
+            metrics.append(
+                {
+                    "step": value,
+                    "time": value,
+                    "values": {"odd": value, ODD: value, f"{ODD}@vector:{ODD}": 1},
+                    "summary": True,
+                }
+            )
+        metrics.close()
+        for name in (ODD, "best"):
+            summary = {ODD: 10**40, "list": [ODD], "number": 2**64}
+            store(session.checkpoints, name, lambda path: path.write_text("x") and None, elapsed=1e299, summary=summary)
+        folder = open_submission(opened, "FUNDUS")
+        record_score(folder, user=ODD, session=ODD, checkpoint=ODD, score=1e299)
+    (home.path / "sessions" / "tester" / os.fsdecode(b"\xff\xfe") / "1").mkdir(parents=True)
+    name = "tester/FUNDUS/1"
+    pages = [
+        "/",
+        "/machine",
+        "/dataset/FUNDUS",
+        "/dataset/FUNDUS?tab=sessions",
+        f"/diff?first={name}&second=tester/FUNDUS/2",
+    ]
+    pages += [f"/session/{name}?tab={tab}" for tab in ("log", "graph", "checkpoints", "report", "details", "terminal")]
+    with Server(home) as started:
+        answers = {path: started.ask(path) for path in pages}
+    assert {path: answer.status for path, answer in answers.items()} == dict.fromkeys(pages, 200)
+    assert b"tester/FUNDUS/3" in answers["/dataset/FUNDUS?tab=sessions"].content
+    assert b"ud800" in answers["/dataset/FUNDUS"].content
+    assert started.output().count("\n") == 1
+
+
+def test_the_token_is_not_in_the_command_line_of_the_browser(place: Home, tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked.tmp; mv {tmp_path}/asked.tmp {tmp_path}/asked\n')
+    browser.chmod(0o700)
+    with Server(place, "--token", "a-token-of-this-test", opens=str(browser)) as started:
+        wait_until(lambda: (tmp_path / "asked").exists())
+        asked = (tmp_path / "asked").read_text().strip()
+        assert "a-token-of-this-test" in started.output() and "a-token-of-this-test" not in asked
+        answer = started.ask(f"/?{asked.partition('?')[2]}")
+        assert answer.status == 303
+        assert started.ask("/", Cookie=answer.headers["Set-Cookie"].partition(";")[0]).status == 200
+        assert started.ask(f"/?{asked.partition('?')[2]}").status == 401
+
+
+def test_an_address_of_this_machine_alone_is_its_own(place: Home) -> None:
+    with Server(place, "--host", "127.0.0.2") as started:
+        assert f"http://127.0.0.2:{started.port}/" in started.output()
+        with closing(http.client.HTTPConnection("127.0.0.2", started.port, timeout=60)) as connection:
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 200
 
 
 def test_the_token_is_invisible_to_other_programs(open_server: Server) -> None:

@@ -72,11 +72,23 @@ class Answer:
 class Server:
     """A running `nsml web` on a free port."""
 
-    def __init__(self, home: Home, *options: str) -> None:
+    def __init__(self, home: Home, *options: str, opens: str = "") -> None:
+        """`opens` is the program that is started as the browser, if any."""
         self._output = home.folder / f"web-{time.monotonic_ns()}.txt"
         # Show Python's warnings: a test reads the output.
-        command = [sys.executable, "-W", "default", "-m", "nsml", "web", "--no-open", "--port", "0", *options]
-        environment = os.environ | home.environment
+        command = [
+            sys.executable,
+            "-W",
+            "default",
+            "-m",
+            "nsml",
+            "web",
+            *([] if opens else ["--no-open"]),
+            "--port",
+            "0",
+            *options,
+        ]
+        environment = os.environ | home.environment | ({"BROWSER": opens} if opens else {})
         if "COVERAGE_FILE" in environment:
             environment["COVERAGE_PROCESS_START"] = environment["COVERAGE_RCFILE"]
         with open(self._output, "wb") as output:

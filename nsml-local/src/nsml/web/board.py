@@ -10,7 +10,7 @@ from nicegui import ui
 from ..errors import NsmlError
 from ..store.datasets import Dataset
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
-from ..wording import plain
+from ..wording import plain, short
 from ..wording import score as shown_score
 from .chart import axis, base_options, legend
 from .frame import command_lines, data_table, heading, is_dark, show_error
@@ -98,7 +98,7 @@ def _rows(site: Site, dataset: Dataset, made: list[dict[str, Any]], whose: str, 
         {
             **_row(site, r["user"], r["session"], r["checkpoint"], r["at"], t),
             "score": t("Failed"),
-            "memo": plain(r["error"]),
+            "memo": short(r["error"], 1000),
             "key": f"failed {n}",
         }
         for n, r in enumerate(reversed(failed))
@@ -126,10 +126,10 @@ def _row(site: Site, user: str, session: str, checkpoint: str, at: float, t: Tex
     with contextlib.suppress(NsmlError):
         memo = site.session(session).memo()
     return {
-        "user": plain(user),
-        "session": plain(session),
+        "user": short(user),
+        "session": short(session),
         "address": session_address(session),
-        "checkpoint": plain(checkpoint),
+        "checkpoint": short(checkpoint),
         "memo": plain(memo),
         "when": t.ago(at),
     }
@@ -138,7 +138,7 @@ def _row(site: Site, user: str, session: str, checkpoint: str, at: float, t: Tex
 def _by_user(made: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
     by_user: dict[str, list[tuple[float, float]]] = {}
     for record in made:
-        by_user.setdefault(plain(record["user"]), []).append((record["at"], record["score"]))
+        by_user.setdefault(short(record["user"]), []).append((record["at"], record["score"]))
     return by_user
 
 

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from ..store.checkpoints import Checkpoint, list_checkpoints
 from ..store.sessions import Session
-from ..wording import plain, size, values
+from ..wording import short, size, values
 from .actions import Actions
 from .frame import data_table, quiet_button, show_error
 from .live import watch
@@ -48,12 +48,12 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
 
 def _row(entry: Checkpoint | Exception, number: int, t: Texts) -> dict[str, Any]:
     if not isinstance(entry, Checkpoint):
-        return {"key": f"{number}", "name": t("Damaged"), "summary": plain(str(entry))}
+        return {"key": f"{number}", "name": t("Damaged"), "summary": short(str(entry))}
     return {
-        "key": entry.name,
-        "name": plain(entry.name),
+        "key": f"{number}",
+        "name": short(entry.name),
         "saved": t.ago(entry.saved_at),
         "took": t.duration(entry.elapsed),
         "size": size(entry.size),
-        "summary": plain(values(entry.summary)),
+        "summary": short(values(entry.summary), 1000),
     }

@@ -14,6 +14,8 @@ from ..store.files import is_number
 from ..store.metrics import MetricsReader
 
 MAX_POINTS = 1000  # of one line
+MAX_CURVES = 500  # of one session
+_MAX_PHASES = 500
 _SUFFIXES = ("std", "vector", "stack")
 Values = npt.NDArray[np.float64]
 
@@ -76,6 +78,7 @@ class Curves:
         self.phases: list[Phase] = []
         self.first_time: float | None = None
         self._count = 0
+        self.is_full = False  # names after the first MAX_CURVES are left out
 
     @property
     def damaged(self) -> int:
@@ -93,25 +96,30 @@ class Curves:
         return bool(records)
 
     def _add(self, record: dict[str, Any]) -> None:
-        time = record.get("time")
-        moment = float(time) if isinstance(time, int | float) else float("nan")
+        time: Any = record.get("time")
+        moment = float(time) if is_number(time) else float("nan")
         if self.first_time is None and moment == moment:  # not NaN
             self.first_time = moment
-        step = record.get("step")
+        step: Any = record.get("step")
         # Without a step, reports are numbered.
-        x = float(step) if isinstance(step, int | float) else float(self._count)
+        x = float(step) if is_number(step) else float(self._count)
         self._count += 1
         for name, value in record["values"].items():
             if isinstance(value, bool):
                 continue
             if is_number(value):
                 curve = self.curves.get(name)
+                if curve is None and len(self.curves) >= MAX_CURVES:
+                    self.is_full = True
+                    continue
                 if curve is None:
                     curve = self.curves[name] = Curve()
                 curve.steps.append(x)
                 curve.times.append(moment)
                 curve.values.append(float(value))
             elif isinstance(value, str) and name.rpartition("/")[2] == "phase" and self.phase() != value:
+                if len(self.phases) >= _MAX_PHASES:
+                    continue
                 self.phases.append(Phase(x, moment, value))
 
     def phase(self) -> str | None:

@@ -15,6 +15,7 @@ from ..errors import Damaged
 from ..store.datasets import Dataset, list_datasets
 from ..store.files import visible
 from ..store.home import Home
+from ..store.names import is_name
 from ..store.sessions import NO_DATASET
 from ..wording import plain, size
 from .frame import command_lines, data_table, frame, heading, show_error
@@ -111,7 +112,7 @@ def _usage(home: Home) -> dict[str, _Usage]:
     """Usage by dataset, without opening any session."""
     usage: dict[str, _Usage] = {}
     for parent in [home.submissions, *(Path(user.path) for user in visible(home.sessions))]:
-        for entry in visible(parent):
+        for entry in filter(lambda found: is_name(found.name), visible(parent)):
             item = usage.setdefault(entry.name, _Usage())
             with contextlib.suppress(OSError):
                 item.changed = max(item.changed, entry.stat().st_mtime)

@@ -11,7 +11,7 @@ from nicegui import ui
 
 from ..store.sessions import Session
 from .chart import View, charts_of, options
-from .curves import Curves, parse_name
+from .curves import MAX_CURVES, Curves, parse_name
 from .frame import heading, is_dark, quiet_button, show_error
 from .live import in_thread
 from .texts import Texts
@@ -64,7 +64,10 @@ class GraphView:
         charts = await in_thread(self._options)
         self._empty.set_visibility(not charts)
         damaged = sum(curves.damaged for curves in self._sessions.values())
-        self._damage.set_text(self._t("Damaged lines skipped: {count}", count=damaged) if damaged else "")
+        notes = [self._t("Damaged lines skipped: {count}", count=damaged)] if damaged else []
+        if any(curves.is_full for curves in self._sessions.values()):
+            notes.append(self._t("Only the first {count} names are shown", count=MAX_CURVES))
+        self._damage.set_text("; ".join(notes))
         for (group, chart), content in charts.items():
             if chart not in self._charts:
                 self._add_chart(group, chart, content)

@@ -32,7 +32,7 @@ def report_view(site: Site, session: Session, t: Texts) -> None:
         none.set_visibility(not name)
         frame.set_visibility(bool(name))
         if name:
-            query = urlencode({"session": str(session.name), "checkpoint": name})
+            query = urlencode({"session": str(session.name), "checkpoint": name}, errors="replace")
             frame.props["src"] = f"{ADDRESS}?{query}"
             frame.props["title"] = t("Report on checkpoint {name}", name=plain(name))
             frame.update()

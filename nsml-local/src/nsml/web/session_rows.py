@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from ..errors import Damaged, NsmlError
 from ..store.home import Home
 from ..store.metrics import last_summary
 from ..store.sessions import ENDED, Session, list_sessions
-from ..wording import plain
+from ..wording import plain, short
 
 DAMAGED = "Damaged"
+_MAX_VALUES = 200  # of a session
+_MAX_INTEGER = 2**53  # above it JavaScript knows even numbers alone
 
 
 class SessionRows:
@@ -69,12 +72,19 @@ def _row(session: Session) -> dict[str, Any]:
         "user": session.name.user,
         "number": session.name.number,
         "status": status,
-        "why": plain(why),
+        "why": short(why),
         "created_at": float(record["created_at"]),
         "memo": plain(session.memo()),
-        "arguments": {plain(k): plain(str(v)) for k, v in arguments_of(session).items()},
-        "summary": {plain(k): v for k, v in last_summary(session.folder).items()},
+        "arguments": {short(k): short(str(v)) for k, v in islice(arguments_of(session).items(), _MAX_VALUES)},
+        "summary": {short(k): cell(v) for k, v in islice(last_summary(session.folder).items(), _MAX_VALUES)},
     }
+
+
+def cell(value: Any) -> float | int | str | None:
+    """A reported value as a browser can hold it: numbers to five digits, text on one line."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    return value if value is None or (isinstance(value, int) and abs(value) <= _MAX_INTEGER) else short(str(value))
 
 
 def why_ended(state: dict[str, Any]) -> str:
@@ -93,7 +103,7 @@ def _damaged(session: Session, why: str) -> dict[str, Any]:
         "user": session.name.user,
         "number": session.name.number,
         "status": DAMAGED,
-        "why": plain(why),
+        "why": short(why),
         "created_at": changed,
         "memo": plain(session.memo()),
         "arguments": {},

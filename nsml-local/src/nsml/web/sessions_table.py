@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nicegui import events, ui
 
-from ..wording import plain
 from .actions import Actions
 from .frame import command_lines, quiet_button, show_error
 from .live import watch
@@ -142,21 +142,16 @@ def _flat(row: dict[str, Any], differing: list[str], t: Texts) -> dict[str, Any]
         "memo": row["why"] if row["status"] == DAMAGED else row["memo"],
     }
     flat |= {f"argument {name}": number_or_text(row["arguments"].get(name)) for name in differing}
-    return flat | {f"value {name}": _short(value) for name, value in row["summary"].items()}
+    return flat | {f"value {name}": value for name, value in row["summary"].items()}
 
 
 def number_or_text(value: str | None) -> float | str | None:
     """Converts numbers, so that columns sort by value."""
     try:
-        return None if value is None else float(value) if "_" not in value else value
+        number = float(value) if value is not None and "_" not in value else None
     except ValueError:
         return value
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.5g}")
-    return value if isinstance(value, int | None) else plain(str(value))
+    return number if number is not None and math.isfinite(number) else value
 
 
 def _columns(rows: dict[str, dict[str, Any]], differing: list[str], read_only: bool, t: Texts) -> list[dict[str, Any]]:

@@ -24,12 +24,12 @@ class Site:
 
 def dataset_address(name: str, tab: str = "") -> str:
     """Address of a dataset's page."""
-    return f"/dataset/{quote(name)}{f'?tab={tab}' if tab else ''}"
+    return f"/dataset/{quote(name, errors='replace')}{f'?tab={tab}' if tab else ''}"
 
 
 def session_address(name: SessionName | str, tab: str = "") -> str:
     """Address of a session's page."""
-    return f"/session/{quote(str(name))}{f'?tab={tab}' if tab else ''}"
+    return f"/session/{quote(str(name), errors='replace')}{f'?tab={tab}' if tab else ''}"
 
 
 def graph_address(names: list[str]) -> str:

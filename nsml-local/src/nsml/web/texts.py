@@ -201,6 +201,7 @@ KOREAN = {
     "seconds": "초",
     "other": "기타",
     "Damaged lines skipped: {count}": "손상되어 건너뛴 줄: {count}개",
+    "Only the first {count} names are shown": "처음 {count}개 이름만 표시됩니다",
     # Differences
     "Results": "결과",
     "Files": "파일",
