@@ -19,6 +19,8 @@ from .site import Site, session_address
 from .style import LINES
 from .texts import Texts
 
+_MAX_DAMAGED = 20  # lines on submissions that cannot be read
+
 
 def board(site: Site, dataset: Dataset, t: Texts) -> None:
     """The leaderboard as a table, of all users or the current one, and the best score of each user over time."""
@@ -31,19 +33,26 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
         command_lines(t, [("nsml submit SESSION CHECKPOINT", "")])
     table = data_table(_columns(t), "key", links="session")
     legend_line = ui.label().classes("quiet")
+    damage = ui.label().classes("as-is").props("role=alert")
     with ui.column().classes("w-full gap-1") as history:
         heading(t("Best score so far"), 2)
         chart = ui.echart({}).classes("w-full h-72")
 
-    def look() -> tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]], str]:
-        made, _ = submissions_of(site.home, dataset.name)
+    def look() -> tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]], str, str]:
+        made, damaged = submissions_of(site.home, dataset.name)
         now = [r for r in made if not r["outdated"]]
-        return _rows(site, dataset, made, whose.value, t), _by_user(now), _legend(made, now, t)
+        return (
+            _rows(site, dataset, made, whose.value, t),
+            _by_user(now),
+            _legend(made, now, t),
+            "\n".join(map(short, damaged[:_MAX_DAMAGED])),
+        )
 
-    def show(content: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]], str]) -> None:
-        rows, by_user, marks = content
+    def show(content: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]], str, str]) -> None:
+        rows, by_user, marks, damaged = content
         table.rows = rows
         legend_line.set_text(marks)
+        damage.set_text(damaged)
         empty.set_visibility(not rows)
         table.set_visibility(bool(rows))
         history.set_visibility(bool(by_user))

@@ -22,15 +22,19 @@ def register(site: Site) -> None:
     @ui.page("/dataset/{name}", response_timeout=60)
     def dataset(request: Request, name: str, tab: str = "") -> None:
         with frame(site, request, name) as t:
+            source, trouble = None, ""
             try:
-                source = find_dataset(site.home, check_name(name, "DATASET"))
+                found = find_dataset(site.home, check_name(name, "DATASET"))
+                found.record()
+                source = found
             except NsmlError as error:
-                source = None
-                if not list_sessions(site.home, dataset=name):
-                    heading(t("Datasets"))
-                    ui.label(plain(str(error))).props("role=alert")
-                    return
-            heading(name)
+                trouble = plain(str(error))
+            has_sessions = source is not None or bool(list_sessions(site.home, dataset=name))
+            heading(name if has_sessions else t("Datasets"))
+            if trouble:
+                ui.label(trouble).props("role=alert")
+            if not has_sessions:
+                return
             with ui.tabs().props("no-caps inline-label dense align=left").classes("w-full") as tabs:
                 if source is not None:
                     ui.tab("board", label=t("Leaderboard"), icon="leaderboard")

@@ -120,8 +120,11 @@ def _navigation(site: Site, t: Texts) -> None:
 
 
 async def is_dark() -> bool:
-    """Whether the browser shows the page in dark mode; waits until it is loaded."""
-    return bool(await ui.run_javascript("document.body.classList.contains('body--dark')", timeout=5))
+    """Whether the browser shows the page in dark mode; waits until it is loaded. False if it does not say so."""
+    try:
+        return bool(await ui.run_javascript("document.body.classList.contains('body--dark')", timeout=5))
+    except TimeoutError:
+        return False
 
 
 def heading(text: str, level: int = 1) -> ui.label:
