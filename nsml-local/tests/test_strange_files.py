@@ -24,7 +24,10 @@ from nsml.session.answering import _answer, ask, listen
 from nsml.store.checkpoints import store
 from nsml.store.files import write_json
 from nsml.store.home import open_home
+from nsml.store.launches import write_launch
+from nsml.store.processes import identity
 from nsml.store.sessions import Session, create_session
+from nsml.store.submissions import open_submission
 from nsml.web.session_rows import SessionRows
 
 SECRET = "the organiser's labels"
@@ -224,3 +227,26 @@ def test_an_answer_that_never_ends_is_given_up(home: Path) -> None:
 def test_an_answer_that_is_too_long_says_how_much_is_missing() -> None:
     answer = _answer(b'{"ask": "1"}', lambda asked: "x" * (3 << 20))["answer"]
     assert answer.endswith("x… (2,097,152 more letters)") and len(answer) < (1 << 20) + 50
+
+
+def test_of_a_killed_submit_the_doctor_says_what_it_left_and_removes_it(
+    nsml: Nsml, dataset: str, tmp_path: Path
+) -> None:
+    home, session = open_home(), make_session()
+    gone = identity() | {"pid": 1 << 22, "ticks": 0}  # above the largest number of a process
+    folder = open_submission(home, dataset)
+    write_launch(folder, home, session, [], entry="main.py", arguments=[], checkpoint="best")
+    (folder / "work").mkdir()
+    (folder / "written").mkdir()
+    running = open_submission(home, dataset)
+    write_json(folder / "process.json", gone)
+    scoring = tmp_path / f"nsml-score-{1 << 22}-x"
+    scoring.mkdir()
+    told = nsml("doctor", TMPDIR=str(tmp_path)).out
+    assert "submission FUNDUS/1 was killed: nsml doctor --repair" in told and "FUNDUS/2 was" not in told
+    assert "1 leftovers" in told
+    nsml("doctor", "--repair", TMPDIR=str(tmp_path))
+    assert "was killed" not in nsml("doctor").out
+    assert sorted(path.name for path in folder.iterdir()) == ["failure.json", "launch.json"]
+    assert not scoring.exists() and (running / "process.json").exists()
+    assert "the submit was killed" in nsml("dataset", "board", "--mine", dataset).out

@@ -19,7 +19,7 @@ from ..store.files import read_json
 from ..store.home import Home, open_home
 from ..store.leftovers import leftovers
 from ..store.sessions import folders_without_a_name, list_sessions
-from ..store.submissions import damaged_submissions
+from ..store.submissions import damaged_submissions, killed_submissions
 from ..wording import size
 
 # What is told of one thing, and how to mend it; None where it is in order.
@@ -128,6 +128,8 @@ def _sessions(home: Home) -> Iterator[Line]:
 
 
 def _submissions(home: Home) -> Iterator[Line]:
+    for folder in killed_submissions(home):
+        yield f"submission {folder.parent.name}/{folder.name} was killed", "nsml doctor --repair"
     for line in damaged_submissions(home):
         yield "a submission", line
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import Damaged, NsmlError, RunFailed
-from ..store import log_cut, metrics
+from ..store import launches, log_cut, metrics
 from ..store.checkpoints import discard_superseded, read_checkpoint
 from ..store.damage import strange_files
 from ..store.datasets import list_datasets
@@ -18,10 +18,12 @@ from ..store.files import claim_numbered_folder, read_json, read_regular, remove
 from ..store.home import Home, write_marker
 from ..store.leftovers import leftovers
 from ..store.sessions import ENDED, Session, list_sessions
-from ..store.submissions import damaged_records
+from ..store.submissions import FAILED, SCORED, close_submission, damaged_records, killed_submissions, record_failure
 from .family import end_strays
 
 FOLDER = "damaged"
+# What a submit removes at its end.
+_WORKED_WITH = ("work", "written")
 
 
 def repair(home: Home) -> Iterator[str]:
@@ -50,6 +52,8 @@ def repair(home: Home) -> Iterator[str]:
             yield _put_aside(home, dataset.folder, str(error))
     for session in list_sessions(home):
         yield from _session(home, session)
+    for folder in killed_submissions(home):
+        yield _close_killed(folder)
     for entry in visible(home.submissions):
         for path, why in damaged_records(home, entry.name):
             yield _put_aside(home, path, why)
@@ -106,6 +110,20 @@ def _put_metrics_aside(home: Home, session: Session, why: str) -> str:
     if whole:
         write_bytes(path, whole)
     return f"{told}; the lines that can be read stay" if whole else told
+
+
+def _close_killed(folder: Path) -> str:
+    """Store the failure of a submission that was killed, and remove what its program worked with."""
+    with contextlib.suppress(FileNotFoundError, Damaged):
+        launch = {name: str(value) for name, value in read_json(folder / launches.FILE).items()}
+        names = {"user": launch.get("started_by", ""), "checkpoint": launch.get("checkpoint", "")}
+        session = "/".join(launch.get(name, "") for name in ("user", "dataset", "number"))
+        if not any((folder / name).exists() for name in (SCORED, FAILED)):
+            record_failure(folder, **names, session=session, error="the submit was killed; submit again")
+    for name in _WORKED_WITH:
+        remove_tree(folder / name)
+    close_submission(folder)
+    return f"submission {folder.parent.name}/{folder.name}: was killed, its working files are removed"
 
 
 def _put_aside(home: Home, path: Path, why: str) -> str:

@@ -15,6 +15,7 @@ from ..errors import RunFailed
 from ..store.datasets import Dataset
 from ..store.files import write_bytes
 from ..store.launches import VARIABLE
+from ..store.leftovers import SCORING
 
 LIMIT = 3600  # seconds
 LOG = "scorer.txt"
@@ -57,7 +58,7 @@ def score_with_script(dataset: Dataset, predictions: Path) -> Score:
     """
     script = dataset.evaluation
     text = script.read_text(encoding="utf-8", errors="replace")
-    with tempfile.TemporaryDirectory(prefix="nsml-score-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{SCORING}{os.getpid()}-") as folder:
         data = _lay_out(dataset, Path(folder))
         others = _link_other_datasets(text, Path(folder) / "data", dataset.name)
         root = str(Path(folder) / "data")

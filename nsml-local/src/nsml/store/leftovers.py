@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,8 @@ from .home import Home
 from .sessions import ENDED, Session, list_sessions
 
 _DAY = 86400.0
+# A scorer's temporary folder is called so, then by the id of its process.
+SCORING = "nsml-score-"
 
 
 def leftovers(home: Home) -> Iterator[Path]:
@@ -22,6 +26,11 @@ def leftovers(home: Home) -> Iterator[Path]:
 
     A temporary name begins with the id of its process; one without an id is a leftover after a day.
     """
+    for path in Path(tempfile.gettempdir()).glob(f"{SCORING}*"):
+        owner = path.name.removeprefix(SCORING).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if path.lstat().st_uid == os.getuid() and owner.isdecimal() and not _is_running(int(owner)):
+                yield path
     for folder in _folders(home):
         try:
             names = sorted(os.listdir(folder))

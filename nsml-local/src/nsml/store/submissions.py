@@ -20,7 +20,8 @@ from .home import Home
 from .processes import identity, is_alive
 from .sessions import renamed_session
 
-_PROCESS, _FAILURE = "process.json", "failure.json"
+_PROCESS = "process.json"
+SCORED, FAILED = "submission.json", "failure.json"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,20 @@ def open_submission(home: Home, dataset: str) -> Path:
 def close_submission(folder: Path) -> None:
     """Mark a submission as no longer running."""
     (folder / _PROCESS).unlink(missing_ok=True)
+
+
+def killed_submissions(home: Home) -> list[Path]:
+    """Folders of the submissions whose process ended before it stored a score or a failure."""
+    found = []
+    for entry in (entry for dataset in visible(home.submissions) for entry in visible(Path(dataset.path))):
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                process = read_json(Path(entry.path) / _PROCESS)
+            except Damaged:
+                process = {}
+            if not is_alive(process):
+                found.append(Path(entry.path))
+    return found
 
 
 def running_submission(home: Home, dataset: str) -> int | None:
@@ -77,7 +92,7 @@ def record_score(
         one_class: the class of all predictions, `predictions` in number; None if they differ.
     """
     write_json(
-        folder / "submission.json",
+        folder / SCORED,
         {"user": user, "session": session, "checkpoint": checkpoint, "score": score, "at": time.time()}
         | {"constant": constant, "one_class": one_class, "predictions": predictions}
         | (scored_by or {}),
@@ -87,7 +102,7 @@ def record_score(
 def record_failure(folder: Path, *, user: str, session: str, checkpoint: str, error: str) -> None:
     """Store the error of a failed submission."""
     write_json(
-        folder / _FAILURE,
+        folder / FAILED,
         {"user": user, "session": session, "checkpoint": checkpoint, "error": error, "at": time.time()},
     )
 
@@ -97,7 +112,7 @@ def failures_of(home: Home, dataset: str, user: str) -> list[dict[str, Any]]:
     failures = []
     for entry in visible(home.submissions / dataset):
         with contextlib.suppress(FileNotFoundError, Damaged):
-            record = read_json(Path(entry.path) / _FAILURE)
+            record = read_json(Path(entry.path) / FAILED)
             if record.get("user") == user and _names_a_checkpoint(record) and isinstance(record.get("error"), str):
                 failures.append(record)
     return sorted(failures, key=lambda record: record["at"])
@@ -106,7 +121,7 @@ def failures_of(home: Home, dataset: str, user: str) -> list[dict[str, Any]]:
 def rename_sessions(home: Home, dataset: str, name: str, new: str) -> None:
     """After a dataset was renamed from `name` to `new`, update the session names in the submissions to `dataset`."""
     for entry in visible(home.submissions / dataset):
-        for file in ("submission.json", _FAILURE):
+        for file in (SCORED, FAILED):
             path = Path(entry.path) / file
             with contextlib.suppress(FileNotFoundError, Damaged):
                 record = read_json(path)
@@ -133,7 +148,7 @@ def _read(home: Home, dataset: str) -> tuple[dict[str, dict[str, Any]], list[tup
     records: dict[str, dict[str, Any]] = {}
     damaged = []
     for entry in visible(home.submissions / dataset):
-        path = Path(entry.path) / "submission.json"
+        path = Path(entry.path) / SCORED
         try:
             record = read_json(path)
         except FileNotFoundError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from nicegui import ui
 
-from ..errors import NsmlError
+from ..errors import Damaged, NsmlError
 from ..store.datasets import find_dataset
 from ..store.names import check_name
 from ..store.sessions import list_sessions
@@ -22,19 +22,20 @@ def register(site: Site) -> None:
     @ui.page("/dataset/{name}", response_timeout=60)
     def dataset(request: Request, name: str, tab: str = "") -> None:
         with frame(site, request, name) as t:
-            source, trouble = None, ""
+            source = None
             try:
                 found = find_dataset(site.home, check_name(name, "DATASET"))
                 found.record()
                 source = found
             except NsmlError as error:
-                trouble = plain(str(error))
-            has_sessions = source is not None or bool(list_sessions(site.home, dataset=name))
-            heading(name if has_sessions else t("Datasets"))
-            if trouble:
-                ui.label(trouble).props("role=alert")
-            if not has_sessions:
-                return
+                # Sessions outlive their dataset.
+                has_sessions = bool(list_sessions(site.home, dataset=name))
+                if isinstance(error, Damaged) or not has_sessions:
+                    heading(t("Datasets"))
+                    ui.label(plain(str(error))).props("role=alert")
+                if not has_sessions:
+                    return
+            heading(name)
             with ui.tabs().props("no-caps inline-label dense align=left").classes("w-full") as tabs:
                 if source is not None:
                     ui.tab("board", label=t("Leaderboard"), icon="leaderboard")

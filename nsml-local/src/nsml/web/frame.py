@@ -27,7 +27,7 @@ new MutationObserver(() => {
 </script>"""
 _LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
 _OPENING = 30.0  # seconds that a browser may take to open a page
-_MAX_UNOPENED = 50
+_MAX_UNOPENED = 256
 _unopened: dict[str, Client] = {}
 _COOKIE_ATTRIBUTES = "path=/; max-age=31536000; samesite=strict"
 
