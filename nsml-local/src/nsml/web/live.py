@@ -17,7 +17,7 @@ from ..errors import NsmlError, RunFailed
 T = TypeVar("T")
 
 
-_reading = asyncio.Semaphore(8)
+_reading = asyncio.Semaphore(32)
 _long_work: set[threading.Thread] = set()
 _ending = threading.Event()
 
