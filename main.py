@@ -96,9 +96,10 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     hooks.held = network
     planned = f"recipe {recipe.name}, {recipe.epochs} epochs, {network.model.count_params():,} weights"
     print(f"session {nsml.SESSION_NAME}: {planned}", flush=True)
-    rivals = print_baselines(data, settings) if recipe.baselines else []
+    if recipe.baselines:
+        network.baselines = print_baselines(data, settings)
     train(network, data, save=nsml.save, **saving)
-    print_beaten(rivals, network)
+    print_beaten(network)
     if recipe.views > 1:
         validate_with_views(network, data, nsml.report, nsml.save)
 

@@ -24,7 +24,11 @@ class Figure:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+        return format(self)
+
+    def __format__(self, sign: str) -> str:
+        """With a sign before the value for "+"."""
+        return f"{self.value:{sign}.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
 def draw(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -18,6 +17,7 @@ from .metrics import macro_auc
 from .network import Network
 from .predict.predictor import predictor
 from .pretrained_weights import load_lite0
+from .records import Baseline
 from .settings import Settings
 
 # More photographs than these make none of the baselines better, and every one of them slower.
@@ -25,19 +25,6 @@ _MOST = 2000
 # Penalties of the logistic regression, from the strongest.
 _PENALTIES = (1e-4, 1e-3, 1e-2)
 _FOLDS = 3
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A way to answer without training a network: its macro AUC of one class against the rest, balanced accuracy and accuracy, in 0..1."""
-
-    name: str
-    auc: float
-    balanced: float
-    accuracy: float
-
-    def __str__(self) -> str:
-        return f"{self.name}: accuracy {self.accuracy:.3f}, balanced {self.balanced:.3f}, AUC {self.auc:.3f}"
 
 
 def print_baselines(data: Data, settings: Settings) -> list[Baseline]:
@@ -51,11 +38,11 @@ def print_baselines(data: Data, settings: Settings) -> list[Baseline]:
     return rivals
 
 
-def print_beaten(rivals: Sequence[Baseline], network: Network) -> None:
-    """Print the last validation of a training beside the rival with the highest balanced accuracy; nothing without rivals."""
-    if rivals and network.validation is not None:
+def print_beaten(network: Network) -> None:
+    """Print the last validation of a training beside the baseline with the highest balanced accuracy; nothing without baselines."""
+    if network.baselines and network.validation is not None:
         trained = score_chances("this training", network.validation.labels, network.validation.probabilities)
-        print(f"{trained}\nto beat: {max(rivals, key=lambda rival: rival.balanced)}", flush=True)
+        print(f"{trained}\nto beat: {max(network.baselines, key=lambda rival: rival.balanced)}", flush=True)
 
 
 def baselines(

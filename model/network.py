@@ -15,7 +15,7 @@ from .efficientnet_lite import build_efficientnet_lite0
 from .predict.predictor import Predict, predictor
 from .pretrained_weights import load_lite0
 from .radam import RAdam
-from .records import Epoch, Predictions
+from .records import Baseline, Epoch, Predictions
 from .settings import Settings
 from .vgg import NORM_MOMENTUM, build_vgg
 from .weight_average import WeightAverage
@@ -32,6 +32,7 @@ class Network:
         average: of the weights, where the recipe predicts with averaged ones.
         validation: the predictions for the validation photographs after the last epoch; None before the first.
         history: a record an epoch.
+        baselines: what the training has to beat, on the same validation photographs; empty where none were computed.
         earlier: the networks of the folds that the same training has finished, which travel in its checkpoints.
         predict: probabilities, float32 (n, classes), of prepared images, uint8 (n, size, size, 3).
     """
@@ -42,6 +43,7 @@ class Network:
     average: WeightAverage | None = None
     validation: Predictions | None = None
     history: list[Epoch] = field(default_factory=list)
+    baselines: list[Baseline] = field(default_factory=list)
     earlier: tuple[Network, ...] = ()
     predict: Predict = field(init=False, repr=False)
 

@@ -14,6 +14,11 @@ history.csv, a line an epoch:
     1,strong,0.003,1.25,0.4,1.4,0.25,25.002575
 
 Values of training are means over the epoch, with augmentation, label smoothing and class weights.
+
+baselines.csv, a line for each way to answer without training a network, on the same validation photographs, see `model.baselines`:
+
+    name,auc,balanced,accuracy
+    always NORMAL,0.5,0.25,0.745
 """
 
 from __future__ import annotations
@@ -22,12 +27,13 @@ import csv
 import os
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 
-VALIDATION, HISTORY = "validation.csv", "history.csv"
+VALIDATION, HISTORY, BASELINES = "validation.csv", "history.csv", "baselines.csv"
 _LEADING = ["sample", "patient", "label"]
+R = TypeVar("R", "Epoch", "Baseline")
 
 
 @dataclass(frozen=True)
@@ -97,23 +103,35 @@ class Epoch:
     val_score: float
 
 
-_COLUMNS = [field.name for field in fields(Epoch)]
+@dataclass(frozen=True)
+class Baseline:
+    """A way to answer without training a network: its macro AUC of one class against the rest, balanced accuracy and accuracy, in 0..1."""
+
+    name: str
+    auc: float
+    balanced: float
+    accuracy: float
+
+    def __str__(self) -> str:
+        return f"{self.name}: accuracy {self.accuracy:.3f}, balanced {self.balanced:.3f}, AUC {self.auc:.3f}"
 
 
-def write_history(path: str | os.PathLike[str], history: Sequence[Epoch]) -> None:
-    """Write the epochs; each number as the shortest text that gives it back."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
+def write_records(path: str | os.PathLike[str], records: Sequence[Epoch] | Sequence[Baseline]) -> None:
+    """Write at least one record, a line each; each number as the shortest text that gives it back."""
+    with _open(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows(astuple(epoch) for epoch in history)
+        writer.writerow([field.name for field in fields(records[0])])
+        writer.writerows(astuple(record) for record in records)
 
 
-def read_history(path: str | os.PathLike[str]) -> list[Epoch]:
-    """Read back what `write_history` wrote. ValueError where it is something else."""
-    with open(path, encoding="utf-8", newline="") as file:
+def read_records(path: str | os.PathLike[str], kind: type[R]) -> list[R]:
+    """Read back what `write_records` wrote of that kind. ValueError where it is something else."""
+    columns = [field.name for field in fields(kind)]
+    with _open(path, "r") as file:
         header, *rows = list(csv.reader(file, strict=True)) or [[]]
-    if header != _COLUMNS:
-        raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
+    if header != columns:
+        raise ValueError(f"its columns are not {', '.join(columns)}")
     if any(len(row) != len(header) for row in rows):
         raise ValueError("a line has too few or too many columns")
-    return [Epoch(int(row[0]), row[1], *map(float, row[2:])) for row in rows]
+    types = [{"int": int, "str": str, "float": float}[str(field.type)] for field in fields(kind)]
+    return [kind(*(convert(text) for convert, text in zip(types, row, strict=True))) for row in rows]

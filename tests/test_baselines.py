@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from dataprep.shortcuts import SHORTCUTS
-from model.baselines import Baseline, baselines, score_chances
+from model.baselines import baselines, score_chances
 from model.metrics import macro_auc
+from model.records import Baseline
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 

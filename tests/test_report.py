@@ -20,7 +20,7 @@ from evidence.report.subject import View, subject_of
 from evidence.report.write import write_report
 from model.ensemble import Ensemble, combine
 from model.network import Network
-from model.records import Epoch, Predictions
+from model.records import Baseline, Epoch, Predictions
 from tests import small_network
 
 HISTORY = [
@@ -133,6 +133,35 @@ def test_it_holds_the_figures_and_the_settings(written: Path) -> None:
     assert "3 of 3 mistakes" in text
     assert "<td>50.00 in epoch 3</td>" in text
     assert re.search(r"<td>AMD</td><td>5</td><td>0\.\d{3}</td>", text)
+
+
+def test_a_collapsed_network_stands_beside_guessing_and_is_warned_of(tmp_path: Path) -> None:
+    labels = [0, 0, 0, 0, 1, 3] * 4
+    network = network_on(tmp_path, ("NORMAL", "AMD", "RVO", "DMR"), labels, wrong=[])
+    validation = network.validation
+    assert validation is not None
+    validation.probabilities[:] = [0.4, 0.3, 0.2, 0.1]
+    network.baselines = [Baseline("always NORMAL", 0.5, 0.333, 0.667), Baseline("frozen <b>", 0.8125, 0.625, 0.75)]
+    write_report(network, tmp_path / "train_data", tmp_path / "out", "collapsed")
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<p>Note: All 24 predictions are of one class, NORMAL: the network may have collapsed.</p>" in text
+    assert "<p>Note: The accuracy is not above the same answer for every photograph.</p>" in text
+    rows = re.findall(r"<tr><td>(always the largest class [^<]*|this checkpoint[^<]*)</td><td>(.*?) \(", text)
+    assert rows == [
+        ("this checkpoint", "0.667"),
+        ("always the largest class (always NORMAL)", "0.667"),
+        ("this checkpoint minus always NORMAL", "+0.000"),
+    ]
+    assert "<td>frozen &lt;b&gt;</td><td>0.750</td><td>0.625</td><td>0.812</td>" in text
+    assert re.search(r"<td>score of the competition</td><td>(66\.67), always NORMAL \1</td>", text)
+
+
+def test_a_network_that_tells_classes_apart_is_above_guessing_without_a_warning(written: Path) -> None:
+    text = (written / "report.html").read_text(encoding="utf-8")
+    assert "one class" not in text
+    assert "not above" not in text
+    assert re.search(r"<td>this checkpoint minus always NORMAL</td><td>\+0\.500 \(", text)
+    assert "The checkpoint holds no other baselines." in text
 
 
 def test_two_classes_and_a_second_report_in_the_same_folder(tmp_path: Path) -> None:

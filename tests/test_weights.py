@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from model.checkpoint import network_files as weights
 from model.checkpoint.network_files import CheckpointError
 from model.network import Network
-from model.records import Predictions, read_predictions, write_predictions
+from model.records import Baseline, Predictions, read_predictions, write_predictions
 from model.run.devices import start_tensorflow
 from model.vgg import build_vgg
 from tests import small_network
@@ -333,11 +334,12 @@ def test_a_resumed_training_changes_what_it_may_and_names_what_it_ignores() -> N
     assert mine.recipe.phases[1].rate == 0.5
 
 
-def test_how_the_epochs_went_comes_back(uninterrupted: dict[str, Network], tmp_path: Path) -> None:
-    network = uninterrupted["last weights"]
+def test_how_the_epochs_went_and_what_was_to_beat_come_back(uninterrupted: dict[str, Network], tmp_path: Path) -> None:
+    network = replace(uninterrupted["last weights"], baselines=[Baseline("always 정상, all", 0.5, 0.25, 0.745)])
     weights.save(tmp_path, network)
     found = weights.load(tmp_path)
     assert found.history == network.history
+    assert found.baselines == network.baselines
     assert [(epoch.epoch, epoch.phase) for epoch in found.history] == [
         (1, "strong"), (2, "strong"), (3, "strong"), (4, "gentle")
     ]  # fmt: skip

@@ -60,6 +60,9 @@ class Figures:
         counts: photographs and patients by class, in the order of the classes.
         confusion: int (classes, classes), true classes down, predicted ones across.
         overall: accuracy, balanced accuracy and macro AUC, by name.
+        largest: the class with the most photographs.
+        constant, gains: the same figures of always that class, and by how much the network's are higher, on the same resamples.
+        one_class: the class that all predictions are of; None where they differ.
         recalls: by class, None for a class without photographs.
         classes: those with photographs, if there are others.
         calibrations: before, after, and after by a temperature fitted to other patients.
@@ -68,6 +71,10 @@ class Figures:
     counts: tuple[tuple[int, int], ...]
     confusion: np.ndarray
     overall: dict[str, Figure]
+    largest: int
+    constant: dict[str, Figure]
+    gains: dict[str, Figure]
+    one_class: int | None
     recalls: tuple[Figure | None, ...]
     classes: tuple[OneClass, ...]
     calibrations: tuple[Calibration, ...]
@@ -84,13 +91,18 @@ def work_out(
     of_class = Counter(labels.tolist())
     patients = Counter(label for label, _ in set(zip(labels.tolist(), predictions.patients, strict=True)))
     recall, areas = recalls(*sides), aucs(*sides)
-    overall = {"accuracy": estimate(accuracy(*sides)), "balanced accuracy": estimate(mean_of_classes(recall))}
-    if len(of_class) > 1:
-        overall["macro AUC"] = estimate(mean_of_classes(areas))
+    draws = _overall(*sides)
+    largest = int(np.bincount(labels).argmax())
+    constant = _overall(labels, np.tile(np.eye(len(classes))[largest], (len(labels), 1)), sides[2])
+    predicted = np.unique(probabilities.argmax(axis=1))
     return Figures(
         tuple((of_class[label], patients[label]) for label in range(len(classes))),
         confusion_matrix(labels, probabilities.argmax(axis=1), labels=range(len(classes))),
-        overall,
+        {name: estimate(values) for name, values in draws.items()},
+        largest,
+        {name: estimate(values) for name, values in constant.items()},
+        {name: estimate(values - constant[name]) for name, values in draws.items()},
+        int(predicted[0]) if len(predicted) == 1 and len(of_class) > 1 else None,
         tuple(estimate(recall[:, label]) if of_class[label] else None for label in range(len(classes))),
         tuple(
             _one_class(name, labels == label, probabilities[:, label], sides[2], areas[:, label])
@@ -107,6 +119,13 @@ def work_out(
             ),
         ),
     )
+
+
+def _overall(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """The overall figures for each row of weights; without an AUC where there is one class alone."""
+    sides = labels, probabilities, weights
+    found = {"accuracy": accuracy(*sides), "balanced accuracy": mean_of_classes(recalls(*sides))}
+    return found | ({"macro AUC": mean_of_classes(aucs(*sides))} if len(np.unique(labels)) > 1 else {})
 
 
 def _one_class(name: str, positive: np.ndarray, scores: np.ndarray, weights: np.ndarray, area: np.ndarray) -> OneClass:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from model.records import Baseline
+
 from ..bootstrap import Figure
 from ..html_page import document, image, table, text
 from .figures import SPECIFICITIES, Figures
@@ -27,6 +29,7 @@ class Report:
     """What the page shows.
 
     diagrams: PNGs by name: confusion, roc, precision_recall, calibration, learning; some may be missing.
+    baselines: those of the training, see `model.baselines`; empty where the checkpoint holds none.
     """
 
     title: str
@@ -40,6 +43,7 @@ class Report:
     surest: Sequence[Strip]
     lesions: Sequence[OnLesions]
     notes: Sequence[str] = field(default=())
+    baselines: Sequence[Baseline] = field(default=())
 
 
 def page(report: Report) -> str:
@@ -52,6 +56,7 @@ def page(report: Report) -> str:
             "checkpoint that was chosen by these photographs, as 'best' is, looks a little better than it is."
         ),
         table([("", "value"), *((name, str(figure)) for name, figure in figures.overall.items())]),
+        *_guessing(report),
         "<h2>What it was trained with</h2>",
         table([("setting", "value"), *report.facts.items()]),
         "<h2>Classes</h2>",
@@ -81,6 +86,28 @@ def page(report: Report) -> str:
 
 def _says(sentence: str) -> str:
     return f"<p>{text(sentence)}</p>"
+
+
+def _guessing(report: Report) -> list[str]:
+    figures, guess = report.figures, f"always {report.classes[report.figures.largest]}"
+    rows = [
+        ("", *figures.overall),
+        ("this checkpoint", *map(str, figures.overall.values())),
+        (f"always the largest class ({guess})", *map(str, figures.constant.values())),
+        (f"this checkpoint minus {guess}", *(f"{gain:+}" for gain in figures.gains.values())),
+    ]
+    for one in report.baselines:
+        values = {"accuracy": one.accuracy, "balanced accuracy": one.balanced, "macro AUC": one.auc}
+        rows.append((one.name, *(f"{values[name]:.3f}" for name in figures.overall)))
+    says = "The differences are paired: on the same resamples of the patients. "
+    if report.baselines:
+        says += (
+            "The other rows were measured by the training, on the same photographs. Edges and corners, colours and sharpness show how far "
+            "shortcuts go; frozen features are a logistic regression on what a network learned from everyday photographs."
+        )
+    else:
+        says += "The checkpoint holds no other baselines."
+    return ["<h2>Is it better than guessing?</h2>", table(rows), _says(says)]
 
 
 def _diagram(report: Report, name: str, description: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from model.console import Progress
 from model.ensemble import Ensemble
 from model.network import Network
+from model.records import Baseline
 
 from ..html_page import write_private
 from .calibration import scaled
 from .facts import facts
-from .figures import work_out
+from .figures import Figures, work_out
 from .lesions import look_at_lesions
 from .page import Report, page
 from .pictures import strips, surest, worst_mistakes
@@ -64,7 +68,7 @@ def write_report(checkpoint: Network | Ensemble, photographs: Path, folder: Path
         subject.views,
         Progress("looking at lesions"),
     )
-    notes = [subject.note] if subject.note else []
+    notes = [*_warnings(figures, classes, len(validation.labels)), *([subject.note] if subject.note else [])]
     if unusable:
         notes.append(f"{len(unusable)} marks of lesions could not be used, the first: {unusable[0]}")
     report = Report(
@@ -79,6 +83,7 @@ def write_report(checkpoint: Network | Ensemble, photographs: Path, folder: Path
         shown[1],
         lesions,
         notes,
+        baselines_of(subject.networks),
     )
     pictures = dict(diagrams)
     for kind, row in zip(("mistake", "surest"), shown, strict=True):
@@ -90,3 +95,31 @@ def write_report(checkpoint: Network | Ensemble, photographs: Path, folder: Path
             stale.unlink()
     write_private(folder / PAGE, page(report).encode())
     return folder / PAGE
+
+
+def _warnings(figures: Figures, classes: Sequence[str], count: int) -> list[str]:
+    """Notes on a checkpoint that is no better than guessing."""
+    notes = []
+    if figures.one_class is not None:
+        notes.append(
+            f"All {count} predictions are of one class, {classes[figures.one_class]}: the network may have collapsed."
+        )
+    if figures.gains["accuracy"].value <= 0:
+        notes.append("The accuracy is not above the same answer for every photograph.")
+    return notes
+
+
+def baselines_of(networks: Sequence[Network]) -> list[Baseline]:
+    """The baselines of a network but for the constant answer; of several the means of those that each of them has."""
+    every = [{one.name: one for one in network.baselines if not one.name.startswith("always ")} for network in networks]
+    return [
+        Baseline(
+            name if len(every) == 1 else f"{name}, mean over the networks",
+            *(
+                float(np.mean([getattr(one[name], value) for one in every]))
+                for value in ("auc", "balanced", "accuracy")
+            ),
+        )
+        for name in every[0]
+        if all(name in one for one in every)
+    ]

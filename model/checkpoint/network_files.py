@@ -5,6 +5,7 @@ training.h5         the optimiser's variables, the state of the random generator
                     the last weights, one dataset each; absent where the network is only to predict
 validation.csv      the validation predictions of the epoch, see `model.records`; absent before the first epoch
 history.csv         how each epoch went, see `model.records`; absent before the first epoch
+baselines.csv       what the training has to beat, see `model.records`; absent where no baselines were computed
 settings.json       `Settings`, with the size and SHA-256 of the others; written last
 
 Saved into a folder that holds a network already, all but the last get a name that begins with `next.`, or lose it again, so that the
@@ -28,12 +29,23 @@ import numpy as np
 from dataprep.files import replacing
 
 from ..network import Network, new_network
-from ..records import HISTORY, VALIDATION, read_history, read_predictions, write_history, write_predictions
+from ..records import (
+    BASELINES,
+    HISTORY,
+    VALIDATION,
+    Baseline,
+    Epoch,
+    R,
+    read_predictions,
+    read_records,
+    write_predictions,
+    write_records,
+)
 from ..settings import FILE, Settings
 from .plain_hdf5 import check_plain
 
 WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", FILE
-_FILES = (WEIGHTS, STATE, VALIDATION, HISTORY)
+_FILES = (WEIGHTS, STATE, VALIDATION, HISTORY, BASELINES)
 _OTHER = "next."
 # What h5py raises, besides, where a file is HDF5 at its beginning only.
 _OF_HDF5 = (RuntimeError, TypeError, AttributeError, UnicodeDecodeError)
@@ -56,6 +68,7 @@ def save(folder: str | os.PathLike[str], network: Network, *, to_go_on: bool = T
         STATE: to_go_on,
         VALIDATION: network.validation is not None,
         HISTORY: bool(network.history),
+        BASELINES: bool(network.baselines),
     }
     names = [f"{prefix}{name}" for name in _FILES if wanted[name]]
     try:
@@ -70,7 +83,9 @@ def save(folder: str | os.PathLike[str], network: Network, *, to_go_on: bool = T
         if network.validation is not None:
             write_predictions(folder / f"{prefix}{VALIDATION}", network.validation, network.settings.classes)
         if network.history:
-            write_history(folder / f"{prefix}{HISTORY}", network.history)
+            write_records(folder / f"{prefix}{HISTORY}", network.history)
+        if network.baselines:
+            write_records(folder / f"{prefix}{BASELINES}", network.baselines)
         for name in names:
             _flush(folder / name)
         files = {name: describe(folder / name) for name in names}
@@ -138,12 +153,19 @@ def load(folder: str | os.PathLike[str]) -> Network:
             network.validation = read_predictions(path, settings.classes)
         except (OSError, ValueError, csv.Error) as error:
             raise damaged(path, error) from None
-    if path := files.get(HISTORY):
-        try:
-            network.history = read_history(path)
-        except (OSError, ValueError, csv.Error) as error:
-            raise damaged(path, error) from None
+    network.history = _read_records(files.get(HISTORY), Epoch)
+    network.baselines = _read_records(files.get(BASELINES), Baseline)
     return network
+
+
+def _read_records(path: Path | None, kind: type[R]) -> list[R]:
+    """The records of a file; none without a file."""
+    if path is None:
+        return []
+    try:
+        return read_records(path, kind)
+    except (OSError, ValueError, csv.Error) as error:
+        raise damaged(path, error) from None
 
 
 def _check_width(settings: Settings, weights: Path) -> None:
