@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from nsml.errors import NsmlError
 from nsml.store.home import open_home
 from nsml.store.names import SessionName
 from nsml.store.processes import identity, is_alive
-from nsml.store.sessions import create_session, find_session, list_sessions
+from nsml.store.sessions import Session, create_session, find_session, list_sessions
 
 RECORD = {"entry": "main.py", "arguments": []}
 
@@ -96,3 +98,53 @@ def test_a_home_of_a_newer_format_is_refused_and_left_alone(home: Path, nsml: Ns
 def test_the_home_is_readable_by_its_owner_only(home: Path) -> None:
     create_session(open_home(), "me", "D", RECORD)
     assert home.stat().st_mode & 0o077 == 0
+
+
+def _runs_elsewhere(session: Session, **facts: object) -> None:
+    process = {**identity(), "host": "seoul-2", "boot": "00000000-0000-0000-0000-000000000000", **facts}
+    (session.folder / "ended").unlink(missing_ok=True)
+    session.write_state("Running", process=process, program=os.getpid())
+
+
+@pytest.mark.parametrize(
+    "command", ["resume FUNDUS/1", "rm -f FUNDUS/1", "stop -f FUNDUS/1", "exec FUNDUS/1 x", "doctor --repair"]
+)
+def test_a_session_of_another_host_that_shares_the_home_is_left_alone(nsml: Nsml, trained: str, command: str) -> None:
+    (session,) = list_sessions(open_home())
+    _runs_elsewhere(session)
+    before = sorted(session.folder.rglob("*"))
+    refused = nsml(*command.split())
+    assert refused.err == "nsml: session tester/FUNDUS/1 runs on seoul-2, which shares this home; do it there\n"
+    assert refused.status == 2 and not refused.out and sorted(session.folder.rglob("*")) == before
+    assert "Running on seoul-2" in nsml("ps").out
+
+
+def test_a_session_of_a_container_that_shares_the_home_is_seen_to_run(nsml: Nsml, trained: str) -> None:
+    (session,) = list_sessions(open_home())
+    _runs_elsewhere(session, host=socket.gethostname(), boot=identity()["boot"], ticks=0, namespace="pid:[1]")
+    assert f"Running on {socket.gethostname()}" in nsml("ps").out
+
+
+def test_a_session_of_another_host_that_shows_no_life_is_lost(nsml: Nsml, trained: str) -> None:
+    (session,) = list_sessions(open_home())
+    _runs_elsewhere(session)
+    for name in ("state.json", "metrics.jsonl"):
+        os.utime(session.folder / name, (time.time() - 3600,) * 2)
+    assert "Lost" in nsml("ps", "-a").out and nsml("resume", "FUNDUS/1").status == 0
+    nsml("logs", "-f", "FUNDUS/1")
+
+
+def test_a_machine_that_was_restarted_has_lost_its_sessions(nsml: Nsml, trained: str) -> None:
+    (session,) = list_sessions(open_home())
+    _runs_elsewhere(session, host=socket.gethostname())
+    assert "Lost" in nsml("ps", "-a").out
+
+
+def test_a_running_session_shows_life_to_other_hosts(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "wait.py").write_text("import time; time.sleep(60)")
+    nsml("run", "-d", dataset, "-e", "wait.py")
+    (session,) = list_sessions(open_home())
+    wait_until(lambda: session.status() == "Running")
+    os.utime(session.folder / "state.json", (0, 0))
+    wait_until(lambda: (session.folder / "state.json").stat().st_mtime > 0, seconds=40)
+    nsml("stop", "-f", "FUNDUS/1")

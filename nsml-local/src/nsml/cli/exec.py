@@ -30,6 +30,7 @@ Examples:
 def exec_(session: str, expression: str | None) -> None:
     """Evaluate an expression over the variables that a running session last gave to nsml.report(scope=locals())."""
     found = session_named(open_home(), session)
+    found.check_here()
     if found.status() in ENDED:
         raise RunFailed(f"session {found.name} has ended ({found.status()}); only a running one can be asked")
     if not is_listening(found):

@@ -31,7 +31,7 @@ def status(as_json: bool) -> None:
         except NsmlError as error:
             click.echo(f"warning: {error}", err=True)
             continue
-        if state["status"] == "Running" and state.get("program"):
+        if state["status"] == "Running" and state.get("program") and not state.get("on"):
             running.append((str(session.name), memory_of_group(state["program"])))
     facts = {
         "processors": psutil.cpu_count(),

@@ -70,6 +70,7 @@ def _row(session: Session) -> dict[str, Any]:
         "created_at": record["created_at"],
         "arguments": shlex.join(map(str, record["arguments"])),
         "status": str(state.get("status")),
+        "on": state.get("on"),
         "exit_status": state.get("exit_status"),
         "cause": state.get("cause"),
         "reason": state.get("reason"),
@@ -83,4 +84,4 @@ def _status(row: dict[str, Any]) -> str:
     if row["status"] == "Failed" and row["exit_status"] is not None:
         status = int(row["exit_status"])
         return f"Failed ({row['cause'] or (f'signal {-status}' if status < 0 else status)})"
-    return str(row["status"])
+    return f"{row['status']} on {row['on']}" if row["on"] else str(row["status"])

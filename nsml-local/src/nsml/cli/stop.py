@@ -8,7 +8,7 @@ import click
 
 from ..engine.ending import stop_session
 from ..engine.family import end_strays
-from ..errors import Damaged
+from ..errors import NsmlError
 from ..store.home import open_home
 from ..store.sessions import ENDED, match_sessions
 from .arguments import session_argument
@@ -27,17 +27,19 @@ def stop(session: str, force: bool) -> None:
     """End a session and all processes that it started ('*' and '?' in the number); checkpoints stay."""
     home = open_home()
     matching = match_sessions(home, session, home.user())
-    running = []
+    running, elsewhere = [], []
     for found in matching:
         try:
             if found.status() not in ENDED:
-                running.append(found)
-        except Damaged as error:
+                elsewhere.append(found)
+                found.check_here()
+                running.append(elsewhere.pop())
+        except NsmlError as error:
             if len(matching) == 1:
                 raise
             click.echo(f"warning: {error}", err=True)
     for found in matching:
-        if found in running:
+        if found in running or found in elsewhere:
             continue
         if count := end_strays(home, found):
             click.echo(f"Session {found.name} was lost; {count} of its processes went on and are ended")

@@ -7,14 +7,20 @@ import os
 import signal
 import time
 
-from ..errors import RunFailed
+from ..errors import Damaged, RunFailed
 from ..store.home import Home
 from ..store.sessions import ENDED, Session, remove_session
 from .family import end_strays
 
 
 def stop_session(session: Session) -> None:
-    """Tell the supervisor to end the session, and wait until it has. RunFailed where it does not end within 15 seconds."""
+    """Tell the supervisor to end the session, and wait until it has.
+
+    Raises:
+        NsmlError: it runs on another host.
+        RunFailed: it does not end within 15 seconds.
+    """
+    session.check_here()
     process = session.state().get("process") or {}
     until = time.monotonic() + 15
     while not process and session.status() not in ENDED and time.monotonic() < until:
@@ -30,5 +36,7 @@ def stop_session(session: Session) -> None:
 
 def end_and_remove(home: Home, session: Session) -> None:
     """Remove an ended session, and before it what a lost one left behind. NsmlError where it has not ended."""
+    with contextlib.suppress(Damaged):
+        session.check_here()
     end_strays(home, session)
     remove_session(session)

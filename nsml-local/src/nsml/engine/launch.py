@@ -133,6 +133,7 @@ def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS) ->
         NsmlError: it has not ended, has no checkpoint, or its code was not kept.
     """
     record = session.record_with_code()
+    session.check_here()
     if (status := session.status()) not in ENDED:
         raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
     # What its supervisor left behind would train on beside it, and write into the same log.

@@ -27,7 +27,14 @@ _WORKED_WITH = ("work", "written")
 
 
 def repair(home: Home) -> Iterator[str]:
-    """Go through a home; a line on each thing that was done. What belongs to a session that runs is left alone."""
+    """Go through a home; a line on each thing that was done. What belongs to a session that runs is left alone.
+
+    NsmlError if a session runs on another host.
+    """
+    for session in list_sessions(home, but_for_ended=True):
+        # Files that another host is writing look here like those of a dead writer.
+        with contextlib.suppress(Damaged):
+            session.check_here()
     for path in leftovers(home):
         if path.is_dir() and not path.is_symlink():
             remove_tree(path)

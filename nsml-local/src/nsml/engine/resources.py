@@ -121,7 +121,7 @@ def _taken(home: Home) -> Iterable[int]:
     for session in list_sessions(home, but_for_ended=True):
         try:
             gpus = Limits.from_dict(read_json(session.folder / FILE).get("limits") or {}).gpus or ()
-            if gpus and session.status() not in ENDED:
+            if gpus and (state := session.state())["status"] not in ENDED and not state.get("on"):
                 yield from gpus
         except (OSError, NsmlError):
             continue

@@ -22,7 +22,7 @@ from ..store.launches import FILE
 from ..store.log_lines import append_line
 from ..store.names import SessionName
 from ..store.processes import identity
-from ..store.sessions import Session
+from ..store.sessions import HEARTBEAT, Session
 from ..wording import size
 from .family import adopt_orphans, kill_below
 from .log_limit import LogLimit
@@ -96,7 +96,7 @@ def supervise(folder: Path) -> None:
             memory = MemoryWatch()
             program = start_program(folder, session.work, python, writable=(), **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began)
-        reason = _wait(program, memory, limits.memory, LogLimit(session.log, limits.log))
+        reason = _wait(program, session, memory, limits.memory, LogLimit(session.log, limits.log))
         stop.ignore()
         code = program.returncode
         reason, of_memory = (reason, True) if reason else memory.why_it_ended(code)
@@ -126,10 +126,14 @@ def supervise(folder: Path) -> None:
         session.write_state(status, process=process, started_at=began, ended_at=time.time(), exit_status=code, **facts)
 
 
-def _wait(program: Program, memory: MemoryWatch, limit: int | None, log: LogLimit) -> str:
-    """Wait for the end, and keep the log short; why the program was ended, where it grew past `limit` bytes."""
+def _wait(program: Program, session: Session, memory: MemoryWatch, limit: int | None, log: LogLimit) -> str:
+    """Wait for the end, keep the log short, and show other hosts that the session runs.
+
+    Returns:
+        Why the program was ended, if it grew past `limit` bytes; else "".
+    """
     told = ""
-    looked = time.monotonic()
+    looked = touched = time.monotonic()
     every = _LOOK_WITHOUT_LIMIT if limit is None else _LOOK
     while True:
         pause = log.look()
@@ -139,6 +143,9 @@ def _wait(program: Program, memory: MemoryWatch, limit: int | None, log: LogLimi
         if _ends_within(program, pause):
             log.look()
             return ""
+        if time.monotonic() - touched > HEARTBEAT:
+            touched = time.monotonic()
+            session.touch_state()
         if time.monotonic() - looked < every:
             continue
         looked = time.monotonic()

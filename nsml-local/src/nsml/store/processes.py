@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,24 @@ def identity(pid: int | None = None) -> dict[str, Any]:
     """Process id and start time (seconds since the epoch), which identify a process even after its id is reused.
 
     On Linux also the boot id and the start in clock ticks since boot: the start in seconds changes when the clock is set, and after
-    a restart another process may have the same id at the same tick.
+    a restart another process may have the same id at the same tick. `host` and `namespace` say where the process id is valid.
     """
     import psutil
 
     pid = pid or os.getpid()
     start = _start_since_boot(pid)
-    return {"pid": pid, "started": round(psutil.Process(pid).create_time(), 2)} | (start[0] if start else {})
+    found = {"pid": pid, "started": round(psutil.Process(pid).create_time(), 2), "host": socket.gethostname()}
+    return found | {"namespace": _pid_namespace()} | (start[0] if start else {})
+
+
+def other_host(written: object) -> str:
+    """The host of a stored `identity` if it is another machine or container, whose processes are not visible here; else ""."""
+    if not isinstance(written, dict) or not isinstance(host := written.get("host"), str):
+        return ""
+    if _BOOT.exists() and written.get("boot") == _BOOT.read_text().strip():
+        return "" if written.get("namespace") == _pid_namespace() else host
+    # The same machine after a restart keeps its name.
+    return "" if host == socket.gethostname() else host
 
 
 def is_process_number(found: object) -> bool:
@@ -54,6 +66,14 @@ def _is_alive_by_the_clock(pid: int, started: float) -> bool:
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 # States of proc_pid_stat(5) of an ended process: zombie and dead.
 _ENDED = ("Z", "X")
+
+
+def _pid_namespace() -> str:
+    """The namespace of this process's id; "" on systems without namespaces."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
 
 
 def _start_since_boot(pid: int) -> tuple[dict[str, Any], str] | None:

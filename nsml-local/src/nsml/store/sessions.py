@@ -43,7 +43,7 @@ from .files import (
 )
 from .home import Home
 from .names import SessionName, is_name, nearest, parse_session_name
-from .processes import is_alive, is_process_number
+from .processes import is_alive, is_process_number, other_host
 
 # Stands for the dataset in the name of a session without one.
 NO_DATASET = "none"
@@ -56,6 +56,9 @@ EXIT_STATUS = "exit-status"
 ANSWERS = "answers"
 # Seconds from the start in which a supervisor writes its first state; after that it counts as lost.
 _GRACE = 30.0
+# A supervisor touches state.json every HEARTBEAT seconds. A session of another host counts as lost after so many seconds without, and one
+# that has no supervisor after so many seconds without metrics.
+HEARTBEAT, _SILENCE, _LONG_SILENCE = 5.0, 300.0, 86400.0
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,10 @@ class Session:
                     raise RunFailed(f"{path} is not a regular file; a program created it: remove it")
 
     def state(self) -> dict[str, Any]:
-        """state.json with the current `status`: Lost if the process has ended without writing a final status."""
+        """state.json with the current `status`: Lost if the process has ended without writing a final status.
+
+        `on` is the host of a session that runs on another machine, or in another container, that shares the home.
+        """
         try:
             state = self._stored_state()
         except FileNotFoundError:
@@ -155,8 +161,21 @@ class Session:
             with contextlib.suppress(FileNotFoundError):
                 state = self._stored_state()
             if state.get("status") not in ENDED:
-                state["status"] = "Lost"
+                state |= {"on": host} if (host := self._other_host(state)) else {"status": "Lost"}
         return self._with_exit_status(state)
+
+    def _other_host(self, state: dict[str, Any]) -> str:
+        changed = 0.0
+        for name in ("state.json", "metrics.jsonl"):
+            with contextlib.suppress(OSError):
+                changed = max(changed, (self.folder / name).lstat().st_mtime)
+        is_silent = time.time() - changed > (_SILENCE if "program" in state else _LONG_SILENCE)
+        return "" if is_silent else other_host(state.get("process"))
+
+    def check_here(self) -> None:
+        """NsmlError if the session runs on another host."""
+        if host := self.state().get("on"):
+            raise NsmlError(f"session {self.name} runs on {host}, which shares this home; do it there")
 
     def _stored_state(self) -> dict[str, Any]:
         path = self.folder / "state.json"
@@ -199,6 +218,11 @@ class Session:
         if status in ENDED:
             with contextlib.suppress(OSError):  # lists then open state.json
                 os.close(open_regular(self.folder / _ENDED, os.O_WRONLY | os.O_CREAT, self.folder.parent))
+
+    def touch_state(self) -> None:
+        """Show other hosts that the session runs, see `state`."""
+        with contextlib.suppress(OSError):
+            os.utime(self.folder / "state.json")
 
     def forget_state(self) -> None:
         """Remove state.json of an earlier run; the session is Starting until its supervisor writes a new one."""

@@ -94,7 +94,7 @@ def _facts(home: Home, processes: dict[int, psutil.Process], t: Texts) -> dict[s
 def _row(session: Session, processes: dict[int, psutil.Process]) -> dict[str, Any] | None:
     try:
         state = session.state()
-        if state["status"] != "Running" or not state.get("program"):
+        if state["status"] != "Running" or not state.get("program") or state.get("on"):
             return None
         limits = Limits.from_dict(read_json(session.folder / FILE).get("limits") or {})
     except (NsmlError, OSError):

@@ -66,7 +66,7 @@ def _cache_key(folder: Path) -> object:
 def _row(session: Session) -> dict[str, Any]:
     record, state = session.record(), session.state()
     status = str(state.get("status"))
-    why = why_ended(state) if status == "Failed" else ""
+    why = why_ended(state) if status == "Failed" or state.get("on") else ""
     return {
         "name": str(session.name),
         "user": session.name.user,
@@ -88,7 +88,9 @@ def cell(value: Any) -> float | int | str | None:
 
 
 def why_ended(state: dict[str, Any]) -> str:
-    """The reason for the end of a session, or '' if its state has none."""
+    """The reason for the end of a session, the host of one that runs elsewhere, or '' if its state has neither."""
+    if host := state.get("on"):
+        return f"on {host}"
     code = state.get("exit_status")
     failed = state.get("status") == "Failed" and code is not None
     return str(state.get("error") or state.get("reason") or (f"exit status {code}" if failed else ""))
