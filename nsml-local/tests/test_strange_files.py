@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import threading
 import time
@@ -22,6 +23,7 @@ from nsml.cli.display import ProgramOutput
 from nsml.errors import Damaged, RunFailed
 from nsml.session.answering import _answer, ask, listen
 from nsml.store.checkpoints import store
+from nsml.store.copies import copy_file
 from nsml.store.files import write_json
 from nsml.store.home import open_home
 from nsml.store.launches import write_launch
@@ -106,6 +108,45 @@ def test_a_strange_file_hides_no_other_session_and_the_doctor_names_it(
             assert SECRET not in str(nsml(command, "FUNDUS/1", f"FUNDUS/{number}"))
     assert nsml("doctor", "--repair").out.count("put aside") >= len(FILES) - len(harmless) - 2
     assert (secret / "main.py").read_text() == SECRET
+
+
+@pytest.mark.parametrize(
+    "command", [("submit", "FUNDUS/1", "best"), ("model", "pull", "FUNDUS/1", "best", "out"), ("resume", "FUNDUS/1")]
+)
+@pytest.mark.parametrize("target", ["best@1", "nowhere"])
+def test_a_checkpoint_that_is_a_link_to_nothing_is_damaged(
+    nsml: Nsml, dataset: str, command: tuple[str, ...], target: str
+) -> None:
+    folder = make_session().checkpoints / "best@1"
+    shutil.rmtree(folder)
+    folder.symlink_to(target)
+    ended = nsml(*command)
+    assert ended.status in (1, 2) and ended.err.count("\n") == 1 and "checkpoint" in ended.err
+
+
+def test_a_working_folder_that_is_a_link_is_not_resumed_in(nsml: Nsml, dataset: str, tmp_path: Path) -> None:
+    session = make_session()
+    (tmp_path / "elsewhere").mkdir()
+    session.work.symlink_to(tmp_path / "elsewhere")
+    assert "work is a link" in nsml("resume", "FUNDUS/1").err
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_copy_keeps_the_holes_of_a_file(tmp_path: Path) -> None:
+    both = {1 << 20: b"12", 1 << 39: b"34"}
+    for name, pieces, size in (("holes", {}, 1 << 40), ("data", {0: b"1234"}, 4), ("both", both, 1 << 40), ("", {}, 0)):
+        source, target = tmp_path / f"{name}-source", tmp_path / f"{name}-target"
+        with open(source, "wb") as file:
+            for place, content in pieces.items():
+                file.seek(place)
+                file.write(content)
+            file.truncate(size)
+        copy_file(source, target)
+        assert target.stat().st_size == size and target.stat().st_blocks * 512 < 1 << 20
+        with open(target, "rb") as file:
+            for place, content in pieces.items():
+                file.seek(place)
+                assert file.read(len(content)) == content
 
 
 def test_a_session_that_is_a_link_is_removed_without_what_it_leads_to(nsml: Nsml, tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def list_checkpoints(folder: Path) -> list[Checkpoint | Damaged]:
             checkpoint.verify_sizes()
             good.append(checkpoint)
         except Damaged as error:
-            if path.exists():  # else a newer generation has just replaced it
+            if os.path.lexists(path):  # else a newer generation has just replaced it
                 bad.append(error)
     return sorted(good, key=lambda c: (c.saved_at, c.name) if isinstance(c, Checkpoint) else (0.0, "")) + bad
 
@@ -274,7 +274,7 @@ def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
         try:
             return read_checkpoint(newest)
         except Damaged:
-            if newest.exists():  # else a newer generation has just replaced it
+            if os.path.lexists(newest):  # else a newer generation has just replaced it
                 raise
     known = [c for c in list_checkpoints(folder) if isinstance(c, Checkpoint)]
     if name is None and known:
@@ -300,7 +300,7 @@ def whole_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint
         try:
             checkpoint.verify()
         except Damaged:
-            if checkpoint.folder.exists():  # else a newer generation has just replaced it
+            if os.path.lexists(checkpoint.folder):  # else a newer generation has just replaced it
                 raise
         else:
             return checkpoint

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
 from .files import real_path, regular
+
+_PIECE = 1 << 20
 
 
 def _files(source: Path) -> Iterator[Path]:
@@ -23,12 +25,30 @@ def _files(source: Path) -> Iterator[Path]:
 
 
 def copy_file(source: Path, target: Path, below: Path | None = None) -> None:
-    """Copy a regular file with its times and permissions (see `open_regular`)."""
+    """Copy a regular file with its times, permissions and holes (see `open_regular`)."""
     with regular(source, below) as content, open(target, "wb") as copy:
-        shutil.copyfileobj(content, copy, 1 << 20)
+        for start, end in _data(content.fileno()):
+            copy.seek(start)
+            while start < end and (piece := os.pread(content.fileno(), min(_PIECE, end - start), start)):
+                start += copy.write(piece)
+        copy.truncate(os.fstat(content.fileno()).st_size)
         status = os.fstat(content.fileno())
     os.chmod(target, stat.S_IMODE(status.st_mode))
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _data(file: int) -> Iterator[tuple[int, int]]:
+    """Where a file holds data: a file of holes can be larger than the disk that its copy is written to."""
+    place, size = 0, os.fstat(file).st_size
+    while place < size:
+        try:
+            start = os.lseek(file, place, os.SEEK_DATA)
+            place = os.lseek(file, start, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return  # the rest is a hole
+            start, place = place, size  # the file system does not say
+        yield start, place
 
 
 def copy_out(source: Path, target: Path, *, force: bool, below: Path | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,7 +68,7 @@ def damage_of(session: Session) -> Iterator[str]:
                 raise checkpoint
             checkpoint.verify()
         except Damaged as error:
-            if not isinstance(checkpoint, Checkpoint) or checkpoint.folder.exists():
+            if not isinstance(checkpoint, Checkpoint) or os.path.lexists(checkpoint.folder):
                 yield str(error)
     if line := read_metrics(session.folder)[1]:
         yield line

@@ -137,6 +137,8 @@ class Session:
             fix = f"start it with 'nsml run -d {self.name.dataset}'"
             raise NsmlError(f"session {self.name} has no copy of its code; {fix}")
         self.check_code()
+        if self.work.is_symlink():
+            raise RunFailed(f"{self.work} is a link; a program created it: remove it")
         return record
 
     def check_code(self) -> None:
