@@ -27,7 +27,7 @@ class Settings:
         share: of the training photographs, those that are trained on, whole patients, in 0 < share <= 1; below 1 for a learning curve.
         epoch: epochs trained so far.
         phase: the phase of the last of them, "" before the first.
-        best_score: the highest validation score so far, None before the first.
+        best_loss: the lowest validation loss so far, None before the first.
         best_epoch: its epoch, counted from 1; 0 before the first.
     """
 
@@ -40,7 +40,7 @@ class Settings:
     share: float = 1.0
     epoch: int = 0
     phase: str = ""
-    best_score: float | None = None
+    best_loss: float | None = None
     best_epoch: int = 0
 
     @property

@@ -44,7 +44,7 @@ def train(
         network: is trained in place; its settings hold the recipe and the progress.
         report: is called after each epoch as `report(summary=True, step=epoch, train__loss=..., ...)`.
         save: is called as `save(epoch)` every `save_every` epochs and at the end of a phase, and as `save("best")` when the
-            validation score rises. Epochs are counted from 1.
+            validation loss falls, which heeds every probability and so jumps less than the score. Epochs are counted from 1.
         deadline: of `time.monotonic()`, or None. The number of epochs is then set after the first, and again before the last phase, by
             the time that an epoch takes, so that the training ends in time and each phase keeps its share of the epochs.
 
@@ -247,9 +247,9 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         settings.epoch, settings.phase = epoch + 1, self.phase.name
         columns = {name.replace("__", "_"): value for name, value in values.items()}
         network.history.append(Epoch(settings.epoch, settings.phase, self.rate, **columns))
-        is_best = settings.best_score is None or result.value > settings.best_score
+        is_best = settings.best_loss is None or values["val__loss"] < settings.best_loss
         if is_best:
-            settings.best_score, settings.best_epoch = result.value, settings.epoch
+            settings.best_loss, settings.best_epoch = values["val__loss"], settings.epoch
         count, compiled = self.params["steps"], self.first_step if self.params["steps"] > 1 else 0.0
         self.pace.validation = time.monotonic() - self.started - seconds
         # The first step of a phase does not count: it may wait for compilation.
@@ -271,8 +271,8 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         print(
             f"{chr(13) if sys.stdout.isatty() else ''}epoch {epoch:>{len(str(total))}}/{total} {self.phase.name}"
             f"  loss {values['train__loss']:.3f} acc {values['train__accuracy']:.3f}"
-            f"  val {values['val__loss']:.3f} acc {values['val__accuracy']:.3f}"
-            f"  score {values['val__score']:.2f}{' best' if is_best else ''}"
+            f"  val {values['val__loss']:.3f}{' best' if is_best else ''} acc {values['val__accuracy']:.3f}"
+            f"  score {values['val__score']:.2f}"
             f"  {rate:.0f}/s input {waited:.0%}  {clock(left)} left",
             flush=True,
         )

@@ -226,7 +226,7 @@ _MANIFEST = (
 )
 _SETTINGS = (
     b'{"format": 2, "recipe": {"name": "winning", "phases": [{"name": "strong", "share": 1, "rate": 1, "label_smoothing": 0.1, '
-    b'"augmentation": 1}], "width": 4, "depth": 2}, "classes": ["a", "b"], "seed": 0, "fold": 0, "epoch": 1, "best_score": null, '
+    b'"augmentation": 1}], "width": 4, "depth": 2}, "classes": ["a", "b"], "seed": 0, "fold": 0, "epoch": 1, "best_loss": null, '
     b'"files": {"model.weights.h5": {}, "training.h5": {}}}'
 )
 # By name: the target, and examples from which inputs are made.

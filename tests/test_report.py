@@ -60,7 +60,7 @@ def network_on(folder: Path, classes: tuple[str, ...], labels: list[int], wrong:
         name = f"{classes[label]}/<b>{number:02d}&amp;.jpg"
         draw(folder / "train_data" / name, number, lesion=label > 0)
         samples.append(name)
-    network = small_network.network(classes=classes, epoch=5, phase="gentle", best_score=50.0, best_epoch=3)
+    network = small_network.network(classes=classes, epoch=5, phase="gentle", best_loss=0.5, best_epoch=3)
     network.validation = answered(samples, classes, labels, wrong)
     network.history = list(HISTORY)
     return network
@@ -131,7 +131,7 @@ def test_it_holds_the_figures_and_the_settings(written: Path) -> None:
     assert "sensitivity at 95% specificity" in text
     assert re.search(r"by \d\.\d{3}, the temperature that fits", text)
     assert "3 of 3 mistakes" in text
-    assert "<td>50.00 in epoch 3</td>" in text
+    assert "<td>0.500 in epoch 3</td>" in text
     assert re.search(r"<td>AMD</td><td>5</td><td>0\.\d{3}</td>", text)
 
 

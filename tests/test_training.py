@@ -75,9 +75,9 @@ def test_each_epoch_is_reported_checkpoints_are_kept_when_due_and_the_step_is_tr
         assert values.pop("phase") == ("strong" if values["step"] <= 3 else "gentle")
         assert all(np.isfinite(value) for value in values.values())
     assert [name for name in record.saved if name != "best"] == [2, 3, 4, 5]
-    scores = [values["val__score"] for values in record.reports]
-    rises = [value > max(scores[:number], default=-1) for number, value in enumerate(scores)]
-    assert record.saved.count("best") == sum(rises)
+    losses = [values["val__loss"] for values in record.reports]
+    falls = [value < min(losses[:number], default=np.inf) for number, value in enumerate(losses)]
+    assert record.saved.count("best") == sum(falls)
     assert record.saved[0] == "best"
 
 
@@ -109,8 +109,8 @@ def test_waiting_is_from_when_a_step_could_begin_until_its_batch_is_ready(monkey
     assert waiting.take() == 0.0
 
 
-def test_a_best_score_of_an_earlier_run_has_to_be_beaten() -> None:
-    record = run(small_network.recipe(1, 1), epoch=1, best_score=101.0)
+def test_the_lowest_loss_of_an_earlier_run_has_to_be_beaten() -> None:
+    record = run(small_network.recipe(1, 1), epoch=1, best_loss=0.0)
     assert [values["step"] for values in record.reports] == [2]
     assert record.saved == [2]
 
@@ -161,7 +161,7 @@ def test_a_training_whose_photographs_have_no_names_keeps_no_predictions() -> No
     assert network.validation is None
 
 
-def test_a_cosine_rises_over_the_first_tenth_and_falls_to_nothing() -> None:
+def test_a_cosine_falls_over_the_first_tenth_and_falls_to_nothing() -> None:
     shares = [cosine(step / 1000) for step in range(1000)]
     assert shares[:100] == sorted(shares[:100])
     assert shares[100:] == sorted(shares[100:], reverse=True)

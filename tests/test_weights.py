@@ -105,9 +105,7 @@ def test_the_file_of_weights_holds_those_that_predict(uninterrupted: dict[str, N
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    weights.save(
-        tmp_path / "checkpoint", small_network.network(epoch=7, phase="strong", best_score=71.25, best_epoch=6)
-    )
+    weights.save(tmp_path / "checkpoint", small_network.network(epoch=7, phase="strong", best_loss=0.71, best_epoch=6))
     return tmp_path / "checkpoint"
 
 
@@ -116,13 +114,11 @@ def test_a_checkpoint_holds_weights_and_json_only(saved: Path) -> None:
     found = json.loads((saved / "settings.json").read_text(encoding="utf-8"))
     assert found["classes"] == list(small_network.CLASSES)
     assert found["recipe"]["image_size"] == small_network.SIZE
-    assert (found["epoch"], found["phase"], found["best_score"], found["seed"]) == (7, "strong", 71.25, 3)
+    assert (found["epoch"], found["phase"], found["best_loss"], found["seed"]) == (7, "strong", 0.71, 3)
 
 
 def test_the_settings_come_back(saved: Path) -> None:
-    assert weights.load(saved).settings == small_network.settings(
-        epoch=7, phase="strong", best_score=71.25, best_epoch=6
-    )
+    assert weights.load(saved).settings == small_network.settings(epoch=7, phase="strong", best_loss=0.71, best_epoch=6)
 
 
 def test_what_is_only_to_predict_does_so_without_the_state_of_training(saved: Path) -> None:

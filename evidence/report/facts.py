@@ -28,11 +28,11 @@ def facts(subject: Subject) -> dict[str, str]:
 
 def _of(network: Network) -> dict[str, str]:
     settings = network.settings
-    best = "" if settings.best_score is None else f"{settings.best_score:.2f} in epoch {settings.best_epoch}"
+    best = "" if settings.best_loss is None else f"{settings.best_loss:.3f} in epoch {settings.best_epoch}"
     preparation = settings.preparation.to_dict()
     return {
         "epochs": f"{settings.epoch}, the last in phase {settings.phase}" if settings.phase else str(settings.epoch),
-        "best so far": best,
+        "lowest validation loss": best,
         "split": f"fold {settings.fold} of {settings.folds}" if settings.folds else "a fifth of the patients",
         "network": f"{settings.recipe.network}, {network.model.count_params():,} weights",
         "recipe": ", ".join(f"{name} {value}" for name, value in settings.recipe.to_dict().items() if name != "phases"),
