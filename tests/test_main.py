@@ -234,6 +234,7 @@ def test_it_trains_goes_on_predicts_the_test_photographs_and_reports(start: Star
     found = re.search(r"accuracy\s+([0-9.]+)", tested.stdout)
     assert found, tested.stdout
     assert float(found[1]) > 0.6
+    assert "the same answer for every photograph reaches at best " in tested.stderr
 
     compared = start("nsml", "compare", "SMALL/1:2", "SMALL/1:best")
     assert compared.returncode == 0, compared.stderr
@@ -246,6 +247,7 @@ def test_it_trains_goes_on_predicts_the_test_photographs_and_reports(start: Star
     assert page.parent == home / "sessions" / "team" / "SMALL" / "1" / "reports" / "best"
     assert "SMALL/1, checkpoint best</h1>" in page.read_text(encoding="utf-8")
     assert "How it learned" in page.read_text(encoding="utf-8")
+    assert all(f"<tr><td>{name}</td><td>" in page.read_text(encoding="utf-8") for name in rivals[1:-1])
 
     resumed = start(*SMALL, "--epoch", "13", "--set", "width=8", "--pause", "1", "--iteration", "12", dataset=dataset)
     assert resumed.returncode == 0, resumed.stderr

@@ -181,7 +181,7 @@ def test_each_side_is_compared_with_the_largest_class_for_every_sample(compare: 
     assert constant and float(constant[1]) == pytest.approx(100 * 23 / 35, abs=0.05)
     assert constant[0].endswith("  0.0 (0.0 to 0.0)")
     assert "\nB is not above the same answer for every photograph by accuracy\n" in shown
-    assert shown.endswith(" But B predicts NORMAL for all 70 samples: it may have collapsed.\n")
+    assert shown.endswith(" B predicts NORMAL for all 70 samples: it may have collapsed.\n")
     result = json.loads(compare("-j", f"{session}:a", f"{session}:b").out)
     assert result["one_class"] == {"first": None, "second": "NORMAL"}
     found = result["constant"]["figures"]["accuracy"]

@@ -176,7 +176,7 @@ def test_records_that_know_nothing_of_guessing_stay_on_the_board(nsml: Nsml, dat
 def test_compare_shows_the_submitted_scores_beside_guessing(nsml: Nsml, collapsed: str) -> None:
     nsml("submit", collapsed, "best")
     shown = nsml("compare", collapsed, f"{collapsed}:0").out
-    remarks = "all predictions are 0, no better than the same answer for every photograph"
+    remarks = "all predictions are 0, not above the same answer for every photograph"
     constant = "the same answer for every photograph reaches at best 50.00250075"
     assert f"\nSubmitted: A 50.00250075 ({remarks}); {constant}\n" in shown
     submitted = json.loads(nsml("compare", "-j", collapsed, f"{collapsed}:0").out)["submitted"]

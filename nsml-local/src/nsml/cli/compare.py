@@ -123,11 +123,11 @@ def _submitted(home: Home, side: _Side) -> dict[str, Any] | None:
     if not own:
         return None
     shown = {name: own[-1][name] for name in ("score", "constant", "one_class")}
-    above = None
+    lower = above = None
     with contextlib.suppress(Damaged):  # the dataset is gone
         lower = Dataset(dataset, home.datasets / dataset).lower_is_better()
         above = None if shown["constant"] is None else beats(shown["score"], shown["constant"], lower)
-    return {**shown, "beats_constant": above}
+    return {**shown, "lower_is_better": lower, "beats_constant": above}
 
 
 def _submitted_lines(first: dict[str, Any] | None, second: dict[str, Any] | None) -> list[str]:
@@ -137,7 +137,8 @@ def _submitted_lines(first: dict[str, Any] | None, second: dict[str, Any] | None
             continue
         remarks = [f"all predictions are {plain(found['one_class'])}"] if found["one_class"] is not None else []
         if found["beats_constant"] is False:
-            remarks.append("no better than the same answer for every photograph")
+            place = "below" if found["lower_is_better"] else "above"
+            remarks.append(f"not {place} the same answer for every photograph")
         parts.append(f"{name} {score(found['score'])}" + (f" ({', '.join(remarks)})" if remarks else ""))
         if found["constant"] is not None:
             constants.append(f"the same answer for every photograph reaches at best {score(found['constant'])}")
@@ -214,7 +215,7 @@ def _compare_predictions(a: _Side, b: _Side, found: dict[str, Any], lines: list[
         if gain.value <= 0:
             click.echo(f"{name} is not above the same answer for every photograph by accuracy")
         if (only := pair.only_class(side)) is not None:
-            doubts += f" But {name} predicts {plain(only)} for all {len(pair.labels):,} samples: it may have collapsed."
+            doubts += f" {name} predicts {plain(only)} for all {len(pair.labels):,} samples: it may have collapsed."
     click.echo(f"Accuracy: {judged.sentence}{doubts}")
 
 

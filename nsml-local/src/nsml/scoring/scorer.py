@@ -82,4 +82,4 @@ def print_result(dataset: Dataset, predictions: Path) -> None:
         print(result.details)
     print(f"Score: {shown(result.value)}")
     if result.constant is not None:
-        print(*beside(result.value, result.constant, dataset.lower_is_better()), sep="\n")
+        print(*beside(result.value, result.constant, dataset.lower_is_better()), sep="\n", file=sys.stderr)
