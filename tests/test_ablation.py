@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from evidence.__main__ import main
 from evidence.ablation import document
-from evidence.ablation.arms import ARMS, BY_NAME, Arm, Record
+from evidence.ablation.arms import ARMS, BY_NAME, Arm, Record, tried_arm
 from evidence.ablation.dataset import find_dataset
 from evidence.ablation.execute import execute
 from evidence.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
@@ -240,7 +240,7 @@ def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(
     [
         (["--only", "no_such"], "argument --only: no arm 'no_such'; there are recipe, file_split"),
         (["--try", "depht=2"], "argument --try: depht is no field of a recipe"),
-        (["--try", "width"], "argument --try: 'width' is not FIELD=VALUE"),
+        (["--try", "width"], "argument --try: 'width' is neither a recipe nor FIELD=VALUE"),
         (["--classes", "NORMAL,AMD,DMR"], "no photographs of DMR; --classes may name others"),
         (["--folds", "20"], "20"),
         (["--data", "/nowhere/at/all"], "/nowhere/at/all: no such folder; give the dataset's"),
@@ -274,3 +274,9 @@ def test_an_outcome_file_is_json_that_says_what_was_trained(tmp_path: Path) -> N
     found = json.loads((tmp_path / "adam.json").read_text(encoding="utf-8"))
     assert found["record"]["settings"]["recipe"]["optimizer"] == "adam"
     assert found["ended"] == "2026-01-02 03:04"
+
+
+def test_another_recipe_is_an_arm_by_its_name() -> None:
+    record = Record(Settings(transfer(), ("NORMAL", "AMD"), seed=2, folds=5, fold=1))
+    changed = tried_arm("winning").change(record)
+    assert changed == Record(Settings(winning(), ("NORMAL", "AMD"), seed=2, folds=5, fold=1))

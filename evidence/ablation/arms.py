@@ -9,7 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from model.recipes import Recipe, RecipeError, changed
+from model.recipes import RECIPES, Recipe, RecipeError, changed
 from model.settings import FILE, Settings
 
 from .sample_cnn import SampleCnn
@@ -192,17 +192,20 @@ ADDITIONS: tuple[Arm, ...] = (
         lambda record: record.with_settings(share=0.25),
     ),
 )
-# Where an arm of `tried_arm` is none of these, its name has an equals sign.
 TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", "longer", "wider", PRETRAINED), ("half", "quarter")
 BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}
 
 
 def tried_arm(text: str) -> Arm:
-    """The recipe with other fields, from `FIELD=VALUE`, or several of them with commas between. Raises RecipeError."""
+    """Another recipe, by its name, or the recipe with other fields, `FIELD=VALUE` with commas between. Raises RecipeError."""
+    if text in RECIPES:
+        return Arm(
+            text, f"recipe {text}", f"the recipe `{text}`", lambda record: record.with_settings(recipe=RECIPES[text]())
+        )
     changes = dict(part.strip().partition("=")[::2] for part in text.split(","))
     name = ",".join(f"{field}={value}" for field, value in changes.items())
     if not all(field and value for field, value in changes.items()):
-        raise RecipeError(f"{text!r} is not FIELD=VALUE, as in image_size=160,ema=0")
+        raise RecipeError(f"{text!r} is neither a recipe nor FIELD=VALUE, as in image_size=160,ema=0")
     return Arm(
         name,
         name.replace(",", ", "),

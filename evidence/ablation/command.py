@@ -47,8 +47,8 @@ def add_parsers(commands: Any) -> None:
                 help="only these arms and the recipe; also tta, ema, longer, wider, half, quarter (default: each ingredient)",
             )
             command.add_argument(
-                "--try", dest="tried", action="append", default=[], metavar="FIELD=VALUE[,..]",
-                help="also the recipe with these fields changed, as often as needed; fields are those of --set",
+                "--try", dest="tried", action="append", default=[], metavar="RECIPE|FIELD=VALUE,..",
+                help="also another recipe, or this one with fields changed, as often as needed; fields are those of --set",
             )  # fmt: skip
             command.add_argument(
                 "--pretrained", type=Path, metavar="DIR",

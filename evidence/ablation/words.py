@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from model.recipes import RECIPES
+
 from ..bootstrap import Figure
 from .arms import FILE_SPLIT, LEARNING_CURVE, RECIPE, SAMPLE_CNN, TRIED_ON_TOP
 from .figures import BALANCED, Leak, Row, Table
@@ -34,6 +36,8 @@ def _meaning(name: str, worse: bool) -> str:
         return "the recipe is " + ("above" if worse else "below") + " the floor"
     if name in LEARNING_CURVE:
         return "more patients help" if worse else "fewer patients do here"
+    if name in RECIPES:
+        return "it is worse here" if worse else "it is better here"
     if name in TRIED_ON_TOP or "=" in name:
         return "with it the recipe is worse here" if worse else "it helps"
     return "it helps" if worse else "without it the recipe is better here"
