@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,90 @@ def test_a_regular_file_is_opened_and_nothing_else(tmp_path: Path) -> None:
     for path in ("link/file", "inner/other", "pipe", "inner/../inner/file"):
         with pytest.raises(OSError, match="not a regular file, or behind a link"):
             open_regular(tmp_path / path, below=tmp_path)
+
+
+# Each of these would get a program out of its namespaces, or at what lies outside of them.
+BREAKS_OUT = """\
+import ctypes, glob, json, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+calls = {
+    "umount": lambda: libc.umount2(HOME.encode(), 2),
+    "mount": lambda: libc.mount(b"none", b"/mnt", b"tmpfs", 0, None),
+    "a user namespace": lambda: libc.unshare(0x10000000),
+    "a mount namespace": lambda: libc.unshare(0x20000),
+    "chroot": lambda: libc.chroot(b"/proc/1/root"),
+    "a disk": lambda: libc.mknod(b"/tmp/disk", 0o60600, os.makedev(254, 0)),
+    "open_tree": lambda: libc.syscall(428, -100, b"/", 1),
+}
+got = [name for name, call in calls.items() if call() != -1]
+ways = ["", "/proc/1/root", "/proc/self/root", "/proc/1/cwd" + "/.." * 9, "/proc/self/fd/1/.."]
+got += [way + path for way in ways for path in (LABELS, SOURCE) if os.path.exists(way + path)]
+got += [pid for pid in os.listdir("/proc") if pid.isdigit() and int(pid) not in (1, os.getpid())]
+for path in WRITES:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        open(path, "w").close()
+        got.append(path)
+    except OSError:
+        pass
+got += [path for path in glob.glob(HOME + "/sessions/*/*/*/*") if not path.endswith(("checkpoints", "metrics.jsonl", "answers"))
+        if path not in (HERE + "/work", HERE + "/launch.json")]
+print("GOT", got, flush=True)
+"""
+
+
+def breaks_out(home: Path, isolated: Path, number: int) -> str:
+    here = home / "sessions" / "tester" / "FUNDUS" / str(number)
+    writes = [here / "launch.json", here / "state.json", here / "code" / "x", here.with_name("9") / "launch.json"]
+    writes += [
+        here.with_name("1") / "checkpoints" / "x",
+        home / "user.json",
+        home / "submissions" / "FUNDUS" / "1" / "x",
+    ]
+    writes += [
+        home / "datasets" / "FUNDUS" / "training" / "x",
+        Path(sys.prefix) / "x.pth",
+        Path.home() / ".bashrc.d" / "x",
+    ]
+    labels = "test/test_label"
+    named = {
+        "HOME": home,
+        "HERE": here,
+        "LABELS": home / "datasets/FUNDUS/hidden" / labels,
+        "SOURCE": isolated / labels,
+    }
+    return (
+        "".join(f"{name} = {str(path)!r}\n" for name, path in named.items())
+        + f"WRITES = {[*map(str, writes)]}\n{BREAKS_OUT}"
+    )
+
+
+def test_an_isolated_program_does_not_get_out_reads_no_other_session_and_writes_only_its_own(
+    nsml: Nsml, isolated: Path, project: Path, home: Path
+) -> None:
+    start_and_wait(nsml)
+    (project / "main.py").write_text(breaks_out(home, isolated, 2))
+    assert "GOT []" in nsml("logs", start_and_wait(nsml)).out
+
+
+def test_an_isolated_program_does_not_get_out_of_a_submit_either_and_forges_no_record(
+    nsml: Nsml, isolated: Path, project: Path, home: Path
+) -> None:
+    forges = "out = launch['submission']\nfor path in (out + '/../submission.json', home + '/submissions/FUNDUS/2/submission.json'):\n"
+    forges += (
+        "    try:\n        os.makedirs(os.path.dirname(path), exist_ok=True)\n        open(path, 'w').write('{}')\n"
+    )
+    forges += "        print('GOT', path)\n    except OSError:\n        pass\n"
+    write_program(project, inferring=breaks_out(home, isolated, 1) + forges)
+    submitted = nsml("submit", "-v", start_and_wait(nsml), "best")
+    assert submitted.err.count("GOT") == 1 and "GOT []" in submitted.err
+    assert "Score: 100" in submitted.out
+
+
+def test_a_session_that_reports_nothing_is_not_damaged_where_it_is_isolated(
+    nsml: Nsml, isolated: Path, project: Path
+) -> None:
+    (project / "main.py").write_text("print('only looks')\n")
+    start_and_wait(nsml)
+    assert "metrics" not in nsml("doctor").out
+    assert "no metrics" in nsml("plot", "FUNDUS/1").err or "reported" in nsml("plot", "FUNDUS/1").err

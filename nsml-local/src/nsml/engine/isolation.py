@@ -107,7 +107,7 @@ def isolate_program(
         readable.append(Path(launch["loader"]).parent)
     writes = [work, make_private(home.output / launch["user"]), *writable]
     if folder == session:
-        # A file is mounted where there is one; without a line, an empty one would count as damaged.
+        # A file is mounted where there is one; one without a single byte counts as damaged.
         if not (session / metrics.FILE).exists():
             write_bytes(session / metrics.FILE, b"\n")
         writes += [session / "checkpoints", session / metrics.FILE, make_private(session / ANSWERS)]

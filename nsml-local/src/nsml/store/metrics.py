@@ -115,7 +115,7 @@ def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], str]:
         return [], f"{path} is damaged ({error.strerror}); move it away to go on without it"
     records = list(_records(content.split(b"\n")))
     good = [record for record in records if record is not None]
-    if not records:
+    if not content:
         return [], f"{path} is damaged (it is empty); move it away to go on without it"
     if bad := len(records) - len(good):
         return (
