@@ -45,7 +45,7 @@ def _training(plan: Plan, sizes: tuple[int, ...], paths: list[Path]) -> Growth:
     peaks = []
     for size in sizes:
         home = new_home(plan.folder / f"growth-train-{size}", train=paths[:size])
-        command = [sys.executable, str(ROOT / "main.py"), "--epoch", "1", "--width", "4"]
+        command = [sys.executable, str(ROOT / "main.py"), "--recipe", "winning", "--epoch", "1", "--set", "width=4"]
         where = environment(home.path, NSML_DATASET=DATASET)
         peaks.append(run(command, plan.folder, where, peak=True).peak / 1e6)
     return _growth(f"training, by photographs of {_NAME}", sizes, peaks)

@@ -22,7 +22,7 @@ from model.recipes import winning
 from model.settings import Settings
 from model.training import train
 
-DEFAULT = (96, 16)  # image size in pixels and width of the network, as main.py has them
+DEFAULT = (96, 16)  # image size in pixels and width of the network, as recipe `winning` has them
 HALF_WIDTH = (128, 32)
 
 
