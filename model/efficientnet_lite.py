@@ -26,7 +26,6 @@ def build_efficientnet_lite0(
     classes: int = 4,
     dropout: float = 0.2,
     seed: int = 0,
-    norm_momentum: float = 0.99,
 ) -> keras.Model:
     """Build EfficientNet-Lite0 (Liu, 2020; Tan and Le, ICML 2019, without squeeze-and-excitation and with ReLU6) with random weights.
 
@@ -35,7 +34,6 @@ def build_efficientnet_lite0(
         classes: number of classes, at least 2.
         dropout: share of the pooled features dropped while training, in 0 <= dropout < 1.
         seed: the same seed gives the same initial weights and the same dropout.
-        norm_momentum: of the average of the normalisation's statistics, in 0 <= norm_momentum < 1.
 
     Returns:
         A model from float32 (n, image_size, image_size, 3), BGR in 0..255 (scaled inside), to float32 probabilities (n, classes), which
@@ -44,11 +42,11 @@ def build_efficientnet_lite0(
     Raises:
         ValueError: an argument out of range; the message names it.
     """
-    _check(image_size, classes, dropout, norm_momentum)
+    _check(image_size, classes, dropout)
     seeds = iter(np.random.SeedSequence(seed).generate_state(64) >> 1)  # Keras takes 31 bits
 
     def normalised(x: keras.KerasTensor, name: str, active: bool = True) -> keras.KerasTensor:
-        x = layers.BatchNormalization(momentum=norm_momentum, epsilon=_EPSILON, name=f"{name}_norm")(x)
+        x = layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}_norm")(x)
         return layers.ReLU(6, name=f"{name}_relu")(x) if active else x
 
     def convolved(
@@ -90,12 +88,10 @@ def _initializer(seed: np.integer) -> keras.initializers.Initializer:
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", int(seed))
 
 
-def _check(image_size: int, classes: int, dropout: float, norm_momentum: float) -> None:
+def _check(image_size: int, classes: int, dropout: float) -> None:
     if image_size < 32:
         raise ValueError(f"image_size is {image_size}; the network halves it 5 times, so give at least 32")
     if classes < 2:
         raise ValueError(f"classes is {classes}; give at least 2")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}; give a share in 0 <= dropout < 1")
-    if not 0 <= norm_momentum < 1:
-        raise ValueError(f"norm_momentum is {norm_momentum}; give a share in 0 <= norm_momentum < 1")

@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ import keras
 from keras import layers
 from keras.src.utils import file_utils  # there is no public way to learn which file Keras would download
 
-from .checkpoint.plain_hdf5 import check_plain
 from .console import Parser
 from .efficientnet_lite import FEATURES
+from .plain_hdf5 import check_plain
 from .pretrained_weights import PretrainedWeightsError
 
 # Theirs is "imagenet"; "random" is without.
@@ -40,7 +41,7 @@ def build_keras_network(
     classes: int = 4,
     dropout: float = 0.2,
     seed: int = 0,
-    weights: str | Path = IMAGENET,
+    weights: str = IMAGENET,
 ) -> keras.Model:
     """Build a network of `keras.applications` with the preprocessing that its weights expect, pooling, dropout and a new last layer.
 
@@ -49,18 +50,23 @@ def build_keras_network(
         image_size: height and width of the input in pixels; each network has its own least size.
         classes: number of classes, at least 2.
         dropout: share of the pooled features dropped while training, in 0 <= dropout < 1.
-        seed: of the last layer and the dropout; with "random" weights also of all others.
-        weights: "imagenet", Keras' own from its cache; "random"; or the path of a file that `save_weights` wrote of such a network.
+        seed: of the last layer and the dropout before it; of all others, that of `keras.utils.set_random_seed`.
+        weights: "imagenet", Keras' own from its cache, or "random".
 
     Returns:
         A model from float32 (n, image_size, image_size, 3), BGR in 0..255, to float32 probabilities (n, classes).
 
     Raises:
-        PretrainedWeightsError: weights that are missing, are not what Keras published, hold anything but arrays, or do not fit.
+        PretrainedWeightsError: weights that are missing, are not what Keras published, or hold anything but arrays.
         ValueError: an unknown name, or an argument out of range.
     """
     if name not in names():
-        raise ValueError(f"network is {name!r}; give one of {', '.join(names())}")
+        alike = get_close_matches(name.lower(), [each.lower() for each in names()], 1)
+        guess = [each for each in names() if each.lower() in alike] or ["VGG16"]
+        raise ValueError(
+            f"network is {name!r}; give vgg, efficientnet_lite0, or a name of keras.applications such as {guess[0]} "
+            "(https://keras.io/api/applications)"
+        )
     if classes < 2:
         raise ValueError(f"classes is {classes}; give at least 2")
     if not 0 <= dropout < 1:
@@ -69,19 +75,22 @@ def build_keras_network(
     inputs = keras.Input((image_size, image_size, 3), name="photograph")
     # Photographs are BGR, and what Keras' functions take is RGB; some of them turn it round again.
     prepared = sys.modules[build.__module__].preprocess_input(keras.ops.flip(inputs, axis=-1))
-    keras.utils.set_random_seed(seed)
-    with _no_download(name):
-        base = build(
-            include_top=False, weights=IMAGENET if weights == IMAGENET else None, input_tensor=prepared, pooling="avg"
-        )
+    try:
+        with _no_download(name):
+            base = build(
+                include_top=False, weights=None if weights == RANDOM else weights, input_tensor=prepared, pooling="avg"
+            )
+    except PretrainedWeightsError:
+        raise
+    except ValueError as error:
+        raise ValueError(
+            f"image_size is {image_size}; give more for network {name} ({' '.join(str(error).split())[:100]})"
+        ) from None
     x = layers.Identity(dtype="float32", name=FEATURES)(base.output)
     x = layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout")(x)
     start = keras.initializers.GlorotUniform(seed)
     x = layers.Dense(classes, kernel_initializer=start, dtype="float32", name="scores")(x)
-    model = keras.Model(inputs, layers.Softmax(dtype="float32", name="probabilities")(x), name=name.lower())
-    if weights not in (IMAGENET, RANDOM):
-        load_file(model, Path(weights))
-    return model
+    return keras.Model(inputs, layers.Softmax(dtype="float32", name="probabilities")(x), name=name.lower())
 
 
 def load_file(model: keras.Model, path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,13 +14,18 @@ import numpy as np
 from dataprep.photograph import Preparation
 
 from .efficientnet_lite import build_efficientnet_lite0
+from .keras_networks import IMAGENET, RANDOM, build_keras_network, load_file
 from .predict.predictor import Predict, predictor
 from .pretrained_weights import load_lite0
 from .radam import RAdam
 from .records import Baseline, Epoch, Predictions
 from .settings import Settings
-from .vgg import NORM_MOMENTUM, build_vgg
+from .vgg import build_vgg
 from .weight_average import WeightAverage
+
+# Of the normalisation's statistics. Keras' 0.99 averages over 100 steps, in which the weights of a short training change too much:
+# validation then jumps up and down by half.
+NORM_MOMENTUM = 0.8
 
 
 @dataclass
@@ -75,30 +82,49 @@ class Network:
 
 
 def build_model(settings: Settings) -> keras.Model:
-    """The model that the recipe names, with random weights. To try another network, add it here and to `Recipe.network`."""
+    """The model that the recipe names. To train a network of your own, add a `case` with its name here.
+
+    All else works for any functional or sequential Keras model from float32 (n, image_size, image_size, 3), BGR in 0..255, to
+    float32 probabilities (n, classes): scaling of the pixels and softmax are part of the model.
+
+    Args:
+        settings: `recipe.network` is the name, `recipe.image_size` the side of the images in pixels, `classes` the classes' names.
+            `recipe.weights` is "imagenet" where the model is to begin with ImageNet's weights, else "random".
+
+    Raises:
+        ValueError: an unknown name, or an argument out of range; in one line that says what to give.
+    """
     recipe, classes = settings.recipe, len(settings.classes)
-    norm_momentum = max(NORM_MOMENTUM, recipe.ema)
+    size, dropout, seed = recipe.image_size, recipe.dropout, settings.seed
     match recipe.network:
+        case "vgg":
+            return build_vgg(size, classes, recipe.width, recipe.depth, dropout, recipe.batch_norm, seed)
         case "efficientnet_lite0":
-            return build_efficientnet_lite0(
-                recipe.image_size, classes, recipe.dropout, seed=settings.seed, norm_momentum=norm_momentum
-            )
-        case _:
-            return build_vgg(
-                recipe.image_size, classes, recipe.width, recipe.depth, recipe.dropout, recipe.batch_norm,
-                seed=settings.seed, norm_momentum=norm_momentum,
-            )  # fmt: skip
+            model = build_efficientnet_lite0(size, classes, dropout, seed)
+            if recipe.weights == IMAGENET:
+                load_lite0(model)
+            return model
+        case name:
+            return build_keras_network(name, size, classes, dropout, seed, recipe.weights)
 
 
-def new_network(settings: Settings) -> Network:
-    """A network with random weights, the same for the same settings. ValueError where one of them is out of range."""
+def new_network(settings: Settings, weights: str = RANDOM) -> Network:
+    """A network to train: with random weights, the same for the same settings, or with ImageNet's.
+
+    ValueError where a setting is out of range, or the model is not as `build_model` says.
+    """
     recipe = settings.recipe
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if recipe.precision == "float32" else f"mixed_{recipe.precision}")
+    keras.utils.set_random_seed(settings.seed)
     try:
-        model = build_model(settings)
+        model = build_model(replace(settings, recipe=replace(recipe, weights=weights)))
     finally:
         keras.config.set_dtype_policy(policy)
+    model = _functional(model, settings)
+    for layer in _layers(model):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = max(NORM_MOMENTUM, recipe.ema)
     # The same epsilon in all, so that Adam and RAdam differ in rectification alone.
     kind = {"radam": RAdam, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[recipe.optimizer]
     optimizer = kind(epsilon=1e-8, weight_decay=recipe.weight_decay or None)
@@ -111,10 +137,55 @@ def new_network(settings: Settings) -> Network:
 
 
 def begin_network(settings: Settings) -> Network:
-    """A network with the first weights that its recipe names: random ones, or those that ImageNet taught."""
+    """A network with the first weights that its recipe names: random ones, ImageNet's, or those of a file.
+
+    ValueError as from `new_network`, and where weights are missing or are not this network's.
+    """
+    weights = settings.recipe.weights
+    if weights in (RANDOM, IMAGENET):
+        return new_network(settings, weights)
     network = new_network(settings)
-    if settings.recipe.weights == "imagenet":
-        load_lite0(network.model)
-        if network.average:
-            network.average.restart()
+    load_file(network.model, Path(weights))
+    if network.average:
+        network.average.restart()
     return network
+
+
+def check_network(settings: Settings) -> None:
+    """ValueError where a network cannot begin with these settings. It is built once for that, before minutes go into photographs."""
+    recipe = settings.recipe
+    if recipe.network in ("vgg", "efficientnet_lite0") and recipe.weights in (RANDOM, IMAGENET):
+        return
+    model = begin_network(settings).model
+    found = np.asarray(model(np.full((1, recipe.image_size, recipe.image_size, 3), 128, np.float32), training=False))
+    if not np.allclose(found.astype(np.float64).sum(axis=1), 1, atol=0.01):
+        raise ValueError(
+            f"network {recipe.network} gives {found[0].tolist()}, which are no probabilities; end it in a softmax"
+        )
+
+
+def _functional(model: keras.Model, settings: Settings) -> keras.Model:
+    """The model as a functional one with one input and one output, both tensors. ValueError where it does not fit the settings."""
+    name, size = settings.recipe.network, settings.recipe.image_size
+    if not getattr(model, "inputs", None):
+        raise ValueError(f"network {name} has no inputs; build it with keras.Model(inputs, outputs)")
+    wanted = (None, size, size, 3), (None, len(settings.classes))
+    shapes = model.input_shape, model.output_shape
+    if not all(
+        len(a) == len(b) and all(x in (None, y) for x, y in zip(a, b, strict=True))
+        for a, b in zip(shapes, wanted, strict=True)
+    ):
+        raise ValueError(
+            f"network {name} goes from {shapes[0]} to {shapes[1]}; give one from {wanted[0]} to {wanted[1]}"
+        )
+    if isinstance(model, keras.Sequential) or isinstance(model.input, list):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return model
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """All layers, those of models within it too."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _layers(layer)

@@ -77,10 +77,8 @@ class Recipe:
     )
     image_size: int = option("side of the prepared photographs in pixels", 96, 8, 1024)
     local_average: bool = option("subtract the local average from the photographs (Graham, 2015)", True)
-    network: str = option("see model/network.py", "vgg", among=("vgg", "efficientnet_lite0"))
-    weights: str = option(
-        "first weights; ImageNet's are those of efficientnet_lite0", "random", among=("random", "imagenet")
-    )
+    network: str = option("vgg, efficientnet_lite0, a name of keras.applications, or one of model/network.py", "vgg")
+    weights: str = option("first weights: random, imagenet, or the path of a FILE.weights.h5", "random")
     width: int = option("of vgg: channels of the first block", 16, 1, 256)
     depth: int = option("of vgg: blocks, each of which halves the image", 5, 1, 6)
     dropout: float = option("share of the pooled features dropped in training", 0.3, 0, 0.99)
@@ -103,8 +101,10 @@ class Recipe:
         names = [phase.name for phase in self.phases]
         if not names or len(set(names)) < len(names):
             raise RecipeError(f"recipe {self.name}: give one phase or more, each with a name of its own")
+        if self.weights not in ("random", "imagenet") and not self.weights.endswith(".weights.h5"):
+            raise RecipeError(f"weights is {self.weights!r}; give random, imagenet, or the path of a FILE.weights.h5")
         if self.weights == "imagenet" and self.network == "vgg":
-            raise RecipeError("weights is imagenet; give random for network vgg, or network efficientnet_lite0")
+            raise RecipeError("weights is imagenet; give random for network vgg, or another network, such as VGG16")
 
     def schedule(self, done: int = 0, reached: str = "") -> list[tuple[Phase, range]]:
         """The phases left after `done` epochs, each with its epochs, counted from 0 over all phases.

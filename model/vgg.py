@@ -7,9 +7,6 @@ import numpy as np
 from keras import layers
 
 _WIDEST = 8  # VGG stops doubling its channels after three doublings (64, 128, 256, 512, 512)
-# Keras' momentum of 0.99 averages over 100 steps, in which the weights of a short training change too much: validation then jumps
-# up and down by half.
-NORM_MOMENTUM = 0.8
 
 
 def build_vgg(
@@ -20,7 +17,6 @@ def build_vgg(
     dropout: float = 0.3,
     batch_norm: bool = True,
     seed: int = 0,
-    norm_momentum: float = NORM_MOMENTUM,
 ) -> keras.Model:
     """Build a variant of VGG's configuration A (Simonyan and Zisserman, ICLR 2015, table 1).
 
@@ -36,7 +32,6 @@ def build_vgg(
         dropout: share of the pooled features dropped while training, in 0 <= dropout < 1.
         batch_norm: normalise before each ReLU (Ioffe and Szegedy, ICML 2015).
         seed: the same seed gives the same initial weights and the same dropout.
-        norm_momentum: of the average of the normalisation's statistics, in 0 <= norm_momentum < 1; it changes nothing while training.
 
     Returns:
         A model from float32 (n, image_size, image_size, 3), BGR in 0..255 (scaled inside), to float32 probabilities (n, classes), which
@@ -45,7 +40,7 @@ def build_vgg(
     Raises:
         ValueError: an argument out of range; the message names it.
     """
-    _check(image_size, classes, width, depth, dropout, norm_momentum)
+    _check(image_size, classes, width, depth, dropout)
     seeds = iter(np.random.SeedSequence(seed).generate_state(2 * depth + 2) >> 1)  # Keras takes 31 bits
     inputs = keras.Input((image_size, image_size, 3), name="photograph")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
@@ -61,7 +56,7 @@ def build_vgg(
                 name=f"block{block}_conv{number}",
             )(x)
             if batch_norm:
-                x = layers.BatchNormalization(momentum=norm_momentum, name=f"block{block}_norm{number}")(x)
+                x = layers.BatchNormalization(name=f"block{block}_norm{number}")(x)
             x = layers.ReLU(name=f"block{block}_relu{number}")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)
@@ -71,7 +66,7 @@ def build_vgg(
     return keras.Model(inputs, outputs, name="vgg")
 
 
-def _check(image_size: int, classes: int, width: int, depth: int, dropout: float, norm_momentum: float) -> None:
+def _check(image_size: int, classes: int, width: int, depth: int, dropout: float) -> None:
     if not 1 <= depth <= 6:
         raise ValueError(f"depth is {depth}; give a number of blocks from 1 to 6")
     if image_size < 2**depth:
@@ -84,5 +79,3 @@ def _check(image_size: int, classes: int, width: int, depth: int, dropout: float
         raise ValueError(f"width is {width}; give at least 1 channel")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}; give a share in 0 <= dropout < 1")
-    if not 0 <= norm_momentum < 1:
-        raise ValueError(f"norm_momentum is {norm_momentum}; give a share in 0 <= norm_momentum < 1")

@@ -1,7 +1,7 @@
 """Averaged weights: an exponential average of the weights over the last steps predicts, while training goes on from the last weights.
 
 Polyak and Juditsky (SIAM J. Control Optim. 1992): an average of momentum m is over about the last 1 / (1 - m) steps. The statistics of
-the normalisation have to fit the weights that predict, so they are averaged with the same momentum, see `NORM_MOMENTUM` in `model.vgg`.
+the normalisation have to fit the weights that predict, so they are averaged with the same momentum, see `NORM_MOMENTUM` in `model.network`.
 """
 
 from __future__ import annotations

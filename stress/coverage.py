@@ -59,7 +59,7 @@ def _fuzz(name: str, folder: Path, options: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(
-        include=["nsml", "model.checkpoint.network_files", "model.checkpoint.plain_hdf5", "model.settings"]
+        include=["nsml", "model.checkpoint.network_files", "model.plain_hdf5", "model.settings"]
     ):
         from stress.targets import run_target
     warnings.simplefilter("ignore")

@@ -195,7 +195,7 @@ def answer_line(content: bytes, folder: Path) -> None:
 
 def weights_file(content: bytes, folder: Path) -> None:
     from model.checkpoint.network_files import _OF_HDF5
-    from model.checkpoint.plain_hdf5 import check_plain
+    from model.plain_hdf5 import check_plain
 
     (folder / "training.h5").write_bytes(content)
     try:

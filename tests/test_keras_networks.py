@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from model import keras_networks
-from model.keras_networks import build_keras_network, main, names
+from model.keras_networks import build_keras_network, load_file, main, names
 from model.pretrained_weights import PretrainedWeightsError
 
 # Keras' save_weights, with NumPy 2.
@@ -45,8 +45,15 @@ def test_each_network_gets_pixels_as_its_weights_expect_them(name: str) -> None:
 
 def test_vgg16_and_others_are_there_and_no_function_of_another_kind() -> None:
     assert {"VGG16", "ResNet50", "MobileNetV3Small", "EfficientNetB0", "ConvNeXtTiny"} <= set(names())
-    with pytest.raises(ValueError, match=r"network is 'VGG17'; give one of .*VGG16"):
-        build_keras_network("VGG17")
+    for wrong, guess in (("vgg16", "VGG16"), ("MobilenetV2", "MobileNetV2"), ("", "VGG16")):
+        with pytest.raises(ValueError, match=rf"^network is '{wrong}'; give vgg, .* such as {guess} "):
+            build_keras_network(wrong)
+
+
+def test_too_small_an_image_is_one_line() -> None:
+    with pytest.raises(ValueError, match=r"^image_size is 32; give more for network InceptionV3 \(") as caught:
+        build_keras_network("InceptionV3", 32, weights="random")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture
@@ -95,7 +102,8 @@ def test_weights_of_the_cache_are_those_that_predict(cache: Path, monkeypatch: p
 def test_a_file_of_weights_is_begun_with(tmp_path: Path) -> None:
     first = build_keras_network("MobileNetV2", 32, 3, seed=1, weights="random")
     first.save_weights(tmp_path / "a.weights.h5")
-    again = build_keras_network("MobileNetV2", 32, 3, seed=2, weights=tmp_path / "a.weights.h5")
+    again = build_keras_network("MobileNetV2", 32, 3, seed=2, weights="random")
+    load_file(again, tmp_path / "a.weights.h5")
     np.testing.assert_array_equal(first(pixels()), again(pixels()))
 
 
@@ -110,7 +118,7 @@ def test_a_file_of_anything_else_is_refused_in_one_line(tmp_path: Path, kind: st
     elif kind == "another":
         build_keras_network("VGG16", 32, 2, weights="random").save_weights(path)
     with pytest.raises(PretrainedWeightsError, match=r"a\.(keras|weights\.h5) .*; give ") as caught:
-        build_keras_network("MobileNetV2", 32, 3, weights=path)
+        load_file(build_keras_network("MobileNetV2", 32, 3, weights="random"), path)
     assert "\n" not in str(caught.value)
 
 

@@ -70,7 +70,11 @@ def test_a_longer_training_never_returns_to_an_earlier_phase(before: int, after:
         ({"soft.rate": "1"}, "soft.rate: recipe winning has no phase soft; it has strong, gentle"),
         ({"name": "x"}, "name is no field of a recipe; --set help lists them"),
         ({"phases": "x"}, "phases is no field of a recipe; --set help lists them"),
-        ({"weights": "imagenet"}, "weights is imagenet; give random for network vgg, or network efficientnet_lite0"),
+        (
+            {"weights": "imagenet"},
+            "weights is imagenet; give random for network vgg, or another network, such as VGG16",
+        ),
+        ({"weights": "a.keras"}, "weights is 'a.keras'; give random, imagenet, or the path of a FILE.weights.h5"),
     ],
 )
 def test_a_field_or_value_that_does_not_exist_is_one_line(values: dict[str, str], line: str) -> None:

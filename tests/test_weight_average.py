@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.network import Network
+from model.network import NORM_MOMENTUM, Network
 from model.radam import RAdam
-from model.vgg import NORM_MOMENTUM, build_vgg
 from model.weight_average import WeightAverage
 from tests import small_network
 from tests.make_radam_reference import AVERAGING, KEPT, RATE, STEPS, gradient, start
@@ -86,8 +85,3 @@ def test_the_normalisation_is_averaged_as_long_as_the_weights(ema: float, wanted
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     assert found == [wanted] * 2
-
-
-def test_a_momentum_out_of_range_is_named() -> None:
-    with pytest.raises(ValueError, match=r"^norm_momentum is 1.0; give"):
-        build_vgg(16, 4, depth=2, norm_momentum=1.0)

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from model.checkpoint import network_files as weights
 from model.checkpoint.network_files import CheckpointError
-from model.checkpoint.plain_hdf5 import check_plain
 from model.network import Network
+from model.plain_hdf5 import check_plain
 from stress.bad_input import inputs
 from stress.dying import Dead, die_at
 from stress.targets import run_target

@@ -29,6 +29,7 @@ import numpy as np
 from dataprep.files import replacing
 
 from ..network import Network, new_network
+from ..plain_hdf5 import check_plain
 from ..records import (
     BASELINES,
     HISTORY,
@@ -42,7 +43,6 @@ from ..records import (
     write_records,
 )
 from ..settings import FILE, Settings
-from .plain_hdf5 import check_plain
 
 WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", FILE
 _FILES = (WEIGHTS, STATE, VALIDATION, HISTORY, BASELINES)
@@ -120,7 +120,7 @@ def load(folder: str | os.PathLike[str]) -> Network:
 
     Raises:
         CheckpointError: a file is missing, damaged, or of another network. Everything is checked before a network is returned, and none
-            that exists is touched. What is read is looked through before, see `model.checkpoint.plain_hdf5`, and nothing in it is ever run.
+            that exists is touched. What is read is looked through before, see `model.plain_hdf5`, and nothing in it is ever run.
     """
     folder = Path(folder)
     settings, files = _read_settings(folder)

@@ -90,13 +90,19 @@ def cache_folder() -> Path:
 def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[str, ...]) -> Settings:
     """The settings of the training that the command line asks for; of one that goes on, those of the network that is `held`.
 
-    What a resumed training cannot change is ignored, with a warning. UsageError where it cannot go on at all.
+    What a resumed training cannot change is ignored, with a warning. UsageError where it cannot go on at all, or a network cannot begin.
     """
+    from ..network import check_network
     from ..settings import Settings
 
     fold = None if args.fold == "all" else args.fold
     if held is None:
-        return Settings(args.wanted, classes[: args.num_classes], args.seed or 0, fold or 0, args.folds or 0)
+        settings = Settings(args.wanted, classes[: args.num_classes], args.seed or 0, fold or 0, args.folds or 0)
+        try:
+            check_network(settings)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        return settings
     if args.fold == "all" and not held.settings.folds:
         raise UsageError("argument --fold: the checkpoint's training has no folds, so all of them cannot go on")
     asked = {name: getattr(args, name) for name in ("recipe", "num_classes", "seed", "folds")}
