@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from dataprep.photograph import Preparation
 
 from .efficientnet_lite import build_efficientnet_lite0
 from .keras_networks import IMAGENET, RANDOM, build_keras_network, load_file
+from .predict.folding import all_layers
 from .predict.predictor import Predict, predictor
 from .pretrained_weights import load_lite0
 from .radam import RAdam
@@ -122,7 +122,7 @@ def new_network(settings: Settings, weights: str = RANDOM) -> Network:
     finally:
         keras.config.set_dtype_policy(policy)
     model = _functional(model, settings)
-    for layer in _layers(model):
+    for layer in all_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = max(NORM_MOMENTUM, recipe.ema)
     # The same epsilon in all, so that Adam and RAdam differ in rectification alone.
@@ -181,11 +181,3 @@ def _functional(model: keras.Model, settings: Settings) -> keras.Model:
     if isinstance(model, keras.Sequential) or isinstance(model.input, list):
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model
-
-
-def _layers(model: Any) -> Iterator[Any]:
-    """All layers, those of models within it too."""
-    for layer in model.layers:
-        yield layer
-        if hasattr(layer, "layers"):
-            yield from _layers(layer)

@@ -145,7 +145,14 @@ def chain(*more: layers.Layer) -> keras.Model:
             "n follows no",
         ),
         (lambda: chain(layers.Conv2D(2, 3), layers.BatchNormalization(scale=False, name="n")), "n has no"),
+        (lambda: chain(layers.Conv2D(2, 3), layers.BatchNormalization(axis=1, name="n")), "n has no"),
         (lambda: chain(layers.SeparableConv2D(2, 3, name="other")), "other is a SeparableConv2D"),
+        (lambda: chain(Doubled(2, 3, name="other")), "other is a Doubled"),
+        (lambda: chain(layers.GlobalAveragePooling2D(), layers.Dense(2, use_bias=False, name="d")), "d has no bias"),
+        (lambda: chain(lambda x: x / 255, layers.Conv2D(2, 3, name="c")), "c reads what no layer gives"),
+        (lambda: chain(*[layers.Conv2D(3, 3, name="c")] * 2, layers.ReLU(name="r")), "r reads what no layer gives"),
+        (lambda: chain(keras.Sequential([layers.Conv2D(2, 3)], name="inner")), "inner is a Sequential"),
+        (lambda: broadened(), "added adds different shapes"),
         (lambda: chain(layers.Conv2D(2, 3, dilation_rate=2, name="c")), "c has another dilation_rate"),
         (lambda: chain(layers.DepthwiseConv2D(3, depth_multiplier=2, name="d")), "d has another depth_multiplier"),
         (lambda: branched(), "n follows a convolution that others read too"),
@@ -164,6 +171,28 @@ def test_a_model_that_cannot_be_folded_predicts_as_it_is(model, named) -> None:
     np.testing.assert_allclose(
         predict(images(5, 8)), made(images(5, 8).astype("float32"), training=False), rtol=1e-4, atol=1e-4
     )
+
+
+def test_convolutions_of_a_model_that_cannot_be_folded_are_computed_in_bfloat16_too() -> None:
+    made = unsettle(chain(lambda x: x / 255, layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(), layers.Softmax()), 0)
+    exact, near = predictor(made)(images(5, 8)), predictor(made, precision="bfloat16")(images(5, 8))
+    np.testing.assert_array_equal(exact, made.predict(images(5, 8).astype("float32"), verbose=0))
+    assert 1e-6 < np.abs(near - exact).max() < 1e-2
+    assert near.dtype == np.float32
+    assert made.layers[1].compute_dtype == "float32"
+
+
+class Doubled(layers.Conv2D):
+    """A convolution that computes something else."""
+
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
+
+def broadened() -> keras.Model:
+    inputs = keras.Input((8, 8, 3))
+    squeezed = layers.GlobalAveragePooling2D(keepdims=True)(inputs)
+    return keras.Model(inputs, layers.Add(name="added")([inputs, squeezed]))
 
 
 def branched() -> keras.Model:

@@ -10,9 +10,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from .folding import Node, Read, folded_weights, nodes, own_value
+from .folding import Node, Read, all_layers, folded_weights, nodes, own_value
 
 Predict = Callable[..., np.ndarray]
+
+_CONVOLVE = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
 def predictor(model: keras.Model, batch_size: int = 32, precision: str = "float32", read: Read = own_value) -> Predict:
@@ -25,7 +27,7 @@ def predictor(model: keras.Model, batch_size: int = 32, precision: str = "float3
         model: with one input and one output.
         batch_size: images computed at once.
         precision: "float32", or "bfloat16" for the convolutions, which is for machines with matrix units for it: the probabilities of a
-            trained network then differ by 1e-3 to 5e-2, most where it hesitates. It changes nothing where a model cannot be folded.
+            trained network then differ by 1e-3 to 5e-2, most where it hesitates. That of the training does not matter.
         read: gives the value with which a variable of the model predicts; unless given, its own.
     """
     return _Predictor(model, batch_size, precision, read)
@@ -79,14 +81,27 @@ class _Predictor:
             pixels = tf.cast(images, tf.float32)
             if self.nodes is not None:
                 return _forward(self.nodes, iter(weights), pixels, self.precision)
+            return self._as_it_is(pixels, weights)
+
+        return tf.function(forward, input_signature=[tf.TensorSpec((None, *self.model.input_shape[1:]), tf.uint8)])
+
+    def _as_it_is(self, pixels: tf.Tensor, weights: list[Any]) -> Any:
+        """What the model computes, with its layers' precision changed for as long as TensorFlow traces them."""
+        policies = [(layer, layer.dtype_policy) for layer in all_layers(self.model)]
+        try:
+            for layer, policy in policies:
+                convolves = isinstance(layer, _CONVOLVE) and self.precision != "float32"
+                if convolves or policy.compute_dtype != policy.variable_dtype:
+                    layer.dtype_policy = f"mixed_{self.precision}" if convolves else policy.variable_dtype
             values = {id(variable): value for variable, value in zip(self.model.weights, weights, strict=True)}
             trained, others = (
                 [values.get(id(variable), variable) for variable in variables]
                 for variables in (self.model.trainable_variables, self.model.non_trainable_variables)
             )
             return self.model.stateless_call(trained, others, pixels, training=False)[0]
-
-        return tf.function(forward, input_signature=[tf.TensorSpec((None, *self.model.input_shape[1:]), tf.uint8)])
+        finally:
+            for layer, policy in policies:
+                layer.dtype_policy = policy
 
 
 def _forward(graph: list[Node], weights: Any, images: tf.Tensor, precision: str) -> tf.Tensor:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
-
-import keras
 
 from .. import checkpoint
 from ..console import one_line
@@ -81,16 +80,20 @@ def take_weights(network: Network, other: Network) -> None:
     before it, normalisation's statistics included, is taken. The size of the images may differ, since what is averaged over an image
     has the same channels for every size. ValueError where the layers themselves differ; nothing is changed then.
     """
-    mine = [layer for layer in network.model.layers if layer.weights]
-    theirs = {layer.name: layer for layer in other.model.layers if layer.weights}
+    names = network.settings.recipe.network, other.settings.recipe.network
+    if names[0] != names[1]:
+        raise ValueError(f"it is of network {names[1]}, not {names[0]}; give --set network={names[1]}")
+    # By their order: Keras counts up the names of layers that were given none.
+    mine, theirs = ([layer for layer in each.model.layers if layer.weights] for each in (network, other))
     if network.classes != other.classes:
-        mine = [layer for layer in mine if not isinstance(layer, keras.layers.Dense)]
+        mine, theirs = mine[:-1], theirs[:-1]
     pairs: list[tuple[Any, list[Any]]] = []
-    for layer in mine:
-        values = [other.value(variable) for variable in theirs[layer.name].weights] if layer.name in theirs else []
-        if [value.shape for value in values] != [tuple(variable.shape) for variable in layer.weights]:
+    for layer, source in zip_longest(mine, theirs):
+        values = [other.value(variable) for variable in source.weights] if source else []
+        if layer is None or [value.shape for value in values] != [tuple(variable.shape) for variable in layer.weights]:
+            width = f"it was trained with width {other.settings.recipe.width}"
             raise ValueError(
-                f"its layer {layer.name} has other weights (it was trained with width {other.settings.recipe.width}); "
+                f"its layer {(layer or source).name} has other weights{f' ({width})' if names[1] == 'vgg' else ''}; "
                 "give the arguments of the network that it was trained with"
             )
         pairs.append((layer, values))
