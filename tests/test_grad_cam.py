@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from evidence.report.grad_cam import enlarged, grad_cam
+from evidence.report.grad_cam import enlarged, feature_map, grad_cam
 from model.vgg import build_vgg
 
 
@@ -61,10 +61,46 @@ def test_many_images_are_answered_as_one_by_one() -> None:
     assert grad_cam(model, images(40)[:0], classes[:0]).shape == (0, 8, 8)
 
 
-def test_a_network_of_another_shape_is_refused() -> None:
-    inputs = keras.Input((4,))
-    with pytest.raises(ValueError, match="build_vgg"):
-        grad_cam(keras.Model(inputs, layers.Dense(2)(inputs)), np.zeros((1, 4)), np.array([0]))
+def test_a_softmax_within_the_last_layer_weighs_the_channels_by_the_logarithm_of_the_probability() -> None:
+    inputs = keras.Input((6, 6, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 1, activation="relu", name="c")(inputs / 255))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="scores")(x))
+    found = grad_cam(model, images(2, 6), np.array([0, 1]))
+    activations = keras.Model(inputs, model.get_layer("c").output)(images(2, 6).astype(np.float32)).numpy()
+    kernel, chances = model.get_layer("scores").get_weights()[0], model(images(2, 6).astype(np.float32)).numpy()
+    slopes = np.stack([kernel[:, c] - kernel @ chances[c] for c in (0, 1)])  # of log p by the pooled features
+    np.testing.assert_allclose(
+        found, np.maximum(np.einsum("nhwk,nk->nhw", activations, slopes) / 36, 0), rtol=1e-3, atol=1e-7
+    )
+
+
+def conv(name: str, filters: int = 2) -> layers.Layer:
+    return layers.Conv2D(filters, 3, padding="same", name=name)
+
+
+def headed(inputs: object, x: object) -> keras.Model:
+    return keras.Model(inputs, layers.Softmax()(layers.Dense(2)(layers.GlobalAveragePooling2D()(x))))
+
+
+def test_the_last_map_is_found_behind_branches_gates_poolings_and_in_a_model_within() -> None:
+    inputs = keras.Input((8, 8, 3))
+    first = layers.Activation("swish", name="first")(conv("a")(inputs))
+    gate = conv("g")(layers.GlobalAveragePooling2D(keepdims=True)(first))
+    gated = layers.Multiply(name="gated")([first, gate])
+    assert feature_map(headed(inputs, layers.AveragePooling2D(2)(gated))) is gated
+    # Two branches that end in single places: what is before them is seen by both.
+    ends = [layers.Conv2D(2, 8)(conv(name)(gated)) for name in "bc"]
+    assert feature_map(headed(inputs, layers.Concatenate()(ends))) is gated
+    within = keras.Sequential([keras.Input((8, 8, 3)), conv("d")], name="within")(inputs)
+    assert feature_map(headed(inputs, within)) is within
+
+
+def test_a_network_without_a_feature_map_is_refused() -> None:
+    inputs = keras.Input((4, 4, 3))
+    model = keras.Model(inputs, layers.Softmax()(layers.Dense(2)(layers.Flatten()(layers.Rescaling(1 / 255)(inputs)))))
+    assert feature_map(model) is None
+    with pytest.raises(ValueError, match="no feature map"):
+        grad_cam(model, np.zeros((1, 4, 4, 3)), np.array([0]))
 
 
 def test_a_heat_is_brought_to_the_size_of_the_image_about_its_place() -> None:

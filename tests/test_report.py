@@ -225,7 +225,7 @@ def test_of_networks_that_all_validated_on_a_photograph_the_heat_is_of_the_one_t
     heavy = of_fold(whole, 0, 1, 2, 3, image_size=24)
     subject = subject_of(ensemble_of(light, heavy, weights=(1.0, 2.0)))
     assert {view.preparation.size for view in subject.views} == {24}
-    assert "all of which validated on these photographs" in subject.note
+    assert "all of which validated on these photographs" in subject.notes[0]
 
 
 def test_the_temperature_of_an_ensemble_fits_its_own_answers(tmp_path: Path) -> None:

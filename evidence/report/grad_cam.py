@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import cv2
@@ -11,26 +12,28 @@ import tensorflow as tf
 from keras import layers
 
 _AT_ONCE = 32
+# They repeat a map more coarsely, or hide a part of it in training.
+_PASSING = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout)
 
 
 def grad_cam(model: keras.Model, images: Any, classes: np.ndarray) -> np.ndarray:
-    """The heat of a class in each image: which places of the last convolution speak for it, after its ReLU.
+    """The heat of a class in each image: which places of the last feature map speak for it, such as the ReLU after the last convolution.
 
-    Each channel is weighted by the mean gradient of the class' score, before the softmax, over its places; the weighted sum is cut at
-    zero. In a network that ends in an average and one dense layer, as `build_vgg` makes, that is class activation mapping (Zhou et al.,
-    CVPR 2016).
+    Each channel is weighted by the mean gradient of the class' score over its places; the weighted sum is cut at zero. The score is
+    what goes into the softmax where that is a layer of its own, else the logarithm of the probability. In a network that ends in an
+    average and one dense layer, as `build_vgg` makes, that is class activation mapping (Zhou et al., CVPR 2016).
 
     Args:
-        model: of `build_vgg`: its last convolution is followed by a ReLU, its softmax is a layer of its own, the last.
+        model: a functional one, from images to probabilities.
         images: prepared, uint8 or float (n, size, size, 3).
         classes: int (n,), the class asked about in each.
 
     Returns:
-        float32 (n, height, width) of that ReLU's grid, not negative; all zero if nothing speaks for the class. It is coarse:
+        float32 (n, height, width) of that map's grid, not negative; all zero if nothing speaks for the class. It is coarse:
         `enlarged` brings it to the image's size.
 
     Raises:
-        ValueError: a model of another shape.
+        ValueError: the model has no feature map.
     """
     parts = _parts(model)
     heats = [
@@ -45,14 +48,39 @@ def enlarged(heat: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(cv2.resize(heat, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
+def feature_map(model: keras.Model) -> Any:
+    """The tensor of the last feature map of a functional model, (n, height, width, channels) with more than one place; None without one.
+
+    What comes before the first weights, such as scaled pixels, is none, and neither are copies of a map that a pooling makes. The last
+    map through which all goes comes before one of a single branch.
+    """
+    readers = Counter(id(tensor) for operation in model.operations for tensor in _inputs(operation))
+    last = whole = None
+    weights = False
+    waiting: dict[int, int] = {}  # tensors that are still to be read, and by how many
+    for operation in model.operations:
+        for tensor in _inputs(operation):
+            waiting[id(tensor)] = waiting.get(id(tensor), 0) - 1
+        tensor = operation.output
+        waiting = {key: count for key, count in waiting.items() if count} | {id(tensor): readers[id(tensor)]}
+        weights = weights or bool(getattr(operation, "weights", None))
+        shape = getattr(tensor, "shape", ())
+        if weights and len(shape) == 4 and shape[1:3] != (1, 1) and not isinstance(operation, _PASSING):
+            last, whole = tensor, tensor if len(waiting) == 1 else whole
+    return last if whole is None else whole
+
+
+def _inputs(operation: Any) -> list[Any]:
+    return [] if isinstance(operation, layers.InputLayer) else keras.tree.flatten(operation.input)
+
+
 def _parts(model: keras.Model) -> keras.Model:
-    """The same network with two outputs: the activations of the last convolution, and the scores before the softmax."""
-    convolutions = [number for number, layer in enumerate(model.layers) if isinstance(layer, layers.Conv2D)]
-    if not convolutions or not isinstance(model.layers[-1], layers.Softmax):
-        raise ValueError("the network has no convolution, or does not end in a softmax; give a model of build_vgg")
-    after = (layer for layer in model.layers[convolutions[-1] :] if isinstance(layer, layers.ReLU))
-    activated = next(after, model.layers[convolutions[-1]])
-    return keras.Model(model.input, [activated.output, model.layers[-1].input])
+    """The same network with two outputs: its last feature map, and the scores, or the probabilities without a softmax of their own."""
+    found, last = feature_map(model), model.layers[-1]
+    if found is None:
+        raise ValueError("the network has no feature map of more than one place")
+    separate = isinstance(last, layers.Softmax) and last.output is model.output
+    return keras.Model(model.input, [found, last.input if separate else keras.ops.log(model.output + 1e-7)])
 
 
 def _heat(parts: keras.Model, images: Any, classes: np.ndarray) -> np.ndarray:
@@ -60,6 +88,6 @@ def _heat(parts: keras.Model, images: Any, classes: np.ndarray) -> np.ndarray:
         activations, scores = parts(tf.cast(images, tf.float32), training=False)
         of_class = tf.gather(scores, tf.constant(classes, tf.int32), batch_dims=1)
     # A photograph's score depends on its own activations only, so the gradient of all scores together holds each one's.
-    gradients = tf.cast(tape.gradient(of_class, activations), tf.float32)
+    gradients = tf.cast(tape.gradient(of_class, activations, unconnected_gradients="zero"), tf.float32)
     weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
     return np.asarray(tf.nn.relu(tf.reduce_sum(weights * tf.cast(activations, tf.float32), axis=-1)).numpy())

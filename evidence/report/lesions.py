@@ -70,14 +70,17 @@ def look_at_lesions(
 ) -> tuple[list[OnLesions], list[str]]:
     """The heat of the true class on marked lesions, by class; and a line for each mark that cannot be used.
 
-    views: one for each sample.
+    views: one for each sample; a photograph whose view has no heat is left out.
     """
-    marked = [index for index, sample in enumerate(samples) if marks_of(photographs, sample).is_file()]
+    marked = [
+        index for index, sample in enumerate(samples) if views[index].heat and marks_of(photographs, sample).is_file()
+    ]
     shares: dict[int, tuple[float, float]] = {}
     unusable: list[str] = []
     looked_at = 0
     for view, indices in _batches(marked, views):
-        preparation = view.preparation
+        preparation, heat_of = view.preparation, view.heat
+        assert heat_of is not None
         seen: dict[int, _Seen] = {}
         for index in indices:
             path = photographs / samples[index]
@@ -88,7 +91,7 @@ def look_at_lesions(
             else:
                 seen |= {index: one} if one.lesions.any() else {}
         if seen:
-            heats = view.heat(np.stack([one.prepared for one in seen.values()]), labels[list(seen)])
+            heats = heat_of(np.stack([one.prepared for one in seen.values()]), labels[list(seen)])
             for (index, one), heat in zip(seen.items(), heats, strict=True):
                 within = enlarged(heat, preparation.size) * one.retina
                 if within.any():

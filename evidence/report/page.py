@@ -19,8 +19,8 @@ h2 { margin: 2rem 0 .3rem; border-bottom: 2px solid #eee } img { display: block;
 """
 _STRIPS = (
     "Each row: the photograph; the prepared image; the heat of the predicted class; the heat of the true class. Heat is "
-    "Grad-CAM (Selvaraju et al., ICCV 2017): where the last convolution speaks for that class, bright where most, on a grid as coarse "
-    "as that layer's. It shows where a network looks, not what it sees there."
+    "Grad-CAM (Selvaraju et al., ICCV 2017): where the last feature map speaks for that class, bright where most, on a grid as coarse "
+    "as that map's. It shows where a network looks, not what it sees there."
 )
 
 
@@ -180,13 +180,18 @@ def _learning(report: Report) -> list[str]:
 def _strips(classes: Sequence[str], strips: Sequence[Strip], sentence: str) -> list[str]:
     if not strips:
         return [_says("None.")]
-    parts = [_says(sentence), _says(_STRIPS)]
+    heat = any(strip.heat for strip in strips)
+    parts = [_says(sentence), _says(_STRIPS if heat else "Each row: the photograph; the prepared image.")]
     for strip in strips:
         chances = ", ".join(f"{name} {share:.2f}" for name, share in zip(classes, strip.probabilities, strict=True))
         truth, said = classes[strip.truth], classes[strip.predicted]
         line = f"{truth}, taken for {said}" if strip.truth != strip.predicted else truth
         shown = (
-            image(strip.png, "png", f"photograph, prepared image, heat of {said}, heat of {truth}")
+            image(
+                strip.png,
+                "png",
+                f"photograph, prepared image{f', heat of {said}, heat of {truth}' if strip.heat else ''}",
+            )
             if strip.png
             else '<div class="none">the photograph cannot be read</div>'
         )
@@ -197,7 +202,10 @@ def _strips(classes: Sequence[str], strips: Sequence[Strip], sentence: str) -> l
 def _lesions(lesions: Sequence[OnLesions]) -> list[str]:
     if not lesions:
         return [
-            _says("Unknown: the dataset marks no lesions in these photographs (how it can: docs/reference/report.md).")
+            _says(
+                "Unknown: the dataset marks no lesions in these photographs (how it can: docs/reference/report.md), "
+                "or the network has no heat."
+            )
         ]
     rows = [("class", "photographs", "share of the retina", "share of the heat", "times as much as by chance")]
     for one in lesions:

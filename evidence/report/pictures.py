@@ -25,7 +25,7 @@ class Strip:
     """A photograph with its prediction, and a PNG of four pictures, None if the photograph cannot be read.
 
     Its pictures are the photograph, the prepared image, and on that the heat of the predicted class and of the true one, each between
-    none and its own highest.
+    none and its own highest. Without `heat` it is the first two alone.
     """
 
     sample: str
@@ -33,6 +33,7 @@ class Strip:
     predicted: int
     probabilities: np.ndarray
     png: bytes | None
+    heat: bool = True
 
 
 def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, most: int = MISTAKES) -> np.ndarray:
@@ -64,7 +65,8 @@ def strips(
     for index in chosen.tolist():
         truth, predicted = int(labels[index]), int(probabilities[index].argmax())
         png = _strip(photographs / samples[index], truth, predicted, views[index])
-        result.append(Strip(samples[index], truth, predicted, probabilities[index], png))
+        heat = views[index].heat is not None
+        result.append(Strip(samples[index], truth, predicted, probabilities[index], png, heat))
     return result
 
 
@@ -74,7 +76,7 @@ def _strip(path: Path, truth: int, predicted: int, view: View) -> bytes | None:
         prepared = prepare_file(path, view.preparation)
     except (PhotographError, OSError):
         return None
-    heats = view.heat(np.stack([prepared, prepared]), np.array([predicted, truth]))
+    heats = view.heat(np.stack([prepared, prepared]), np.array([predicted, truth])) if view.heat else ()
     parts = [_fitted(photograph), _resized(prepared), *(_heated(prepared, heat) for heat in heats)]
     gap = np.full((_SIDE, _GAP, 3), 255, np.uint8)
     row = [part for picture in parts for part in (picture, gap)][:-1]

@@ -14,7 +14,7 @@ from model.network import Network
 from model.records import Epoch, Predictions
 
 from .calibration import fit_temperature
-from .grad_cam import grad_cam
+from .grad_cam import feature_map, grad_cam
 from .requirements import ReportError
 
 
@@ -22,11 +22,11 @@ from .requirements import ReportError
 class View:
     """How a network sees photographs.
 
-    heat: images with that preparation and their classes -> heats, see `grad_cam`.
+    heat: images with that preparation and their classes -> heats, see `grad_cam`; None where the network has no feature map.
     """
 
     preparation: Preparation
-    heat: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    heat: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Subject:
         temperature: fitted to them, see `calibration`.
         views: one for each of the n photographs.
         best_epoch: of a single network; 0 if there is none.
-        note: which networks of an ensemble predicted; "" for a network.
+        notes: which networks of an ensemble predicted, and which networks have no heat.
     """
 
     networks: tuple[Network, ...]
@@ -47,7 +47,7 @@ class Subject:
     temperature: float
     views: tuple[View, ...]
     best_epoch: int = 0
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -72,8 +72,10 @@ def subject_of(checkpoint: Network | Ensemble) -> Subject:
         raise ReportError(how)
     temperature = fit_temperature(validation.probabilities, validation.labels)
     if isinstance(checkpoint, Network):
-        views = (_view(checkpoint),) * len(validation.labels)
-        return Subject((checkpoint,), validation, temperature, views, checkpoint.settings.best_epoch)
+        view = _view(checkpoint)
+        views = (view,) * len(validation.labels)
+        best = checkpoint.settings.best_epoch
+        return Subject((checkpoint,), validation, temperature, views, best, _without_heat([checkpoint], [view]))
     networks = tuple(checkpoint.networks)
     heaviest = sorted(range(len(networks)), key=lambda number: -checkpoint.weights[number])
     by_number = [_view(network) for network in networks]
@@ -87,11 +89,23 @@ def subject_of(checkpoint: Network | Ensemble) -> Subject:
                 view_of.setdefault(sample, by_number[number])
     views = tuple(view_of.get(sample, by_number[heaviest[0]]) for sample in validation.samples)
     note = _note(len(networks), min(answers.values()), max(answers.values()))
-    return Subject(networks, validation, temperature, views, note=note)
+    notes = (*([note] if note else []), *_without_heat(networks, by_number))
+    return Subject(networks, validation, temperature, views, notes=notes)
 
 
 def _view(network: Network) -> View:
-    return View(network.settings.preparation, partial(grad_cam, network.model))
+    heat = None if feature_map(network.model) is None else partial(grad_cam, network.model)
+    return View(network.settings.preparation, heat)
+
+
+def _without_heat(networks: Sequence[Network], views: Sequence[View]) -> tuple[str, ...]:
+    """A note on each network that has no feature map."""
+    names = dict.fromkeys(
+        each.settings.recipe.network for each, view in zip(networks, views, strict=True) if view.heat is None
+    )
+    return tuple(
+        f"Network {name} has no feature map of more than one place, so its heat is left out." for name in names
+    )
 
 
 def _note(networks: int, fewest: int, most: int) -> str:

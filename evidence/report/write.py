@@ -68,7 +68,7 @@ def write_report(checkpoint: Network | Ensemble, photographs: Path, folder: Path
         subject.views,
         Progress("looking at lesions"),
     )
-    notes = [*_warnings(figures, classes, len(validation.labels)), *([subject.note] if subject.note else [])]
+    notes = [*_warnings(figures, classes, len(validation.labels)), *subject.notes]
     if unusable:
         notes.append(f"{len(unusable)} marks of lesions could not be used, the first: {unusable[0]}")
     report = Report(
