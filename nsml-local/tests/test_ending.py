@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -88,15 +89,21 @@ def test_a_killed_supervisor_takes_its_program_with_it(nsml: Nsml, dataset: str,
 
 
 @LINUX
-@pytest.mark.parametrize("command", ["stop", "rm"])
-def test_what_a_lost_session_left_behind_is_ended(nsml: Nsml, dataset: str, project: Path, command: str) -> None:
-    session, hidden = start_stubborn(nsml, project, "os.environ")
+@pytest.mark.parametrize(("command", "environment"), [("stop", "os.environ"), ("stop", "{}"), ("rm", "{}")])
+def test_what_a_lost_session_left_behind_is_ended(
+    nsml: Nsml, dataset: str, project: Path, command: str, environment: str
+) -> None:
+    session, hidden = start_stubborn(nsml, project, environment)
+    reads = psutil.Popen(["tail", "-f", str(session.log)], stdout=subprocess.DEVNULL)
     os.kill(session.state()["process"]["pid"], signal.SIGKILL)
     wait_until(lambda: session.status() == "Lost")
     assert not is_gone(hidden)
     ended = nsml(command, "-f", "FUNDUS/1")
     assert ended.status == 0
     assert is_gone(hidden)
+    assert not is_gone(reads.pid)
+    reads.kill()
+    reads.wait()
     if command == "stop":
         assert "tester/FUNDUS/1 was lost; 1 of its processes went on and are ended" in ended.out
 

@@ -3,7 +3,8 @@
 On Linux every program has a keeper: a process between it and the one that started it, which adopts what below it loses its parent and ends
 with the program (prctl(2): PR_SET_CHILD_SUBREAPER). The family of a program is what lies below its keeper, so that one process can start
 several programs, and sessions beside them. A keeper and a program die with the process that started them (PR_SET_PDEATHSIG). Elsewhere only
-what still hangs below the program is found. What a lost session left behind is found by its environment.
+what still hangs below the program is found. What a lost session left behind is found by its environment and
+its log.
 """
 
 from __future__ import annotations
@@ -176,7 +177,10 @@ def _supervisors(home: Home) -> Iterator[int]:
 
 
 def strays(home: Home, session: Session) -> list[psutil.Process]:
-    """The processes that a lost session left behind, known by the launch in their environment; none of any other session."""
+    """The processes that a lost session left behind, known by the launch in their environment, or by its log, to which they print.
+
+    None of any other session, and nobody who only reads the log.
+    """
     import psutil
 
     launch = str(session.folder / FILE)
@@ -187,10 +191,14 @@ def strays(home: Home, session: Session) -> list[psutil.Process]:
     if not lost or not os.path.exists(launch):
         return []
     spared = {os.getpid(), os.getppid(), *_supervisors(home)}
+    log = os.path.realpath(session.log)
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(VARIABLE) == launch and process.status() != psutil.STATUS_ZOMBIE:
+            known = process.environ().get(VARIABLE) == launch or any(
+                file.path == log and getattr(file, "mode", "r") != "r" for file in process.open_files()
+            )
+            if known and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return [process for process in found if process.pid not in spared]
 
