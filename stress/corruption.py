@@ -126,7 +126,7 @@ def _losses_of(home: Home, path: Path, change: Change, words: tuple[str, ...]) -
         owner = home.sessions / user if user else home.path
         if words == TOLD_BY["weights"] and not path.is_relative_to(owner):
             continue
-        if "Traceback" in told.err or "fault of nsml" in told.err:
+        if "Traceback" in told.err or "bug in nsml" in told.err:
             yield f"{where}: {told.err}"
         if TOLD_BY[path.name] == words and path.is_relative_to(owner):
             if str(path) not in told.err:

@@ -78,7 +78,7 @@ def test_a_program_that_ends_before_paused_says_so_at_infer(
 ) -> None:
     (home / "sessions" / trained / "code" / "main.py").write_text("import argparse\nprint('--mode --pause')")
     failed = _infer(project, trained, "x\n")
-    assert failed.returncode == 1 and "ended before it answered" in failed.stderr
+    assert failed.returncode == 1 and "ended before its first answer" in failed.stderr
 
 
 def test_infer_goes_on_after_an_input_that_fails_and_keeps_what_the_program_printed(

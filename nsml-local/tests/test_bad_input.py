@@ -124,7 +124,7 @@ def test_compiled_python_that_a_full_disk_cut_short_is_named(tmp_path: Path) -> 
     (compiled,) = tmp_path.glob("**/nsml/cli/ps.*.pyc")
     os.truncate(compiled, 200)
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
-    _is_one_clear_line(Ended(ended.returncode, ended.stdout, ended.stderr), 1, f"{compiled} is cut short", "remove")
+    _is_one_clear_line(Ended(ended.returncode, ended.stdout, ended.stderr), 1, f"{compiled} is truncated", "remove")
 
 
 def test_a_home_that_cannot_be_written_is_one_line(nsml: Nsml, tmp_path: Path) -> None:

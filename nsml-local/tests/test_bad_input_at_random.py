@@ -46,4 +46,4 @@ def test_any_words_after_nsml_end_in_at_most_one_line_of_error(
     said = [line for line in ended.err.splitlines() if line.startswith("nsml: ")]
     assert ended.status in (0, 1, 2) and len(said) <= 1, (words, ended)
     assert ended.status == 0 or said or ended.out, (words, ended)
-    assert "Traceback" not in ended.err and "fault of nsml" not in ended.err, (words, ended)
+    assert "Traceback" not in ended.err and "bug in nsml" not in ended.err, (words, ended)

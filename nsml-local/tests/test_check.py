@@ -15,7 +15,7 @@ from nsml.store.sessions import find_session
 
 def test_a_project_in_the_usual_shape_is_ok(nsml: Nsml, dataset: str) -> None:
     checked = nsml("check", "-d", dataset)
-    assert checked.status == 0 and "ok: nothing in main.py" in checked.out and "ok: dataset FUNDUS" in checked.out
+    assert checked.status == 0 and "ok: main.py can be submitted" in checked.out and "ok: dataset FUNDUS" in checked.out
 
 
 CASES = {
@@ -111,7 +111,7 @@ def test_a_helper_in_another_file_may_call_bind(nsml: Nsml, project: Path) -> No
         "args = parser.parse_args()\ntrainer = Trainer()\ntrainer.setup()\nif args.pause:\n    nsml.paused(scope=locals())\n"
     )
     checked = nsml("check")
-    assert checked.status == 0 and "ok: nothing" in checked.out
+    assert checked.status == 0 and "ok: main.py can be submitted" in checked.out
 
 
 def test_run_prints_the_findings_as_warnings_and_starts(nsml: Nsml, dataset: str, project: Path) -> None:
@@ -147,7 +147,7 @@ def test_doctor_names_photographs_whose_source_is_gone(nsml: Nsml, dataset: str,
     photograph = next((home / "datasets" / dataset / "training").rglob("*.jpg"))
     photograph.unlink()
     photograph.symlink_to("/nonexistent.jpg")
-    assert "1 files are gone" in nsml("doctor").out
+    assert "1 files are missing" in nsml("doctor").out
 
 
 def test_doctor_names_a_damaged_checkpoint_and_leftovers(nsml: Nsml, trained: str, home: Path) -> None:
@@ -155,7 +155,7 @@ def test_doctor_names_a_damaged_checkpoint_and_leftovers(nsml: Nsml, trained: st
     (next(folder.glob("best@*")) / "checkpoint.json").write_text("{")
     (folder / ".tmp-999999999-abc").mkdir()
     told = nsml("doctor").out
-    assert "is damaged" in told and "1 leftovers of writers that died" in told
+    assert "is damaged" in told and "1 temporary files of ended processes" in told
 
 
 def test_a_module_that_nothing_provides_is_a_warning(nsml: Nsml, project: Path) -> None:

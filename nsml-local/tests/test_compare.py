@@ -207,7 +207,7 @@ def test_different_validation_sets_are_compared_on_their_common_samples(compare:
     session = train(a=table(1, 0.6), b=table(2, 0.8, range(20, 70)))
     out = compare(f"{session}:a", f"{session}:b").out
     assert (
-        "The validation sets differ: compared on the 80 samples that both have, without 40 of A and 20 of B\n"
+        "The validation sets differ: compared on the 80 samples in both, without 40 of A and 20 of B\n"
         "80 samples of 40 patients" in out
     )
 
@@ -253,7 +253,7 @@ def test_without_predictions_the_reported_values_stand_side_by_side(compare: Nsm
     assert re.search(
         r"^val/score +70\.0? +72\.0? +\+2$", ended.out.replace("70 ", "70.0 ").replace("72 ", "72.0 "), re.M
     )
-    assert "Reported values cannot tell luck from progress." in ended.out
+    assert "Reported values alone do not show whether a difference is chance." in ended.out
     assert "validation.csv" in ended.out and "nsml compare --help" in ended.out
     result = json.loads(compare("-j", f"{session}:a", f"{session}:c").out)
     assert result["kind"] == "reported"
@@ -263,7 +263,7 @@ def test_without_predictions_the_reported_values_stand_side_by_side(compare: Nsm
 def test_the_checkpoint_without_predictions_is_named(compare: Nsml, train: Train) -> None:
     session = train("--report", a="", b=table(1, 0.8))
     out = compare(f"{session}:a", f"{session}:b").out
-    assert f"No predictions in tester/{session}:a: have the program write validation.csv" in out
+    assert f"No predictions in tester/{session}:a: write validation.csv" in out
 
 
 def test_sessions_without_a_checkpoint_are_compared_by_their_reported_values(
@@ -278,7 +278,7 @@ def test_sessions_without_a_checkpoint_are_compared_by_their_reported_values(
 def test_with_neither_predictions_nor_values_there_is_nothing_to_compare(compare: Nsml, train: Train) -> None:
     session = train(a="", b="")
     ended = compare(f"{session}:a", f"{session}:b")
-    one_line(ended, 1, "no predictions are stored, no value was reported", "validation.csv")
+    one_line(ended, 1, "no stored predictions and no reported values", "validation.csv")
 
 
 @pytest.mark.parametrize(

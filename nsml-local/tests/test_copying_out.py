@@ -80,7 +80,7 @@ def test_a_checkpoint_whose_name_leaves_its_folder_is_pulled_inside_it(
 
 def test_rm_shows_what_it_will_remove_and_asks(nsml: Nsml, trained: str) -> None:
     asked = nsml("rm", trained)
-    assert asked.status == 1 and "-f does it without asking" in asked.err
+    assert asked.status == 1 and "-f does not ask" in asked.err
     assert trained in asked.out and trained in nsml("ps", "-a").out
 
 

@@ -204,7 +204,7 @@ def test_a_file_called_as_labels_are_is_never_shown_to_a_session(nsml: Nsml, tmp
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_text("1\n")
     told = nsml("dataset", "push", "D", str(source)).out
-    assert f"called as labels are, so not shown to sessions: test/{name.split('/a.')[0]}; to score by them" in told
+    assert f"hidden from sessions, as named like labels: test/{name.split('/a.')[0]}; to score with them" in told
     shown = open_home().datasets / "D"
     assert [p.name for p in (shown / "submission").rglob("*") if p.is_file()] == ["a.txt"]
     assert (shown / "training" / "train" / "labels.csv").exists()

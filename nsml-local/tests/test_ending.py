@@ -105,7 +105,7 @@ def test_what_a_lost_session_left_behind_is_ended(
     reads.kill()
     reads.wait()
     if command == "stop":
-        assert "tester/FUNDUS/1 was lost; 1 of its processes went on and are ended" in ended.out
+        assert "tester/FUNDUS/1 was lost; 1 of its processes were still running and are stopped" in ended.out
 
 
 def test_a_session_that_a_session_started_is_not_ended_with_it(nsml: Nsml, dataset: str, project: Path) -> None:

@@ -41,7 +41,7 @@ def needy(project: Path, tmp_path: Path) -> Path:
 
 def test_what_is_missing_is_installed_over_the_current_environment(nsml: Nsml, dataset: str, needy: Path) -> None:
     told = nsml("run", "-d", dataset, "-e", "show.py").err
-    assert "to be installed first: tinylens>=1" in told
+    assert "installing tinylens>=1 first" in told
     assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/1").out
 
 
@@ -137,11 +137,12 @@ def test_prune_removes_the_environments(nsml: Nsml, dataset: str, needy: Path) -
     assert "has 1.0" in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
 
 
-def test_an_image_is_shown_and_said_not_to_be_used(nsml: Nsml, dataset: str, project: Path) -> None:
+def test_check_says_that_an_image_is_ignored(nsml: Nsml, dataset: str, project: Path) -> None:
     (project / "setup.py").write_text(
         "# nsml: nsml/ml:cuda9.0\nfrom distutils.core import setup\nprint('not run')\nsetup(name='x')\n"
     )
-    assert "image nsml/ml:cuda9.0: no container is used here" in nsml("run", "-d", dataset).err
+    assert "image nsml/ml:cuda9.0 is ignored: programs run in this machine's Python" in nsml("check").out
+    assert "image" not in nsml("run", "-d", dataset).err
 
 
 def test_missing_debian_packages_are_named_with_the_line_that_installs_them(
@@ -267,4 +268,4 @@ def test_requirements_in_no_known_encoding_are_named(project: Path) -> None:
 def test_nsmlignore_is_read_as_powershell_saves_it(nsml: Nsml, project: Path) -> None:
     (project / ".nsmlignore").write_bytes("*.bin\r\n".encode("utf-16"))
     (project / "a.bin").write_text("")
-    assert nsml("check").out.startswith("2 files travel")
+    assert nsml("check").out.startswith("files of a session: 2,")

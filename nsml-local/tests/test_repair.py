@@ -45,8 +45,8 @@ def change_a_byte(path: Path) -> bytes:
     return bytes(content)
 
 
-def mended(nsml: Nsml) -> list[str]:
-    return [line for line in nsml("doctor", "--repair").out.splitlines() if line.startswith("mended")]
+def fixed(nsml: Nsml) -> list[str]:
+    return [line for line in nsml("doctor", "--repair").out.splitlines() if line.startswith("fixed")]
 
 
 def put_aside(home: Path) -> dict[str, Path]:
@@ -61,14 +61,14 @@ def put_aside(home: Path) -> dict[str, Path]:
 
 def test_in_a_home_in_order_nothing_is_touched(nsml: Nsml, session: Session, home: Path) -> None:
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
-    assert mended(nsml) == []
+    assert fixed(nsml) == []
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
 
 
 def test_a_damaged_checkpoint_is_put_aside_and_the_others_stay(nsml: Nsml, session: Session, home: Path) -> None:
     folder = next(path for path in session.checkpoints.iterdir() if path.name.startswith("2"))
     content = change_a_byte(folder / "model")
-    (line,) = mended(nsml)
+    (line,) = fixed(nsml)
     assert f"{folder}: put aside in " in line
     assert (put_aside(home)[folder.name] / "model").read_bytes() == content
     assert [kept.name for kept in list_checkpoints(session.checkpoints)] == ["1"]  # type: ignore[union-attr]
@@ -77,14 +77,14 @@ def test_a_damaged_checkpoint_is_put_aside_and_the_others_stay(nsml: Nsml, sessi
 def test_what_a_program_left_that_was_killed_between_two_saves_is_cleared(nsml: Nsml, session: Session) -> None:
     kept = next(path for path in session.checkpoints.iterdir() if path.name.startswith("2"))
     shutil.copytree(kept, older := kept.with_name("2@0"))
-    (line,) = mended(nsml)
+    (line,) = fixed(nsml)
     assert f"{older}: cleared, the checkpoint was saved again after it" in line
     assert kept.exists() and not older.exists()
 
 
 def test_damaged_lines_of_metrics_are_put_aside_and_the_others_stay(nsml: Nsml, session: Session, home: Path) -> None:
     content = change_a_byte(session.folder / "metrics.jsonl")
-    (line,) = mended(nsml)
+    (line,) = fixed(nsml)
     assert "the lines that can be read stay" in line
     assert put_aside(home)["metrics.jsonl"].read_bytes() == content
     records, damage = read_metrics(session.folder)
@@ -97,7 +97,7 @@ def test_a_damaged_record_no_longer_hides_the_session_or_is_in_its_way(
     nsml: Nsml, session: Session, home: Path, name: str
 ) -> None:
     change_a_byte(session.folder / name)
-    assert len(mended(nsml)) == 1
+    assert len(fixed(nsml)) == 1
     assert "damaged" not in nsml("ps", "-a").err
     aside = put_aside(home)
     # Without its record, nothing of a session can be used: it is put aside as a whole.
@@ -108,7 +108,7 @@ def test_a_damaged_record_no_longer_hides_the_session_or_is_in_its_way(
 def test_a_damaged_note_of_what_a_log_leaves_out_is_put_aside(nsml: Nsml, session: Session, home: Path) -> None:
     write_cut(session.log, 6, 106)
     content = change_a_byte(session.log.with_name("log-cut.json"))
-    (line,) = mended(nsml)
+    (line,) = fixed(nsml)
     assert "log-cut.json: put aside in " in line
     assert put_aside(home)["log-cut.json"].read_bytes() == content
 
@@ -118,7 +118,7 @@ def test_a_damaged_submission_is_put_aside_and_the_board_is_whole(nsml: Nsml, ho
         folder = open_submission(open_home(), "FUNDUS")
         record_score(folder, user="tester", session="tester/FUNDUS/1", checkpoint="1", score=score)
     change_a_byte(folder / "submission.json")
-    assert len(mended(nsml)) == 1
+    assert len(fixed(nsml)) == 1
     ranks, warnings = leaderboard(open_home(), "FUNDUS")
     assert [rank.score for rank in ranks] == [0.5]
     assert warnings == []
@@ -132,7 +132,7 @@ def test_only_what_dead_writers_left_is_cleared(nsml: Nsml, session: Session) ->
     dead.mkdir()
     (dead / "half").write_text("half")
     alive.write_text("half")
-    (line,) = mended(nsml)
+    (line,) = fixed(nsml)
     assert "cleared, its writer is dead" in line
     assert not dead.exists()
     assert alive.exists()
@@ -141,9 +141,9 @@ def test_only_what_dead_writers_left_is_cleared(nsml: Nsml, session: Session) ->
 def test_a_second_repair_has_nothing_to_do(nsml: Nsml, session: Session, home: Path) -> None:
     change_a_byte(session.folder / "metrics.jsonl")
     change_a_byte(next(session.checkpoints.iterdir()) / "model")
-    assert len(mended(nsml)) == 2
+    assert len(fixed(nsml)) == 2
     before = sorted(home.rglob("*"))
-    assert mended(nsml) == []
+    assert fixed(nsml) == []
     assert sorted(home.rglob("*")) == before
 
 
@@ -153,13 +153,13 @@ def test_a_running_sessions_files_are_left_alone(nsml: Nsml, dataset: str, proje
     (session,) = list_sessions(open_home())
     wait_until(lambda: session.log.exists() and "on" in session.log.read_text())
     (session.folder / "metrics.jsonl").write_bytes(b"half a li")
-    assert mended(nsml) == []
+    assert fixed(nsml) == []
     nsml("stop", "-f", "FUNDUS/1")
 
 
 def test_a_damaged_dataset_is_put_aside(nsml: Nsml, dataset: str, home: Path) -> None:
     change_a_byte(home / "datasets" / dataset / "dataset.json")
-    assert len(mended(nsml)) == 1
+    assert len(fixed(nsml)) == 1
     assert list(put_aside(home)) == [dataset]
 
 
@@ -178,7 +178,7 @@ def test_what_a_program_calls_as_nsml_calls_its_leftovers_stays(
     own = [session.folder.parent, session.checkpoints, home / "submissions" / "D" / "1", home / "datasets"]
     for folder in own:
         (folder / ".tmp-999999-ab").write_text("half")
-    assert len([line for line in mended(nsml) if "its writer is dead" in line]) == len(own)
+    assert len([line for line in fixed(nsml) if "its writer is dead" in line]) == len(own)
     kept.verify()
     assert photograph.exists()
 
@@ -192,8 +192,8 @@ def test_a_damaged_home_json_stops_no_command_and_is_written_anew(
     assert listed.status == 0
     assert str(session.name) in listed.out
     assert "home.json is damaged; 'nsml doctor --repair' rewrites it" in listed.err
-    assert any(line.startswith("mend ") and "home.json is damaged" in line for line in nsml("doctor").out.splitlines())
-    assert len(mended(nsml)) == 1
+    assert any(line.startswith("fix ") and "home.json is damaged" in line for line in nsml("doctor").out.splitlines())
+    assert len(fixed(nsml)) == 1
     assert put_aside(home)["home.json"].read_bytes() == content
     assert nsml("ps", "-a").err == ""
 
@@ -202,10 +202,10 @@ def test_a_damaged_name_of_the_user_is_put_aside_or_given_anew(
     nsml: Nsml, session: Session, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NSML_USER")
-    for mend in (("doctor", "--repair"), ("login", "kim")):
+    for fix in (("doctor", "--repair"), ("login", "kim")):
         (home / "user.json").write_text("{")
         refused = nsml("whoami")
         assert refused.status == 1
         assert "'nsml login NAME' rewrites it" in refused.err
-        nsml(*mend)
+        nsml(*fix)
         assert nsml("whoami").status == 0

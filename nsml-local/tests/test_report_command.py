@@ -132,7 +132,7 @@ def test_a_program_that_does_not_know_the_mode_is_told_so_in_one_line_and_not_st
 
 
 def test_a_checkpoint_named_twice_or_not_there_is_told(trained: str, report: Nsml) -> None:
-    assert "names one already" in report(f"{trained}:0", "1").err
+    assert "already names a checkpoint" in report(f"{trained}:0", "1").err
     assert "no checkpoint 'other'" in report(trained, "other").err
 
 

@@ -167,7 +167,7 @@ def test_ctrl_c_leaves_a_followed_session_running_and_says_so(
     wait_until(lambda: "on" in (tmp_path / "out").read_text().split())
     following.send_signal(signal.SIGINT)
     assert following.wait(60) == 130
-    assert "session tester/FUNDUS/1 goes on" in (tmp_path / "out").read_text()
+    assert "session tester/FUNDUS/1 is still running" in (tmp_path / "out").read_text()
     assert "Running" in nsml("ps").out
     nsml("stop", "-f", "FUNDUS/1")
 
@@ -184,7 +184,7 @@ def test_a_session_without_a_dataset_is_not_submitted(nsml: Nsml, project: Path)
     nsml("run")
     nsml("logs", "-f", "none/2")
     refused = nsml("submit", "none/2", "best")
-    assert refused.status == 2 and "ran without a dataset" in refused.err
+    assert refused.status == 2 and "has no dataset to predict" in refused.err
 
 
 @pytest.mark.parametrize("own", ["nsml.py", "nsml/__init__.py"])

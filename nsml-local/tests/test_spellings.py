@@ -28,7 +28,7 @@ def test_options_that_mean_nothing_here_are_accepted_and_say_so(nsml: Nsml, data
     told = nsml("run", "-d", dataset, "--gpu-model=V100", "--esm", "A01", "--nfs-output", "--shm-size", "1G")
     assert told.status == 0
     for option in ("--gpu-model", "--esm", "--nfs-output", "--shm-size"):
-        assert f"{option} changes nothing here" in told.err
+        assert f"{option} has no effect here" in told.err
 
 
 def test_the_working_folder_has_the_platforms_name(nsml: Nsml, trained: str, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_folder_that_is_gone_is_named(dataset: str, tmp_path: Path) -> None:
     gone.mkdir()
     ended = run_command(["bash", "-c", f"cd {gone}; rmdir {gone}; {sys.executable} -m nsml run -d FUNDUS"], tmp_path)
     assert ended.status == 1
-    assert ended.err.splitlines()[-1] == "nsml: the folder that this terminal is in is gone; cd to one that is there"
+    assert ended.err.splitlines()[-1] == "nsml: the current folder no longer exists; cd to another one"
 
 
 def test_a_closed_stream_is_no_fault(nsml: Nsml, dataset: str, project: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_closed_stream_is_no_fault(nsml: Nsml, dataset: str, project: Path) ->
 
 def test_login_says_where_a_variable_goes_before_it(nsml: Nsml) -> None:
     told = nsml("login", "kim")
-    assert told.out == "Hello kim\n" and "NSML_USER is set, so sessions carry the name tester" in told.err
+    assert told.out == "Hello kim\n" and "NSML_USER is set, so new sessions use the name tester" in told.err
     assert nsml("login", "tester").err == ""
 
 

@@ -211,7 +211,7 @@ def test_no_record_steers_the_terminal(nsml: Nsml) -> None:
     ):
         ended = nsml(*command)
         assert re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", ended.out + ended.err) == []
-        assert "Traceback" not in ended.err and "fault of nsml" not in ended.err
+        assert "Traceback" not in ended.err and "bug in nsml" not in ended.err
         if "-j" in command:
             assert json.loads(ended.out)
 

@@ -338,9 +338,9 @@ def test_a_score_of_other_labels_is_marked_and_stands_apart_until_it_is_scored_a
     assert [(r["rank"], r["user"], r["outdated"]) for r in board] == [(1, "kim", False), (None, "tester", True)]
     assert board[0]["score"] < board[1]["score"]
     shown = nsml("dataset", "board", "FUNDUS").out
-    assert "Scored by other labels or another scorer, so not ranked" in shown
-    assert "scored by other labels" in nsml("dataset", "board", "--mine", "FUNDUS").out
-    assert nsml("dataset", "rescore", "FUNDUS").out == "2 submissions are scored anew\n"
+    assert "Not ranked, as scored with other labels or another scorer" in shown
+    assert "scored with other labels" in nsml("dataset", "board", "--mine", "FUNDUS").out
+    assert nsml("dataset", "rescore", "FUNDUS").out == "2 submissions are rescored\n"
     board = json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)
     assert [(r["rank"], r["score"]) for r in board] == [(1, board[0]["score"]), (2, board[0]["score"])]
 
@@ -352,7 +352,7 @@ def test_what_cannot_be_scored_anew_stays_as_it_is_with_the_reason(nsml: Nsml, t
     correct_labels(tmp_path / "source", nsml)
     told = nsml("dataset", "rescore", "FUNDUS")
     assert "submission 1: its predictions are missing" in told.err
-    assert told.out == "0 submissions are scored anew\n"
+    assert told.out == "0 submissions are rescored\n"
     assert json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)[0]["rank"] is None
 
 

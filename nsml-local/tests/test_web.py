@@ -208,7 +208,7 @@ def test_two_sessions_are_compared(open_page: Tabs) -> None:
     code = page.get_by_role("region", name="main.py")
     expect(code.locator(".diff_chg, .diff_add, .diff_sub").first).to_be_visible()
     expect(code).to_contain_text("2 / epoch,")
-    expect(page.get_by_text("Reported values cannot tell luck from progress")).to_be_visible()
+    expect(page.get_by_text("Reported values alone do not show whether a difference is chance")).to_be_visible()
 
 
 def test_a_session_is_stopped_and_resumed_and_forked(place: Home, open_page: Tabs) -> None:

@@ -1,4 +1,4 @@
-"""Arguments that several commands share, with shell completion."""
+"""Arguments shared by several commands, with shell completion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def complete_sessions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The sessions that begin with what was typed."""
+    """Sessions that begin with the typed text."""
     home = open_home()
     names = [s.name for s in list_sessions(home)]
     own = [f"{name.dataset}/{name.number}" for name in names if name.user == home.user()]
@@ -27,18 +27,18 @@ def complete_sessions(ctx: click.Context, param: click.Parameter, incomplete: st
 
 
 def complete_datasets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The registered datasets that begin with what was typed."""
+    """Datasets that begin with the typed text."""
     from ..store.datasets import list_datasets
 
     return [d.name for d in list_datasets(open_home()) if d.name.startswith(incomplete)]
 
 
 def complete_checkpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The checkpoints, beginning with what was typed, of the session named before."""
+    """Checkpoints of the session on the command line that begin with the typed text."""
     from ..store.checkpoints import checkpoint_names
 
-    found = checkpoint_names(session_named(open_home(), ctx.params["session"]).checkpoints)
-    return [name for name in found if name.startswith(incomplete)]
+    names = checkpoint_names(session_named(open_home(), ctx.params["session"]).checkpoints)
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def session_argument() -> Decorator:
@@ -47,34 +47,36 @@ def session_argument() -> Decorator:
 
 
 def json_option() -> Decorator:
-    """-j, JSON for programs."""
+    """-j: JSON for programs."""
     return click.option("-j", "--json", "as_json", is_flag=True, help="JSON, for programs.")
 
 
 def session_named(home: Home, text: str) -> Session:
-    """The session that the user typed; NsmlError names those near it."""
+    """The session of a typed name. NsmlError lists similar names."""
     return find_session(home, parse_session_name(text, home.user()))
 
 
 def complete_sessions_and_checkpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Sessions, and after a colon the checkpoints of the one before it."""
+    """Sessions; after a colon, checkpoints of the session before it."""
     session, colon, start = incomplete.partition(":")
     if not colon:
         return complete_sessions(ctx, param, incomplete)
     from ..store.checkpoints import checkpoint_names
 
-    found = checkpoint_names(session_named(open_home(), session).checkpoints)
-    return [f"{session}:{name}" for name in found if name.startswith(start)]
+    names = checkpoint_names(session_named(open_home(), session).checkpoints)
+    return [f"{session}:{name}" for name in names if name.startswith(start)]
 
 
 def chosen_checkpoint(home: Home, text: str) -> tuple[Session, Checkpoint | None]:
-    """The session and checkpoint of SESSION[:CHECKPOINT]; what is not named is 'best', else the newest, None where there is none.
+    """Session and checkpoint of SESSION[:CHECKPOINT]. Default checkpoint: 'best', else the newest, else None.
 
-    NsmlError where what is named does not exist, Damaged where it cannot be read.
+    Raises:
+        NsmlError: the session or the checkpoint does not exist.
+        Damaged: the checkpoint cannot be read.
     """
     from ..store.checkpoints import find_checkpoint
 
-    # No session's name holds a colon; a checkpoint's may.
+    # Names of checkpoints may contain colons, names of sessions do not.
     name, colon, checkpoint = text.partition(":")
     session = session_named(home, name)
     if colon:
@@ -90,7 +92,7 @@ def chosen_checkpoint(home: Home, text: str) -> tuple[Session, Checkpoint | None
 
 
 def session_and_checkpoint(home: Home, session: str, checkpoint: str | None) -> tuple[Session, str]:
-    """The session and the checkpoint's name of SESSION CHECKPOINT, or of SESSION/CHECKPOINT where the second word is missing."""
+    """Session and checkpoint name of SESSION CHECKPOINT, or of SESSION/CHECKPOINT in one word."""
     if checkpoint is None:
         parts = session.strip().split("/")
         length = next((n for n in (3, 2) if len(parts) > n and parts[n - 1].isdecimal()), None)

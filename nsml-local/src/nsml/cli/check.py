@@ -1,4 +1,4 @@
-"""`nsml check`: what would fail at submit."""
+"""`nsml check`: find problems before a submit."""
 
 from __future__ import annotations
 
@@ -26,41 +26,43 @@ Examples:
 """
 )
 @click.option(
-    "-d", "--dataset", shell_complete=complete_datasets, help="Also look whether this dataset can be submitted to."
+    "-d", "--dataset", shell_complete=complete_datasets, help="Also check that this dataset accepts submissions."
 )
 @click.option("-e", "--entry", default="main.py", show_default=True, metavar="FILE", help="The entry file.")
 @json_option()
 def check(dataset: str | None, entry: str, as_json: bool) -> None:
-    """Read this folder, run nothing, and say what would fail at submit, with file and line."""
+    """Check this folder for problems that would make a submit fail, without running it; shows file and line."""
     folder = Path.cwd()
     entry = check_entry(folder, entry)
-    travelling = list_snapshot(folder)
-    found = check_project(folder, entry, travelling)
-    certain = [f for f in found if f.certain]
+    snapshot = list_snapshot(folder)
+    findings = check_project(folder, entry, snapshot)
+    errors = [f for f in findings if f.certain]
     if as_json:
-        print_json([vars(f) for f in found])
+        print_json([vars(f) for f in findings])
     else:
-        click.echo(f"{len(travelling.files)} files travel, {size(travelling.size)}")
+        click.echo(f"files of a session: {len(snapshot.files)}, {size(snapshot.size)}")
         needs = read_needs(folder)
+        if needs.image:
+            click.echo(f"image {needs.image} is ignored: programs run in this machine's Python")
         if missing := missing_packages(needs):
-            click.echo(f"to be installed at the first run: {', '.join(missing)}")
+            click.echo(f"the first run installs {', '.join(missing)}")
         if debian := missing_debian(needs):
-            click.echo(f"warning: nsml_package.txt names what is missing; sudo apt-get install {' '.join(debian)}")
-        for finding in found:
+            click.echo(f"warning: nsml_package.txt names missing packages; sudo apt-get install {' '.join(debian)}")
+        for finding in findings:
             click.echo(f"{'error' if finding.certain else 'warning'}: {finding}")
         if dataset is not None:
             _check_dataset(dataset)
-        if not found:
-            click.echo(f"ok: nothing in {entry} stands in the way of a submit")
-    if certain:
-        raise RunFailed(f"{len(certain)} {'thing' if len(certain) == 1 else 'things'} would make a submit fail")
+        if not findings:
+            click.echo(f"ok: {entry} can be submitted")
+    if errors:
+        raise RunFailed(f"{len(errors)} {'problem' if len(errors) == 1 else 'problems'} would make a submit fail")
 
 
 def _check_dataset(name: str) -> None:
-    found = find_dataset(open_home(), name)
-    if not (found.submission / "test").is_dir():
+    dataset = find_dataset(open_home(), name)
+    if not (dataset.submission / "test").is_dir():
         click.echo(f"warning: dataset {name} has no test set, so nothing can be submitted")
-    elif not found.can_be_scored:
+    elif not dataset.can_be_scored:
         click.echo(f"warning: dataset {name} has no labels, so only 'nsml submit -t' works")
     else:
-        click.echo(f"ok: dataset {name} can be submitted to")
+        click.echo(f"ok: dataset {name} accepts submissions")

@@ -1,4 +1,4 @@
-"""`nsml compare`: is one checkpoint better than another, or could the difference be luck?"""
+"""`nsml compare`: is one checkpoint better than another, or may the difference be chance?"""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _NAMED_FILES = 6
 
 @dataclass(frozen=True)
 class _Side:
-    """One of the two: a session, and the checkpoint in question, None where it has none."""
+    """One of the two sides: a session and its checkpoint (None if it has no checkpoint)."""
 
     session: Session
     checkpoint: Checkpoint | None
@@ -62,35 +62,35 @@ Examples:
   nsml compare FUNDUS_DEMO/1:5 FUNDUS_DEMO/1:best
 
 \b
-A program stores what is compared in the folder that its save hook is given,
-as validation.csv, with a column of probabilities for each class:
+To be compared, a program stores its validation predictions as validation.csv in
+the folder of its save hook, with a column of probabilities for each class:
   sample,patient,label,NORMAL,AMD
   AMD/Wide_AMD_12_R.jpg,12,AMD,0.125,0.875
-label is the name of the true class; where a patient is unknown, repeat the sample.
-Without that file, the values reported last are shown side by side.
+label is the name of the true class. If a patient is unknown, repeat the sample.
+Without this file, the command shows the last reported values side by side.
 """
 )
 @click.argument("first", metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints)
 @click.argument("second", metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints)
 @json_option()
 def compare(first: str, second: str, as_json: bool) -> None:
-    """Tell whether B, the second, is better than A, or only lucky.
+    """Compare two checkpoints: is the second, B, better than A, or may the difference be chance?
 
-    Compares two checkpoints by their validation predictions: accuracy, balanced accuracy, macro AUC (each class against
-    the rest) and, up to four classes, the fundus competition's score, with 95 % intervals from 2,000 resamples of the
-    patients, and McNemar's exact test. Each is also compared with guessing: the largest class for every sample. What is
-    not named is 'best', else the newest checkpoint.
+    Uses validation predictions: accuracy, balanced accuracy, macro AUC (one class against the rest) and, for at most four
+    classes, the score of the fundus competition, with 95 % intervals from 2,000 resamples of the patients, and McNemar's
+    exact test. Each is also compared with guessing: the largest class for every sample. The default checkpoint is 'best',
+    else the newest.
 
-    The intervals are about luck with the patients of the validation set. Luck with a training's seed shows only where one
-    trains with several; and a checkpoint that was chosen by this validation set, as 'best' is, flatters itself a little.
+    The intervals cover the choice of validation patients, not the seed of the training: train with several seeds to see
+    that. A checkpoint chosen on this validation set, as 'best' is, scores slightly too high.
     """
     home = open_home()
     a, b = _side(home, first), _side(home, second)
     arguments = {k: v for k, v in pairs(arguments_of(a.session), arguments_of(b.session)).items() if v[0] != v[1]}
     files = _changes(a.session, b.session)
     scored = {"first": _submitted(home, a), "second": _submitted(home, b)}
-    found: dict[str, Any] = {"first": str(a), "second": str(b), "arguments": arguments, "files": files}
-    found["submitted"] = scored
+    result: dict[str, Any] = {"first": str(a), "second": str(b), "arguments": arguments, "files": files}
+    result["submitted"] = scored
     lines = [
         f"A  {a}",
         f"B  {b}",
@@ -99,11 +99,11 @@ def compare(first: str, second: str, as_json: bool) -> None:
         *_submitted_lines(scored["first"], scored["second"]),
     ]
     if a.session.name == b.session.name and _place(a) == _place(b):
-        _show(as_json, {**found, "kind": "same"}, [*lines, "", f"A and B are the same: {a}."])
+        _show(as_json, {**result, "kind": "same"}, [*lines, "", f"A and B are the same: {a}."])
     elif a.stores_predictions and b.stores_predictions:
-        _compare_predictions(a, b, found, lines, as_json)
+        _compare_predictions(a, b, result, lines, as_json)
     else:
-        _compare_reported(a, b, found, lines, as_json)
+        _compare_reported(a, b, result, lines, as_json)
 
 
 def _side(home: Home, text: str) -> _Side:
@@ -132,16 +132,16 @@ def _submitted(home: Home, side: _Side) -> dict[str, Any] | None:
 
 def _submitted_lines(first: dict[str, Any] | None, second: dict[str, Any] | None) -> list[str]:
     parts, constants = [], []
-    for name, found in (("A", first), ("B", second)):
-        if found is None:
+    for name, submitted in (("A", first), ("B", second)):
+        if submitted is None:
             continue
-        remarks = [f"all predictions are {plain(found['one_class'])}"] if found["one_class"] is not None else []
-        if found["beats_constant"] is False:
-            place = "below" if found["lower_is_better"] else "above"
+        remarks = [f"all predictions are {plain(submitted['one_class'])}"] if submitted["one_class"] is not None else []
+        if submitted["beats_constant"] is False:
+            place = "below" if submitted["lower_is_better"] else "above"
             remarks.append(f"not {place} the same answer for every photograph")
-        parts.append(f"{name} {score(found['score'])}" + (f" ({', '.join(remarks)})" if remarks else ""))
-        if found["constant"] is not None:
-            constants.append(f"the same answer for every photograph reaches at best {score(found['constant'])}")
+        parts.append(f"{name} {score(submitted['score'])}" + (f" ({', '.join(remarks)})" if remarks else ""))
+        if submitted["constant"] is not None:
+            constants.append(f"the same answer for every photograph reaches at best {score(submitted['constant'])}")
     return [f"Submitted: {'; '.join([', '.join(parts), *dict.fromkeys(constants)])}"] if parts else []
 
 
@@ -150,7 +150,7 @@ def _place(side: _Side) -> object:
 
 
 def _changes(one: Session, other: Session) -> dict[str, tuple[int, int]] | None:
-    """Lines added and removed by file that differs; None where the code of one was not kept."""
+    """Added and removed lines by differing file; None if the code of a session is missing."""
     if not (one.has_code and other.has_code):
         return None
     return {
@@ -166,21 +166,21 @@ def _arguments_line(arguments: dict[str, tuple[Any, Any]]) -> str:
 
 def _code_line(files: dict[str, tuple[int, int]] | None) -> str:
     if files is None:
-        return "not kept, so what differs is unknown"
+        return "unknown, as a session has no copy of its code"
     shown = [plain(f"{k} ({f'+{new} -{old}' if new or old else 'not text'})") for k, (new, old) in files.items()]
     rest = [f"and {len(shown) - _NAMED_FILES} more files"] if len(shown) > _NAMED_FILES else []
     return ", ".join([*shown[:_NAMED_FILES], *rest]) or "the same"
 
 
-def _show(as_json: bool, found: dict[str, Any], lines: list[str]) -> None:
+def _show(as_json: bool, result: dict[str, Any], lines: list[str]) -> None:
     if as_json:
-        print_json(found)
+        print_json(result)
         return
     for line in lines:
         click.echo(line)
 
 
-def _compare_predictions(a: _Side, b: _Side, found: dict[str, Any], lines: list[str], as_json: bool) -> None:
+def _compare_predictions(a: _Side, b: _Side, result: dict[str, Any], lines: list[str], as_json: bool) -> None:
     with _needed():
         from ..comparing import bootstrap, matching, verdict
 
@@ -190,9 +190,9 @@ def _compare_predictions(a: _Side, b: _Side, found: dict[str, Any], lines: list[
         accuracy = figures["accuracy"]
         judged = verdict.judge(accuracy.difference, test, pair.patient_count)
     if as_json:
-        print_json({**found, "kind": "predictions", **_as_json(pair, figures, test, judged)})
+        print_json({**result, "kind": "predictions", **_as_json(pair, figures, test, judged)})
         return
-    _show(False, found, [*lines, *_notes(pair), ""])
+    _show(False, result, [*lines, *_notes(pair), ""])
     rows = [
         (_TITLES[name], *(_cell(name, e, e is c.difference) for e in (c.first, c.second, c.difference)))
         for name, c in figures.items()
@@ -221,7 +221,7 @@ def _compare_predictions(a: _Side, b: _Side, found: dict[str, Any], lines: list[
 
 @contextlib.contextmanager
 def _needed() -> Iterator[None]:
-    """Name a missing package, NumPy or SciPy, with the command that installs it."""
+    """Turn an ImportError of NumPy or SciPy into a message with the command that installs it."""
     try:
         yield
     except ImportError as error:
@@ -245,7 +245,7 @@ def _notes(pair: Pair) -> list[str]:
     if pair.only_first or pair.only_second:
         notes.insert(
             0,
-            f"The validation sets differ: compared on the {samples:,} samples that both have, "
+            f"The validation sets differ: compared on the {samples:,} samples in both, "
             f"without {pair.only_first:,} of A and {pair.only_second:,} of B",
         )
     return notes
@@ -304,20 +304,20 @@ def _estimate_as_json(estimate: Estimate) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in vars(estimate).items()}
 
 
-def _compare_reported(a: _Side, b: _Side, found: dict[str, Any], lines: list[str], as_json: bool) -> None:
-    """Programs that store no predictions: what they reported, and how to store them."""
+def _compare_reported(a: _Side, b: _Side, result: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    """Without stored predictions: show the reported values, and how to store predictions."""
     without = [str(side) for side in (a, b) if not side.stores_predictions]
-    how = f"have the program write {FILE} into the folder that its save hook is given ('nsml compare --help')"
+    how = f"write {FILE} into the folder of the save hook ('nsml compare --help')"
     values = pairs(_reported(a), _reported(b))
     if not values:
-        raise RunFailed(f"{' and '.join(without)}: no predictions are stored, no value was reported; {how}")
+        raise RunFailed(f"{' and '.join(without)}: no stored predictions and no reported values; {how}")
     differences = {k: _difference(*both) for k, both in values.items() if k != "step"}
-    note = f"Reported values cannot tell luck from progress. No predictions in {' and '.join(without)}: {how}."
+    note = f"Reported values alone do not show whether a difference is chance. No predictions in {' and '.join(without)}: {how}."
     if as_json:
         rows = {k: {"first": v[0], "second": v[1], "difference": differences.get(k)} for k, v in values.items()}
-        print_json({**found, "kind": "reported", "values": rows, "note": note})
+        print_json({**result, "kind": "reported", "values": rows, "note": note})
         return
-    _show(False, found, [*lines, ""])
+    _show(False, result, [*lines, ""])
     print_table(
         ("last reported", "A", "B", "B - A"),
         [(k, _text(one), _text(other), _text(differences.get(k), "+")) for k, (one, other) in values.items()],
@@ -326,7 +326,7 @@ def _compare_reported(a: _Side, b: _Side, found: dict[str, Any], lines: list[str
 
 
 def _reported(side: _Side) -> dict[str, Any]:
-    """The values that belong to the checkpoint, else the last that the session reported."""
+    """The values stored with the checkpoint, else the last reported values of the session."""
     if side.checkpoint is not None and side.checkpoint.summary:
         return side.checkpoint.summary
     if summary := last_summary(side.session.folder):

@@ -1,4 +1,4 @@
-"""`nsml dataset`: register, list and rank."""
+"""`nsml dataset`: register datasets, list them, show leaderboards."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def ls(as_json: bool) -> None:
 @click.argument("text")
 @json_option()
 def search(text: str, as_json: bool) -> None:
-    """List the datasets whose name holds TEXT."""
+    """List the datasets whose name contains TEXT."""
     _list(text, as_json)
 
 
 def _list(text: str, as_json: bool) -> None:
     rows = []
-    for found in list_datasets(open_home()):
-        if text.lower() not in found.name.lower():
+    for dataset in list_datasets(open_home()):
+        if text.lower() not in dataset.name.lower():
             continue
         try:
-            rows.append((found, found.record()))
+            rows.append((dataset, dataset.record()))
         except Damaged as error:
             click.echo(f"warning: {error}", err=True)
     if as_json:
@@ -69,8 +69,8 @@ def _list(text: str, as_json: bool) -> None:
         right=(1, 2),
     )
     if not rows:
-        told = f"no dataset's name holds {text!r}" if text else "no dataset yet"
-        click.echo(f"{told}; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' draws one", err=True)
+        none = f"no dataset's name contains {text!r}" if text else "no dataset yet"
+        click.echo(f"{none}; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' draws one", err=True)
 
 
 @dataset.command(
@@ -82,14 +82,14 @@ Example:
 @click.argument("name", shell_complete=complete_datasets)
 @json_option()
 def show(name: str, as_json: bool) -> None:
-    """Show what a dataset holds and how it is scored."""
-    found = find_dataset(open_home(), name)
-    record = found.record()
+    """Show the contents of a dataset and how it is scored."""
+    dataset = find_dataset(open_home(), name)
+    record = dataset.record()
     if as_json:
-        print_json({"name": name, **record, "labels": found.labels.exists()})
+        print_json({"name": name, **record, "labels": dataset.labels.exists()})
         return
-    click.echo(describe(found))
-    order = "the lowest score first" if found.lower_is_better() else "the highest score first"
+    click.echo(describe(dataset))
+    order = "the lowest score first" if dataset.lower_is_better() else "the highest score first"
     every = f", a submission every {duration(record['every'])}" if record.get("every") else ""
     click.echo(f"Board: {order}{every}")
     click.echo(f"Source: {record['source']}, {size(record['size'])}, pushed {ago(record['created_at'])}")
@@ -99,7 +99,7 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name", shell_complete=complete_datasets)
 @click.argument("new")
 def rename(name: str, new: str) -> None:
-    """Give a dataset, its sessions and its board another name."""
+    """Rename a dataset, also in its sessions and on its leaderboard."""
     rename_dataset(open_home(), name, new)
     click.echo(f"Dataset {name} is now {new}")
 
@@ -112,20 +112,18 @@ Examples:
 """
 )
 @click.argument("name", shell_complete=complete_datasets)
-@click.option(
-    "--mine", is_flag=True, help="All of one's own submissions, in their order, the failed ones with the reason."
-)
+@click.option("--mine", is_flag=True, help="Your own submissions, oldest first, failed ones with the reason.")
 @json_option()
 def board(name: str, mine: bool, as_json: bool) -> None:
-    """The leaderboard: each user's best score, the earlier first where scores tie.
+    """Show the leaderboard: each user's best score; in a tie, the earlier is first.
 
-    A score of other labels than the dataset has now, or of another scorer, is not ranked, and stands apart.
+    Scores from other labels or another scorer than the dataset has now are listed separately, without a rank.
     """
-    found = find_dataset(open_home(), name)
+    dataset = find_dataset(open_home(), name)
     if mine:
-        _print_own(found, as_json)
+        _print_own(dataset, as_json)
         return
-    ranks, warnings = leaderboard(open_home(), name, lower_is_better=found.lower_is_better())
+    ranks, warnings = leaderboard(open_home(), name, lower_is_better=dataset.lower_is_better())
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
     now = [r for r in ranks if not r.outdated]
@@ -138,7 +136,7 @@ def board(name: str, mine: bool, as_json: bool) -> None:
         click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one", err=True)
     if before:
         click.echo(
-            f"\nScored by other labels or another scorer, so not ranked; 'nsml dataset rescore {name}' scores them anew:"
+            f"\nNot ranked, as scored with other labels or another scorer; 'nsml dataset rescore {name}' scores again:"
         )
         _print_ranks(before)
     # Of the dataset's labels and scorer, so the same for each rank.
@@ -167,10 +165,10 @@ def _print_ranks(ranks: list[Rank]) -> None:
     )
 
 
-def _print_own(found: Dataset, as_json: bool) -> None:
+def _print_own(dataset: Dataset, as_json: bool) -> None:
     home = open_home()
-    own, warnings = submissions_of(home, found.name, home.user())
-    own = sorted([*own, *failures_of(home, found.name, home.user())], key=lambda r: float(r["at"]))
+    own, warnings = submissions_of(home, dataset.name, home.user())
+    own = sorted([*own, *failures_of(home, dataset.name, home.user())], key=lambda r: float(r["at"]))
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
     if as_json:
@@ -192,7 +190,7 @@ def _print_own(found: Dataset, as_json: bool) -> None:
 def _remark(record: dict[str, Any]) -> str:
     if "error" in record:
         return str(record["error"])
-    remarks = ["scored by other labels"] if record["outdated"] else []
+    remarks = ["scored with other labels"] if record["outdated"] else []
     if record["one_class"]:
         remarks.append(f"all predictions are {record['one_class']}")
     return "; ".join(remarks)
@@ -201,27 +199,27 @@ def _remark(record: dict[str, Any]) -> str:
 @dataset.command()
 @click.argument("name", shell_complete=complete_datasets)
 def rescore(name: str) -> None:
-    """Score anew what was scored by other labels or another scorer than the dataset has now, from the predictions that are stored."""
+    """Score submissions again that were scored with other labels or another scorer, from their stored predictions."""
     from ..scoring.rescoring import rescore as rescore_all
 
     home = open_home()
     count = 0
-    for folder, told in rescore_all(home, find_dataset(home, name)):
-        if isinstance(told, float):
+    for folder, result in rescore_all(home, find_dataset(home, name)):
+        if isinstance(result, float):
             count += 1
         else:
-            click.echo(f"warning: submission {folder.name}: {told}", err=True)
-    click.echo(f"{count} submissions are scored anew")
+            click.echo(f"warning: submission {folder.name}: {result}", err=True)
+    click.echo(f"{count} submissions are rescored")
 
 
 @dataset.command()
 @click.argument("name", shell_complete=complete_datasets)
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def rm(name: str, force: bool) -> None:
-    """Forget a dataset that no session uses. The organiser's files, the sessions and the leaderboard stay."""
+    """Remove a dataset that no running session uses. The organiser's files, the sessions and the leaderboard stay."""
     home = open_home()
-    found = find_dataset(home, name)
+    dataset = find_dataset(home, name)
     if not force:
-        click.confirm(f"Forget dataset {name}?", abort=True)
-    remove_dataset(home, found)
+        click.confirm(f"Remove dataset {name}?", abort=True)
+    remove_dataset(home, dataset)
     click.echo(f"Dataset {name} is removed")

@@ -1,4 +1,4 @@
-"""`nsml dataset push` and `nsml dataset demo`: register a folder, or draw the made-up photographs."""
+"""`nsml dataset push` and `nsml dataset demo`: register a folder, or draw synthetic photographs."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ Examples:
   nsml dataset push EYES /data/eyes --metric auroc --every 1h
 
 \b
-PATH is laid out as on the platform:
+PATH has the layout of the platform:
   train/train_data/<CLASS>/*.jpg
-  test/test_data/*.jpg and test/test_label (a FOLDER,FILE,LABEL line a photograph)
-  evaluation/data_loader.py and evaluation/evaluation.py, where the dataset brings its own scoring
+  test/test_data/*.jpg and test/test_label (one line FOLDER,FILE,LABEL per photograph)
+  evaluation/data_loader.py and evaluation/evaluation.py, for a dataset with its own scoring
 """
 )
 @click.argument("name")
@@ -48,14 +48,14 @@ PATH is laid out as on the platform:
     show_default=True,
     help=f"The built-in scorer. {_METRICS}.",
 )
-@click.option("--lower-is-better", is_flag=True, help="Rank the lowest score first (logloss and rmse do so anyway).")
-@click.option("--every", metavar="TIME", help="Time between two submissions of a user, e.g. 1h, 30m, 90s.")
+@click.option("--lower-is-better", is_flag=True, help="Rank the lowest score first (always so for logloss and rmse).")
+@click.option("--every", metavar="TIME", help="Minimum time between two submissions of a user, e.g. 1h, 30m, 90s.")
 @click.option("--isolate", is_flag=True,
-              help="Copy the files, and isolate every program, so that none reads labels or PATH (Linux, bubblewrap).")  # fmt: skip
+              help="Copy the files and isolate all programs: none can read the labels or PATH (Linux, bubblewrap).")  # fmt: skip
 def push(
     name: str, path: Path, copy: bool, metric: str, lower_is_better: bool, every: str | None, isolate: bool
 ) -> None:
-    """Register the folder PATH as dataset NAME. The files are linked, not copied; the labels are kept from sessions."""
+    """Register the folder PATH as dataset NAME. Files are linked, not copied; labels are hidden from sessions."""
     if isolate and (why := why_not()):
         raise RunFailed(f"--isolate: no program can be isolated on this machine: {why}; or push without it")
     home = open_home()
@@ -77,46 +77,50 @@ def push(
 
 
 def _check_nothing_runs(home: Home) -> None:
-    """RunFailed where a program of the home runs already, which is not isolated and would reach the labels."""
+    """RunFailed if a session is running: it is not isolated and could read the labels."""
     for session in list_sessions(home, but_for_ended=True):
         with contextlib.suppress(Damaged):
             if session.status() in ("Starting", "Running"):
                 raise RunFailed(
-                    f"--isolate: session {session.name} runs, and is not isolated; wait for its end, or stop it with "
+                    f"--isolate: session {session.name} is running without isolation; wait for its end, or stop it with "
                     f"'nsml stop {session.name}'"
                 )
 
 
 def class_counts(train: dict[str, int]) -> str:
-    """ "AMD 60, NORMAL 200", of at most eight."""
+    """ "AMD 60, NORMAL 200", for at most eight classes."""
     shown = [f"{name} {count}" for name, count in train.items()]
-    return ", ".join(shown if len(shown) <= 8 else [*shown[:6], f"and {len(shown) - 6} folders more"])
+    return ", ".join(shown if len(shown) <= 8 else [*shown[:6], f"and {len(shown) - 6} more folders"])
 
 
-def describe(found: Dataset) -> str:
-    """What a dataset holds, in a line."""
-    record = found.record()
+def describe(dataset: Dataset) -> str:
+    """One line on the contents of a dataset."""
+    record = dataset.record()
     classes = class_counts(record["train"]) or "no class folders"
-    scorer = "its own scorer" if found.evaluation.exists() else f"the built-in scorer {found.metric()}"
-    labels = f"hidden labels, {scorer}" if found.labels.exists() else f"no labels, {scorer}"
-    if not found.can_be_scored:
-        lacking = "a folder of labels, but no evaluation.py" if found.labels.exists() else "no labels"
-        labels = f"{lacking}: it cannot be scored"
+    scorer = "its own scorer" if dataset.evaluation.exists() else f"the built-in scorer {dataset.metric()}"
+    labels = f"hidden labels, {scorer}" if dataset.labels.exists() else f"no labels, {scorer}"
+    if not dataset.can_be_scored:
+        missing = "a folder of labels, but no evaluation.py" if dataset.labels.exists() else "no labels"
+        labels = f"{missing}: it cannot be scored"
     train, test = record["train_files"], record["test_files"]
-    note = "" if (found.training / "train").is_dir() else "; it has no folder train/, so sessions see all its files"
+    note = (
+        "" if (dataset.training / "train").is_dir() else "; it has no folder train/, so sessions can read all its files"
+    )
     if record.get("left_out"):
         note += f"; not read as photographs: {record['left_out']}"
     if like := record.get("like_labels"):
-        note += f"; called as labels are, so not shown to sessions: {', '.join(like[:8])}"
-        note += "" if found.labels.exists() else "; to score by them, call the file test/test_label and push again"
-    shown = found.submission / "test"
-    if test and not found.loader.exists() and shown.is_dir() and not photographs_below(shown):
-        note += "; infer gets the path of test/test_data, since it holds no photographs"
-    if found.loader.exists() and (beside := sorted(p.name for p in found.loader.parent.iterdir() if p != found.loader)):
-        note += f"; its loader takes {', '.join(beside)} along, which programs can read"
-    if found.isolated():
+        note += f"; hidden from sessions, as named like labels: {', '.join(like[:8])}"
+        note += "" if dataset.labels.exists() else "; to score with them, name the file test/test_label and push again"
+    shown = dataset.submission / "test"
+    if test and not dataset.loader.exists() and shown.is_dir() and not photographs_below(shown):
+        note += "; infer gets the path of test/test_data, as it contains no photographs"
+    if dataset.loader.exists() and (
+        beside := sorted(p.name for p in dataset.loader.parent.iterdir() if p != dataset.loader)
+    ):
+        note += f"; its loader uses {', '.join(beside)}, which programs can read"
+    if dataset.isolated():
         note += "; every program is isolated"
-    return f"Dataset {found.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
+    return f"Dataset {dataset.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
 
 
 @click.command(
@@ -125,13 +129,15 @@ Example:
   nsml dataset demo
 """
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, other pictures.")
-@click.option("--name", default=NAME, show_default=True, help="The name to register it under.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed gives other photographs."
+)
+@click.option("--name", default=NAME, show_default=True, help="Name of the dataset.")
 def demo(seed: int, name: str) -> None:
-    """Draw the made-up fundus photographs FUNDUS_DEMO and register them. They prove nothing about patients."""
+    """Draw the synthetic fundus photographs FUNDUS_DEMO and register them. Results on them say nothing about patients."""
     home = open_home()
     if any(d.name == name for d in list_datasets(home)):
-        click.echo(f"Dataset {name} is there already")
+        click.echo(f"Dataset {name} already exists")
         return
     began = shown = time.monotonic()
     terminal = sys.stderr.isatty()

@@ -1,4 +1,4 @@
-"""Tables for people, JSON for programs, and times as options take them."""
+"""Tables for people, JSON for programs, and parsing of durations in options."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _NARROWEST = 8
 
 
 def parse_duration(text: str, option: str) -> float:
-    """Seconds of "90s", "30m", "1h", "2d" or "90". NsmlError, which names `option`, for anything else."""
+    """Seconds of "90s", "30m", "1h", "2d" or "90". Anything else is an NsmlError that names `option`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text.lower())
     if not match:
-        raise NsmlError(f"{option} {text!r} is no time; give 90s, 30m, 1h or 2d")
+        raise NsmlError(f"{option} {text!r} is not a duration; give 90s, 30m, 1h or 2d")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 def print_json(value: object) -> None:
-    """One JSON document on stdout, control characters in its texts as JSON's escapes."""
+    """Print one JSON document to stdout, with control characters escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
     click.echo("".join(c if c == "\n" or printable(c) == c else _escaped(c) for c in text))
 
@@ -88,7 +88,7 @@ def _drawn(text: str) -> str:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Columns as wide as their widest cell; on a terminal the widest ones give way until the table fits."""
+    """Print a table. Columns are as wide as their widest cell; on a terminal, the widest are cut until the table fits."""
     table = [[plain(str(cell)) for cell in row] for row in (headings, *rows)]
     widths = [max(_width(row[i]) for row in table) for i in range(len(headings))]
     if os.isatty(1):
@@ -103,7 +103,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: S
 
 
 def _width(text: str) -> int:
-    """Columns on a terminal: Korean letters take two."""
+    """Width on a terminal: Korean letters take two columns."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
 
 

@@ -1,4 +1,4 @@
-"""`nsml doctor`: is this machine, and what is stored, in order?"""
+"""`nsml doctor`: check this machine and the stored files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..store.sessions import folders_without_a_name, list_sessions
 from ..store.submissions import damaged_submissions, killed_submissions
 from ..wording import size
 
-# What is told of one thing, and how to mend it; None where it is in order.
+# Text, and the fix; None if there is no problem.
 Line = tuple[str, str | None]
 _LITTLE = 2 * 10**9
 
@@ -34,17 +34,17 @@ Examples:
   nsml doctor --repair
 """
 )
-@click.option("--repair", "mending", is_flag=True,
-              help="Put what is damaged aside, into damaged/ of the home, and clear what dead writers left.")  # fmt: skip
-def doctor(mending: bool) -> None:
-    """Look at Python, packages, disk, GPUs, datasets and sessions: each line is ok, or says how to mend it."""
+@click.option("--repair", "repairing", is_flag=True,
+              help="Move damaged files to damaged/ in the home, and remove leftovers of ended processes.")  # fmt: skip
+def doctor(repairing: bool) -> None:
+    """Check Python, packages, disk, GPUs, datasets and sessions. Each line is ok, or a problem with its fix."""
     home = open_home()
-    if mending:
+    if repairing:
         from ..engine.repair import repair
 
         for line in repair(home):
-            click.echo(f"mended  {line}")
-    bad = 0
+            click.echo(f"fixed {line}")
+    problems = 0
     for lines in (
         _python(),
         _disk(home),
@@ -54,16 +54,16 @@ def doctor(mending: bool) -> None:
         _submissions(home),
         _leftovers(home),
     ):
-        for text, mend in lines:
-            bad += mend is not None
-            click.echo(f"ok    {text}" if mend is None else f"mend  {text}: {mend}")
-    if bad:
-        raise RunFailed(f"{bad} {'line asks' if bad == 1 else 'lines ask'} to be mended")
+        for text, fix in lines:
+            problems += fix is not None
+            click.echo(f"ok    {text}" if fix is None else f"fix   {text}: {fix}")
+    if problems:
+        raise RunFailed(f"{problems} {'problem' if problems == 1 else 'problems'} found")
 
 
 def _python() -> Iterator[Line]:
     yield f"Python {sys.version.split()[0]} ({sys.executable})", None
-    for name, why in (("numpy", "the feed of photographs"), ("opencv-python-headless", "the feed of photographs")):
+    for name, why in (("numpy", "reading photographs"), ("opencv-python-headless", "reading photographs")):
         try:
             yield f"{name} {version(name)}", None
         except PackageNotFoundError:
@@ -71,14 +71,14 @@ def _python() -> Iterator[Line]:
             try:
                 yield f"{other} {version(other)}", None
             except PackageNotFoundError:
-                yield f"{name} is missing, which {why} needs", "pip install 'nsml-local[images]'"
+                yield f"{name} is missing; {why} needs it", "pip install 'nsml-local[images]'"
 
 
 def _disk(home: Home) -> Iterator[Line]:
     free = shutil.disk_usage(home.path).free
     yield f"{home.path}, {size(free)} free", "free some space, or set NSML_HOME" if free < _LITTLE else None
     if not os.access(home.path, os.W_OK):
-        yield f"{home.path} cannot be written", "set NSML_HOME to a folder of yours"
+        yield f"{home.path} cannot be written", "set NSML_HOME to your own folder"
     if home.path.stat().st_mode & 0o077:
         yield f"{home.path} can be read by others", f"chmod 700 {home.path}"
     for name in ("home.json", "user.json"):
@@ -96,21 +96,20 @@ def _gpus() -> Iterator[Line]:
 
 
 def _datasets(home: Home) -> Iterator[Line]:
-    for found in list_datasets(home):
+    for dataset in list_datasets(home):
         try:
-            record = found.record()
+            record = dataset.record()
         except Damaged as error:
-            yield f"dataset {found.name}", f"{error}; 'nsml dataset rm {found.name}', then push it again"
+            yield f"dataset {dataset.name}", f"{error}; 'nsml dataset rm {dataset.name}', then push it again"
             continue
         broken = sum(
             not os.path.exists(os.path.join(root, name))
-            for side in (found.training, found.submission)
+            for side in (dataset.training, dataset.submission)
             for root, _, names in os.walk(side)
             for name in names
         )
-        text = f"dataset {found.name}, {record.get('train_files')} training and {record.get('test_files')} test files"
-        mend = f"{broken} files are gone from {record.get('source')}; push it again" if broken else None
-        yield text, mend
+        text = f"dataset {dataset.name}, {record.get('train_files')} training and {record.get('test_files')} test files"
+        yield text, f"{broken} files are missing from {record.get('source')}; push it again" if broken else None
 
 
 def _sessions(home: Home) -> Iterator[Line]:
@@ -136,4 +135,4 @@ def _submissions(home: Home) -> Iterator[Line]:
 
 def _leftovers(home: Home) -> Iterator[Line]:
     if left := list(leftovers(home)):
-        yield f"{len(left)} leftovers of writers that died", "nsml doctor --repair"
+        yield f"{len(left)} temporary files of ended processes", "nsml doctor --repair"

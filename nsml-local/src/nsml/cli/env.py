@@ -1,4 +1,4 @@
-"""`nsml env`: the environments that sessions were given."""
+"""`nsml env`: environments of sessions."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from .display import print_json, print_table
 
 @click.group()
 def env() -> None:
-    """Environments that were built for sessions."""
+    """Environments built for sessions."""
 
 
 @env.command()
 @json_option()
 def ls(as_json: bool) -> None:
-    """List the environments, with what was installed in each."""
-    found = list_environments(open_home())
+    """List the environments and their packages."""
+    environments = list_environments(open_home())
     if as_json:
-        print_json([{"name": f.name, "packages": p, "size": s, "used_at": at} for f, p, s, at in found])
+        print_json([{"name": f.name, "packages": p, "size": s, "used_at": at} for f, p, s, at in environments])
         return
     print_table(
-        ("Name", "Last Use", "Size", "Packages"), [(f.name, ago(at), size(s), ", ".join(p)) for f, p, s, at in found]
+        ("Name", "Last Use", "Size", "Packages"),
+        [(f.name, ago(at), size(s), ", ".join(p)) for f, p, s, at in environments],
     )
 
 
 @env.command()
 def prune() -> None:
-    """Remove all environments that no running session uses; they are built again when a session needs them."""
-    count, freed, kept = prune_environments(open_home())
-    in_use = f"; {kept} are in use and stay" if kept else ""
+    """Remove environments that no running session uses. A session that needs one builds it again."""
+    count, freed, used = prune_environments(open_home())
+    in_use = f"; {used} are in use and stay" if used else ""
     click.echo(f"{count} environments removed, {size(freed)} freed{in_use}")

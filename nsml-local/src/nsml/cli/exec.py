@@ -1,4 +1,4 @@
-"""`nsml exec`: evaluate in a running session.  `nsml infer`: a session that answers inputs."""
+"""`nsml exec`: evaluate an expression in a running session.  `nsml infer`: run infer of a session on inputs."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ Examples:
 @session_argument()
 @click.argument("expression", required=False, metavar="[EXPR]")
 def exec_(session: str, expression: str | None) -> None:
-    """Evaluate an expression over the variables that a running session last gave to nsml.report(scope=locals())."""
-    found = session_named(open_home(), session)
-    found.check_here()
-    if found.status() in ENDED:
-        raise RunFailed(f"session {found.name} has ended ({found.status()}); only a running one can be asked")
-    if not is_listening(found):
-        raise RunFailed(f"session {found.name} has no scope; its program must call nsml.report(scope=locals(), ...)")
+    """Evaluate an expression in a running session, over its variables at the last nsml.report(scope=locals())."""
+    running = session_named(open_home(), session)
+    running.check_here()
+    if running.status() in ENDED:
+        raise RunFailed(f"session {running.name} has ended ({running.status()}); only a running session can evaluate")
+    if not is_listening(running):
+        raise RunFailed(f"session {running.name} has no scope; its program must call nsml.report(scope=locals(), ...)")
     if expression is not None:
-        click.echo(ask(found, expression))
+        click.echo(ask(running, expression))
         return
-    if _converse(lambda line: ask(found, line)) and not sys.stdin.isatty():
+    if _converse(lambda line: ask(running, line)) and not sys.stdin.isatty():
         raise RunFailed("not every expression could be evaluated")
 
 
@@ -52,15 +52,15 @@ Examples:
 @session_argument()
 @click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
 def infer(session: str, checkpoint: str | None) -> None:
-    """Start a session that loads a checkpoint and answers inputs, a line each: the path of a photograph, JSON, or text."""
+    """Start a session that loads a checkpoint and runs infer on each input line: the path of a photograph, JSON, or text."""
     home = open_home()
     started = infer_session(home, *session_and_checkpoint(home, session, checkpoint))
-    click.echo(f"Session {started.name} is started; type an input a line, Ctrl-D ends it", err=True)
+    click.echo(f"Session {started.name} is started; type one input per line, Ctrl-D ends it", err=True)
     try:
         while not is_listening(started):
             if started.status() in ENDED:
                 raise RunFailed(
-                    f"session {started.name} ended before it answered; 'nsml logs {started.name}' says why "
+                    f"session {started.name} ended before its first answer; 'nsml logs {started.name}' shows why "
                     "(its program must call nsml.paused after nsml.bind)"
                 )
             time.sleep(0.05)
@@ -69,12 +69,14 @@ def infer(session: str, checkpoint: str | None) -> None:
         if started.status() not in ENDED:
             stop_session(started)
     if failed:
-        raise RunFailed(f"{failed} inputs were not answered; 'nsml logs {started.name}' shows what the program printed")
+        raise RunFailed(
+            f"{failed} inputs were not answered; 'nsml logs {started.name}' shows the output of the program"
+        )
     remove_session(started)
 
 
 def _converse(answer: Callable[[str], str]) -> int:
-    """Answer line after line; how many could not be answered, each of which is said."""
+    """Answer input lines until the end; print errors, and return their number."""
     failed = 0
     terminal = sys.stdin.isatty()
     while True:

@@ -1,4 +1,4 @@
-"""`nsml fork` and `nsml resume`: go on from a checkpoint."""
+"""`nsml fork` and `nsml resume`: continue from a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,16 +21,14 @@ Examples:
 """
 )
 @session_argument()
-@click.option(
-    "-c", "--checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints, help="[default: the newest]"
-)
+@click.option("-c", "--checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints, help="[default: newest]")
 @click.option(
     "-a",
     "--args",
     "arguments",
     multiple=True,
     metavar="TEXT",
-    help="Other arguments than the session had, as one text.",
+    help="Arguments instead of the session's, as one text.",
 )
 @limit_options(cpus="--cpu")
 def fork(
@@ -42,7 +40,7 @@ def fork(
     memory: str | None,
     log_limit: str | None,
 ) -> None:
-    """Start a new session with the same code that goes on from a checkpoint."""
+    """Start a new session with the same code from a checkpoint."""
     home = open_home()
     started = fork_session(
         home,
@@ -51,7 +49,7 @@ def fork(
         arguments=[word for text in arguments for word in split_arguments(text)] if arguments else None,
         limits=limits_from(home, gpus, cpus, memory, log_limit),
     )
-    _tell_doubt(started)
+    _warn_doubtful_reserved(started)
     click.echo(f"Session {started.name} is started")
 
 
@@ -65,14 +63,14 @@ Example:
 @session_argument()
 @limit_options()
 def resume(session: str, gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None) -> None:
-    """Start an ended session again from its newest checkpoint ('*' and '?' in the number); log and metrics are continued."""
+    """Restart an ended session from its newest checkpoint ('*' and '?' in the number); log and metrics continue."""
     home = open_home()
-    for found in match_sessions(home, session, home.user()):
-        name = resume_session(home, found, limits_from(home, gpus, cpus, memory, log_limit))
-        _tell_doubt(found)
-        click.echo(f"Session {found.name} is resumed from checkpoint {name}")
+    for ended in match_sessions(home, session, home.user()):
+        name = resume_session(home, ended, limits_from(home, gpus, cpus, memory, log_limit))
+        _warn_doubtful_reserved(ended)
+        click.echo(f"Session {ended.name} is resumed from checkpoint {name}")
 
 
-def _tell_doubt(session: Session) -> None:
+def _warn_doubtful_reserved(session: Session) -> None:
     if doubt := doubtful_reserved(session.code, session.record()["entry"]):
         click.echo(f"warning: {doubt}", err=True)

@@ -1,4 +1,4 @@
-"""`nsml logs`: what a session printed, its end at once, however long it is."""
+"""`nsml logs`: output of a session; fast for logs of any length."""
 
 from __future__ import annotations
 
@@ -35,39 +35,43 @@ Examples:
 )
 @session_argument()
 @click.option(
-    "-f", "--follow", "following", is_flag=True, help="Go on until the session ends (Ctrl-C leaves it running)."
+    "-f",
+    "--follow",
+    "following",
+    is_flag=True,
+    help="Print new output until the session ends (Ctrl-C leaves it running).",
 )
 @click.option("-n", "--lines", type=click.IntRange(min=1), default=_LINES, show_default=True, metavar="N",
-              help="Only the last N lines.")  # fmt: skip
-@click.option("--all", "everything", is_flag=True, help="From the first line on.")
+              help="Print the last N lines.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="Print the whole log.")
 def logs(session: str, following: bool, lines: int, everything: bool) -> None:
-    """Print what a session printed: the last 1,000 lines, or all of it."""
-    found = session_named(open_home(), session)
-    _told_of_damage(lambda: checked_cut(found.log))
+    """Print the output of a session: the last 1,000 lines, or all of it."""
+    chosen = session_named(open_home(), session)
+    _warn_damaged(lambda: checked_cut(chosen.log))
     last = None if everything else lines
     if following:
         try:
-            follow(found, last)
+            follow(chosen, last)
         except KeyboardInterrupt:
-            if found.status() not in ENDED:
-                click.echo(f"\nsession {found.name} goes on; 'nsml stop {found.name}' ends it", err=True)
+            if chosen.status() not in ENDED:
+                click.echo(f"\nsession {chosen.name} is still running; 'nsml stop {chosen.name}' ends it", err=True)
             raise
-    elif found.log.exists():
-        with found.open_log() as log:
-            _begin(found, log, last)
-            _pour(found, log, ProgramOutput(sys.stdout))
-    if not found.log.exists():
-        if found.record().get("kind") == "foreground":
-            click.echo(f"session {found.name} ran in the foreground; its output went to the terminal", err=True)
+    elif chosen.log.exists():
+        with chosen.open_log() as log:
+            _begin(chosen, log, last)
+            _pour(chosen, log, ProgramOutput(sys.stdout))
+    if not chosen.log.exists():
+        if chosen.record().get("kind") == "foreground":
+            click.echo(f"session {chosen.name} ran in the foreground; its output went to the terminal", err=True)
         else:
-            click.echo(f"session {found.name} ({found.status()}) has printed nothing", err=True)
-    elif _told_of_damage(found.status) == "Lost":
-        mend = f"'nsml resume {found.name}' goes on from its newest checkpoint"
-        click.echo(f"session {found.name} is lost: its supervisor is gone without a word; {mend}", err=True)
+            click.echo(f"session {chosen.name} ({chosen.status()}) has printed nothing", err=True)
+    elif _warn_damaged(chosen.status) == "Lost":
+        fix = f"'nsml resume {chosen.name}' restarts it from its newest checkpoint"
+        click.echo(f"session {chosen.name} is lost: its supervisor ended without writing a status; {fix}", err=True)
 
 
-def _told_of_damage(read: Callable[[], T]) -> T | None:
-    """What was read; None, with a warning, where it is damaged, which keeps nobody from reading the log."""
+def _warn_damaged(read: Callable[[], T]) -> T | None:
+    """The result of `read`; None with a warning if the file is damaged, as the log can still be read."""
     try:
         return read()
     except Damaged as error:
@@ -76,7 +80,7 @@ def _told_of_damage(read: Callable[[], T]) -> T | None:
 
 
 def follow(session: Session, last: int | None = None) -> None:
-    """Print the log, from its `last` lines on where that is given, and what is added to it, until the session has ended."""
+    """Print the log (all, or its `last` lines) and new output until the session ends."""
     while not session.log.exists() and session.status() not in ENDED:
         time.sleep(0.05)
     if not session.log.exists():
@@ -85,7 +89,7 @@ def follow(session: Session, last: int | None = None) -> None:
         _begin(session, log, last)
         out = ProgramOutput(sys.stdout)
         while True:
-            # Asked before the last look, so that nothing written between the two is missed.
+            # The status is read first, so that output written in between is not missed.
             ended = session.status() in ENDED
             if not _pour(session, log, out) and ended:
                 return
@@ -93,7 +97,7 @@ def follow(session: Session, last: int | None = None) -> None:
 
 
 def _begin(session: Session, log: IO[bytes], last: int | None) -> None:
-    """Go to where the `last` lines begin, and say what is left out."""
+    """Seek to the `last` lines, and print how much is skipped."""
     if last is None:
         return
     end = log.seek(0, os.SEEK_END)
@@ -104,12 +108,12 @@ def _begin(session: Session, log: IO[bytes], last: int | None) -> None:
 
 
 def _pour(session: Session, log: IO[bytes], out: ProgramOutput) -> bool:
-    """Print what is new, but for what the log's limit has cut out; whether there was anything."""
+    """Print new output, without the removed middle; return whether there was any."""
     any_new = False
     while True:
         position = log.tell()
         piece = log.read(_PIECE)
-        # Looked up after the reading: what was there then is no hole, or is said to be one.
+        # After the read: a hole that was read is then already recorded.
         first, after = read_cut(session.log)
         if position < after and position + len(piece) > first:
             piece = piece[: max(0, first - position)]

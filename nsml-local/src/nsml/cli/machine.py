@@ -1,4 +1,4 @@
-"""`nsml status`, `nsml gpumem`, `nsml credit`: the machine and its use."""
+"""`nsml status`, `nsml gpumem`, `nsml credit`: the machine and its load."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .display import print_json, print_table
 @click.command()
 @json_option()
 def status(as_json: bool) -> None:
-    """Show processors, memory, disk and GPUs of this machine, and the sessions that run."""
+    """Show processors, memory, disk and GPUs of this machine, and running sessions."""
     import psutil
 
     home = open_home()
@@ -73,5 +73,5 @@ def gpumem() -> None:
 
 @click.command()
 def credit() -> None:
-    """Show what is left to spend: local use is free."""
+    """Show the credit: local use is free."""
     click.echo("Local use is free: sessions and submits cost no credit.")

@@ -1,4 +1,4 @@
-"""The `nsml` command: its table of commands, imported one by one when they are asked for, and what an error looks like."""
+"""The `nsml` command: a table of commands, imported on use, and error messages."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ _COMMANDS = {
 }
 
 
-# Begins the line on what should never happen.
-OWN_FAULT = "a fault of nsml itself"
+# Start of the message on unexpected exceptions.
+OWN_FAULT = "a bug in nsml"
 
 
 class _Commands(click.Group):
-    """Commands that are imported at first use, so that each starts as fast as it can, in the order of a day's work."""
+    """Commands that are imported on use, for a fast start; listed in the order of a working day."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -77,27 +77,25 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except EOFError as error:
-            # click would tell of it as of a question that nobody answered.
+            # click treats EOFError as an unanswered prompt.
             if cut := _cut_bytecode(error):
-                raise RunFailed(
-                    f"{cut} is cut short, as by a disk that was full when Python wrote it; remove that file"
-                ) from error
+                raise RunFailed(f"{cut} is truncated, probably because the disk was full; remove that file") from error
             raise
 
 
 def _without_equals(command: click.Command, words: list[str]) -> list[str]:
-    """`-e=main.py` as `-e main.py`, which public scripts for the platform write and click does not."""
+    """Split `-e=main.py` into `-e main.py`: public scripts for the platform use it, click does not support it."""
     take_values = {name for p in command.params if isinstance(p, click.Option) and not p.is_flag for name in p.opts}
-    found: list[str] = []
+    split: list[str] = []
     for number, word in enumerate(words):
         if word == "--":
-            return found + words[number:]
-        is_value = bool(found) and found[-1] in take_values
+            return split + words[number:]
+        is_value = bool(split) and split[-1] in take_values
         if word[:2] in take_values and word[2:3] == "=" and not is_value:
-            found += [word[:2], word[3:]]
+            split += [word[:2], word[3:]]
         else:
-            found.append(word)
-    return found
+            split.append(word)
+    return split
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -108,31 +106,31 @@ def nsml(debug: bool) -> None:
 
     \b
     A first round:
-      nsml dataset demo                     draw the made-up dataset FUNDUS_DEMO
+      nsml dataset demo                     draw the synthetic dataset FUNDUS_DEMO
       nsml run -d FUNDUS_DEMO               start main.py of this folder as a session
-      nsml logs -f FUNDUS_DEMO/1            follow what it prints
+      nsml logs -f FUNDUS_DEMO/1            follow its output
       nsml submit FUNDUS_DEMO/1 best        score its checkpoint on the hidden labels
-      nsml dataset board FUNDUS_DEMO        the leaderboard
+      nsml dataset board FUNDUS_DEMO        show the leaderboard
     """
     if debug:
         os.environ["NSML_DEBUG"] = "1"
 
 
 def main() -> None:
-    """The console script. Exit status 0, 1 for what failed, 2 for wrong use, 130 for Ctrl-C."""
-    _open_what_is_closed()
+    """The console script. Exit status: 0, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        # Names of files and arguments may hold bytes that the terminal's encoding has no letter for.
+        # File names and arguments may contain bytes that the terminal's encoding cannot show.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.stdout, sys.stderr = Printable(sys.stdout), Printable(sys.stderr)  # type: ignore[assignment]
     try:
         status = nsml.main(standalone_mode=False, prog_name="nsml")
-        # click hands back an int for --help and --version, and what the command returns otherwise.
+        # click returns an int for --help and --version, else the result of the command.
         sys.stdout.flush()
         sys.exit(status if isinstance(status, int) else 0)
     except BrokenPipeError:
-        # The reader, `head` for instance, has seen enough.
+        # The reader, for example `head`, has ended.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
@@ -140,7 +138,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort as error:
         if not isinstance(error.__cause__, KeyboardInterrupt) and not sys.stdin.isatty():
-            _fail("nobody is there to confirm; -f does it without asking", 1)
+            _fail("there is no terminal to confirm; -f does not ask", 1)
         print("nsml: interrupted", file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
@@ -154,27 +152,25 @@ def main() -> None:
     except NsmlError as error:
         _fail(str(error), error.exit_status)
     except OSError as error:
-        if not _current_folder_is_there():
-            _fail("the folder that this terminal is in is gone; cd to one that is there", 1)
+        if not _current_folder_exists():
+            _fail("the current folder no longer exists; cd to another one", 1)
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {fix_for(error)}", 1)
     except Exception as error:
-        _fail(
-            f"{OWN_FAULT}: {type(error).__name__}: {error}; run it again with NSML_DEBUG=1 and report what it shows", 1
-        )
+        _fail(f"{OWN_FAULT}: {type(error).__name__}: {error}; run it again with NSML_DEBUG=1 and report the output", 1)
 
 
-def _open_what_is_closed() -> None:
-    """Stand-ins for the streams that the caller closed (`nsml ps >&-`): what is opened next would else take their place."""
+def _open_closed_streams() -> None:
+    """Open /dev/null for streams that the caller closed (`nsml ps >&-`), else the next opened file gets their number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            found = os.open(os.devnull, os.O_RDWR)
-            if found != number:
-                os.dup2(found, number)
-                os.close(found)
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
-def _current_folder_is_there() -> bool:
+def _current_folder_exists() -> bool:
     try:
         os.getcwd()
     except OSError:
@@ -183,10 +179,9 @@ def _current_folder_is_there() -> bool:
 
 
 def _cut_bytecode(error: EOFError) -> str:
-    """The file of compiled Python that could not be read to its end, or "".
+    """The truncated file of compiled Python behind the error, or "".
 
-    CPython before 3.12.8 and 3.13.1 takes a write that a full disk cut short for a whole one (gh-126606), and cannot import that module
-    any more.
+    CPython before 3.12.8 and 3.13.1 does not notice an incomplete write on a full disk (gh-126606); importing the module then fails.
     """
     step = error.__traceback__
     while step is not None:
@@ -208,7 +203,7 @@ def _one_line(error: click.ClickException) -> str:
         return text
     takes_arguments = any(parameter.name == "arguments" for parameter in error.ctx.command.params)
     if takes_arguments and (name or "unexpected extra argument" in text):
-        text += f'; arguments of the program are one text in quotes: -a "{name or "--epoch"} ..."'
+        text += f'; give arguments of the program as one text in quotes: -a "{name or "--epoch"} ..."'
     return f"{text}; see '{error.ctx.command_path} --help'"
 
 

@@ -1,4 +1,4 @@
-"""`nsml memo` and `nsml command`: what a session is, and how it was started."""
+"""`nsml memo` and `nsml command`: the memo of a session, and the command that starts it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Example:
 @session_argument()
 @click.argument("text")
 def memo(session: str, text: str) -> None:
-    """Set the memo of a session, a line of text that 'nsml ps' shows."""
-    found = session_named(open_home(), session)
-    found.write_memo(text)
-    click.echo(f"Session {found.name}: {found.memo()}")
+    """Set the memo of a session, a line of text shown by 'nsml ps'."""
+    chosen = session_named(open_home(), session)
+    chosen.write_memo(text)
+    click.echo(f"Session {chosen.name}: {chosen.memo()}")
 
 
 @click.command(
@@ -34,9 +34,9 @@ Example:
 )
 @session_argument()
 def command(session: str) -> None:
-    """Print the command that starts such a session again."""
-    found = session_named(open_home(), session)
-    words = run_words(found)
-    if text := found.memo():
+    """Print the command that starts the same session again."""
+    chosen = session_named(open_home(), session)
+    words = run_words(chosen)
+    if text := chosen.memo():
         words += ["-m", text]
     click.echo(shlex.join(words))

@@ -31,11 +31,11 @@ Example:
 @session_argument()
 @json_option()
 def ls(session: str, as_json: bool) -> None:
-    """List the checkpoints of a session, in the order in which they were saved."""
-    found = session_named(open_home(), session)
-    kept = list_checkpoints(found.checkpoints)
-    good = [c for c in kept if isinstance(c, Checkpoint)]
-    for entry in kept:
+    """List the checkpoints of a session, oldest first."""
+    chosen = session_named(open_home(), session)
+    checkpoints = list_checkpoints(chosen.checkpoints)
+    good = [c for c in checkpoints if isinstance(c, Checkpoint)]
+    for entry in checkpoints:
         if not isinstance(entry, Checkpoint):
             click.echo(f"warning: {entry}", err=True)
     if as_json:
@@ -57,7 +57,7 @@ def ls(session: str, as_json: bool) -> None:
         [(c.name, ago(c.saved_at), duration(c.elapsed), values(c.summary), size(c.size)) for c in good],
     )
     if not good:
-        click.echo(f"session {found.name} has saved no checkpoint", err=True)
+        click.echo(f"session {chosen.name} has no checkpoint", err=True)
 
 
 @model.command(
@@ -72,14 +72,16 @@ Examples:
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def rm(session: str, checkpoint: str, force: bool) -> None:
     """Remove checkpoints ('*' and '?' in the name)."""
-    found = session_named(open_home(), session)
-    kept = [c for c in list_checkpoints(found.checkpoints) if isinstance(c, Checkpoint)]
-    going = [c for c in kept if c.name == checkpoint] or [c for c in kept if fnmatch.fnmatchcase(c.name, checkpoint)]
-    if not going:
-        going = [find_checkpoint(found.checkpoints, checkpoint, str(found.name))]
+    chosen = session_named(open_home(), session)
+    checkpoints = [c for c in list_checkpoints(chosen.checkpoints) if isinstance(c, Checkpoint)]
+    removed = [c for c in checkpoints if c.name == checkpoint] or [
+        c for c in checkpoints if fnmatch.fnmatchcase(c.name, checkpoint)
+    ]
+    if not removed:
+        removed = [find_checkpoint(chosen.checkpoints, checkpoint, str(chosen.name))]
     if not force:
-        click.confirm(f"Remove {', '.join(c.name for c in going)} of session {found.name}?", abort=True)
-    for one in going:
+        click.confirm(f"Remove {', '.join(c.name for c in removed)} of session {chosen.name}?", abort=True)
+    for one in removed:
         remove_checkpoint(one)
         click.echo(f"Checkpoint {one.name} is removed")
 
@@ -93,11 +95,11 @@ Example:
 @session_argument()
 @click.argument("checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints)
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("-f", "--force", is_flag=True, help="Overwrite files that are there.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
-    """Copy a checkpoint's files out, to USER_DATASET_NUMBER/CHECKPOINT/model/ below the folder PATH."""
-    found = session_named(open_home(), session)
-    kept = whole_checkpoint(found.checkpoints, checkpoint, str(found.name))
+    """Copy a checkpoint's files to USER_DATASET_NUMBER/CHECKPOINT/model/ below the folder PATH."""
+    chosen = session_named(open_home(), session)
+    stored = whole_checkpoint(chosen.checkpoints, checkpoint, str(chosen.name))
     folder = (
         checkpoint
         if checkpoint not in (".", "..") and not set(checkpoint) & set("/\\\0:")
@@ -105,10 +107,10 @@ def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
     )
     if len(folder.encode()) > 200:
         folder = encode_checkpoint(checkpoint)
-    target = path / str(found.name).replace("/", "_") / folder / "model"
+    target = path / str(chosen.name).replace("/", "_") / folder / "model"
     if path.exists() and not path.is_dir():
         raise NsmlError(f"PATH: {path} is a file; name a folder")
-    count = copy_out(kept.model, target, force=force, below=found.folder)
-    for file in kept.beside:
-        count += copy_out(file, target.with_name(file.name), force=force, below=found.folder)
+    count = copy_out(stored.model, target, force=force, below=chosen.folder)
+    for file in stored.beside:
+        count += copy_out(file, target.with_name(file.name), force=force, below=chosen.folder)
     click.echo(f"{count} files are in {target}")

@@ -1,4 +1,4 @@
-"""`nsml plot`: what a session reported, as lines of text or as CSV."""
+"""`nsml plot`: reported values of a session, as text graphs or as CSV."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Examples:
 @session_argument()
 @click.option("--csv", "as_csv", is_flag=True, help="All values, for a spreadsheet.")
 def plot(session: str, as_csv: bool) -> None:
-    """Draw each value that a session reported as a line in the terminal: first to last step, lowest to highest."""
-    found = session_named(open_home(), session)
-    records, damage = read_metrics(found.folder)
+    """Draw each reported value of a session as a line of text, from first to last step."""
+    chosen = session_named(open_home(), session)
+    records, damage = read_metrics(chosen.folder)
     if not records:
-        raise RunFailed(damage or f"session {found.name} has reported nothing; its program must call nsml.report")
+        raise RunFailed(damage or f"session {chosen.name} has reported nothing; its program must call nsml.report")
     if damage:
         click.echo(f"warning: {damage}", err=True)
     names = sorted({name for record in records for name in record["values"]})
@@ -52,7 +52,7 @@ def plot(session: str, as_csv: bool) -> None:
 
 
 def _line(values: list[float]) -> str:
-    """One character for each of at most 48 stretches of equal length, by their mean."""
+    """One character for the mean of each of at most 48 equal parts."""
     count = min(len(values), _COLUMNS)
     edges = [round(i * len(values) / count) for i in range(count + 1)]
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]

@@ -19,18 +19,18 @@ from .display import print_json, print_table
 @click.command(
     epilog="""\b
 Examples:
-  nsml ps                 the sessions that run
-  nsml ps -a -n 5         the newest five, ended ones too
+  nsml ps                 running sessions
+  nsml ps -a -n 5         the newest five, also ended ones
   nsml ps -a -d ODIR_FUNDUS -s "first try" -j
 """
 )
-@click.option("-a", "--all", "everything", is_flag=True, help="Ended sessions too.")
+@click.option("-a", "--all", "everything", is_flag=True, help="Also list ended sessions.")
 @click.option("-n", "count", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
 @click.option("-d", "--dataset", shell_complete=complete_datasets, help="Only sessions on this dataset.")
-@click.option("-s", "--search", metavar="TEXT", help="Only sessions whose name, arguments or memo hold this text.")
+@click.option("-s", "--search", metavar="TEXT", help="Only sessions with this text in name, arguments or memo.")
 @json_option()
 def ps(everything: bool, count: int | None, dataset: str | None, search: str | None, as_json: bool) -> None:
-    """List the sessions that run, newest first (-a: ended ones too)."""
+    """List running sessions, newest first (-a: also ended ones)."""
     home = open_home()
     rows, broken = [], []
     for session in list_sessions(home, dataset=dataset, but_for_ended=not everything):
@@ -40,7 +40,7 @@ def ps(everything: bool, count: int | None, dataset: str | None, search: str | N
             broken.append(str(error))
             continue
         except NsmlError:
-            continue  # removed since the look
+            continue  # just removed
         if not everything and row["status"] in ENDED:
             continue
         if search and search.lower() not in f"{row['name']} {row['arguments']} {row['memo']}".lower():
@@ -60,7 +60,7 @@ def ps(everything: bool, count: int | None, dataset: str | None, search: str | N
         [(r["name"], ago(r["created_at"]), r["arguments"], _status(r), values(r["summary"]), r["memo"]) for r in rows],
     )
     if not rows and not everything:
-        click.echo("no session runs; 'nsml ps -a' lists the ended ones too", err=True)
+        click.echo("no session is running; 'nsml ps -a' also lists ended ones", err=True)
 
 
 def _row(session: Session) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`nsml pull` and `nsml download`: copy files of a session out."""
+"""`nsml pull` and `nsml download`: copy the files of a session."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Example:
 )
 @session_argument()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("-v", "--verbose", is_flag=True, help="Name the files.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite files that are there.")
+@click.option("-v", "--verbose", is_flag=True, help="List the files.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 def pull(session: str, path: Path, verbose: bool, force: bool) -> None:
-    """Copy the files that were uploaded at 'nsml run' to the folder PATH."""
-    found = session_named(open_home(), session)
-    if not found.has_code:
-        raise NsmlError(f"the code of session {found.name} was not kept, so there is nothing to pull")
-    count = copy_out(found.code, path, force=force, below=found.folder)
+    """Copy the code of a session, as it was at 'nsml run', to the folder PATH."""
+    chosen = session_named(open_home(), session)
+    if not chosen.has_code:
+        raise NsmlError(f"session {chosen.name} has no copy of its code; 'nsml run' makes one")
+    count = copy_out(chosen.code, path, force=force, below=chosen.folder)
     if verbose:
-        for file in sorted(p for p in found.code.rglob("*") if p.is_file()):
-            click.echo(path / file.relative_to(found.code))
-    click.echo(f"{count} files of session {found.name} are in {path}")
+        for file in sorted(p for p in chosen.code.rglob("*") if p.is_file()):
+            click.echo(path / file.relative_to(chosen.code))
+    click.echo(f"{count} files of session {chosen.name} are in {path}")
 
 
 @click.command(
@@ -46,16 +46,16 @@ Examples:
 @session_argument()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("-s", "--subpath", default="", metavar="SUBPATH", help="Only this file or folder of the working folder.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite files that are there.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 def download(session: str, path: Path, subpath: str, force: bool) -> None:
-    """Copy the session's working folder, with the files that it wrote, to the folder PATH."""
-    found = session_named(open_home(), session)
+    """Copy the working folder of a session, with the files that it wrote, to the folder PATH."""
+    chosen = session_named(open_home(), session)
     # On the platform the working folder was /app.
     subpath = re.sub(r"^/app(/|$)", "", subpath)
-    source = found.work / subpath
-    if not real_path(source).is_relative_to(real_path(found.work)):
-        raise NsmlError(f"-s {subpath}: that is outside the session's working folder")
+    source = chosen.work / subpath
+    if not real_path(source).is_relative_to(real_path(chosen.work)):
+        raise NsmlError(f"-s {subpath}: outside the session's working folder; give a path inside it")
     if not source.exists():
-        raise NsmlError(f"session {found.name} has no {subpath or 'working folder'}; leave -s out to take all there is")
-    count = copy_out(source, path / source.name if source.is_file() else path, force=force, below=found.folder)
-    click.echo(f"{count} files of session {found.name} are in {path}")
+        raise NsmlError(f"session {chosen.name} has no {subpath or 'working folder'}; leave out -s to copy everything")
+    count = copy_out(source, path / source.name if source.is_file() else path, force=force, below=chosen.folder)
+    click.echo(f"{count} files of session {chosen.name} are in {path}")

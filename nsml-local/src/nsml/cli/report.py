@@ -1,4 +1,4 @@
-"""`nsml report`: a page on what a checkpoint has learned, written by the session's own program."""
+"""`nsml report`: a report on a checkpoint, written by the session's own program."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ from .display import ProgramOutput
 @click.command(
     epilog="""\b
 Examples:
-  nsml report FUNDUS_DEMO/1                 on checkpoint best, else the newest
+  nsml report FUNDUS_DEMO/1                 checkpoint best, else the newest
   nsml report FUNDUS_DEMO/1 12 --open
   nsml report FUNDUS_DEMO/1:12 --out ./report
 
 \b
-The program is started as by submit, with --mode report --pause 1 --iteration CHECKPOINT,
-and DATASET_PATH is that of training. nsml.paused loads the checkpoint and returns; the
-program then writes report.html, and what belongs to it, into the folder that the
-environment variable NSML_REPORT names. What it saves or reports meanwhile is not kept.
+The program starts as for a submit, with --mode report --pause 1 --iteration CHECKPOINT,
+and DATASET_PATH as in training. nsml.paused loads the checkpoint and returns. Then the
+program writes report.html and its other files to the folder in the environment variable
+NSML_REPORT. Checkpoints and values that it saves or reports are discarded.
 """
 )
 @click.argument("session", metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints)
 @click.argument("checkpoint", required=False, metavar="[CHECKPOINT]", shell_complete=complete_checkpoints)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Also copy the report to this folder.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite files that are in DIR.")
-@click.option("--open", "opens", is_flag=True, help="Show the page in the browser.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite existing files in DIR.")
+@click.option("--open", "opens", is_flag=True, help="Open the report in the browser.")
 def report(session: str, checkpoint: str | None, out: Path | None, force: bool, opens: bool) -> None:
-    """Have a session's program write a page on what a checkpoint has learned."""
+    """Write a report on a checkpoint, with the session's own program."""
     home = open_home()
-    found, kept = chosen_checkpoint(home, session)
+    chosen, stored = chosen_checkpoint(home, session)
     if checkpoint is not None:
         if ":" in session:
-            raise NsmlError(f"CHECKPOINT: {session} names one already; leave {checkpoint} out")
-        kept = find_checkpoint(found.checkpoints, checkpoint, str(found.name))
-    if kept is None:
-        kept = find_checkpoint(found.checkpoints, None, str(found.name))  # raises, and says why
+            raise NsmlError(f"CHECKPOINT: {session} already names a checkpoint; leave out {checkpoint}")
+        stored = find_checkpoint(chosen.checkpoints, checkpoint, str(chosen.name))
+    if stored is None:
+        stored = find_checkpoint(chosen.checkpoints, None, str(chosen.name))  # raises an error
     page = write_report(
-        home, found, kept, say=lambda line: click.echo(line, err=True), on_output=ProgramOutput(sys.stdout).write
+        home, chosen, stored, say=lambda line: click.echo(line, err=True), on_output=ProgramOutput(sys.stdout).write
     )
-    click.echo(f"Report on {found.name}, checkpoint {kept.name}: {page}")
+    click.echo(f"Report on {chosen.name}, checkpoint {stored.name}: {page}")
     if out is not None:
-        count = copy_out(page.parent, out, force=force, below=found.folder)
+        count = copy_out(page.parent, out, force=force, below=chosen.folder)
         click.echo(f"{count} files are in {out}")
     if opens:
         import webbrowser
 
         if not webbrowser.open(page.as_uri()):
-            click.echo("warning: there is no browser to open it with", err=True)
+            click.echo(f"warning: no browser was chosen; open {page} by hand", err=True)

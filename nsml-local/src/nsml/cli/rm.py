@@ -21,14 +21,16 @@ Examples:
 @session_argument()
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def rm(session: str, force: bool) -> None:
-    """Remove ended sessions with their checkpoints and logs ('*' and '?' in the number). Scores on the board stay."""
+    """Remove ended sessions with their checkpoints and logs ('*' and '?' in the number). Scores stay on the leaderboard."""
     home = open_home()
-    found = match_sessions(home, session, home.user())
+    sessions = match_sessions(home, session, home.user())
     if not force:
-        for one in found:
+        for one in sessions:
             click.echo(f"{one.name}  {_status(one)}  {one.memo()}".rstrip())
-        click.confirm(f"Remove {'this session' if len(found) == 1 else f'these {len(found)} sessions'}?", abort=True)
-    for one in found:
+        click.confirm(
+            f"Remove {'this session' if len(sessions) == 1 else f'these {len(sessions)} sessions'}?", abort=True
+        )
+    for one in sessions:
         end_and_remove(home, one)
         click.echo(f"Session {one.name} is removed")
 

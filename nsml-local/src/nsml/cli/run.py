@@ -28,19 +28,22 @@ Examples:
 )
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option("-d", "--dataset", multiple=True, shell_complete=complete_datasets, metavar="NAME[,NAME...]",
-              help="The dataset to train on; of several, it is scored on the first. Without it a program runs on none.")  # fmt: skip
-@click.option("-e", "--entry", metavar="FILE", help="The Python file to start.  [default: main.py]")
+              help="Dataset of the session. Of several, the first is scored. Default: none.")  # fmt: skip
+@click.option("-e", "--entry", metavar="FILE", help="Entry file.  [default: main.py]")
 @click.option(
     "-a",
     "--args",
     "arguments",
     multiple=True,
     metavar="TEXT",
-    help='Its arguments, as one text: -a "--epoch 5". Given twice, both count.',
+    help='Arguments of the entry file, as one text: -a "--epoch 5". Repeated options are joined.',
 )
-@click.option("-m", "--memo", default="", metavar="TEXT", help="A line of text on the session.")
+@click.option("-m", "--memo", default="", metavar="TEXT", help="A note, shown by 'nsml ps'.")
 @click.option(
-    "-i", "--interactive", is_flag=True, help="Follow the output; Ctrl-C stops the session; remove it at the end."
+    "-i",
+    "--interactive",
+    is_flag=True,
+    help="Follow the output (Ctrl-C stops the session), and remove the session at its end.",
 )
 @limit_options()
 @click.option(
@@ -48,9 +51,9 @@ Examples:
     type=click.Choice([LAYER, CURRENT]),
     default=LAYER,
     show_default=True,
-    help="layer: install what setup.py and requirements.txt ask for and this Python lacks. current: this Python as it is.",
+    help="layer: install missing packages of setup.py and requirements.txt. current: use this Python unchanged.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Say what is copied.")
+@click.option("-v", "--verbose", is_flag=True, help="Show number and size of the copied files.")
 def run(
     file: str | None,
     dataset: tuple[str, ...],
@@ -67,16 +70,14 @@ def run(
 ) -> None:
     """Copy this folder and start its entry file (main.py, or FILE) as a session in the background.
 
-    What `.nsmlignore` names (gitignore syntax) does not travel. Closing the terminal does not end the session; 'nsml logs -f
-    SESSION' follows it.
+    Files in `.nsmlignore` (gitignore syntax) are not copied. The session goes on when the terminal is closed; 'nsml logs -f
+    SESSION' follows its output.
     """
     if file and entry and file != entry:
         raise NsmlError(f"FILE is {file} and -e is {entry}; name one of them")
     if file and len(arguments) == 1 and arguments[0].startswith("-") and not Path(file).exists():
         both = f"{arguments[0]} {file}"
-        raise NsmlError(
-            f'there is no {file} here; if it is an argument of the program, put quotes around all: -a "{both}"'
-        )
+        raise NsmlError(f'FILE: there is no {file} here; if it is an argument of the program, use quotes: -a "{both}"')
     home = open_home()
     started = file or entry or "main.py"
     datasets = [name for names in dataset for name in names.split(",") if name]
@@ -92,7 +93,7 @@ def run(
     )
     if not datasets:
         click.echo("warning: without -d the session has no dataset; 'nsml dataset ls' lists them", err=True)
-    _tell_needs(session, env)
+    _print_needs(session, env)
     if verbose:
         click.echo(f"{len(taken.files)} files, {size(taken.size)}", err=True)
     for name, reason in taken.left_out[:10]:
@@ -105,29 +106,26 @@ def run(
         click.echo(f"warning: {finding}", err=True)
     click.echo(f"Session {session.name} is started")
     if interactive:
-        _stay(session)
+        _follow_to_end(session)
 
 
-def _tell_needs(session: Session, env: str) -> None:
-    """Say what will be installed, and what nobody installs."""
+def _print_needs(session: Session, env: str) -> None:
+    """Print which packages will be installed, and which are missing."""
     from ..engine.installer import brief
     from ..engine.requirements import missing_debian, missing_packages, read_needs
 
     needs = read_needs(session.code)
-    if needs.image:
-        click.echo(
-            f"image {needs.image}: no container is used here, the program runs in a Python of this machine", err=True
-        )
+
     if env == LAYER and (missing := missing_packages(needs)):
-        click.echo(f"to be installed first: {brief(missing)}; 'nsml logs -f {session.name}' shows it", err=True)
+        click.echo(f"installing {brief(missing)} first; 'nsml logs -f {session.name}' shows the progress", err=True)
     if debian := missing_debian(needs):
         click.echo(
-            f"warning: nsml_package.txt names what is missing; sudo apt-get install {' '.join(debian)}", err=True
+            f"warning: nsml_package.txt names missing packages; sudo apt-get install {' '.join(debian)}", err=True
         )
 
 
-def _stay(session: Session) -> None:
-    """Follow the session to its end, stop it at Ctrl-C, and remove it."""
+def _follow_to_end(session: Session) -> None:
+    """Follow the session until it ends, stop it on Ctrl-C, and remove it."""
     from ..engine.ending import stop_session
     from ..engine.program import how_it_ended
     from .logs import follow

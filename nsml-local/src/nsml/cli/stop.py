@@ -1,4 +1,4 @@
-"""`nsml stop`: end sessions."""
+"""`nsml stop`: stop sessions."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ Examples:
 @session_argument()
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def stop(session: str, force: bool) -> None:
-    """End a session and all processes that it started ('*' and '?' in the number); checkpoints stay."""
+    """Stop a session and all its processes ('*' and '?' in the number). Checkpoints stay."""
     home = open_home()
     matching = match_sessions(home, session, home.user())
     running, elsewhere = [], []
-    for found in matching:
+    for one in matching:
         try:
-            if found.status() not in ENDED:
-                elsewhere.append(found)
-                found.check_here()
+            if one.status() not in ENDED:
+                elsewhere.append(one)
+                one.check_here()
                 running.append(elsewhere.pop())
         except NsmlError as error:
             if len(matching) == 1:
                 raise
             click.echo(f"warning: {error}", err=True)
-    for found in matching:
-        if found in running or found in elsewhere:
+    for one in matching:
+        if one in running or one in elsewhere:
             continue
-        if count := end_strays(home, found):
-            click.echo(f"Session {found.name} was lost; {count} of its processes went on and are ended")
+        if count := end_strays(home, one):
+            click.echo(f"Session {one.name} was lost; {count} of its processes were still running and are stopped")
         elif len(matching) == 1:
-            click.echo(f"Session {found.name} has ended already ({found.status()})")
-    # A script has no terminal to be asked on, and the platform's stop asked nobody.
+            click.echo(f"Session {one.name} has already ended ({one.status()})")
+    # A script has no terminal to ask on, and the platform's stop did not ask.
     if running and not force and sys.stdin.isatty():
         click.confirm(f"Stop {', '.join(str(s.name) for s in running)}?", abort=True)
-    for found in running:
-        stop_session(found)
-        click.echo(f"Session {found.name} is stopped")
+    for one in running:
+        stop_session(one)
+        click.echo(f"Session {one.name} is stopped")

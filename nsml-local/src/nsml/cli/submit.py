@@ -20,14 +20,14 @@ from .display import ProgramOutput, erase_line
     epilog="""\b
 Examples:
   nsml submit FUNDUS_DEMO/1 best
-  nsml submit -t FUNDUS_DEMO/1 12      try it without the board
+  nsml submit -t FUNDUS_DEMO/1 12      a dry run
 """
 )
 @session_argument()
 @click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
-@click.option("-t", "--test", "dry_run", is_flag=True, help="A dry run: show the first ten predictions, score nothing.")
+@click.option("-t", "--test", "dry_run", is_flag=True, help="Dry run: show the first ten predictions; no score.")
 @click.option("--limit", type=click.FloatRange(min=1), default=3600, show_default=True, metavar="SECONDS",
-              help="How long loading and predicting may take.")  # fmt: skip
+              help="Time limit for loading and predicting.")  # fmt: skip
 @click.option(
     "-b",
     "--batch",
@@ -36,10 +36,8 @@ Examples:
     metavar="N",
     help="Batch size for the organiser's loader.",
 )
-@click.option(
-    "-e", "--entry", metavar="FILE", help="Another entry file than the one that the session was started with."
-)
-@click.option("-v", "--verbose", is_flag=True, help="Show what the program prints.")
+@click.option("-e", "--entry", metavar="FILE", help="Entry file instead of the session's.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the output of the program.")
 def submit(
     session: str,
     checkpoint: str | None,
@@ -49,14 +47,14 @@ def submit(
     entry: str | None,
     verbose: bool,
 ) -> None:
-    """Predict the hidden test set with a checkpoint, score it, put it on the leaderboard."""
+    """Predict the hidden test set with a checkpoint, and put its score on the leaderboard."""
     home = open_home()
-    found, checkpoint = session_and_checkpoint(home, session, checkpoint)
+    chosen, checkpoint = session_and_checkpoint(home, session, checkpoint)
     progress = _Progress(limit, starts_only=verbose)
     try:
         outcome = submit_checkpoint(
             home,
-            found,
+            chosen,
             checkpoint,
             dry_run=dry_run,
             limit=limit,
@@ -72,7 +70,7 @@ def submit(
     if outcome.score is None:
         for line in outcome.first:
             click.echo(plain(line))
-        click.echo(f"Dry run, not scored; 'nsml logs {outcome.session}' shows what it printed")
+        click.echo(f"Dry run, not scored; 'nsml logs {outcome.session}' shows its output")
     else:
         click.echo(f"Score: {score(outcome.score)}")
         if outcome.constant is not None:
@@ -82,7 +80,7 @@ def submit(
 
 
 class _Progress:
-    """A line that renews itself on a terminal, a line every ten seconds elsewhere."""
+    """Progress: one line that updates on a terminal, else a line every ten seconds."""
 
     def __init__(self, limit: float, starts_only: bool) -> None:
         self._limit = limit
@@ -96,7 +94,7 @@ class _Progress:
         if "error" in step:
             return
         if self._starts_only and step["step"] not in ("environment", "start"):
-            return  # the program's own output says the rest
+            return  # the program's output follows
         match step:
             case {"step": "environment", "says": line}:
                 self._line(line)
@@ -128,7 +126,7 @@ class _Progress:
         click.echo(text, err=True)
 
     def end_line(self) -> None:
-        """Leave the renewed line, if one is open."""
+        """End an open progress line."""
         if self._open:
             click.echo(err=True)
             self._open = False

@@ -1,4 +1,4 @@
-"""`nsml login` and `nsml whoami`: the user's name. There is no password: everything is on this machine."""
+"""`nsml login`, `nsml logout` and `nsml whoami`: the user's name. There is no password, as everything is on this machine."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ Example:
 )
 @click.argument("name")
 def login(name: str) -> None:
-    """Set the user's name that new sessions carry."""
+    """Set the user's name for new sessions."""
     home = open_home()
     write_json(home.path / "user.json", {"name": check_name(name, "NAME")})
     click.echo(f"Hello {name}")
-    _tell_variable(home.user(), name)
+    _warn_variable(home.user(), name)
 
 
 @click.command()
 def logout() -> None:
-    """Forget the user's name; new sessions carry the system's."""
+    """Remove the user's name; new sessions use the system's user name."""
     home = open_home()
     (home.path / "user.json").unlink(missing_ok=True)
-    click.echo(f"Goodbye; sessions now carry the name {home.user()}")
+    click.echo(f"Goodbye; new sessions use the name {home.user()}")
 
 
-def _tell_variable(user: str, name: str) -> None:
+def _warn_variable(user: str, name: str) -> None:
     if user != name:
-        click.echo(f"warning: NSML_USER is set, so sessions carry the name {user}; unset NSML_USER", err=True)
+        click.echo(f"warning: NSML_USER is set, so new sessions use the name {user}; unset NSML_USER", err=True)
 
 
 @click.command()
