@@ -23,8 +23,8 @@ def test_every_line_of_the_document_has_a_test() -> None:
 
 def test_every_promise_of_reliability_links_tests_that_exist() -> None:
     document = DOCUMENT.with_name("reliability.md")
-    rows = [line.split("|") for line in document.read_text().splitlines() if line.startswith("| ")][1:]
-    assert len(rows) > 10
+    rows = [line for line in document.read_text().splitlines() if line.startswith("| ") and "| promise |" not in line]
+    assert len(rows) > 20
     for row in rows:
-        linked = re.findall(r"\((\.\./[\w/.-]+\.py)\)", row[2])
-        assert linked and all((document.parent / path).is_file() for path in linked), row[1]
+        linked = re.findall(r"\((\.\./[\w/.-]+\.py)\)", row)
+        assert linked and all((document.parent / path).is_file() for path in linked), row
