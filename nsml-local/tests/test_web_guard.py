@@ -18,7 +18,7 @@ pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
 import uvicorn
 
 from nsml.errors import RunFailed
-from nsml.web import connections, live
+from nsml.web import connections, frame, live
 from nsml.web.connections import Connection, limit_of_connections
 from nsml.web.guard import Guard
 from nsml.web.operator_log import OperatorLog
@@ -172,6 +172,31 @@ def test_the_log_is_short_and_steers_no_terminal(capsys: pytest.CaptureFixture[s
     err = capsys.readouterr().err
     assert err.count("\n") <= 10 and len(err) < 2500
     assert "nsml web: the same]0;owned 31m\n" in err
+
+
+class Opened:
+    """Of a NiceGUI client what counts here."""
+
+    def __init__(self, number: int) -> None:
+        self.id = str(number)
+        self.connected: list[Any] = []
+        self.deleted: list[Any] = []
+        self.on_connect, self.on_delete = self.connected.append, self.deleted.append
+
+    def delete(self) -> None:
+        for handler in self.deleted:
+            handler()
+        self.deleted.clear()
+
+
+def test_pages_that_no_browser_opens_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame, "_unopened", {})
+    clients = [Opened(number) for number in range(1000)]
+    for client in clients:
+        frame._keep_few_unopened(client)  # type: ignore[arg-type]
+        if client.id == "0":
+            client.connected[0]()
+    assert [client.id for client in clients if client.deleted] == ["0", *map(str, range(744, 1000))]
 
 
 def test_long_work_takes_no_place_of_the_views_and_keeps_nobody_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,6 @@ new MutationObserver(() => {
 }).observe(document.body, {childList: true, subtree: true});
 </script>"""
 _LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
-_OPENING = 30.0  # seconds that a browser may take to open a page
 _MAX_UNOPENED = 256
 _unopened: dict[str, Client] = {}
 _COOKIE_ATTRIBUTES = "path=/; max-age=31536000; samesite=strict"
@@ -69,22 +67,16 @@ def _set_language(t: Texts) -> None:
 
 
 def _keep_few_unopened(client: Client) -> None:
-    """Drop pages that no browser has opened in time, and the oldest of too many: a page takes up to 400 kB."""
-    _unopened[client.id] = client
+    """Delete the oldest of too many pages that no browser has opened: each takes up to 400 kB. NiceGUI deletes them after a minute."""
 
-    def opened() -> None:
+    def forget() -> None:
         _unopened.pop(client.id, None)
 
-    def drop() -> None:
-        if _unopened.pop(client.id, None) is not None and client.id in Client.instances:
-            client.delete()
-
-    client.on_connect(opened)
-    asyncio.get_running_loop().call_later(_OPENING, drop)
+    _unopened[client.id] = client
+    client.on_connect(forget)
+    client.on_delete(forget)
     while len(_unopened) > _MAX_UNOPENED:
-        oldest = _unopened.pop(next(iter(_unopened)))
-        if oldest.id in Client.instances:
-            oldest.delete()
+        next(iter(_unopened.values())).delete()
 
 
 def _language_button(t: Texts) -> None:
