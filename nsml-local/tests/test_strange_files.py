@@ -291,3 +291,30 @@ def test_of_a_killed_submit_the_doctor_says_what_it_left_and_removes_it(
     assert sorted(path.name for path in folder.iterdir()) == ["failure.json", "launch.json"]
     assert not scoring.exists() and (running / "process.json").exists()
     assert "the submit was killed" in nsml("dataset", "board", "--mine", dataset).out
+
+
+def side_by_side(one: Session, other: Session) -> str | None:
+    pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
+    from nsml.web.diff_page import side_by_side
+
+    return side_by_side(one, other, "main.py")
+
+
+def test_files_that_differ_in_all_lines_are_compared_at_once(home: Path) -> None:
+    one, other = make_session(), make_session()
+    for number, session in enumerate((one, other)):
+        lines = (f"x = {line * 7919 % 2003} + foo(bar, <{number}>)\n" for line in range(2400))
+        (session.code / "main.py").write_text("same\n" + "".join(lines))
+    table = side_by_side(one, other)
+    assert table is not None and table.count("diff_chg") == 4800
+    assert "&lt;0&gt;" in table and "<0>" not in table
+
+
+def test_added_and_removed_lines_stand_beside_nothing(home: Path) -> None:
+    one, other = make_session(), make_session()
+    (one.code / "main.py").write_text("a\nb\nc\n")
+    (other.code / "main.py").write_text("b\nc\nd\n")
+    table = side_by_side(one, other) or ""
+    assert '<tr><td class="diff_header">1</td><td class="diff_sub">a</td><td></td><td></td></tr>' in table
+    assert '<tr><td></td><td></td><td class="diff_header">3</td><td class="diff_add">d</td></tr>' in table
+    assert '<td class="diff_header">2</td><td class="">b</td><td class="diff_header">1</td><td class="">b</td>' in table

@@ -48,8 +48,9 @@ body.body--light {{ background: #fff; color: #16191d; }}
 .as-is {{ white-space: pre; overflow: auto; max-width: 100%; }}
 table.diff {{ font: 12px/1.4 {_MONO}; border-collapse: collapse; width: 100%; table-layout: fixed; }}
 table.diff td {{ white-space: pre-wrap; overflow-wrap: anywhere; vertical-align: top; padding: 0 .35rem; }}
-table.diff td:nth-child(1), table.diff td:nth-child(4) {{ width: 1rem; }}
-table.diff td.diff_header {{ width: 3.2rem; text-align: right; color: #4a535d; }}
+table.diff tbody + tbody {{ border-top: 1px solid #8b949e; }}
+table.diff td:nth-child(odd) {{ width: 3.2rem; }}
+table.diff td.diff_header {{ text-align: right; color: #4a535d; }}
 .body--dark table.diff td.diff_header {{ color: #c3cad2; }}
 table.diff .diff_add {{ background: #c9f0d3; color: #06280f; }}
 table.diff .diff_sub {{ background: #ffd9d6; color: #3d0703; }}

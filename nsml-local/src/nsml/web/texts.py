@@ -206,6 +206,7 @@ KOREAN = {
     "Results": "결과",
     "Files": "파일",
     "Files: no differences": "파일: 차이 없음",
+    "Only the first {count} files are shown": "처음 {count}개 파일만 표시됩니다",
     "binary or large files, which differ": "바이너리이거나 큰 파일입니다. 내용이 서로 다릅니다",
     "Is one better?": "어느 세션이 더 나은가요?",
     "comparing": "비교 중",
