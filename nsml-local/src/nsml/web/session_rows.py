@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ from ..wording import plain, short
 DAMAGED = "Damaged"
 _MAX_VALUES = 200  # of a session
 _MAX_INTEGER = 2**53  # above it JavaScript knows even numbers alone
+
+
+@lru_cache(64)
+def rows_of(home: Home, dataset: str) -> SessionRows:
+    """The rows of a dataset, with one cache for all pages: to read 500 ended sessions takes a second."""
+    return SessionRows(home, dataset)
 
 
 class SessionRows:

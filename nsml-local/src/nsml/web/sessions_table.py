@@ -12,7 +12,7 @@ from nicegui import events, ui
 from .actions import Actions
 from .frame import command_lines, quiet_button, show_error
 from .live import watch
-from .session_rows import DAMAGED, SessionRows, common_arguments
+from .session_rows import DAMAGED, common_arguments, rows_of
 from .site import Site, diff_address, graph_address, session_address
 from .texts import Texts
 
@@ -26,7 +26,7 @@ _MAX_COLUMNS = 24
 
 def sessions_table(site: Site, dataset: str, t: Texts) -> None:
     """The table with its buttons; it follows changes of the sessions."""
-    source = SessionRows(site.home, dataset)
+    source = rows_of(site.home, dataset)
     shown: dict[str, dict[str, Any]] = {}
     layout: list[Any] = [None]
     empty = ui.column()
