@@ -21,7 +21,7 @@ def sentence(row: Row) -> str:
     if difference.low <= 0 <= difference.high:
         return (
             f"{row.arm.title}: {points(difference.value)} points, 95 % interval {points(difference.low)} to {points(difference.high)}: "
-            "cannot be told apart from this much data"
+            "the difference may be chance"
         )
     worse = difference.value < 0
     near, far = sorted((abs(difference.low), abs(difference.high)))

@@ -154,7 +154,7 @@ def with_scorer(tmp_path: Path) -> Path:
 
 def test_a_program_is_shown_only_what_the_organisers_loader_needs(nsml: Nsml, with_scorer: Path, home: Path) -> None:
     pushed = nsml("dataset", "push", "FUNDUS", str(with_scorer))
-    assert "its loader takes reading.py along" in pushed.out
+    assert "its loader uses reading.py" in pushed.out
     assert sorted(path.name for path in (home / "datasets/FUNDUS/feed").iterdir()) == ["data_loader.py", "reading.py"]
 
 
@@ -172,7 +172,7 @@ def test_predicting_by_hand_tells_no_score_that_does_not_count(nsml: Nsml, pytho
     start_and_wait(nsml)
     by_hand = python("main.py", "--mode", "test", NSML_DATASET="FUNDUS")
     assert by_hand.status == 0, by_hand.err
-    assert "not scored, since dataset FUNDUS counts its scores" in by_hand.out
+    assert "not scored, as dataset FUNDUS limits submissions" in by_hand.out
     assert "Score" not in by_hand.out
 
 

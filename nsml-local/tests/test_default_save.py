@@ -54,7 +54,7 @@ def test_dicts_lists_arrays_and_attributes_are_put_back_into_the_same_objects(pr
         "nsml.bind(table=table, names=names, array=array, scaler=scaler)\nnsml.save('x')\n"
         "table['b'] = 2\nnames.append('y')\narray[:] = 0\nscaler.mean = 0\nnsml.load('x')\nprint(table, names, array, scaler.mean)"
     )
-    assert shown.out == "{'a': 1} ['x'] [0 1 2] 4\n" and "not all is put back" not in shown.err
+    assert shown.out == "{'a': 1} ['x'] [0 1 2] 4\n" and "not everything is restored" not in shown.err
 
 
 def test_the_options_of_this_process_are_not_those_of_the_one_that_saved(program: Nsml) -> None:
@@ -66,12 +66,14 @@ def test_the_options_of_this_process_are_not_those_of_the_one_that_saved(program
 def test_what_cannot_be_changed_in_place_is_named(program: Nsml) -> None:
     program("nsml.bind(epoch=5, real=True)\nnsml.save('x')")
     shown = program("nsml.bind(epoch=0, real=True)\nnsml.load('x')")
-    assert shown.status == 0 and "not all is put back: epoch (0) cannot be changed in place to 5" in shown.err
+    assert shown.status == 0 and "not everything is restored: epoch (0) cannot be changed in place to 5" in shown.err
 
 
 def test_what_cannot_be_pickled_is_named_and_the_rest_is_kept(program: Nsml) -> None:
     shown = program("nsml.bind(table={'a': 1}, stream=open(__file__), rule=lambda x: x)\nnsml.save('x')")
-    assert shown.status == 0 and "2 of 3 objects cannot be pickled and are not kept: stream (TextIOWrapper" in shown.err
+    assert (
+        shown.status == 0 and "2 of 3 objects cannot be pickled and are not saved: stream (TextIOWrapper" in shown.err
+    )
     assert _files() == ["table.pickle"]
 
 
@@ -84,7 +86,7 @@ def test_an_object_that_the_checkpoint_lacks_is_named(program: Nsml) -> None:
 def test_a_pickle_of_another_user_is_refused(program: Nsml) -> None:
     program("nsml.bind(table={'a': 1})\nnsml.save('x')")
     shown = program("nsml.bind(table={})\nnsml.load('x', session='tester/none/1')", NSML_USER="other")
-    assert shown.status == 1 and "another user's and holds table.pickle" in shown.err.splitlines()[-1]
+    assert shown.status == 1 and "another user's and contains table.pickle" in shown.err.splitlines()[-1]
 
 
 def test_a_function_that_is_bound_goes_before_the_objects(program: Nsml) -> None:
@@ -128,7 +130,7 @@ def test_torch_load_reads_pickles_of_ones_own_checkpoints_only(program: Nsml) ->
     own = program(hooks + again)
     assert own.out == "1\n1\nFalse\n" and own.err.count("nsml.load: TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1") == 1
     another = program(hooks + again, NSML_USER="other")
-    assert another.status == 1 and "the checkpoint is tester's and holds a pickle" in another.err.splitlines()[-1]
+    assert another.status == 1 and "the checkpoint is tester's and contains a pickle" in another.err.splitlines()[-1]
 
 
 KERAS = """

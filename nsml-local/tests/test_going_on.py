@@ -129,7 +129,7 @@ def test_what_is_saved_before_paused_has_loaded_is_not_kept(nsml: Nsml, dataset:
         nsml(verb, name)
         name = f"FUNDUS/{number}" if verb == "fork" else name
         assert _epochs(nsml, name)[-1] == f"epoch {number}"
-    assert "checkpoint checkpoint is not kept: this session goes on from checkpoint 2" in nsml("logs", name).out
+    assert "checkpoint checkpoint is not saved: this session continues from checkpoint 2" in nsml("logs", name).out
 
 
 def test_a_save_before_paused_by_hand_is_not_what_paused_loads(python: Nsml, dataset: str, project: Path) -> None:
@@ -150,7 +150,7 @@ def test_going_on_without_loading_is_a_failure_that_overwrites_nothing(
     before = nsml("model", "ls", "-j", name).out
     nsml(verb, name)
     shown = nsml("logs", "-f", "FUNDUS/2" if verb == "fork" else name).out
-    assert "checkpoint best is not kept" in shown and "nothing has loaded it; what was saved before stays" in shown
+    assert "checkpoint best is not saved" in shown and "the program has not loaded; earlier checkpoints stay" in shown
     assert "ended with exit status 1" in shown
     assert nsml("model", "ls", "-j", name).out == before
 

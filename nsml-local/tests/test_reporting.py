@@ -100,7 +100,7 @@ def test_a_full_disk_does_not_end_the_program(project: Path, python: Nsml) -> No
         "print('trained')\n"
     )
     ended = python("p.py")
-    assert ended.out == "trained\n" and ended.err.count("values are not kept") == 1
+    assert ended.out == "trained\n" and ended.err.count("values cannot be stored") == 1
 
 
 class _Holder:

@@ -1,6 +1,6 @@
-"""A private local socket on which a running session answers: `nsml exec` with expressions, `nsml infer` with inputs.
+"""A private local socket of a running session, for the expressions of `nsml exec` and the inputs of `nsml infer`.
 
-It lies in `answers/` of the session's folder. A request and an answer are one JSON line each: `{"ask": TEXT}`, and `{"answer": TEXT}` or
+It lies in `answers/` of the session's folder. Requests and answers are JSON lines: `{"ask": TEXT}`, and `{"answer": TEXT}` or
 `{"error": TEXT}`.
 """
 
@@ -23,20 +23,20 @@ from ..store.files import make_private
 from ..store.sessions import ANSWERS, Session
 
 _SOCKET = "socket"
-# The longest path that every system takes for a socket is 103 bytes.
+# All systems allow socket paths of up to 103 bytes.
 _LONGEST = 100
 _LARGEST_ANSWER = 1 << 20  # letters
 _LARGEST_ERROR = 2000  # letters
 _LARGEST_REQUEST = 1 << 24
-_LARGEST_REPLY = 12 * _LARGEST_ANSWER + 100  # bytes: JSON writes a letter as 12 at most
-_SLOWEST = 10.0  # seconds that a client may take to receive an answer
+_LARGEST_REPLY = 12 * _LARGEST_ANSWER + 100  # bytes: JSON needs up to 12 per letter
+_SLOWEST = 10.0  # seconds for a client to receive an answer
 
 Answer = Callable[[str], str]
 
 
 @contextlib.contextmanager
 def _address(session: Session) -> Iterator[str]:
-    """A path of the session's socket that is short enough for every system."""
+    """A path to the session's socket that is short enough for all systems."""
     folder = session.folder / ANSWERS
     if len(os.fsencode(folder / _SOCKET)) <= _LONGEST:
         yield str(folder / _SOCKET)
@@ -47,7 +47,7 @@ def _address(session: Session) -> Iterator[str]:
 
 
 def _connect(session: Session, timeout: float) -> socket.socket:
-    """OSError where nobody listens, or where what is there is no socket."""
+    """Connect to the session's socket. OSError if nothing listens or the file is not a socket."""
     if not stat.S_ISSOCK((session.folder / ANSWERS / _SOCKET).lstat().st_mode):
         raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -62,7 +62,7 @@ def _connect(session: Session, timeout: float) -> socket.socket:
 
 
 def listen(session: Session) -> socket.socket:
-    """Open the socket of this session. `serve` answers on it."""
+    """Open the socket of this session, for `serve`."""
     (make_private(session.folder / ANSWERS) / _SOCKET).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with _address(session) as path:
@@ -76,13 +76,13 @@ def listen(session: Session) -> socket.socket:
 
 
 def serve(listener: socket.socket, answer: Answer) -> None:
-    """Answer one request after another, for ever, from whichever client has sent one. What `answer` raises is the answer's error."""
+    """Answer requests of all clients, one at a time, forever. An exception of `answer` is sent as the error."""
     with selectors.DefaultSelector() as clients:
         clients.register(listener, selectors.EVENT_READ)
         while True:
             for ready, _ in clients.select():
                 if ready.fileobj is listener:
-                    with contextlib.suppress(OSError):  # too many files are open: try again
+                    with contextlib.suppress(OSError):  # too many open files: try again
                         connection, _ = listener.accept()
                         connection.settimeout(_SLOWEST)
                         clients.register(connection, selectors.EVENT_READ, bytearray())
@@ -92,7 +92,7 @@ def serve(listener: socket.socket, answer: Answer) -> None:
 
 
 def _serve_client(connection: socket.socket, begun: bytearray, answer: Answer) -> bool:
-    """Read what a client has sent, and answer its whole lines; `begun` keeps the rest. Whether it stays."""
+    """Read from a client and answer complete lines; `begun` stores an incomplete one. Return whether the client stays connected."""
     try:
         received = connection.recv(1 << 16)
         begun += received
@@ -124,7 +124,7 @@ def _shortened(text: str, most: int) -> str:
 
 
 def is_listening(session: Session) -> bool:
-    """Whether a living process of the session answers."""
+    """Whether a process of the session listens on the socket."""
     try:
         _connect(session, _SLOWEST).close()
     except OSError:
@@ -133,7 +133,7 @@ def is_listening(session: Session) -> bool:
 
 
 def ask(session: Session, request: str, timeout: float = 60) -> str:
-    """The answer of a session. RunFailed where it answers with an error, or not within `timeout` seconds."""
+    """The answer of a session. RunFailed if it is an error, or takes more than `timeout` seconds."""
     try:
         until = time.monotonic() + timeout
         with _connect(session, timeout) as connection:
@@ -144,7 +144,7 @@ def ask(session: Session, request: str, timeout: float = 60) -> str:
             f"session {session.name} does not answer within {timeout:.0f} seconds; it may be busy, try again"
         ) from None
     except (OSError, ValueError, RecursionError):
-        raise RunFailed(f"session {session.name} does not answer; 'nsml logs {session.name}' says more") from None
+        raise RunFailed(f"session {session.name} does not answer; 'nsml logs {session.name}' may show why") from None
     if not isinstance(reply, dict):
         reply = {}
     if "error" in reply or "answer" not in reply:
@@ -153,7 +153,7 @@ def ask(session: Session, request: str, timeout: float = 60) -> str:
 
 
 def _receive_line(connection: socket.socket, until: float) -> bytes:
-    """What is sent up to a newline or the end. TimeoutError after `until`, however often a piece comes; ValueError if it is too long."""
+    """Receive a line. TimeoutError if it is incomplete at the time `until`; ValueError if it is too long."""
     line = bytearray()
     while not line.endswith(b"\n"):
         connection.settimeout(max(until - time.monotonic(), 1e-3))

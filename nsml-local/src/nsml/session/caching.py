@@ -1,4 +1,4 @@
-"""`nsml.cache`: work done once for a dataset, and found again by later sessions."""
+"""`nsml.cache`: preprocess a dataset once, and share the result between sessions."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ def cache(
     data: Any = None,
     **kwargs: Any,
 ) -> Any:
-    """Run `preprocess_fn(output_path, data, **kwargs)` once for this user, dataset and set of paths; later its files are found.
+    """Run `preprocess_fn(output_path, data, **kwargs)` once per user, dataset and paths; later calls reuse its files.
 
     Args:
-        preprocess_fn: writes its results at the paths it is given. `data` is left out of the call where it is None and the function
-            takes no such argument.
-        output_path: where the program looks for the results, `["./processed"]` by default. They are kept outside the session and
-            linked there, so that sessions share them.
+        preprocess_fn: writes its results to the given paths. `data` is not passed if it is None and the function has no such
+            parameter.
+        output_path: paths of the results, default `["./processed"]`. The files are stored outside the session and linked to
+            these paths.
 
-    Returns what `preprocess_fn` returned, None where it was not called.
+    Returns:
+        The result of `preprocess_fn`; None if it was not called.
     """
     paths = [output_path] if isinstance(output_path, str) else list(output_path or ["./processed"])
     context = current()
-    kept = make_private(context.home.output / context.user / "cache" / (context.dataset or "none"))
-    stores = [kept / _store_name(path) for path in paths]
+    folder = make_private(context.home.output / context.user / "cache" / (context.dataset or "none"))
+    stores = [folder / _store_name(path) for path in paths]
     if all(store.exists() for store in stores):
         for path, store in zip(paths, stores, strict=True):
             _link(Path(path), store)
@@ -41,7 +42,7 @@ def cache(
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     result = _call(preprocess_fn, paths, data, kwargs)
     for path, store in zip(paths, stores, strict=True):
-        _keep(Path(path), store)
+        _save(Path(path), store)
     return result
 
 
@@ -54,7 +55,7 @@ def _call(function: Callable[..., Any], paths: list[str], data: Any, kwargs: dic
         return function(paths, data, **kwargs)
     named = {p.name for p in parameters if p.kind is not Parameter.POSITIONAL_ONLY}
     if "output_path" in named:
-        # By name, wherever it stands: `def loader(data_path, img_size, output_path)` is the usual shape.
+        # By name, as in the usual `def loader(data_path, img_size, output_path)`.
         given = {"data": data} if "data" in named and "data" not in kwargs else {}
         return function(output_path=paths, **given, **kwargs)
     positional = [p for p in parameters if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
@@ -70,15 +71,15 @@ def _store_name(path: str) -> str:
     return encode_checkpoint(os.path.normpath(path))
 
 
-def _keep(path: Path, store: Path) -> None:
+def _save(path: Path, store: Path) -> None:
     if not path.exists():
-        print(f"nsml.cache: the function wrote nothing at {path}; it will be called again next time", file=sys.stderr)
+        print(f"nsml.cache: the function wrote nothing to {path}; the next session will call it again", file=sys.stderr)
         return
     _copy(path, store)
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A file or a folder, which is there as a whole or not at all."""
+    """Copy a file or a folder atomically."""
     beside = temporary_name(target.parent)
     if source.is_dir():
         shutil.copytree(source, beside)
@@ -88,7 +89,7 @@ def _copy(source: Path, target: Path) -> None:
     try:
         os.rename(beside, target)
     except OSError:
-        # Another session was first; what it kept serves as well.
+        # Another session was first; its copy is used.
         shutil.rmtree(beside, ignore_errors=True) if beside.is_dir() else beside.unlink()
 
 
@@ -99,5 +100,5 @@ def _link(path: Path, store: Path) -> None:
     try:
         path.symlink_to(store)
     except OSError:
-        # Some disks know no links: those of cameras and sticks, some of networks.
+        # Some file systems have no links.
         _copy(store, path)

@@ -1,4 +1,4 @@
-"""Where this process stands: in a session, in a submit, or in the foreground outside both."""
+"""The context of this process: a session, a submit, or the foreground."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from ..store.sessions import EXIT_STATUS, NO_DATASET, Session, create_session
 
 
 def reserved_argument(name: str) -> str | None:
-    """The value of `--NAME VALUE` or `--NAME=VALUE` on this program's command line, the last one given."""
-    found = None
+    """The value of the last `--NAME VALUE` or `--NAME=VALUE` on this program's command line."""
+    value = None
     for position, word in enumerate(sys.argv[1:], 1):
         if word == f"--{name}" and position + 1 < len(sys.argv):
-            found = sys.argv[position + 1]
+            value = sys.argv[position + 1]
         elif word.startswith(f"--{name}="):
-            found = word.partition("=")[2]
-    return found
+            value = word.partition("=")[2]
+    return value
 
 
-# In the environment of a process that has loaded a checkpoint: the launch that asked for it.
+# Environment variable of a process that has loaded its checkpoint: the path of its launch.json.
 _LOADED = "NSML_LOADED"
 
 
 class DatasetPaths(list[str]):
-    """DATASET_PATH of a session on several datasets: a list, which stands for its first folder where a single path is wanted."""
+    """DATASET_PATH with several datasets: a list that also works as the path of its first folder."""
 
     def __fspath__(self) -> str:
         return self[0]
@@ -47,13 +47,12 @@ DatasetPath = str | DatasetPaths
 
 
 class Context:
-    """What the constants and the library calls of this process go by.
+    """The data behind the constants and library calls of this process.
 
-    `mode` is "train", "test", "infer" or "report"; `on_nsml` whether `nsml run` or `nsml submit` started the process; `source` and
-    `checkpoint` what a session goes on from. `user` is whose session it is, `started_by` who started this process.
-    In a submit, `submission` is the folder where it leaves its steps and predictions, `limit` the
-    seconds that predicting may take, `loader` the organiser's `data_loader.py` where the dataset brings one, and `wanted` what `infer`
-    is to answer with (see `Wanted`) where it does not.
+    `mode` is "train", "test", "infer" or "report". `on_nsml`: whether `nsml run` or `nsml submit` started the process. `source` and
+    `checkpoint`: the checkpoint that a session continues from. `user`: owner of the session. `started_by`: user who started this
+    process. In a submit, `submission` is the folder for steps and predictions, `limit` the seconds for predicting, `loader` the
+    organiser's `data_loader.py` (if the dataset has one), and `wanted` the required predictions (if not; see `Wanted`).
     """
 
     def __init__(self) -> None:
@@ -76,7 +75,8 @@ class Context:
             self.mode: str = reserved_argument("mode") or "train"
             if not os.environ.get("NSML_DATASET_PATH") and (isolated := isolated_datasets(self.home)):
                 raise NsmlError(
-                    f"dataset {isolated[0].name} was pushed with --isolate, so no program of {self.home.path} is started by hand; "
+                    f"dataset {isolated[0].name} was pushed with --isolate, so programs with the home {self.home.path} cannot be started "
+                    "by hand; "
                     "start it with 'nsml run', or name another folder with NSML_HOME"
                 )
             registered = self._dataset_in_the_foreground()
@@ -85,7 +85,7 @@ class Context:
             side = registered and registered.shown("submission" if self.mode == "test" else "training")
             self.dataset_path: DatasetPath = str(side or "")
             if path := os.environ.get("NSML_DATASET_PATH"):
-                # Only the platform sets it: an organiser's scorer is shown its folder with the labels by it.
+                # Set by nsml for an organiser's scorer: its folder, with the labels.
                 self.on_nsml = True
                 self.dataset, self.dataset_path, self.has_dataset = os.environ.get("NSML_DATASET_NAME", ""), path, True
             return
@@ -117,27 +117,27 @@ class Context:
 
     @property
     def session(self) -> Session | None:
-        """The session of this process, if it has one by now."""
+        """The session of this process, if it has one yet."""
         return self._session
 
     @property
     def only_looks(self) -> bool:
-        """Whether this process predicts with a checkpoint, or reports on it, and so leaves the session's record as it is."""
+        """Whether this process only predicts with a checkpoint or reports on it, so that the session does not change."""
         return self.submission is not None or self.mode in ("test", "report")
 
     @property
     def waits_for_a_checkpoint(self) -> bool:
-        """Whether a checkpoint is to be loaded that neither this process nor the one that started it has loaded yet."""
+        """Whether a checkpoint must be loaded that neither this process nor its parent has loaded yet."""
         by_hand = (reserved_argument("pause") or "0") not in ("0", "")
-        goes_on = self.source is not None if self.on_nsml else by_hand
-        return goes_on and os.environ.get(_LOADED) != self._launch
+        continues = self.source is not None if self.on_nsml else by_hand
+        return continues and os.environ.get(_LOADED) != self._launch
 
     def note_loaded(self) -> None:
-        """A checkpoint is loaded; processes that this one starts from now on know it too."""
+        """Record that the checkpoint is loaded, also for child processes."""
         os.environ[_LOADED] = self._launch
 
     def open_session(self) -> Session:
-        """The session of this process; outside `nsml run` the first call opens a foreground session."""
+        """The session of this process. Outside `nsml run`, the first call creates a foreground session."""
         if self._session is None:
             from ..engine.foreground import describe_program, keep_code
 
@@ -150,11 +150,11 @@ class Context:
         return self._session
 
     def output_folder(self) -> Path:
-        """NSML_NFS_OUTPUT, made where it is missing."""
+        """NSML_NFS_OUTPUT; the folder is created if missing."""
         return make_private(self.home.output / self.user)
 
     def gpu_count(self) -> int:
-        """GPUs that this process may use, counted without any GPU library."""
+        """Number of GPUs available to this process, counted without a GPU library."""
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         if visible is not None:
             return len([v for v in visible.split(",") if v.strip() and v.strip() != "-1"])
@@ -165,7 +165,7 @@ class Context:
 
 
 def _watch_the_end(session: Session) -> None:
-    """Write how a foreground session goes and ends, since no supervisor does."""
+    """Write the status of a foreground session, which has no supervisor."""
     from ..engine.foreground import leave_exit_status
 
     process = identity()
@@ -191,7 +191,7 @@ _current: Context | None = None
 
 
 def current() -> Context:
-    """The context of this process, worked out once."""
+    """The context of this process, created once."""
     global _current
     if _current is None:
         _current = Context()

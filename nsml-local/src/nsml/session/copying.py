@@ -1,4 +1,4 @@
-"""`nsml.copy`: the content of one object into another."""
+"""`nsml.copy`: copy the content of one object to another."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 
 def copy(source: Any, target: Any) -> None:
-    """Copy the items of a dict, or the attributes of an object, into another of the same type.
+    """Copy the items of a dict, or the attributes of an object, to another of the same type.
 
     Raises:
-        TypeError: the two are of different types, or lists, which the platform does not support.
+        TypeError: the types differ, or are lists, which the platform does not support.
     """
     if type(source) is not type(target):
         raise TypeError(
-            f"nsml.copy: source is a {type(source).__name__}, target a {type(target).__name__}; give two of one type"
+            f"nsml.copy: source is a {type(source).__name__}, target a {type(target).__name__}; give two objects of the same type"
         )
     if isinstance(source, list):
         raise TypeError("nsml.copy: lists are not supported; copy an object's attributes or a dict")

@@ -1,4 +1,4 @@
-"""`nsml.bind`, `nsml.save`, `nsml.load` and `nsml.infer`: the competitor's own functions, and when they are called."""
+"""`nsml.bind`, `nsml.save`, `nsml.load` and `nsml.infer`: register and call the competitor's functions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .objects import holds_objects, load_objects, save_objects
 Hook = Callable[..., Any]
 
 _bound: dict[str, Hook] = {}
-# The keywords of the bind that a hook came with.
+# Keywords of the bind call of each hook.
 _extra: dict[str, dict[str, Any]] = {}
-# The keywords of all binds, the later value where two have the same name.
+# Keywords of all bind calls; the last value of a name counts.
 _objects: dict[str, Any] = {}
-# PyTorch 2.6 and later read no pickle but of tensors, unless this says so or the program does.
+# PyTorch 2.6 and later load only pickles of tensors, unless this variable or the program allows others.
 _ALLOWS_PICKLES, _FORBIDS_PICKLES = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-_allows_pickles = _pickles_are_told = False
+_allows_pickles = _pickles_announced = False
 
 
 def bind(
@@ -43,16 +43,16 @@ def bind(
     use_nsml_legacy: bool | None = None,
     **kwargs: Any,
 ) -> None:
-    """Register the hooks of this program. May be called again: the last value that is not None counts.
+    """Register the hooks of this program. In repeated calls, the last value that is not None counts.
 
     Args:
-        save: `save(dir_path, **kwargs)` writes files under a folder.
-        load: `load(dir_path, **kwargs)` reads them back.
+        save: `save(dir_path, **kwargs)` writes files to a folder.
+        load: `load(dir_path, **kwargs)` reads them.
         infer: `infer(data, **kwargs)` returns the predictions in the order of `data`.
-        more, use_nsml_legacy: accepted since old programs give them; they change nothing.
-        kwargs: handed to the `save` and `load` of this call, and to `save_fn` and `load_fn`, as far as each takes them. Where no `save`
-            is bound, these are the objects that `nsml.save` keeps, and where no `load` is, those that `nsml.load` puts back:
-            PyTorch modules and optimizers, Keras models and optimizers and TensorFlow sessions by their own means, the rest pickled.
+        more, use_nsml_legacy: accepted for old programs; no effect.
+        kwargs: passed to the `save` and `load` of this call, and to `save_fn` and `load_fn`, if they accept them. Without a bound
+            `save`, `nsml.save` saves these objects; without a bound `load`, `nsml.load` restores them: PyTorch modules and
+            optimizers, Keras models and optimizers and TensorFlow sessions in their own formats, the rest by pickle.
     """
     _objects.update(kwargs)
     for name, hook in (("save", save), ("load", load), ("infer", infer)):
@@ -64,23 +64,23 @@ def bind(
 
 
 def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any = None) -> None:
-    """Keep a checkpoint of this session, whole or not at all; saving a name again replaces it.
+    """Save a checkpoint of this session atomically. Saving a name again replaces it.
 
     Args:
-        checkpoint: its name, an int or a string; without one it is the current time. `iteration` is the older name.
-        save_fn: writes the files instead of the bound `save`.
+        checkpoint: name, an int or a string; default: the current time. `iteration` is the older name of this argument.
+        save_fn: used instead of the bound `save`.
 
-    Nothing is kept in a submit. Nor is what a session that goes on from a checkpoint saves before it has loaded that: it is not trained.
+    Nothing is saved in a submit, nor before a forked or resumed session has loaded its checkpoint, as the network is untrained then.
 
     Raises:
-        RunFailed: the session goes on from a checkpoint, and the program is past `nsml.paused` without having loaded it.
-        Whatever the hook raises; the checkpoint of that name that was there before is then still there.
+        RunFailed: the session continues from a checkpoint, but the program has passed `nsml.paused` without loading it.
+        Exception: any error of the hook; an earlier checkpoint of that name stays.
     """
     from .reporting import latest_summary
 
     context = current()
     if context.only_looks:
-        print("nsml.save: nothing is kept while a checkpoint is only predicted with or reported on", file=sys.stderr)
+        print("nsml.save: nothing is saved during a submit or a report", file=sys.stderr)
         return
     name = _name_of(checkpoint if checkpoint is not None else iteration)
     if name is None:
@@ -93,7 +93,7 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
         print(f"nsml.save: no save function is bound, checkpoint {name} is empty", file=sys.stderr)
     session = context.open_session()
     now = time.monotonic()
-    kept = store(
+    stored = store(
         session.checkpoints,
         name,
         lambda path: _write_with(hook, path, _objects if save_fn else _extra.get("save", {})),
@@ -101,24 +101,24 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
         summary=dict(latest_summary),
     )
     context.saved_at = time.monotonic()
-    if (hook or _objects) and not kept.manifest["files"]:
+    if (hook or _objects) and not stored.manifest["files"]:
         print(f"nsml.save: no file was written, checkpoint {name} is empty", file=sys.stderr)
 
 
 def _refuse(name: str, source: str | None) -> None:
-    """Say that a save before the checkpoint is loaded is not kept, and raise where the program can no longer load it."""
-    other = f"checkpoint {source}" if source else "the checkpoint that --pause asks for"
-    what = f"nsml.save: checkpoint {name} is not kept: this session goes on from {other}"
+    """Print that a save before the checkpoint is loaded is skipped; RunFailed if the program can no longer load it."""
+    other = f"checkpoint {source}" if source else "the checkpoint of --pause"
+    what = f"nsml.save: checkpoint {name} is not saved: this session continues from {other}"
     if not _paused_lies_ahead():
         raise RunFailed(
-            f"{what}, and nothing has loaded it; what was saved before stays. "
-            "Call nsml.paused(scope=locals()) after nsml.bind where --pause is 1"
+            f"{what}, which the program has not loaded; earlier checkpoints stay. "
+            "Call nsml.paused(scope=locals()) after nsml.bind if --pause is 1"
         )
-    print(f"{what}, which nsml.paused has not loaded yet", file=sys.stderr, flush=True)
+    print(f"{what}, which nsml.paused has not yet loaded", file=sys.stderr, flush=True)
 
 
 def _paused_lies_ahead() -> bool:
-    """Whether a function that is running now, or the entry file itself, names `paused` after the place where it is."""
+    """Whether a function on the stack, or the entry file, mentions `paused` after its current instruction."""
     frame = inspect.currentframe()
     while frame is not None:
         place = frame.f_lasti
@@ -129,7 +129,7 @@ def _paused_lies_ahead() -> bool:
 
 
 def save_folder(checkpoint: Any, folder: str) -> None:
-    """Keep a copy of `folder` as a checkpoint, which a bound `load` gets like any other."""
+    """Save a copy of `folder` as a checkpoint, for the bound `load`."""
 
     def copy_in(path: str, **kwargs: Any) -> None:
         shutil.copytree(folder, path, dirs_exist_ok=True)
@@ -138,12 +138,12 @@ def save_folder(checkpoint: Any, folder: str) -> None:
 
 
 def _write_with(hook: Hook | None, path: Path, extra: dict[str, Any]) -> None:
-    """Call a save hook with a folder; where it fails before it wrote anything, with the bare path, as programs of 2018 expect."""
+    """Call a save hook with a folder. If it fails before it writes anything, call it with a path that does not exist, as in 2018."""
     path.mkdir()
     if hook is None:
         save_objects(path, _objects)
         return
-    extra = _taken(hook, extra)
+    extra = _accepted(hook, extra)
     try:
         hook(str(path), **extra)
     except Exception as error:
@@ -165,14 +165,14 @@ def load(
     *,
     iteration: Any = None,
 ) -> None:
-    """Hand a checkpoint's files to `load_fn`, else to the bound `load`.
+    """Load a checkpoint with `load_fn`, else with the bound `load`.
 
     Args:
-        checkpoint: its name; the newest where it is None. `iteration` is the older name.
-        session: whose checkpoint, `USER/DATASET/NUMBER`; this session's where it is None.
+        checkpoint: name; None for the newest. `iteration` is the older name of this argument.
+        session: the session of the checkpoint, `USER/DATASET/NUMBER`; None for this session.
 
     Raises:
-        NsmlError: no such session or checkpoint (the message names those that exist), or its files are not those saved.
+        NsmlError: the session or checkpoint does not exist (the message lists existing ones), or its files have changed.
     """
     context = current()
     name = _name_of(checkpoint if checkpoint is not None else iteration)
@@ -199,29 +199,29 @@ def _other_session(name: str) -> Session:
 
 
 def load_from(owner: Session, name: str | None, load_fn: Hook | None = None) -> Checkpoint:
-    """Check the files of a checkpoint and hand them to a load hook, or put them back into the objects that are bound."""
+    """Verify a checkpoint and pass it to a load hook, or restore the bound objects from it."""
     context = current()
-    found = whole_checkpoint(owner.checkpoints, name, str(owner.name))
+    checkpoint = whole_checkpoint(owner.checkpoints, name, str(owner.name))
     hook = load_fn or _bound.get("load")
-    own = owner.name.user == context.started_by and found.folder.stat().st_uid == os.geteuid()
+    own = owner.name.user == context.started_by and checkpoint.folder.stat().st_uid == os.geteuid()
     if hook is not None:
         with _pickles_of(owner, own):
-            _read_with(hook, found, _objects if load_fn else _extra.get("load", {}))
-    elif _objects and holds_objects(found.model):
-        load_objects(found.model, _objects, own)
+            _read_with(hook, checkpoint, _objects if load_fn else _extra.get("load", {}))
+    elif _objects and holds_objects(checkpoint.model):
+        load_objects(checkpoint.model, _objects, own)
     else:
         raise NsmlError("nsml.load: no load function is bound; call nsml.bind(save=..., load=..., infer=...) first")
     context.note_loaded()
-    return found
+    return checkpoint
 
 
 @contextlib.contextmanager
 def _pickles_of(owner: Session, own: bool) -> Iterator[None]:
-    """Let `torch.load` read the pickles in a user's own checkpoint, as it did when most programs were written, and say so once.
+    """Allow `torch.load` to load the pickles in a user's own checkpoint, as older PyTorch did, and print so once.
 
-    Reading a pickle runs what it holds, so another user's stays refused, also where the hook of an own checkpoint loads it.
+    Loading a pickle runs code in it, so pickles of other users are refused, also if the hook of the user's own checkpoint loads them.
     """
-    global _allows_pickles, _pickles_are_told
+    global _allows_pickles, _pickles_announced
     before = _allows_pickles
     if own and not {_ALLOWS_PICKLES, _FORBIDS_PICKLES} & os.environ.keys():
         os.environ[_ALLOWS_PICKLES] = "1"
@@ -235,41 +235,43 @@ def _pickles_of(owner: Session, own: bool) -> Iterator[None]:
         if own:
             raise
         raise RunFailed(
-            f"the checkpoint is {owner.name.user}'s and holds a pickle, which runs what its maker wrote; "
-            f"only your own are read ({' '.join(str(error).split())[:80]})"
+            f"the checkpoint is {owner.name.user}'s and contains a pickle, which can run any code; "
+            f"only your own pickles are loaded ({' '.join(str(error).split())[:80]})"
         ) from error
     finally:
         if _allows_pickles and not before:
             os.environ.pop(_ALLOWS_PICKLES, None)
-            if "torch" in sys.modules and not _pickles_are_told:
-                _pickles_are_told = True
-                how = f"{_ALLOWS_PICKLES}=1 while a checkpoint of your own is loaded; {_FORBIDS_PICKLES}=1 forbids it"
+            if "torch" in sys.modules and not _pickles_announced:
+                _pickles_announced = True
+                how = (
+                    f"{_ALLOWS_PICKLES}=1 is set while your own checkpoint is loaded; {_FORBIDS_PICKLES}=1 prevents it"
+                )
                 print(f"nsml.load: {how}", file=sys.stderr, flush=True)
         elif before:
             os.environ[_ALLOWS_PICKLES] = "1"
         _allows_pickles = before
 
 
-def _taken(hook: Hook, extra: dict[str, Any]) -> dict[str, Any]:
-    """Of these keywords, those that a hook takes beside the path, and that nobody has given it."""
+def _accepted(hook: Hook, extra: dict[str, Any]) -> dict[str, Any]:
+    """The keywords that a hook accepts besides the path, without those of a partial."""
     given = hook.keywords if isinstance(hook, partial) else {}
     try:
         path, *parameters = inspect.signature(hook).parameters.values()
     except (TypeError, ValueError):
-        return extra  # a function of C, which does not tell
+        return extra  # a C function without a signature
     named = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         named |= extra.keys()
     return {name: value for name, value in extra.items() if name in named - {path.name, *given}}
 
 
-def _read_with(hook: Hook, found: Checkpoint, extra: dict[str, Any]) -> None:
-    """Call a load hook with the folder that was saved; where it fails and that holds one file, with the file, as the platform did."""
-    extra = _taken(hook, extra)
+def _read_with(hook: Hook, checkpoint: Checkpoint, extra: dict[str, Any]) -> None:
+    """Call a load hook with the saved folder. If it fails and the folder has one file, call it with the file, as the platform did."""
+    extra = _accepted(hook, extra)
     try:
-        hook(str(found.model), **extra)
+        hook(str(checkpoint.model), **extra)
     except Exception as error:
-        files = [entry for entry in os.scandir(found.model)] if found.model.is_dir() else []
+        files = [entry for entry in os.scandir(checkpoint.model)] if checkpoint.model.is_dir() else []
         if len(files) != 1 or not files[0].is_file():
             raise
         try:
@@ -279,15 +281,15 @@ def _read_with(hook: Hook, found: Checkpoint, extra: dict[str, Any]) -> None:
 
 
 def newest_session_with(name: str | None) -> Session:
-    """The session of this user and dataset that last saved a checkpoint (of that name, where one is given)."""
+    """The session of this user and dataset with the newest checkpoint (of that name, if given)."""
     context = current()
     best: tuple[float, Session] | None = None
     for session in list_sessions(context.home, context.user, context.dataset or "none"):
-        for kept in list_checkpoints(session.checkpoints):
-            if not isinstance(kept, Checkpoint) or name not in (None, kept.name):
+        for checkpoint in list_checkpoints(session.checkpoints):
+            if not isinstance(checkpoint, Checkpoint) or name not in (None, checkpoint.name):
                 continue
-            if best is None or kept.saved_at > best[0]:
-                best = (kept.saved_at, session)
+            if best is None or checkpoint.saved_at > best[0]:
+                best = (checkpoint.saved_at, session)
     if best is None:
         what = "a checkpoint" if name is None else f"a checkpoint {name!r}"
         raise NsmlError(
@@ -298,7 +300,7 @@ def newest_session_with(name: str | None) -> Session:
 
 
 def infer(*data: Any, **kwargs: Any) -> Any:
-    """Call the bound `infer` and return what it returns."""
+    """Call the bound `infer` and return its result."""
     hook = _bound.get("infer")
     if hook is None:
         raise NsmlError("nsml.infer: no infer function is bound; call nsml.bind(save=..., load=..., infer=...) first")
@@ -306,7 +308,7 @@ def infer(*data: Any, **kwargs: Any) -> Any:
 
 
 def bound(name: str) -> Hook | None:
-    """The hook of that name, "save", "load" or "infer", if one is bound."""
+    """The bound hook "save", "load" or "infer", or None."""
     return _bound.get(name)
 
 

@@ -1,4 +1,4 @@
-"""Saving and loading without hooks: the objects that `nsml.bind(model=..., optimizer=...)` was given, each by its library's own means.
+"""Save and load without hooks: the objects of `nsml.bind(model=..., optimizer=...)`, each in its library's format.
 
 An object bound as NAME becomes one of these files of a checkpoint:
 
@@ -6,10 +6,10 @@ An object bound as NAME becomes one of these files of a checkpoint:
     NAME.npz           variables of a Keras optimizer
     NAME.pt            `state_dict()` of a PyTorch module, optimizer or scheduler
     NAME.ckpt.*        variables of a TensorFlow 1 session, or of a TensorFlow 2 module or checkpoint
-    NAME.pickle        anything else (of what has a `state_dict()`, that)
+    NAME.pickle        anything else, by its `state_dict()` if it has one
 
-Loading puts the values back into the objects that are bound under the same names. No library is imported for it: an object of a
-library that the program has not imported cannot be bound.
+Loading restores the objects bound under the same names. No library is imported for it, as the program has imported the library of
+a bound object.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ENDINGS = (_KERAS, _KERAS_OPTIMIZER, _TORCH, _PICKLE, f"{_TENSORFLOW}.index")
 
 
 def save_objects(folder: Path, objects: dict[str, Any]) -> None:
-    """Write each object to `folder`. What no library saves and pickle refuses is named on stderr and left out."""
+    """Write each object to `folder`. Objects that cannot be pickled are skipped and listed on stderr."""
     refused = []
     for name, value in objects.items():
         ending = _ending(value)
@@ -49,8 +49,8 @@ def save_objects(folder: Path, objects: dict[str, Any]) -> None:
                 continue
             path.write_bytes(content)
     if refused:
-        print(f"nsml.save: {len(refused)} of {len(objects)} objects cannot be pickled and are not kept: "
-              f"{'; '.join(refused)}; bind a save function that keeps them", file=sys.stderr)  # fmt: skip
+        print(f"nsml.save: {len(refused)} of {len(objects)} objects cannot be pickled and are not saved: "
+              f"{'; '.join(refused)}; bind a save function for them", file=sys.stderr)  # fmt: skip
 
 
 def holds_objects(folder: Path) -> bool:
@@ -59,18 +59,18 @@ def holds_objects(folder: Path) -> bool:
 
 
 def load_objects(folder: Path, objects: dict[str, Any], own: bool) -> None:
-    """Put the values that `save_objects` wrote to `folder` back into `objects`. What cannot be put back is named on stderr.
+    """Restore `objects` from the files of `save_objects` in `folder`. Objects that cannot be restored are listed on stderr.
 
     Args:
-        own: whether the checkpoint is this user's own. Reading a pickle runs what it holds, so another user's is refused.
+        own: whether the checkpoint is this user's. Loading a pickle runs code in it, so pickles of other users are refused.
     """
     files = {path.name.removesuffix(ending): path for path in folder.iterdir() for ending in _ENDINGS
              if path.name.endswith(ending)}  # fmt: skip
     pickles = sorted(path.name for path in files.values() if path.suffix == _PICKLE)
     if pickles and not own:
         raise RunFailed(
-            f"the checkpoint is another user's and holds {', '.join(pickles)}: a pickle runs what its maker wrote; "
-            "bind save and load functions that do without"
+            f"the checkpoint is another user's and contains {', '.join(pickles)}, and a pickle can run any code; "
+            "bind save and load functions without pickle"
         )
     left = [f"{name} is not in the checkpoint" for name in objects.keys() - files.keys()]
     for name, path in sorted(files.items()):
@@ -79,17 +79,17 @@ def load_objects(folder: Path, objects: dict[str, Any], own: bool) -> None:
         elif problem := _load(path, objects[name], objects, own):
             left.append(f"{name} {problem}")
     if left:
-        print(f"nsml.load: not all is put back: {'; '.join(sorted(left))}", file=sys.stderr)
+        print(f"nsml.load: not everything is restored: {'; '.join(sorted(left))}", file=sys.stderr)
 
 
 def _load(path: Path, value: Any, objects: dict[str, Any], own: bool) -> str:
-    """Put what a file holds back into `value`; why that cannot be done, or ""."""
+    """Restore `value` from a file; return the problem, or ""."""
     if path.name.endswith(_KERAS):
         value.load_weights(str(path))
     elif path.suffix == _KERAS_OPTIMIZER:
         return _load_keras_optimizer(path, value, objects)
     elif path.suffix == _TORCH:
-        # To the processor first: what was saved on a GPU is also loaded where there is none.
+        # To the processor first, so that a checkpoint from a GPU also loads without one.
         value.load_state_dict(sys.modules["torch"].load(path, map_location="cpu", weights_only=not own))
     elif path.suffix == ".index":
         _load_tensorflow(value, str(path.with_suffix("")))
@@ -148,24 +148,24 @@ def _load_keras_optimizer(path: Path, value: Any, objects: dict[str, Any]) -> st
     with sys.modules["numpy"].load(path) as saved:
         arrays = [saved[name] for name in saved.files]
     if not value.built:
-        # Its variables come into being in the first step, one or two for each of the model's.
+        # The variables are created in the first step, one or two per variable of the model.
         models = [other for other in objects.values() if _ending(other) == _KERAS]
         value.build([variable for model in models for variable in model.trainable_variables])
     if [array.shape for array in arrays] != [tuple(variable.shape) for variable in value.variables]:
-        return "has other variables than were saved"
+        return "has other variables than the saved optimizer"
     for variable, array in zip(value.variables, arrays, strict=True):
         variable.assign(array)
     return ""
 
 
 def _put_back(value: Any, saved: Any) -> str:
-    """Change `value` in place to what was saved; why that cannot be done, or ""."""
+    """Change `value` in place to the saved value; return the problem, or ""."""
     if saved is value or isinstance(value, argparse.Namespace):
-        return ""  # a function, or this process's own options, which count, not those of the one that saved
+        return ""  # a function, or the options of this process, which are not replaced by saved ones
     if _has_state(value):
         value.load_state_dict(saved)
     elif type(value) is not type(saved):
-        return f"is a {type(value).__name__}, what was saved a {type(saved).__name__}"
+        return f"is a {type(value).__name__}, the saved value a {type(saved).__name__}"
     elif isinstance(value, dict | set):
         value.clear()
         value.update(saved)
@@ -173,7 +173,7 @@ def _put_back(value: Any, saved: Any) -> str:
         value[:] = saved
     elif hasattr(value, "__array__") and hasattr(value, "__setitem__") and hasattr(value, "shape"):
         if value.shape != saved.shape:
-            return f"has the shape {value.shape}, what was saved {saved.shape}"
+            return f"has the shape {value.shape}, the saved value {saved.shape}"
         value[...] = saved
     elif hasattr(value, "__dict__"):
         copy(saved, value)

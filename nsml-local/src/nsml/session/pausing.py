@@ -1,4 +1,4 @@
-"""`nsml.paused`: where a session that starts from a checkpoint loads it, and a submit predicts and ends."""
+"""`nsml.paused`: load the checkpoint of a forked or resumed session; in a submit, predict and end the process."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from .hooks import Hook, bound, load_from, newest_session_with
 
 
 def paused(scope: dict[str, Any] | None = None) -> None:
-    """Load the checkpoint that this process was started with, if it was; call it after `bind` and before touching any test data.
+    """Load the checkpoint with which this process was started, if any. Call it after `bind` and before the training.
 
-    In a forked or resumed session it returns, and training goes on. In an infer session it answers inputs until that is stopped.
-    In a submit it feeds the hidden test data through `infer`, and ends the process. Outside a session, `--mode test` does
-    the same with the newest checkpoint (or `--iteration NAME`) of this user on the dataset, and prints the result; `--pause 1`
-    loads that checkpoint and returns, so that training goes on from it, and `--mode report`, so that a report is written, as under
-    `nsml report`. In any other case nothing happens.
+    In a forked or resumed session and in a report, it returns after loading. In an infer session, it answers inputs until the
+    session is stopped. In a submit, it passes the test data to `infer` and ends the process. Outside a session, `--mode test` does
+    the same with the newest checkpoint (or `--iteration NAME`) of this user on the dataset and prints the score; `--pause 1` and
+    `--mode report` load that checkpoint and return. Otherwise it does nothing.
 
     Args:
-        scope: the caller's variables, `locals()` as a rule; accepted as the platform did.
+        scope: the caller's variables, usually `locals()`; accepted for compatibility, no effect.
     """
     context = current()
     if context.submission is not None:
@@ -46,12 +45,12 @@ def paused(scope: dict[str, Any] | None = None) -> None:
 
 
 def _announce(loaded: Checkpoint) -> None:
-    what = "reports on" if current().mode == "report" else "goes on from"
+    what = "report on" if current().mode == "report" else "continuing from"
     print(f"nsml: {what} checkpoint {loaded.name}", file=sys.stderr, flush=True)
 
 
 def _answer_inputs(context: Context) -> NoReturn:
-    """Answer `nsml infer` until the session is stopped: a line is the path of a photograph, JSON, or a text."""
+    """Answer `nsml infer` until the session is stopped. An input is the path of a photograph, JSON, or text."""
     from ..scoring.inputs import read_input
     from .answering import listen, serve
 
@@ -61,7 +60,7 @@ def _answer_inputs(context: Context) -> NoReturn:
 
 
 def _named_iteration() -> str | None:
-    """`--iteration`; its default on the platform, 0, names a checkpoint only where somebody typed it."""
+    """`--iteration` if given on the command line; its default 0 on the platform names no checkpoint."""
     return reserved_argument("iteration") or None
 
 
@@ -115,7 +114,7 @@ def _predict_for_submit(context: Context) -> NoReturn:
         steps.write(step, error=describe(error), refused=isinstance(error, PredictionsRefused))
     sys.stdout.flush()
     sys.stderr.flush()
-    # Without unwinding: a bare `except` around paused() must not send the program on to training.
+    # Without unwinding, as a bare `except` around paused() would continue with the training.
     os._exit(status)
 
 
@@ -131,9 +130,7 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
         )
     dataset = find_dataset(context.home, context.dataset)
     if dataset.loader.exists():
-        raise NsmlError(
-            f"{dataset.name} brings a loader and a scorer of its own; use 'nsml submit -t SESSION CHECKPOINT'"
-        )
+        raise NsmlError(f"{dataset.name} has its own loader and scorer; use 'nsml submit -t SESSION CHECKPOINT'")
     infer = _need("infer")
     name = _named_iteration()
     owner = newest_session_with(name)
@@ -151,9 +148,9 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
         count = feed_test_data(infer, Path(context.dataset_path), output, wanted_predictions(dataset), show)
         print(f"{count} predictions made in {time.monotonic() - began:.1f} seconds", flush=True)
         if dataset.record().get("every"):
-            # A score is told for a submit that counts, or for none.
+            # Otherwise the limit on submissions could be avoided.
             print(
-                f"not scored, since dataset {dataset.name} counts its scores; 'nsml submit {owner.name} {loaded.name}' does it"
+                f"not scored, as dataset {dataset.name} limits submissions; 'nsml submit {owner.name} {loaded.name}' scores it"
             )
         else:
             print_result(dataset, output)

@@ -1,4 +1,4 @@
-"""`nsml.report`: values of a session against a step and the time."""
+"""`nsml.report`: record values of a session, with step and time."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def report(
     """Record values of this session.
 
     Args:
-        summary: also show them in `nsml ps` and `nsml model ls`. A dict in this place is taken for values that are shown.
-        scope: the variables that `nsml exec` may see.
-        step: what the values belong to, an epoch for instance.
+        summary: also show the values in `nsml ps` and `nsml model ls`. A dict is used as such values.
+        scope: variables for `nsml exec`.
+        step: the step of the values, for example an epoch.
         values: strings, numbers, None, lists of them, and scalars of NumPy, TensorFlow and PyTorch. A double underscore in a key
-            is a group: `train__loss` is `train/loss`. NaN and infinity are kept as such.
+            separates a group: `train__loss` becomes `train/loss`. NaN and infinity are allowed.
 
     Raises:
-        TypeError: a value that JSON cannot hold; the message names its key.
+        TypeError: a value has no JSON form; the message names its key.
     """
     global _writer, _warned
     for positional in (summary, *more):
@@ -43,7 +43,7 @@ def report(
             values = positional | values
     plain: dict[str, Any] = {}
     not_finite: dict[str, str] = {}
-    # Programs report in every step, so the usual case, a plain number, is dealt with here.
+    # Programs may report in every step, so plain numbers are handled here, without a call.
     for key, value in values.items():
         name = _name_of(key)
         kind = type(value)
@@ -66,7 +66,7 @@ def report(
         latest_summary.update({} if step is None else {"step": step}, **plain | not_finite)
     context = current()
     if context.only_looks:
-        return  # a submit or a report is of the trained session, whose record is closed
+        return  # a submit or a report does not change the session
     if scope is not None:
         _show_scope(scope)
     try:
@@ -75,7 +75,10 @@ def report(
         _writer.append(record)
     except OSError as error:
         if not _warned:
-            print(f"nsml.report: values are not kept: {error.strerror}; training goes on", file=sys.stderr)
+            print(
+                f"nsml.report: values cannot be stored ({error.strerror}); training continues without them",
+                file=sys.stderr,
+            )
             _warned = True
 
 
@@ -85,7 +88,7 @@ def _name_of(key: Any) -> str:
 
 
 def _show_scope(scope: dict[str, Any]) -> None:
-    """Let `nsml exec` evaluate in `scope`, the last one that was reported."""
+    """Make `scope` available to `nsml exec`, in place of an earlier one."""
     from .answering import listen, serve_in_background
 
     global _listens
@@ -100,11 +103,11 @@ def _show_scope(scope: dict[str, Any]) -> None:
     try:
         serve_in_background(listen(current().open_session()), evaluate)
     except OSError as error:
-        print(f"nsml.report: nsml exec will not reach this session: {error}", file=sys.stderr)
+        print(f"nsml.report: nsml exec is not available in this session: {error}", file=sys.stderr)
 
 
 def _plain(key: str, value: Any) -> Any:
-    """`value` as JSON can hold it (floats may still be NaN or infinite at the top level)."""
+    """`value` in a form for JSON (floats at the top level may still be NaN or infinite)."""
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, list | tuple):
@@ -120,9 +123,9 @@ def _plain(key: str, value: Any) -> Any:
     except (AttributeError, TypeError, ValueError, RuntimeError):
         item = value
     if isinstance(item, bool | int | float | str):
-        for kind in (bool, int, float, str):  # without the subclass, whose JSON form may differ
+        for kind in (bool, int, float, str):  # as the plain type: the JSON form of a subclass may differ
             if isinstance(item, kind):
                 return kind(item)
     raise TypeError(
-        f"nsml.report: {key} is a {type(value).__name__}, which JSON cannot hold; report a number or a string"
+        f"nsml.report: {key} is a {type(value).__name__}, which has no JSON form; report a number or a string"
     )

@@ -1,4 +1,4 @@
-"""`nsml.Visdom`: graphs of the visdom library, where it is installed and its server runs."""
+"""`nsml.Visdom`: the visdom library, if it is installed and its server runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 
 class Visdom:
-    """Like `visdom.Visdom(**kwargs)`. Where visdom is not installed, or no server answers, every method does nothing.
+    """Like `visdom.Visdom(**kwargs)`. Without visdom or its server, all methods do nothing.
 
     Args:
-        visdom: the module `visdom`, imported where it is None.
-        kwargs: for `visdom.Visdom`.
+        visdom: the module `visdom`; None to import it.
+        kwargs: passed to `visdom.Visdom`.
     """
 
     def __init__(self, visdom: Any = None, **kwargs: Any) -> None:
@@ -25,7 +25,7 @@ class Visdom:
             self._real = visdom.Visdom(**kwargs)
         except Exception as error:
             print(
-                f"nsml.Visdom: nothing is drawn ({type(error).__name__}: {error}); nsml.report keeps values",
+                f"nsml.Visdom: nothing is drawn ({type(error).__name__}: {error}); nsml.report still stores values",
                 file=sys.stderr,
             )
 
@@ -38,7 +38,7 @@ class Visdom:
 
 
 def _look_for_server(server: str, port: Any) -> None:
-    """ConnectionError where no server answers, of which visdom itself would tell with a traceback for each graph."""
+    """ConnectionError if no server answers; visdom itself would print a traceback for each graph."""
     import socket
 
     address = urlsplit(server if "//" in server else f"//{server}")
@@ -46,4 +46,4 @@ def _look_for_server(server: str, port: Any) -> None:
     try:
         socket.create_connection(place, timeout=2).close()
     except OSError:
-        raise ConnectionError(f"no server answers at {place[0]}:{place[1]}, start it with 'visdom'") from None
+        raise ConnectionError(f"no server answers at {place[0]}:{place[1]}; start it with 'visdom'") from None
