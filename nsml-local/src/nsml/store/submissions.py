@@ -17,7 +17,7 @@ from ..errors import Damaged
 from .datasets import Dataset
 from .files import claim_numbered_folder, is_number, read_json, visible, write_json
 from .home import Home
-from .processes import identity, is_alive
+from .processes import identity, is_alive, other_host
 from .sessions import renamed_session
 
 _PROCESS = "process.json"
@@ -58,7 +58,7 @@ def killed_submissions(home: Home) -> list[Path]:
                 process = read_json(Path(entry.path) / _PROCESS)
             except Damaged:
                 process = {}
-            if not is_alive(process):
+            if not is_alive(process) and not other_host(process):
                 found.append(Path(entry.path))
     return found
 
