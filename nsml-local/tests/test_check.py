@@ -98,7 +98,7 @@ def test_a_module_that_nsmlignore_leaves_out_is_named_where_it_is_imported(nsml:
 def test_a_large_file_is_named(nsml: Nsml, project: Path) -> None:
     with open(project / "large.bin", "wb") as file:
         file.truncate(600 * 1024 * 1024)
-    assert "warning: large.bin: is larger than 500 MB and does not travel" in nsml("check").out
+    assert "warning: large.bin: is larger than 500 MB and is not copied to the session" in nsml("check").out
 
 
 def test_a_helper_in_another_file_may_call_bind(nsml: Nsml, project: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_stand_in_for_nsml_beside_the_program_is_no_fault(nsml: Nsml, project:
 
 @pytest.mark.parametrize(
     ("encoding", "line", "message"),
-    [("cp949", 1, "is CP949, not UTF-8; save it as UTF-8"), ("utf-16", 0, "holds zero bytes, as UTF-16 does")],
+    [("cp949", 1, "is CP949, not UTF-8; save it as UTF-8"), ("utf-16", 0, "contains zero bytes, as UTF-16 does")],
 )
 def test_a_source_in_another_encoding_than_python_takes_it_for_is_named(
     nsml: Nsml, project: Path, encoding: str, line: int, message: str

@@ -20,26 +20,26 @@ def test_of_a_download_the_share_the_rate_and_the_time_left_are_told() -> None:
     wanted = (
         "installing for 22 seconds: Downloading lens-1.0.whl (100 MB), 40.0 MB of 100 MB, 2.0 MB/s, 30 seconds left"
     )
-    assert watch.told(22.0) == wanted
+    assert watch.progress(22.0) == wanted
 
 
 def test_a_download_that_is_over_is_told_of_no_more() -> None:
     watch = Watch(0.0)
     watch.take("Progress 10 of 10", 1.0)
     watch.take("Installing collected packages: lens", 61.0)
-    assert watch.told(62.0) == "installing for 1 minute: Installing collected packages: lens"
+    assert watch.progress(62.0) == "installing for 1 minute: Installing collected packages: lens"
 
 
 def test_what_is_no_step_is_kept_and_not_told() -> None:
     watch = Watch(0.0)
     for line in ("Installing collected packages: lens", "  Can't uninstall 'lens'. No files were found to uninstall."):
         watch.take(line, 1.0)
-    assert watch.told(10.0) == "installing for 10 seconds: Installing collected packages: lens"
+    assert watch.progress(10.0) == "installing for 10 seconds: Installing collected packages: lens"
     assert len(watch.lines) == 2
 
 
 def test_before_the_installer_says_anything_the_time_is_told() -> None:
-    assert Watch(5.0).told(17.0) == "installing for 12 seconds"
+    assert Watch(5.0).progress(17.0) == "installing for 12 seconds"
 
 
 @given(st.lists(st.one_of(st.text(), st.from_regex(r"Progress \d+ of \d+", fullmatch=True)), max_size=6))
@@ -47,7 +47,7 @@ def test_whatever_an_installer_prints_one_plain_line_is_told(lines: list[str]) -
     watch = Watch(0.0)
     for number, line in enumerate(lines):
         watch.take(line, float(number))
-    told = watch.told(10.0)
+    told = watch.progress(10.0)
     assert told.startswith("installing for 10 seconds") and len(told.splitlines()) == 1 and "\x1b" not in told
 
 

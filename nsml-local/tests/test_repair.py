@@ -78,14 +78,14 @@ def test_what_a_program_left_that_was_killed_between_two_saves_is_cleared(nsml: 
     kept = next(path for path in session.checkpoints.iterdir() if path.name.startswith("2"))
     shutil.copytree(kept, older := kept.with_name("2@0"))
     (line,) = fixed(nsml)
-    assert f"{older}: cleared, the checkpoint was saved again after it" in line
+    assert f"{older}: removed, the checkpoint has been saved again" in line
     assert kept.exists() and not older.exists()
 
 
 def test_damaged_lines_of_metrics_are_put_aside_and_the_others_stay(nsml: Nsml, session: Session, home: Path) -> None:
     content = change_a_byte(session.folder / "metrics.jsonl")
     (line,) = fixed(nsml)
-    assert "the lines that can be read stay" in line
+    assert "its readable lines stay" in line
     assert put_aside(home)["metrics.jsonl"].read_bytes() == content
     records, damage = read_metrics(session.folder)
     assert len(records) == 1
@@ -133,7 +133,7 @@ def test_only_what_dead_writers_left_is_cleared(nsml: Nsml, session: Session) ->
     (dead / "half").write_text("half")
     alive.write_text("half")
     (line,) = fixed(nsml)
-    assert "cleared, its writer is dead" in line
+    assert "removed, its process has ended" in line
     assert not dead.exists()
     assert alive.exists()
 
@@ -178,7 +178,7 @@ def test_what_a_program_calls_as_nsml_calls_its_leftovers_stays(
     own = [session.folder.parent, session.checkpoints, home / "submissions" / "D" / "1", home / "datasets"]
     for folder in own:
         (folder / ".tmp-999999-ab").write_text("half")
-    assert len([line for line in fixed(nsml) if "its writer is dead" in line]) == len(own)
+    assert len([line for line in fixed(nsml) if "its process has ended" in line]) == len(own)
     kept.verify()
     assert photograph.exists()
 

@@ -67,9 +67,9 @@ def test_a_report_is_written_into_the_sessions_folder_and_nothing_else_changes(
     assert ended.status == 0, ended.err
     page = folder / "reports" / "0" / "report.html"
     assert ended.out.splitlines() == [
-        "nsml: reports on checkpoint 0",
+        "nsml: report on checkpoint 0",
         "epoch of the checkpoint: 0",
-        "nsml.save: nothing is kept while a checkpoint is only predicted with or reported on",
+        "nsml.save: nothing is saved during a submit or a report",
         f"Report on {session}, checkpoint 0: {page}",
     ]
     assert page.read_text() == "0True"
@@ -110,7 +110,7 @@ def test_the_browser_is_opened_only_where_it_is_asked_for(
 
 @pytest.mark.parametrize(
     ("session", "told"),
-    [("--epoch 1 --fails", "main.py ended with exit status 3"), ("--epoch 1 --silent", "left no .html file")],
+    [("--epoch 1 --fails", "main.py ended with exit status 3"), ("--epoch 1 --silent", "wrote no .html file")],
     indirect=["session"],
 )
 def test_a_report_that_fails_leaves_the_one_before_it(session: str, report: Nsml, home: Path, told: str) -> None:
@@ -144,7 +144,7 @@ def test_by_hand_the_mode_report_loads_the_checkpoint_that_is_named(
         "main.py", "--mode", "report", "--iteration", "0", NSML_DATASET="FUNDUS", NSML_REPORT=str(tmp_path / "out")
     )
     assert ended.status == 0, ended.err
-    assert "reports on checkpoint 0" in ended.err
+    assert "report on checkpoint 0" in ended.err
     assert (tmp_path / "out" / "report.html").read_text() == "0True"
     assert sorted(os.listdir(home / "sessions" / "tester" / "FUNDUS")) == ["1"]
 

@@ -1,4 +1,4 @@
-"""Leaving a session's supervisor behind, which goes on when the terminal is closed."""
+"""Start a session's supervisor in the background, where it survives the terminal."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def leave_supervisor(folder: Path) -> None:
     until = time.monotonic() + _STARTING
     while not (folder / "state.json").exists() and time.monotonic() < until:
         if has_ended() and not (folder / "state.json").exists():
-            raise RunFailed(f"its supervisor ended at once; {folder / 'supervisor.log'} says why")
+            raise RunFailed(f"its supervisor ended at once; see {folder / 'supervisor.log'}")
         time.sleep(0.002)
 
 
-def _open_trouble(folder: Path) -> int:
+def _open_error_log(folder: Path) -> int:
     return open_regular(folder / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 
 def _start_anew(folder: Path) -> Callable[[], bool]:
-    with open(_open_trouble(folder), "ab") as trouble:
+    with open(_open_error_log(folder), "ab") as errors:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "nsml.engine.supervisor", str(folder)],
             cwd="/",
             stdin=subprocess.DEVNULL,
-            stdout=trouble,
-            stderr=trouble,
+            stdout=errors,
+            stderr=errors,
             start_new_session=True,
         )
     return lambda: supervisor.poll() is not None
@@ -55,17 +55,17 @@ def _start_anew(folder: Path) -> Callable[[], bool]:
 def _fork(folder: Path) -> Callable[[], bool]:
     sys.stdout.flush()
     sys.stderr.flush()
-    trouble = _open_trouble(folder)
+    errors = _open_error_log(folder)
     supervisor = os.fork()
     if supervisor:
-        os.close(trouble)
+        os.close(errors)
         return lambda: os.waitpid(supervisor, os.WNOHANG)[0] == supervisor
     status = 1
     try:
         os.setsid()
         os.chdir("/")
         nothing = os.open(os.devnull, os.O_RDONLY)
-        for target, source in ((0, nothing), (1, trouble), (2, trouble)):
+        for target, source in ((0, nothing), (1, errors), (2, errors)):
             os.dup2(source, target)
         os.closerange(3, 256)
         from .supervisor import supervise
@@ -75,5 +75,5 @@ def _fork(folder: Path) -> Callable[[], bool]:
     except BaseException:
         traceback.print_exc()
     finally:
-        # Never back into the command that was forked, nor through what it registered for its end.
+        # Never return into the forked command, nor run its exit handlers.
         os._exit(status)

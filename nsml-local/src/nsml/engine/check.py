@@ -1,4 +1,4 @@
-"""What would fail at submit, told from the source before anything is run."""
+"""Find problems that would make a submit fail, from the source alone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _MAKE_PATHS = frozenset(
 
 @dataclass(frozen=True)
 class Finding:
-    """`certain`: a submit fails by it; else it may. `line` is 0 where no line is meant."""
+    """A problem. `certain`: a submit will fail; else it may fail. `line` is 0 if there is no line."""
 
     file: str
     line: int
@@ -63,49 +63,55 @@ class Finding:
         return f"{self.file}, line {self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
 
 
-def check_project(folder: Path, entry: str, travelling: Snapshot) -> list[Finding]:
-    """What is found in a competitor's folder, of which `travelling` travels; the certain things first."""
-    found: list[Finding] = []
+def check_project(folder: Path, entry: str, snapshot: Snapshot) -> list[Finding]:
+    """Problems of a competitor's folder, certain ones first. `snapshot` lists the files that a session gets."""
+    findings: list[Finding] = []
     trees: dict[str, ast.Module] = {}
-    for name in travelling.files:
+    for name in snapshot.files:
         if name.endswith(".py"):
-            tree = _parse(folder, name, found, certain=name == entry)
+            tree = _parse(folder, name, findings, certain=name == entry)
             if tree is not None:
                 trees[name] = tree
     if entry in trees:
-        found += _calls(trees, entry)
-        found += _arguments(folder, entry, trees)
-        found += _early_data(entry, trees)
-    found += _left_out_modules(folder, trees, travelling)
-    found += _unknown_modules(folder, trees, entry)
-    for name, reason in travelling.left_out:
+        findings += _calls(trees, entry)
+        findings += _arguments(folder, entry, trees)
+        findings += _early_data(entry, trees)
+    findings += _left_out_modules(folder, trees, snapshot)
+    findings += _unknown_modules(folder, trees, entry)
+    for name, reason in snapshot.left_out:
         if reason.startswith("larger"):
-            found.append(Finding(name, 0, f"is {reason} and does not travel; keep data in the dataset", certain=False))
-    if travelling.size > _MUCH:
-        text = f"{travelling.size // 10**6} MB travel with every run; name what need not in {IGNORE_FILE}"
-        found.append(Finding(".", 0, text, certain=False))
-    return sorted(found, key=lambda f: not f.certain)
+            findings.append(
+                Finding(
+                    name, 0, f"is {reason} and is not copied to the session; put data into the dataset", certain=False
+                )
+            )
+    if snapshot.size > _MUCH:
+        text = (
+            f"{snapshot.size // 10**6} MB are copied for every run; name files that it does not need in {IGNORE_FILE}"
+        )
+        findings.append(Finding(".", 0, text, certain=False))
+    return sorted(findings, key=lambda f: not f.certain)
 
 
-def _parse(folder: Path, name: str, found: list[Finding], certain: bool) -> ast.Module | None:
+def _parse(folder: Path, name: str, findings: list[Finding], certain: bool) -> ast.Module | None:
     content = (folder / name).read_bytes()
-    # Which ast overlooks in comments, but the interpreter does not.
+    # ast ignores wrong encodings in comments, the interpreter does not.
     if encoding := _wrong_encoding(content):
-        found.append(Finding(name, *encoding, certain))
+        findings.append(Finding(name, *encoding, certain))
         return None
     try:
         return ast.parse(content)
     except SyntaxError as error:
-        found.append(Finding(name, error.lineno or 0, f"is not Python 3 ({error.msg})", certain))
+        findings.append(Finding(name, error.lineno or 0, f"is not Python 3 ({error.msg})", certain))
     except (ValueError, RecursionError, MemoryError):
-        found.append(Finding(name, 0, "cannot be read as Python", certain))
+        findings.append(Finding(name, 0, "cannot be read as Python", certain))
     return None
 
 
 def _wrong_encoding(content: bytes) -> tuple[int, str] | None:
-    """The line and what is wrong with it, where a source is not in the encoding that Python takes it to be in."""
+    """Line and problem of a source whose content does not match its encoding, else None."""
     if b"\0" in content:
-        return 0, "holds zero bytes, as UTF-16 does, which Python does not read; save it as UTF-8"
+        return 0, "contains zero bytes, as UTF-16 does; save it as UTF-8"
     with contextlib.suppress(SyntaxError, UnicodeDecodeError):
         content.decode(detect_encoding(io.BytesIO(content).readline)[0])
         return None
@@ -170,16 +176,16 @@ def _scopes(tree: ast.Module) -> Iterator[list[ast.stmt]]:
 
 def _calls(trees: dict[str, ast.Module], entry: str) -> list[Finding]:
     reached = {name for name, _ in reachable_files(entry, trees.get)}
-    for name, mend in (
+    for name, fix in (
         ("bind", "call nsml.bind(save=..., load=..., infer=...)"),
         ("paused", "call nsml.paused(scope=locals()) after nsml.bind"),
     ):
         callers = {file for file, tree in trees.items() if any(_is_call(node, name) for node in walk(tree))}
         if not callers & reached:
-            # Where another file calls it, the program may import that in a way that cannot be seen from here.
-            return [Finding(entry, 0, f"nsml.{name} is never called; {mend}", certain=not callers)]
+            # If another file calls it, the program may import that file dynamically.
+            return [Finding(entry, 0, f"nsml.{name} is never called; {fix}", certain=not callers)]
     binders = _binders(trees)
-    found = []
+    findings = []
     for statements in _scopes(trees[entry]):
         nodes = [node for statement in statements for node in walk(statement)]
         paused = min((n.lineno for n in nodes if _is_call(n, "paused") and isinstance(n, ast.Call)), default=None)
@@ -188,10 +194,10 @@ def _calls(trees: dict[str, ast.Module], entry: str) -> list[Finding]:
             default=None,
         )
         if paused is not None and bound is not None and paused < bound:
-            found.append(
+            findings.append(
                 Finding(entry, paused, f"nsml.paused is called before nsml.bind (line {bound}); call it after")
             )
-    return found
+    return findings
 
 
 def _name_of(call: ast.Call) -> str:
@@ -199,11 +205,11 @@ def _name_of(call: ast.Call) -> str:
 
 
 def _arguments(folder: Path, entry: str, trees: dict[str, ast.Module]) -> list[Finding]:
-    found = []
+    findings = []
     if text := missing_reserved(folder, entry):
-        found.append(Finding(entry, 0, text.removeprefix(f"{entry} ")))
+        findings.append(Finding(entry, 0, text.removeprefix(f"{entry} ")))
     if text := doubtful_reserved(folder, entry):
-        found.append(Finding(entry, 0, text.removeprefix(f"{entry} "), certain=False))
+        findings.append(Finding(entry, 0, text.removeprefix(f"{entry} "), certain=False))
     for node in walk(trees[entry]):
         if not (isinstance(node, ast.Call) and _name_of(node) == "add_argument" and node.args):
             continue
@@ -213,22 +219,22 @@ def _arguments(folder: Path, entry: str, trees: dict[str, ast.Module]) -> list[F
         kind = kinds[0].id if kinds and isinstance(kinds[0], ast.Name) else None
         actions = {k.arg for k in node.keywords}
         if name == "--mode" and kind not in (None, "str"):
-            found.append(
+            findings.append(
                 Finding(entry, node.lineno, f"--mode has the type {kind}, but is given 'test'; give it type=str")
             )
         elif name == "--pause" and "action" in actions:
-            found.append(
+            findings.append(
                 Finding(entry, node.lineno, "--pause takes no value, but is given 1; give it type=int, default=0")
             )
         elif name == "--pause" and kind not in ("int", "float"):
             text = "--pause has no type=int, so '--pause 0' would be true"
-            found.append(Finding(entry, node.lineno, text, certain=False))
+            findings.append(Finding(entry, node.lineno, text, certain=False))
         elif name == "--iteration" and kind in ("int", "float"):
             text = (
                 f"--iteration has the type {kind}, so a checkpoint named 'best' cannot be submitted; give it type=str"
             )
-            found.append(Finding(entry, node.lineno, text, certain=False))
-    return found
+            findings.append(Finding(entry, node.lineno, text, certain=False))
+    return findings
 
 
 def _unguarded(node: ast.AST) -> Iterator[ast.AST]:

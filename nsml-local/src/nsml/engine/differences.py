@@ -29,7 +29,7 @@ def arguments_of(session: Session) -> dict[str, Any]:
 
 
 def _by_name(words: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    values_by_name: dict[str, str] = {}
     values: list[str] = []
     name = ""
     for position, word in enumerate(words):
@@ -37,32 +37,32 @@ def _by_name(words: Sequence[str]) -> dict[str, str]:
         if word.startswith("--") or (word.startswith("-") and (values or not name)):
             name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
             values = [value] if equals else []
-            found[name] = value if equals else name
+            values_by_name[name] = value if equals else name
         elif name:
             values.append(word)
-            found[name] = " ".join(values)
+            values_by_name[name] = " ".join(values)
         else:
-            found[f"[{position}]"] = word
-    return found
+            values_by_name[f"[{position}]"] = word
+    return values_by_name
 
 
 def environment_of(session: Session) -> dict[str, Any]:
     """The interpreter, what the project's files ask for, and what the session was limited to."""
     record = session.record()
-    found: dict[str, Any] = {"python": record.get("python"), "--env": record.get("env")}
+    facts: dict[str, Any] = {"python": record.get("python"), "--env": record.get("env")}
     try:
         session.check_code()
         needs = read_needs(session.code)
-        found |= {
+        facts |= {
             "image": needs.image,
             "packages": ", ".join(needs.packages),
             "Debian packages": ", ".join(needs.debian),
         }
     except NsmlError as error:
-        found["packages"] = str(error)
+        facts["packages"] = str(error)
     with contextlib.suppress(FileNotFoundError, Damaged):
-        found |= Limits.from_dict(read_json(session.folder / FILE).get("limits") or {}).to_dict()
-    return {name: value for name, value in found.items() if value not in (None, "")}
+        facts |= Limits.from_dict(read_json(session.folder / FILE).get("limits") or {}).to_dict()
+    return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
 def names_of_differing_files(one: Session, other: Session) -> list[str]:
@@ -73,16 +73,16 @@ def names_of_differing_files(one: Session, other: Session) -> list[str]:
 
 def differing_files(one: Session, other: Session) -> dict[str, list[str]]:
     """The lines of a unified diff by file, of the files that differ."""
-    found = {}
+    diffs = {}
     for name in names_of_differing_files(one, other):
         before, after = content_of(one, name), content_of(other, name)
         if isinstance(before, bytes) or isinstance(after, bytes):
-            found[name] = [f"--- {one.name}/{name}", f"+++ {other.name}/{name}", "(not text, or large: they differ)"]
+            diffs[name] = [f"--- {one.name}/{name}", f"+++ {other.name}/{name}", "(not text, or large: they differ)"]
             continue
-        found[name] = list(
+        diffs[name] = list(
             difflib.unified_diff(before or [], after or [], f"{one.name}/{name}", f"{other.name}/{name}", lineterm="")
         )
-    return found
+    return diffs
 
 
 def content_of(session: Session, name: str) -> list[str] | bytes | None:

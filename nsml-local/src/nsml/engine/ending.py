@@ -1,4 +1,4 @@
-"""Ending a session that runs, through its supervisor, and removing one that has ended."""
+"""Stop a running session through its supervisor, and remove an ended one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .family import end_strays
 
 
 def stop_session(session: Session) -> None:
-    """Tell the supervisor to end the session, and wait until it has.
+    """Send SIGTERM to the supervisor and wait until the session has ended.
 
     Raises:
         NsmlError: it runs on another host.
@@ -31,7 +31,7 @@ def stop_session(session: Session) -> None:
     while session.status() not in ENDED and time.monotonic() < until:
         time.sleep(0.05)
     if session.status() not in ENDED:
-        raise RunFailed(f"session {session.name} does not end; look at process {process.get('pid')}")
+        raise RunFailed(f"session {session.name} does not end; end process {process.get('pid')} by hand")
 
 
 def end_and_remove(home: Home, session: Session) -> None:

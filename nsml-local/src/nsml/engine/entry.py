@@ -22,16 +22,16 @@ _BY_SIGNATURE = frozenset({"fire", "typer", "plac", "tyro", "defopt", "clize", "
 
 
 def check_entry(folder: Path, entry: str) -> str:
-    """The path of `entry` from `folder`. NsmlError where it is not a Python file inside that."""
+    """The path of `entry` relative to `folder`. NsmlError if it is not a Python file inside the folder."""
     path = folder / entry
     if not real_path(path).is_relative_to(real_path(folder)):
         raise NsmlError(f"-e {entry}: the entry file must lie inside {folder}")
     if path.suffix == ".ipynb" and path.is_file():
         raise NsmlError(f"{entry} is a notebook; {_CONVERT} {entry}' and name the .py file that it makes")
     if not path.is_file():
-        found = sorted(p.name for p in folder.glob("*.py"))[:6]
-        there = f"; there are {', '.join(found)}" if found else ""
-        if not found and (notebooks := sorted(p.name for p in folder.glob("*.ipynb"))):
+        names = sorted(p.name for p in folder.glob("*.py"))[:6]
+        there = f"; there are {', '.join(names)}" if names else ""
+        if not names and (notebooks := sorted(p.name for p in folder.glob("*.ipynb"))):
             there = f", but a notebook: {_CONVERT} {notebooks[0]}'"
         raise NsmlError(f"there is no {entry} in {folder}{there}; name the entry file with -e FILE")
     return os.path.relpath(real_path(path), real_path(folder)) if Path(entry).is_absolute() else os.path.normpath(entry)
@@ -57,9 +57,9 @@ def reserved_arguments(folder: Path, entry: str) -> Takes:
     The entry file and what it imports of `folder` are read; where none of them parses arguments, reads them by hand or names a
     reserved one, the import may be one that cannot be seen from here, and every Python file is.
     """
-    found = _read(tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
-    if found.parses or found.names or found.doubt:
-        return found
+    arguments = _read(tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
+    if arguments.parses or arguments.names or arguments.doubt:
+        return arguments
     return _read(tree for path in sorted(folder.rglob("*.py")) if (tree := _parse(path)) is not None)
 
 
@@ -173,7 +173,7 @@ def knows_mode(folder: Path, entry: str, mode: str) -> bool:
 
 
 def missing_reserved(folder: Path, entry: str) -> str | None:
-    """One line that says which reserved arguments a program that parses its arguments lacks, else None."""
+    """One line on the missing reserved arguments of a program that parses its arguments, else None."""
     takes = reserved_arguments(folder, entry)
     missing = [f"--{name}" for name in ("mode", "pause") if name not in takes.names]
     if not missing or not takes.parses:

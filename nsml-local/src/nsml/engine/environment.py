@@ -1,4 +1,4 @@
-"""The Python environment of a session: the current one, or a thin layer over it with what a project needs besides.
+"""The Python environment of a session: the current one, or a layer over it with the project's additional packages.
 
 A layer is a virtual environment whose path goes on into the current environment's packages, so that only what is missing or of
 another version is installed. It is kept in `environments/` under a name made from what was asked for and what it lies on, shared by
@@ -40,9 +40,9 @@ def session_interpreter(home: Home, session: Session, say: Callable[[str], None]
     # What it was trained with, also where the environment below has changed since.
     used = session.folder / _USED
     with contextlib.suppress(OSError):
-        kept = Path(read_regular(used, _LONGEST_PATH).decode().strip())
-        if (kept.parents[1] / _READY).exists():
-            return str(kept)
+        interpreter = Path(read_regular(used, _LONGEST_PATH).decode().strip())
+        if (interpreter.parents[1] / _READY).exists():
+            return str(interpreter)
     python = interpreter_for(home, read_needs(session.code), say)
     if python != sys.executable:
         write_text(used, f"{python}\n")
@@ -91,7 +91,7 @@ def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say:
             lock.mkdir()
         except FileExistsError:
             if time.monotonic() > until:
-                raise RunFailed(f"{lock} is held for an hour; remove that folder") from None
+                raise RunFailed(f"{lock} has been locked for an hour; remove that folder") from None
             if not _is_held(lock):
                 shutil.rmtree(lock, ignore_errors=True)
             elif not waits:
@@ -138,19 +138,19 @@ def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Call
 
 def list_environments(home: Home) -> list[tuple[Path, list[str], int, float]]:
     """Folder, packages, bytes and time of last use of each whole environment."""
-    found = []
+    environments = []
     for entry in visible(home.path / "environments"):
         folder = Path(entry.path)
         try:
             packages = [str(p) for p in read_json(folder / _READY).get("packages", [])]
         except (FileNotFoundError, RunFailed):
             continue
-        found.append((folder, packages, size_of(folder), (folder / _READY).stat().st_mtime))
-    return found
+        environments.append((folder, packages, size_of(folder), (folder / _READY).stat().st_mtime))
+    return environments
 
 
 def prune_environments(home: Home) -> tuple[int, int, int]:
-    """Remove all environments but those that a running session uses: number and bytes of the removed, number of the kept.
+    """Remove environments that no running session uses; return number and bytes of the removed, and number of the remaining.
 
     They are built again when a session needs them.
     """
@@ -159,13 +159,13 @@ def prune_environments(home: Home) -> tuple[int, int, int]:
         with contextlib.suppress(OSError, NsmlError):
             if session.status() not in ENDED:
                 used.add(Path(read_regular(session.folder / _USED, _LONGEST_PATH).decode().strip()).parents[1])
-    count = freed = kept = 0
+    count = freed = remaining = 0
     for entry in visible(home.path / "environments"):
         if Path(entry.path) in used:
-            kept += 1
+            remaining += 1
             continue
         size = size_of(Path(entry.path))
         shutil.rmtree(entry.path)
         freed += size
         count += 1
-    return count, freed, kept
+    return count, freed, remaining

@@ -41,13 +41,13 @@ def _libc() -> Any:
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of whatever below it loses its own."""
+    """Make this process the parent of orphaned descendants."""
     if HAS_KEEPERS:
         _libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _die_with(parent: int) -> None:
-    """Have this process killed when its parent is gone, however that ends."""
+    """Kill this process when its parent ends."""
     _libc().prctl(_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:  # it ended between the fork and the call
         os._exit(1)
@@ -91,14 +91,14 @@ def below_a_keeper(home: Home) -> Callable[[], None]:
         keeper = os.getpid()
         program = os.fork()
         if program:
-            _keep(program, home)
+            _run_keeper(program, home)
         os.setsid()
         _die_with(keeper)
 
     return become_keeper
 
 
-def _keep(program: int, home: Home) -> None:
+def _run_keeper(program: int, home: Home) -> None:
     """Wait for the program, kill what it leaves behind, and end in the same way. Never returns."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -148,19 +148,19 @@ def family(keeper: int, home: Home) -> list[psutil.Process]:
     except psutil.Error:
         return []
     spared = set(_supervisors(home)) - {keeper} if len(below) > 1 else set()
-    found = []
+    processes = []
     # Parents come before their children.
     for process in below:
         with contextlib.suppress(psutil.Error):
             if process.pid in spared or process.ppid() in spared:
                 spared.add(process.pid)
             elif process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
 def signal_all(processes: list[psutil.Process], number: int) -> None:
-    """Send a signal to each of them that still lives."""
+    """Send a signal to each living process."""
     import psutil
 
     for process in processes:
@@ -192,19 +192,19 @@ def strays(home: Home, session: Session) -> list[psutil.Process]:
         return []
     spared = {os.getpid(), os.getppid(), *_supervisors(home)}
     log = os.path.realpath(session.log)
-    found = []
+    processes = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             known = process.environ().get(VARIABLE) == launch or any(
                 file.path == log and getattr(file, "mode", "r") != "r" for file in process.open_files()
             )
             if known and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return [process for process in found if process.pid not in spared]
+                processes.append(process)
+    return [process for process in processes if process.pid not in spared]
 
 
 def end_strays(home: Home, session: Session) -> int:
-    """Kill what a lost session left behind; the number of processes."""
+    """Kill the remaining processes of a lost session; return their number."""
     killed: set[int] = set()
     until = time.monotonic() + _KILLING
     while (left := strays(home, session)) and time.monotonic() < until:

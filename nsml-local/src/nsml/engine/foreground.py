@@ -27,7 +27,7 @@ def describe_program() -> dict[str, Any]:
 
 
 def keep_code(session: Session) -> None:
-    """Copy the entry file's folder, so that `nsml submit` can start it again; where that cannot be done, say so and go on."""
+    """Copy the entry file's folder, so that `nsml submit` can start it; a failure is only printed."""
     entry = _entry()
     if entry is None:
         return
@@ -37,7 +37,7 @@ def keep_code(session: Session) -> None:
         take_snapshot(entry.parent, session.code, limit=_LIMIT)
     except (NsmlError, ImportError, OSError) as error:
         shutil.rmtree(session.code, ignore_errors=True)
-        print(f"nsml: the code is not kept, so this session cannot be submitted: {error}", file=sys.stderr)
+        print(f"nsml: the code cannot be copied, so this session cannot be submitted: {error}", file=sys.stderr)
 
 
 def leave_exit_status(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which of a project's own files a program is made of, told from its imports without running it."""
+"""The project's files that a program imports, found without running it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @cache
 def walk(node: ast.AST) -> tuple[ast.AST, ...]:
-    """`ast.walk`, done once for each node that is asked for."""
+    """`ast.walk`, cached."""
     return tuple(ast.walk(node))
 
 
@@ -39,12 +39,12 @@ def reachable_files(entry: str, parse: Callable[[str], ast.Module | None]) -> It
     """
     beside = str(Path(entry).parent)
     roots = ("",) if beside == "." else ("", f"{beside}/")
-    seen, waiting = set(), [entry]
+    visited, waiting = set(), [entry]
     while waiting:
         name = waiting.pop(0)
-        if name in seen:
+        if name in visited:
             continue
-        seen.add(name)
+        visited.add(name)
         if (tree := parse(name)) is None:
             continue
         yield name, tree

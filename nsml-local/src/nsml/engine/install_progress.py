@@ -1,4 +1,4 @@
-"""Runs an installer and tells what it is at: pip and uv may be busy with one package for minutes."""
+"""Run an installer and show its progress: pip and uv may need minutes for one package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST = 160
 
 
 class Watch:
-    """What an installer printed, `lines`, and what is to be told of it at a time. Times are seconds of any one clock."""
+    """The output of an installer, `lines`, and a progress line. Times are seconds of any one clock."""
 
     def __init__(self, begun: float) -> None:
         self.lines: list[str] = []
@@ -31,17 +31,17 @@ class Watch:
         self._last: tuple[float, int, int] | None = None
 
     def take(self, line: str, now: float) -> None:
-        """A line that it printed, without its end."""
-        if (found := _BYTES.match(line)) is None:
+        """Add a line of output, without its line break."""
+        if (match := _BYTES.match(line)) is None:
             self.lines.append(line)
             self._first = self._last = None
             return
-        done, total = int(found[1]), int(found[2])
+        done, total = int(match[1]), int(match[2])
         self._first = self._first or (now, done)
         self._last = now, done, total
 
-    def told(self, now: float) -> str:
-        """The step that came last, and how it goes since: "installing for 1 minute: Downloading a.whl, 412 MB of 888 MB, 8.2 MB/s, ..."."""
+    def progress(self, now: float) -> str:
+        """The last step and its progress: "installing for 1 minute: Downloading a.whl, 412 MB of 888 MB, 8.2 MB/s, ..."."""
         said = next((line for line in reversed(self.lines) if _STEP.match(line)), "")
         text = f"installing for {duration(now - self._begun)}"
         if said:
@@ -60,11 +60,11 @@ class Watch:
 def follow(
     command: Sequence[str],
     environment: Mapping[str, str],
-    told: Callable[[str], None],
+    show: Callable[[str], None],
     timeout: float,
     every: float = EVERY,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command` to its end; `told` is given a line each `every` seconds that it takes.
+    """Run `command` to its end; `show` gets a progress line every `every` seconds.
 
     Returns:
         Its status, and as `stdout` all that it printed, errors too, but for its bytes' progress.
@@ -85,7 +85,7 @@ def follow(
             if (now := time.monotonic()) >= begun + timeout:
                 raise subprocess.TimeoutExpired(list(command), timeout)
             if now >= next_time:
-                told(watch.told(now))
+                show(watch.progress(now))
                 next_time = now + every
             try:
                 line = printed.get(timeout=min(next_time, begun + timeout) - now)

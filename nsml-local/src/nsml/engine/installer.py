@@ -1,4 +1,4 @@
-"""Installing into a layer: with uv where it is present, else with pip."""
+"""Install packages into a layer, with uv if available, else with pip."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ADDED = re.compile(r"^ \+ (\S+?)==(\S+?)(?: \(from (\S+)\))?\s*$", re.MULTILINE
 
 
 class InstallationFailed(RunFailed):
-    """`output` is all that the installer said."""
+    """`output` is the whole output of the installer."""
 
     def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
@@ -128,8 +128,8 @@ def _write_versions_here(layer: Path) -> Path:
     from importlib.metadata import distributions
 
     path = layer / "constraints.txt"
-    found = {d.metadata["Name"]: d.version for d in distributions()}
-    write_text(path, "".join(f"{name}=={version}\n" for name, version in sorted(found.items())))
+    versions = {d.metadata["Name"]: d.version for d in distributions()}
+    write_text(path, "".join(f"{name}=={version}\n" for name, version in sorted(versions.items())))
     return path
 
 

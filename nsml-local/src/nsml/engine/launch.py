@@ -1,4 +1,4 @@
-"""Starting a session in the background: anew, from a checkpoint of another, or again."""
+"""Start a session in the background: a new one, a fork, or a resumed one."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def start_session(
         RunFailed: the copy cannot be made.
     """
     entry = check_entry(source, entry)
-    taken = list_snapshot(source)
-    if entry not in taken.files:
-        why = taken.why_not(entry)
-        mend = "take it out of that file" if IGNORE_FILE in why else "name another entry file with -e FILE"
-        raise NsmlError(f"there is no {entry} in what travels to the session: {why}; {mend}")
+    snapshot = list_snapshot(source)
+    if entry not in snapshot.files:
+        why = snapshot.why_not(entry)
+        fix = "remove it from that file" if IGNORE_FILE in why else "name another entry file with -e FILE"
+        raise NsmlError(f"{entry} is not copied to the session: {why}; {fix}")
     check_isolation(home)
     as_it_is = env != LAYER or not missing_packages(read_needs(source))
     record = {
@@ -66,7 +66,7 @@ def start_session(
     session = create_session(home, home.user(), datasets[0].name if datasets else NO_DATASET, record)
 
     def prepare() -> None:
-        take_snapshot(source, session.code, taken=taken)
+        take_snapshot(source, session.code, snapshot=snapshot)
         copy_code(session.code, session.work)
         if memo:
             session.write_memo(memo)
@@ -82,14 +82,14 @@ def start_session(
         )
 
     _start(session, prepare)
-    return session, taken
+    return session, snapshot
 
 
 def datasets_of(home: Home, session: Session) -> list[Dataset]:
-    """The datasets that a session trains on; NsmlError where one is gone."""
-    found = [find_dataset(home, name) for name in session.datasets()]
+    """The datasets of a session. NsmlError if one is missing."""
+    datasets = [find_dataset(home, name) for name in session.datasets()]
     check_isolation(home)
-    return found
+    return datasets
 
 
 def fork_session(
@@ -100,13 +100,13 @@ def fork_session(
     arguments: list[str] | None = None,
     limits: Limits = _NO_LIMITS,
 ) -> Session:
-    """A new session with the code of `parent` that goes on from one of its checkpoints (the newest where none is named).
+    """Start a session with the code of `parent` from one of its checkpoints (default: the newest).
 
     Raises:
         NsmlError: no such checkpoint, a session without code.
     """
     record = parent.record_with_code()
-    kept = whole_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
+    stored = whole_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
     datasets = datasets_of(home, parent)
     own = list(record["arguments"]) if arguments is None else arguments
     session = create_session(
@@ -119,42 +119,42 @@ def fork_session(
     def prepare() -> None:
         copy_code(parent.code, session.code)
         copy_code(parent.code, session.work)
-        session.write_memo(f"fork of {parent.name}, checkpoint {kept.name}")
-        _write_going_on(home, session, datasets, record["entry"], own, parent, kept.name, limits)
+        session.write_memo(f"fork of {parent.name}, checkpoint {stored.name}")
+        _write_continuing(home, session, datasets, record["entry"], own, parent, stored.name, limits)
 
     _start(session, prepare)
     return session
 
 
 def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS) -> str:
-    """Start an ended session again from its newest checkpoint, whose name is returned; its log and metrics are continued.
+    """Restart an ended session from its newest checkpoint; log and metrics continue. Return the checkpoint's name.
 
     Raises:
-        NsmlError: it has not ended, has no checkpoint, or its code was not kept.
+        NsmlError: it has not ended, has no checkpoint, or has no copy of its code.
     """
     record = session.record_with_code()
     session.check_here()
     if (status := session.status()) not in ENDED:
         raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
-    # What its supervisor left behind would train on beside it, and write into the same log.
+    # Remaining processes of a lost session would go on training and write to the same log.
     end_strays(home, session)
-    kept = whole_checkpoint(session.checkpoints, None, str(session.name))
+    stored = whole_checkpoint(session.checkpoints, None, str(session.name))
     datasets = datasets_of(home, session)
 
     def prepare() -> None:
         if not session.work.is_dir():
             copy_code(session.code, session.work)
         arguments = list(record["arguments"])
-        _write_going_on(home, session, datasets, record["entry"], arguments, session, kept.name, limits)
+        _write_continuing(home, session, datasets, record["entry"], arguments, session, stored.name, limits)
 
     _start(session, prepare)
-    return kept.name
+    return stored.name
 
 
 def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits = _NO_LIMITS) -> Session:
-    """A new session with the code of `parent` that loads one of its checkpoints and answers inputs until it is stopped."""
+    """Start a session with the code of `parent` that loads a checkpoint and answers inputs until it is stopped."""
     record = parent.record_with_code()
-    kept = whole_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
+    stored = whole_checkpoint(parent.checkpoints, checkpoint, str(parent.name))
     datasets = datasets_of(home, parent)
     own = list(record["arguments"])
     session = create_session(
@@ -167,17 +167,17 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
     def prepare() -> None:
         copy_code(parent.code, session.code)
         copy_code(parent.code, session.work)
-        session.write_memo(f"answers with {parent.name}, checkpoint {kept.name}")
+        session.write_memo(f"answers with {parent.name}, checkpoint {stored.name}")
         write_launch(
             session.folder,
             home,
             session,
             [dataset.shown("submission") for dataset in datasets],
             entry=record["entry"],
-            arguments=[*own, *paused_arguments(parent.code, record["entry"], kept.name, mode="infer")],
+            arguments=[*own, *paused_arguments(parent.code, record["entry"], stored.name, mode="infer")],
             mode="infer",
             source=str(parent.name),
-            checkpoint=kept.name,
+            checkpoint=stored.name,
             limits=limits.to_dict(),
         )
 
@@ -185,7 +185,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
     return session
 
 
-def _write_going_on(
+def _write_continuing(
     home: Home,
     session: Session,
     datasets: Sequence[Dataset],
@@ -195,7 +195,7 @@ def _write_going_on(
     checkpoint: str,
     limits: Limits,
 ) -> None:
-    """A launch that `nsml.paused` takes as the order to load a checkpoint and return."""
+    """Write a launch with which `nsml.paused` loads a checkpoint and returns."""
     write_launch(
         session.folder,
         home,

@@ -1,7 +1,7 @@
-"""Keeps what a session's log takes of the disk within a limit: its first quarter and its end stay, what lies between is given back.
+"""Limit the disk space of a session's log: its first quarter and its end stay, the middle is removed.
 
-The program writes into the file itself, so nothing stands between it and its log, and nothing is lost where the supervisor is. The price is
-that a log grows past the limit for as long as nobody looks; who looks does so the sooner, the faster it grows.
+The program writes to the file directly, so the log is complete even if the supervisor ends. The log may exceed the limit between two
+checks; the faster it grows, the more often it is checked.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ class LogLimit:
 
 def _line_before(file: int, position: int) -> int:
     start = max(0, position - _LINE)
-    found = os.pread(file, position - start, start).rfind(b"\n")
-    return position if found < 0 else start + found + 1
+    newline = os.pread(file, position - start, start).rfind(b"\n")
+    return position if newline < 0 else start + newline + 1
 
 
 def _line_after(file: int, position: int, size: int) -> int:
-    found = os.pread(file, min(_LINE, size - position), position).find(b"\n")
-    return position if found < 0 else position + found + 1
+    newline = os.pread(file, min(_LINE, size - position), position).find(b"\n")
+    return position if newline < 0 else position + newline + 1
 
 
 def _punch(file: int, first: int, after: int) -> None:

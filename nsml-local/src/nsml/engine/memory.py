@@ -1,4 +1,4 @@
-"""How much memory a program uses at most, and whether the system ended it for that."""
+"""The peak memory of a program, and whether the system killed it for lack of memory."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class MemoryWatch:
             return "", False
         most, whose = _limit()
         used = f"it had used {size(self.peak)} of the {size(most)} that this {whose} has"
-        mend = "give a smaller batch size or fewer workers, or use a machine with more memory"
+        fix = "give a smaller batch size or fewer workers, or use a machine with more memory"
         if here or anywhere or self.peak > _NEARLY_ALL * most:
             who = "the program" if code == -signal.SIGKILL else "a process that the program started"
-            return f"the system killed {who}, since memory ran out: {used}; {mend}", True
+            return f"the system killed {who}, since memory ran out: {used}; {fix}", True
         return (
-            f"killed from outside, which the system does where memory runs out: {used}; if that is much, {mend}",
+            f"killed from outside, which the system does where memory runs out: {used}; if that is much, {fix}",
             False,
         )
 
@@ -59,8 +59,8 @@ def _largest_child() -> int:
     """Bytes of the largest process of all that this process has waited for."""
     import resource
 
-    found = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return int(found) if sys.platform == "darwin" else int(found) * 1024
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
 
 
 def _kills_now() -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Starting a competitor's program in a folder, with its output in a log, and ending it with all that it started."""
+"""Start a competitor's program in a folder, with its output in a log, and end it with all its processes."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Program(subprocess.Popen[bytes]):
         """The living processes of the program, itself among them, without its keeper, or bubblewrap's own two."""
         if self.isolated:
             return below_bubblewrap(self.pid) if self.poll() is None else []
-        found = family(self.pid, self.home)
+        processes = family(self.pid, self.home)
         if not HAS_KEEPERS and self.poll() is None:
             import psutil
 
             with contextlib.suppress(psutil.Error):
-                found.insert(0, psutil.Process(self.pid))
-        return found
+                processes.insert(0, psutil.Process(self.pid))
+        return processes
 
 
 def start_program(
@@ -108,7 +108,7 @@ def start_program(
 
 
 def end_program(program: Program, patience: float = 5.0) -> None:
-    """End the program with all that it started: ask, wait up to `patience` seconds, then kill."""
+    """End the program and all its processes: SIGTERM, wait up to `patience` seconds, then SIGKILL."""
     signal_all(program.family(), signal.SIGTERM)
     until = time.monotonic() + patience
     while program.poll() is None and time.monotonic() < until:
@@ -117,7 +117,7 @@ def end_program(program: Program, patience: float = 5.0) -> None:
 
 
 def kill_program(program: Program) -> None:
-    """Kill the program and all that it started."""
+    """Kill the program and all its processes."""
     until = time.monotonic() + _KILLING
     while program.poll() is None and time.monotonic() < until:
         signal_all(program.family(), signal.SIGKILL)

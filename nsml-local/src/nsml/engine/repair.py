@@ -1,5 +1,4 @@
-"""Puts what is damaged out of the way, into `damaged/` of the home with a note, and clears what dead writers left. Nothing is deleted that
-anybody wrote."""
+"""Move damaged files to `damaged/` in the home, with a note, and remove temporary files of ended processes. Nothing else is deleted."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ _WORKED_WITH = ("work", "written")
 
 
 def repair(home: Home) -> Iterator[str]:
-    """Go through a home; a line on each thing that was done. What belongs to a session that runs is left alone.
+    """Repair a home; yield a line for each change. Files of running sessions are not changed.
 
     NsmlError if a session runs on another host.
     """
@@ -41,8 +40,8 @@ def repair(home: Home) -> Iterator[str]:
         else:
             path.unlink(missing_ok=True)
         if os.path.lexists(path):
-            raise RunFailed(f"{path} cannot be removed; get the right to it, or remove it by hand")
-        yield f"{path}: cleared, its writer is dead"
+            raise RunFailed(f"{path} cannot be removed; change its permissions, or remove it by hand")
+        yield f"{path}: removed, its process has ended"
     for name in ("home.json", "user.json"):
         try:
             read_json(home.path / name)
@@ -74,7 +73,7 @@ def _session(home: Home, session: Session) -> Iterator[str]:
             yield _put_aside(home, session.folder, str(error))
         return
     except NsmlError:
-        return  # removed since it was listed
+        return  # just removed
     with contextlib.suppress(FileNotFoundError):
         try:
             session.state()
@@ -96,7 +95,7 @@ def _session(home: Home, session: Session) -> Iterator[str]:
         except Damaged as error:
             yield _put_aside(home, Path(entry.path), str(error))
     for path in discard_superseded(session.checkpoints):
-        yield f"{path}: cleared, the checkpoint was saved again after it"
+        yield f"{path}: removed, the checkpoint has been saved again"
     if why := metrics.read_metrics(session.folder)[1]:
         yield _put_metrics_aside(home, session, why)
 
@@ -108,15 +107,15 @@ def _runs(session: Session) -> bool:
 
 
 def _put_metrics_aside(home: Home, session: Session, why: str) -> str:
-    """The file with its damaged lines is put aside; its other lines stay."""
+    """Move the file aside, and write its readable lines to a new one."""
     path = session.folder / metrics.FILE
     whole = b""
     with contextlib.suppress(OSError):  # of no regular file there are no lines
         whole = b"".join(line + b"\n" for line in metrics.whole_lines(read_regular(path, below=session.folder.parent)))
-    told = _put_aside(home, path, why)
+    line = _put_aside(home, path, why)
     if whole:
         write_bytes(path, whole)
-    return f"{told}; the lines that can be read stay" if whole else told
+    return f"{line}; its readable lines stay" if whole else line
 
 
 def _close_killed(folder: Path) -> str:

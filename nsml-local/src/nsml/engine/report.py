@@ -1,4 +1,4 @@
-"""Having a session's program write a report on one of its checkpoints: `--mode report`."""
+"""Write a report on a checkpoint with the session's own program: `--mode report`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .program import Program, end_program, how_it_ended, start_program
 from .snapshot import copy_code
 
 MODE = "report"
-# Names the folder in which the program leaves its page.
+# Environment variable with the folder for the report.
 VARIABLE = "NSML_REPORT"
 _LOOK = 0.05
 
 
 def report_folder(session: Session, checkpoint: str) -> Path:
-    """Where the report on a checkpoint lies, if there is one."""
+    """The folder of the report on a checkpoint; it may not exist."""
     return session.reports / encode_checkpoint(checkpoint)
 
 
@@ -84,10 +84,10 @@ def write_report(
         if program.returncode:
             killed = memory.why_it_ended(program.returncode)[0]
             how = how_it_ended(program.returncode) + (f": {killed}" if killed else "")
-            raise RunFailed(f"report failed: {entry} ended with {how}; above is what it printed")
+            raise RunFailed(f"report failed: {entry} ended with {how}; see its output above")
         page = page_of(left)
         if page is None:
-            raise RunFailed(f"report failed: {entry} left no .html file in the folder that {VARIABLE} names")
+            raise RunFailed(f"report failed: {entry} wrote no .html file to the folder in the variable {VARIABLE}")
         target = report_folder(session, checkpoint.name)
         _put(left, target)
     return target / page.name

@@ -1,4 +1,4 @@
-"""What a project says that it needs: setup.py, requirements.txt and nsml_package.txt, read without running any of them."""
+"""The packages that a project needs: setup.py, requirements.txt and nsml_package.txt, read without running them."""
 
 from __future__ import annotations
 
@@ -148,8 +148,8 @@ def missing_debian(needs: Needs) -> list[str]:
     if not needs.debian or shutil.which("dpkg-query") is None:
         return []
     names = [name for name in needs.debian if _NAME.fullmatch(name)]
-    told = subprocess.run(
+    listed = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${Status}\n", *names], capture_output=True, text=True, check=False
     )
-    installed = {line.split()[0] for line in told.stdout.splitlines() if line.endswith("install ok installed")}
+    installed = {line.split()[0] for line in listed.stdout.splitlines() if line.endswith("install ok installed")}
     return [name for name in needs.debian if name not in installed]

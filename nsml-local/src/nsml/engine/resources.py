@@ -37,17 +37,17 @@ class Limits:
     log: int = DEFAULT
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """A dict for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, found: dict[str, Any]) -> Limits:
-        """Read back what `to_dict` gave. Damaged where it is something else."""
-        fits = isinstance(found, dict)
-        gpus, cpus, memory, log = (found.get(name) if fits else None for name in ("gpus", "cpus", "memory", "log"))
+    def from_dict(cls, values: dict[str, Any]) -> Limits:
+        """The inverse of `to_dict`. Anything else is a Damaged error."""
+        fits = isinstance(values, dict)
+        gpus, cpus, memory, log = (values.get(name) if fits else None for name in ("gpus", "cpus", "memory", "log"))
         numbers = [*gpus, cpus, memory, log] if isinstance(gpus, list | tuple) else [gpus, cpus, memory, log]
         if not fits or not all(n is None or (isinstance(n, int) and 0 <= n < 1 << 60) for n in numbers):
-            raise Damaged(f"the limits in {FILE} are damaged; start the session anew with 'nsml run'")
+            raise Damaged(f"the limits in {FILE} are damaged; start a new session with 'nsml run'")
         return cls(None if gpus is None else tuple(gpus), cpus, memory, log or DEFAULT)
 
     def environment(self) -> dict[str, str]:

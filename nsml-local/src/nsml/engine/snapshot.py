@@ -18,7 +18,7 @@ IGNORE_FILE = ".nsmlignore"
 LARGEST_FILE = 500 * 1024 * 1024
 # What programs carry to run at home; here it would keep the real module from being imported.
 STANDS_IN = "the platform's own nsml is used in its place"
-_KEPT = "where all sessions and labels are kept"
+_HOME = "the home of nsml"
 _NEVER = frozenset({".git", ".hg", ".svn", ".aws", ".ssh", "__pycache__", "node_modules"})
 _ENVIRONMENT = "a virtual environment"
 # Mark an environment of venv, conda or an old virtualenv, whatever its name; the parts are left out where it is the project's own folder.
@@ -31,85 +31,88 @@ _KEYS = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"})
 
 @dataclass
 class Snapshot:
-    """What travels: relative paths, bytes, and what is left out for a reason that the user should hear."""
+    """Files that are copied to a session: relative paths, bytes, and left-out files with the reason."""
 
     files: list[str] = field(default_factory=list)
     size: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
     def why_not(self, name: str) -> str:
-        """Why a file does not travel."""
+        """The reason why a file is not copied."""
         for left, reason in self.left_out:
             if name == left or name.startswith(f"{left.rstrip('/')}/"):
                 return reason
-        return f"{IGNORE_FILE} names it" if _NEVER.isdisjoint(Path(name).parts) else "nothing in that folder travels"
+        return f"{IGNORE_FILE} names it" if _NEVER.isdisjoint(Path(name).parts) else "that folder is never copied"
 
 
 def list_snapshot(source: Path) -> Snapshot:
-    """What of `source` travels: all but what `.nsmlignore` names, version control, environments and secrets.
+    """The files of `source` that are copied: all but those in `.nsmlignore`, version control, environments and secrets.
 
     Raises:
         NsmlError: a line of `.nsmlignore` is not gitignore syntax.
     """
     is_ignored = _matcher(_ignore_lines(source))
-    found = Snapshot()
+    snapshot = Snapshot()
     root = real_path(source)
-    kept = str(real_path(default_home()))
+    home = str(real_path(default_home()))
     for folder, folders, files in os.walk(root):
         inside = os.path.relpath(folder, root)
         prefix = "" if inside == "." else f"{inside}/"
         folders[:] = sorted(f for f in folders if f not in _NEVER and not is_ignored(f"{prefix}{f}/"))
         if inside == "." and "nsml" in folders and os.path.exists(os.path.join(folder, "nsml", "__init__.py")):
             folders.remove("nsml")
-            found.left_out.append(("nsml/", STANDS_IN))
+            snapshot.left_out.append(("nsml/", STANDS_IN))
         within = inside == "." and _is_environment(folder)
         for name in [*folders]:
             path = os.path.join(folder, name)
-            reason = "a link to a folder" if os.path.islink(path) else _KEPT if path == kept else None
+            reason = "a link to a folder" if os.path.islink(path) else _HOME if path == home else None
             if not reason and ((within and name in _ENVIRONMENT_PARTS) or _is_environment(path)):
                 reason = _ENVIRONMENT
             if reason:
                 folders.remove(name)
-                found.left_out.append((f"{prefix}{name}", reason))
+                snapshot.left_out.append((f"{prefix}{name}", reason))
         for name in sorted(files):
             if is_ignored(f"{prefix}{name}") or name.endswith(".pyc"):
                 continue
             file = Path(folder, name)
             if reason := _reason_to_leave_out(file, root):
-                found.left_out.append((f"{prefix}{name}", reason))
+                snapshot.left_out.append((f"{prefix}{name}", reason))
                 continue
-            found.files.append(f"{prefix}{name}")
-            found.size += file.stat().st_size
-    return found
+            snapshot.files.append(f"{prefix}{name}")
+            snapshot.size += file.stat().st_size
+    return snapshot
 
 
 def _is_environment(folder: str) -> bool:
     return any(os.path.exists(os.path.join(folder, mark)) for mark in _ENVIRONMENT_MARKS)
 
 
-def take_snapshot(source: Path, target: Path, limit: int | None = None, taken: Snapshot | None = None) -> Snapshot:
-    """Copy what travels of `source` into the new folder `target`.
+def take_snapshot(source: Path, target: Path, limit: int | None = None, snapshot: Snapshot | None = None) -> Snapshot:
+    """Copy the files of `source` to the new folder `target`.
 
     Args:
-        limit: bytes in all; a RunFailed where more travels.
-        taken: what travels, where it was listed already.
+        limit: maximum bytes in all.
+        snapshot: the files, if they are already listed.
 
     Raises:
         NsmlError: a line of `.nsmlignore` is not gitignore syntax.
         RunFailed: over `limit`, or a file cannot be read or written.
     """
-    taken = taken or list_snapshot(source)
-    if limit is not None and taken.size > limit:
-        raise RunFailed(f"{source} holds more than {limit // 1024**2} MB; name what need not travel in {IGNORE_FILE}")
+    snapshot = snapshot or list_snapshot(source)
+    if limit is not None and snapshot.size > limit:
+        raise RunFailed(
+            f"{source} contains more than {limit // 1024**2} MB; name files that the program does not need in {IGNORE_FILE}"
+        )
     target.mkdir(mode=0o700, parents=True)
-    for name in taken.files:
+    for name in snapshot.files:
         try:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, target / name)
         except OSError as error:
-            mend = f"mend it or name it in {IGNORE_FILE}"
-            raise RunFailed(f"{source / name} cannot be copied: {error.strerror}; {mend}") from None
-    return taken
+            raise RunFailed(
+                f"{source / name} cannot be copied: {error.strerror}; fix it or name it in {IGNORE_FILE}"
+            ) from None
+    return snapshot
 
 
 def _matcher(lines: list[str]) -> Callable[[str], bool]:
@@ -146,7 +149,7 @@ def _reason_to_leave_out(path: Path, root: Path) -> str | None:
     if path == root / "nsml.py":
         return STANDS_IN
     if path.name == ".env" or path.name.startswith(".env."):
-        return "may hold secrets"
+        return "may contain secrets"
     if path.name in _KEYS or _is_private_key(path):
         return "a private key"
     if path.stat().st_size > LARGEST_FILE:

@@ -1,7 +1,6 @@
-"""The small process that stays with a session: `python -m nsml.engine.supervisor FOLDER`.
+"""The supervisor of a session: `python -m nsml.engine.supervisor FOLDER`.
 
-It starts the program, writes the session's state, ends the program when it is told to (SIGTERM) or when it grows past its memory, and
-writes how it ended.
+It starts the program, writes the session's state, ends the program on SIGTERM or above its memory limit, and writes the result.
 """
 
 from __future__ import annotations
@@ -132,14 +131,14 @@ def _wait(program: Program, session: Session, memory: MemoryWatch, limit: int | 
     Returns:
         Why the program was ended, if it grew past `limit` bytes; else "".
     """
-    told = ""
+    printed = ""
     looked = touched = time.monotonic()
     every = _LOOK_WITHOUT_LIMIT if limit is None else _LOOK
     while True:
         pause = log.look()
-        if log.trouble != told:
-            told = log.trouble
-            print(f"--log-limit is not kept: {told}", file=sys.stderr, flush=True)
+        if log.trouble != printed:
+            printed = log.trouble
+            print(f"--log-limit cannot be applied: {printed}", file=sys.stderr, flush=True)
         if _ends_within(program, pause):
             log.look()
             return ""
