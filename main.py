@@ -49,12 +49,12 @@ def run(args: argparse.Namespace) -> None:
         from evidence.report.requirements import check_matplotlib
 
         check_matplotlib()  # before minutes are spent
-    from model.run.devices import start_tensorflow, strategy_for
+    from model.run.devices import is_given_gpus, start_tensorflow, strategy_for
 
     start_tensorflow(args.seed or 0, deterministic=not args.wanted.jit)
     hooks = Hooks()
     try:
-        strategy = strategy_for(int(nsml.GPU_NUM) if args.mode == "train" else min(int(nsml.GPU_NUM), 1))
+        strategy = strategy_for(int(nsml.GPU_NUM), may_take_all=args.mode == "train" and is_given_gpus())
     except ValueError as error:
         raise UsageError(str(error)) from None
     with strategy.scope():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.run.devices import strategy_for
+from model.run.devices import is_given_gpus, strategy_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,7 +36,7 @@ def run(network, save):
           report=lambda **values: accuracies.append(values["val__accuracy"]))
     return accuracies
 
-strategy = strategy_for(2)
+strategy = strategy_for(2, may_take_all=True)
 assert strategy.num_replicas_in_sync == 2
 with strategy.scope():
     network = small_network.network(ema=0.8)
@@ -61,9 +61,17 @@ def test_two_devices_train_one_network_which_goes_on_and_predicts_on_one(tmp_pat
 
 @pytest.mark.parametrize("gpus", [0, 1])
 def test_one_device_needs_no_strategy(gpus: int) -> None:
-    assert strategy_for(gpus).num_replicas_in_sync == 1
+    assert strategy_for(gpus, may_take_all=True).num_replicas_in_sync == 1
 
 
 def test_more_gpus_than_there_are_are_refused_with_the_mend() -> None:
     with pytest.raises(ValueError, match=r"has 64 GPUs and TensorFlow sees \d+; install tensorflow\[and-cuda\]"):
-        strategy_for(64)
+        strategy_for(64, may_take_all=True)
+
+
+def test_one_of_several_gpus_is_used_where_nobody_asked_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert not is_given_gpus()
+    assert strategy_for(64, may_take_all=is_given_gpus()).num_replicas_in_sync == 1
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert is_given_gpus()

@@ -43,14 +43,22 @@ def import_tensorflow() -> None:
             os.close(stderr)
 
 
-def strategy_for(gpus: int) -> Any:
-    """How to train on `gpus` GPUs: each takes a part of each batch where there is more than one, see `tf.distribute`.
+def is_given_gpus() -> bool:
+    """Whether somebody said which GPUs to use: `nsml run -g`, or CUDA_VISIBLE_DEVICES by hand."""
+    return "CUDA_VISIBLE_DEVICES" in os.environ
+
+
+def strategy_for(gpus: int, *, may_take_all: bool) -> Any:
+    """How to compute where the session has `gpus` GPUs: on one, or, where it `may_take_all` of several, a part of each batch on each, see
+    `tf.distribute`.
 
     Models, optimisers and checkpoints are made or read within its `scope()`. A line on stdout says what computes. ValueError where
     TensorFlow sees fewer than two of several GPUs that the session has.
     """
     import tensorflow as tf
 
+    others = 0 if may_take_all else max(gpus - 1, 0)
+    gpus -= others
     seen = [
         str(tf.config.experimental.get_device_details(gpu).get("device_name", "a GPU"))
         for gpu in tf.config.list_physical_devices("GPU")
@@ -58,7 +66,8 @@ def strategy_for(gpus: int) -> Any:
     missing = f"the session has {gpus} GPU{'s' * (gpus > 1)} and TensorFlow sees {len(seen)}; install tensorflow[and-cuda], or take fewer"
     if gpus == 1 and not seen:
         print(f"warning: {missing}", flush=True)
-    print(f"computes on {', '.join(seen[: max(gpus, 1)]) or f'{os.cpu_count()} processors'}", flush=True)
+    more = f", and leaves {others} more to others; nsml run -g {gpus + others} uses all" if others and seen else ""
+    print(f"computes on {', '.join(seen[: max(gpus, 1)]) or f'{os.cpu_count()} processors'}{more}", flush=True)
     if gpus < 2:
         return tf.distribute.get_strategy()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")

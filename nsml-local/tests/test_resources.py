@@ -150,11 +150,14 @@ def test_gpus_that_a_running_session_took_are_not_given_again(
         "import os, time; print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); time.sleep(60)"
     )
     for session, gpus in (("FUNDUS/1", "2"), ("FUNDUS/2", "1")):
-        nsml("run", "-d", dataset, "-e", "hold.py", "-g", gpus, PATH=path)
+        started = nsml("run", "-d", dataset, "-e", "hold.py", "-g", gpus, PATH=path)
+        assert f"the session gets GPU {'0, 1' if gpus == '2' else '2'} of 3 of this machine" in started.err
         wait_until(lambda session=session: nsml("logs", session).out != "")  # type: ignore[misc]
     assert (nsml("logs", "FUNDUS/1").out, nsml("logs", "FUNDUS/2").out) == ("0,1\n", "2\n")
     refused = nsml("run", "-d", dataset, "-g", "1", PATH=path)
     assert refused.status == 2 and "3 GPUs, 0 of them free" in refused.err
+    assert "sees all 3 GPUs of this machine; -g N gives" in nsml("run", "-d", dataset, PATH=path).err
+    assert "3 GPUs (0, 1, 2); -g N gives a session N free ones" in nsml("doctor", PATH=path).out
     nsml("stop", "-f", "FUNDUS/*")
 
 

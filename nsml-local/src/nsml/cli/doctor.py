@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from ..engine.resources import list_gpus
+from ..engine.resources import gpu_use
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.damage import damage_of
 from ..store.datasets import list_datasets
@@ -91,8 +91,10 @@ def _disk(home: Home) -> Iterator[Line]:
 
 
 def _gpus() -> Iterator[Line]:
-    gpus = list_gpus()
-    yield f"{len(gpus)} GPUs" if gpus else "no NVIDIA GPU; sessions run on the processor", None
+    gpus = gpu_use(header=False).splitlines()
+    named = ", ".join(" ".join(line.split(", ")[:2]) for line in gpus)
+    some = f"{len(gpus)} GPU{'s' * (len(gpus) > 1)} ({named}); -g N gives a session N free ones, without -g it sees all"
+    yield some if gpus else "no NVIDIA GPU; sessions run on the processor", None
 
 
 def _datasets(home: Home) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..engine.log_limit import DEFAULT, SMALLEST
-from ..engine.resources import Limits, parse_size, take_gpus
+from ..engine.resources import Limits, list_gpus, parse_size, take_gpus
 from ..store.home import Home
 
 
@@ -58,6 +58,11 @@ def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[.
 def limits_from(home: Home, gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None) -> Limits:
     """The limits of the options. NsmlError if too few GPUs are free or a size is invalid."""
     indices = None if gpus is None else take_gpus(home, gpus)
+    there = 0 if gpus == 0 else len(list_gpus())
+    if indices:
+        click.echo(f"the session gets GPU {', '.join(map(str, indices))} of {there} of this machine", err=True)
+    elif gpus is None and there > 1:
+        click.echo(f"the session sees all {there} GPUs of this machine; -g N gives it N free ones", err=True)
     if gpus and not indices:
         click.echo(f"warning: -g {gpus}: this machine has no GPU; the session runs on its processors", err=True)
     return Limits(
