@@ -1,8 +1,10 @@
 """What a project needs, and the layer that a session is given for it."""
 
+import io
 import os
 import shutil
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -17,12 +19,12 @@ from nsml.store.files import write_json
 from nsml.store.processes import identity
 
 
-def _wheel(folder: Path, version: str = "1.0", name: str = "tinylens", needs: str = "") -> None:
-    """A package without network: one module with a VERSION."""
+def _wheel(folder: Path, version: str = "1.0", name: str = "tinylens", needs: str = "", module: str = "") -> None:
+    """A package without network: one module, of the package's name unless told otherwise, with a VERSION."""
     folder.mkdir(exist_ok=True)
     info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{name}.py", f"VERSION = '{version}'\n")
+        wheel.writestr(f"{module or name}.py", f"VERSION = '{version}'\n")
         wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}")
         wheel.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -269,3 +271,77 @@ def test_nsmlignore_is_read_as_powershell_saves_it(nsml: Nsml, project: Path) ->
     (project / ".nsmlignore").write_bytes("*.bin\r\n".encode("utf-16"))
     (project / "a.bin").write_text("")
     assert nsml("check").out.startswith("files of a session: 2,")
+
+
+_BACKEND = """
+import os, zipfile
+
+def build_wheel(folder, settings=None, metadata=None):
+    {imports}
+    with zipfile.ZipFile(os.path.join(folder, "{name}-{version}-py3-none-any.whl"), "w") as wheel:
+        wheel.writestr("{name}.py", "VERSION = '{version} built'\\n")
+        info = "{name}-{version}.dist-info/"
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(info + "RECORD", "")
+    return "{name}-{version}-py3-none-any.whl"
+"""
+
+
+def _sources(folder: Path, version: str, name: str = "tinylens", needs: str = "[]", imports: str = "pass") -> None:
+    """An sdist whose build needs no network."""
+    top = f"{name}-{version}"
+    files = {
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "pyproject.toml": f'[build-system]\nrequires = {needs}\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": _BACKEND.format(name=name, version=version, imports=imports),
+    }
+    with tarfile.open(folder / f"{top}.tar.gz", "w:gz") as archive:
+        for file, text in files.items():
+            entry = tarfile.TarInfo(f"{top}/{file}")
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_a_pin_that_would_have_to_be_built_gives_way_to_a_wheel(
+    nsml: Nsml, dataset: str, needy: Path, tmp_path: Path, without_uv: dict[str, str], installer: str
+) -> None:
+    _sources(tmp_path / "wheels", "0.5")
+    (needy / "requirements.txt").write_text(
+        (needy / "requirements.txt").read_text().replace("tinylens>=1", "tinylens==0.5")
+    )
+    nsml("run", "-d", dataset, "-e", "show.py", **(without_uv if installer == "pip" else {}))
+    log = nsml("logs", "-f", "FUNDUS/1").out
+    assert "warning: tinylens is installed in the version that fits, tinylens==0.5 was asked for" in log
+    assert "\nhas 1.0\n" in log
+
+
+def test_what_has_no_wheel_at_all_is_built_and_said_while_the_rest_comes_as_wheels(
+    nsml: Nsml, dataset: str, needy: Path, tmp_path: Path
+) -> None:
+    _sources(tmp_path / "wheels", "0.5")
+    _sources(tmp_path / "wheels", "2.0", name="oldlens")
+    text = (needy / "requirements.txt").read_text().replace("tinylens>=1", "tinylens==0.5\noldlens==2.0")
+    (needy / "requirements.txt").write_text(text)
+    (needy / "show.py").write_text("import oldlens, tinylens; print('has', oldlens.VERSION, tinylens.VERSION)")
+    nsml("run", "-d", dataset, "-e", "show.py")
+    log = nsml("logs", "-f", "FUNDUS/1").out
+    assert "warning: oldlens==2.0 has no wheel for this Python, so it is built from its sources" in log
+    assert "\nhas 2.0 built 1.0\n" in log
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_a_build_that_needs_pkg_resources_gets_a_setuptools_that_has_it(
+    nsml: Nsml, dataset: str, needy: Path, tmp_path: Path, without_uv: dict[str, str], installer: str
+) -> None:
+    # By another name, since the environment below has a setuptools with pkg_resources, which pip's builds see.
+    for version, module in (("80.0", "old_pkg_resources"), ("90.0", "nothing")):
+        _wheel(tmp_path / "wheels", version, name="setuptools", module=module)
+    _sources(tmp_path / "wheels", "2.0", name="oldlens", needs='["setuptools"]', imports="import old_pkg_resources")
+    text = (needy / "requirements.txt").read_text().replace("tinylens>=1", "oldlens==2.0")
+    (needy / "requirements.txt").write_text(text)
+    (needy / "show.py").write_text("import oldlens; print('has', oldlens.VERSION)")
+    nsml("run", "-d", dataset, "-e", "show.py", **(without_uv if installer == "pip" else {}))
+    log = nsml("logs", "-f", "FUNDUS/1").out
+    assert "trying again with an older setuptools" in log and "\nhas 2.0 built\n" in log
