@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     """Bind the hooks; predict or report where that is asked for, else put the members together."""
     import nsml
     from model.run.devices import start_tensorflow
-    from model.run.entry import Hooks
+    from model.run.entry import Hooks, check_mode
 
     if args.mode == "report":
         from evidence.report.requirements import check_matplotlib
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> None:
     hooks = Hooks()
     if args.pause or args.mode != "train":
         nsml.paused(scope=locals())
+    check_mode(args.mode)
     if args.mode == "report":
         from evidence.report.entry import report_checkpoint
 

@@ -42,7 +42,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> None:
     """Bind the hooks; predict or report where that is asked for, else train."""
     import nsml
-    from model.run.entry import Hooks, UsageError, photographs_folder
+    from model.run.entry import Hooks, UsageError, check_mode, photographs_folder
 
     photographs = photographs_folder(args.mode)
     if args.mode == "report":
@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> None:
     with strategy.scope():
         if args.pause or args.mode != "train":
             nsml.paused(scope=locals())
+        check_mode(args.mode)
         if args.mode == "report":
             from evidence.report.entry import report_checkpoint
 

@@ -196,6 +196,22 @@ def test_a_dataset_without_the_folder_of_photographs_is_refused(start: Start, tm
     assert "train_data is missing" in only_line(start(dataset="TABLE"), 2)
 
 
+def test_class_folders_beside_train_data_are_named_at_push_and_in_training(start: Start, tmp_path: Path) -> None:
+    draw(tmp_path / "train" / "AMD", 1, 1)
+    draw(tmp_path / "train" / "NORMAL", 1, 1)
+    pushed = start("nsml", "dataset", "push", "FLAT", str(tmp_path))
+    assert "train/ holds AMD, NORMAL, but class folders belong into train/train_data/" in pushed.stdout
+    line = only_line(start(dataset="FLAT"), 2)
+    assert "train holds AMD, NORMAL, but no train_data; put the class folders into train/train_data/" in line
+
+
+@pytest.mark.parametrize("program", [[], ["ensemble.py"]])
+def test_infer_by_hand_is_refused_with_the_command_that_does_it(start: Start, dataset: str, program: list[str]) -> None:
+    ended = start(*program, "--mode", "infer", dataset=dataset)
+    assert ended.returncode == 2 and "Traceback" not in ended.stderr
+    assert "use 'nsml infer SESSION CHECKPOINT' for photographs of yours" in ended.stderr.splitlines()[-1]
+
+
 SMALL = [
     "--recipe",
     "winning",

@@ -77,8 +77,21 @@ def photographs_folder(mode: str) -> Path:
         raise UsageError(f"there is no dataset; {NO_DATASET}")
     folder = Path(nsml.DATASET_PATH) / "train" / "train_data"
     if mode in ("train", "report") and not folder.is_dir():
+        above = folder.parent
+        if inside := sorted(path.name for path in above.iterdir() if path.is_dir()) if above.is_dir() else []:
+            here = f"{above} holds {', '.join(inside[:4])}, but no train_data"
+            raise UsageError(f"{here}; put the class folders into train/train_data/ and push the dataset again")
         raise UsageError(f"{folder} is missing; {NO_DATASET}")
     return folder
+
+
+def check_mode(mode: str) -> None:
+    """UsageError where `nsml.paused` has returned in a mode in which it predicts and ends the program."""
+    if mode in ("test", "infer"):
+        raise UsageError(
+            f"--mode {mode} is no way to train, and here is no checkpoint to predict with; use 'nsml infer SESSION CHECKPOINT' for "
+            "photographs of yours, or 'nsml submit -t SESSION CHECKPOINT' for the test photographs"
+        )
 
 
 def cache_folder() -> Path:

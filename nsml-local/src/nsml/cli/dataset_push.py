@@ -106,6 +106,12 @@ def describe(dataset: Dataset) -> str:
     note = (
         "" if (dataset.training / "train").is_dir() else "; it has no folder train/, so sessions can read all its files"
     )
+    above = dataset.training / "train"
+    if above.is_dir() and not (above / "train_data").exists():
+        inside = sorted(path.name for path in above.iterdir() if path.is_dir() and photographs_below(path))
+        note += (
+            f"; train/ holds {', '.join(inside[:4])}, but class folders belong into train/train_data/" if inside else ""
+        )
     if record.get("left_out"):
         note += f"; not read as photographs: {record['left_out']}"
     if like := record.get("like_labels"):
