@@ -1,4 +1,4 @@
-"""A photograph's file -> uint8 BGR pixels, whatever its format and its depth; NumPy and OpenCV are imported at the first call."""
+"""A photograph's file -> uint8 BGR pixels, for all formats and depths; NumPy and OpenCV are imported at the first call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def read_pixels(content: bytes) -> Any:
-    """The photograph in a file's content, uint8 BGR (height, width, 3), turned as EXIF says; None where it cannot be decoded.
+    """Decode a photograph: uint8 BGR (height, width, 3), with EXIF orientation applied; None if it cannot be decoded.
 
     Pixels of more than 8 bits are scaled: the highest value that the file says they may have becomes 255. Where it says none, or a
     lower one than they have, that value is 1 for fractions, else the first of 255, 511, 1023 ... that no pixel exceeds, as cameras of
@@ -62,9 +62,9 @@ def _white(content: bytes) -> int:
         elif start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             # OpenCV scales pixels of 9 to 15 bits up to 16. Of those of 16 nobody knows how many bits are used.
             return 65535 if 8 < _tiff_bits(content) < 16 else 0
-        elif found := re.match(rb"P[2356]\s+\d+\s+\d+\s+(\d{1,5})\s", re.sub(rb"#[^\n]*", b"", start)):
+        elif fields := re.match(rb"P[2356]\s+\d+\s+\d+\s+(\d{1,5})\s", re.sub(rb"#[^\n]*", b"", start)):
             # Programs that save 16 bits write 65535, however many of them are used.
-            return int(found[1]) if int(found[1]) not in (255, 65535) else 0
+            return int(fields[1]) if int(fields[1]) not in (255, 65535) else 0
         elif start[4:8] == b"jP  " and b"ihdr" in start:
             bits = (start[start.index(b"ihdr") + 14] & 0x7F) + 1
             return 2**bits - 1 if 8 < bits < 16 else 0
@@ -95,12 +95,12 @@ def _read_dicom(content: bytes) -> tuple[Any, int]:
     try:
         import pydicom.pixels
 
-        found = pydicom.dcmread(io.BytesIO(content))
-        pixels: Any = pydicom.pixels.pixel_array(found, index=0)
-        white = 2 ** int(found.BitsStored) - 1
-        if found.PhotometricInterpretation == "PALETTE COLOR":
-            pixels = pydicom.pixels.apply_color_lut(pixels, found)
-        if found.PhotometricInterpretation == "MONOCHROME1":  # the highest value is black
+        dataset = pydicom.dcmread(io.BytesIO(content))
+        pixels: Any = pydicom.pixels.pixel_array(dataset, index=0)
+        white = 2 ** int(dataset.BitsStored) - 1
+        if dataset.PhotometricInterpretation == "PALETTE COLOR":
+            pixels = pydicom.pixels.apply_color_lut(pixels, dataset)
+        if dataset.PhotometricInterpretation == "MONOCHROME1":  # the highest value is black
             pixels = white - pixels
     except Exception:  # pydicom or a decoder that is not installed, or whatever a damaged file raises
         return None, 0

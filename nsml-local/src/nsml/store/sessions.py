@@ -82,7 +82,7 @@ class Session:
 
     @property
     def has_code(self) -> bool:
-        """Whether its code was kept. A link in its place leads to somebody else's."""
+        """Whether the session has a copy of its code. A link in its place leads to somebody else's."""
         return self.code.is_dir() and not self.code.is_symlink()
 
     def open_log(self) -> BufferedReader:
