@@ -73,7 +73,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     """Train what the command line asks for, or go on from the checkpoint that the hooks hold."""
     import nsml
     from model.baselines import print_baselines, print_beaten
-    from model.data import read_data
+    from model.data import check_folds, read_data
     from model.folds import train_folds
     from model.plan import print_plan
     from model.run.entry import cache_folder, settings_for
@@ -90,6 +90,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     first = partial(begin, pretrained=args.pretrained, load=nsml.load)
     if args.fold == "all":
         print(f"session {nsml.SESSION_NAME}: {settings.folds} folds, recipe {settings.recipe.name}", flush=True)
+        check_folds(photographs, settings)
         train_folds(network, settings, begin=first, read=read, keep=hooks.keep, **saving)
         return
     data = read(settings)

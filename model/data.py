@@ -100,6 +100,15 @@ def read_split(folder: Path, settings: Settings) -> tuple[Catalog, Split]:
         raise DataError(str(error)) from None
 
 
+def check_folds(folder: Path, settings: Settings) -> None:
+    """Split every fold. DataError names one that is not possible, which would else come out after hours of training the ones before."""
+    for fold in range(settings.folds):
+        try:
+            read_split(folder, replace(settings, fold=fold))
+        except DataError as error:
+            raise DataError(f"fold {fold}: {error}") from None
+
+
 def _less(samples: Sequence[Sample], split: Split, share: float, seed: int) -> Split:
     """The split with about that share of each class's training photographs, and the same validation."""
     rows = split_samples([samples[index] for index in split.train], share, seed).validation

@@ -205,6 +205,15 @@ def test_class_folders_beside_train_data_are_named_at_push_and_in_training(start
     assert "train holds AMD, NORMAL, but no train_data; put the class folders into train/train_data/" in line
 
 
+def test_an_impossible_fold_is_refused_before_the_first_is_trained(start: Start, tmp_path: Path) -> None:
+    draw(tmp_path / "train" / "train_data" / "NORMAL", 0, 12)
+    draw(tmp_path / "train" / "train_data" / "AMD", 1, 1)
+    assert start("nsml", "dataset", "push", "RARE", str(tmp_path)).returncode == 0
+    ended = start("--num_classes", "2", "--folds", "3", "--fold", "all", dataset="RARE")
+    assert ended.returncode == 2 and "AMD would be missing from training" in ended.stderr
+    assert "fold 0, 1 of 3" not in ended.stdout and "epoch" not in ended.stdout
+
+
 @pytest.mark.parametrize("program", [[], ["ensemble.py"]])
 def test_infer_by_hand_is_refused_with_the_command_that_does_it(start: Start, dataset: str, program: list[str]) -> None:
     ended = start(*program, "--mode", "infer", dataset=dataset)

@@ -208,3 +208,12 @@ def test_a_file_called_as_labels_are_is_never_shown_to_a_session(nsml: Nsml, tmp
     shown = open_home().datasets / "D"
     assert [p.name for p in (shown / "submission").rglob("*") if p.is_file()] == ["a.txt"]
     assert (shown / "training" / "train" / "labels.csv").exists()
+
+
+def test_push_counts_what_training_will_read(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "d")
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._a.jpg", "notes.txt", "scan.GIFF"):
+        (source / "train" / "train_data" / "AMD" / name).write_text("")
+    told = nsml("dataset", "push", "D", str(source)).out
+    assert "8 training files (AMD 2, DMR 2, NORMAL 2, RVO 2)" in told
+    assert "not read as photographs: .txt 1, .giff 1" in told or "not read as photographs: .giff 1, .txt 1" in told
