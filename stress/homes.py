@@ -11,6 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+from nsml.engine.resources import set_side_by_side
 from nsml.scoring.fundus import fundus_score
 from nsml.store.datasets import push_dataset
 from nsml.store.home import Home, open_home
@@ -81,6 +82,7 @@ def new_home(folder: Path) -> Home:
     project.mkdir(exist_ok=True)
     (project / "main.py").write_text(PROGRAM)
     home = open_home(folder)
+    set_side_by_side(home, 1000)
     push_dataset(home, DATASET, source)
     return home
 

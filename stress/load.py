@@ -198,7 +198,7 @@ class Driver:
         for name, known in self.model.sessions.items():
             row = rows.get(name, {})
             status = row.get("status")
-            self._holds(status in ("Starting", "Running", *ENDED), f"{name} is {status}")
+            self._holds(status in ("Queued", "Starting", "Running", *ENDED), f"{name} is {status}")
             self._holds(known.status in (None, status), f"{name} is {status}, not {known.status}")
             self._holds(row.get("memo") == known.memo, f"{name} has the memo {row.get('memo')!r}")
             if status in ENDED:

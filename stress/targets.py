@@ -130,7 +130,7 @@ def _session(folder: Path) -> object:
     from nsml.store.sessions import Session
 
     session = Session(SessionName("me", "D", 1), folder)
-    return session.datasets(), _status(_row(session))
+    return session.datasets(), _status(_row(session, {}))
 
 
 def _with_session(folder: Path) -> object:

@@ -11,6 +11,8 @@ from helpers import PROGRAM, Ended, Nsml, make_dataset, run_command, run_nsml, s
 from hypothesis import settings
 
 from nsml.engine.isolation import why_not
+from nsml.engine.resources import set_side_by_side
+from nsml.store.home import open_home
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A worker is measured since its start, but not all that it starts.
@@ -35,8 +37,9 @@ settings.load_profile("unhurried")
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """NSML_HOME in a temporary folder; the user is called `tester`."""
+    """NSML_HOME in a temporary folder; the user is called `tester`, and sessions run side by side."""
     folder = tmp_path / "home"
+    set_side_by_side(open_home(folder), 1000)
     for name in ("NSML_DATASET", "NSML_LAUNCH", "NSML_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NSML_HOME", str(folder))

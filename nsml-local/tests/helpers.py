@@ -145,3 +145,12 @@ def start_for_ctrl_c(command: Sequence[str], folder: Path, output: Path) -> subp
             stderr=out,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
+
+
+def with_gpus(folder: Path, count: int) -> str:
+    """A PATH on which nvidia-smi lists so many GPUs."""
+    folder.mkdir()
+    lines = "".join(f"echo {n}\n" for n in range(count))
+    (folder / "nvidia-smi").write_text(f"#!/bin/sh\n{lines}")
+    (folder / "nvidia-smi").chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"

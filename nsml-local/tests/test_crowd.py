@@ -10,7 +10,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    ("name", "counted"), [("crowd", "6 runs, 6 submits, 0 losses"), ("load", "6 operations")], ids=["crowd", "load"]
+    ("name", "counted"),
+    [("crowd", "6 runs, 6 submits, 0 losses"), ("load", "6 operations"), ("queue", "12 sessions")],
+    ids=["crowd", "load", "queue"],
 )
 def test_at_once_and_at_random_nothing_is_lost(name: str, counted: str) -> None:
     command = [sys.executable, "-m", "stress", name, "--times", "6", "--seed", "3"]

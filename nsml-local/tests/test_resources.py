@@ -1,7 +1,6 @@
 """What a session may use: `run -g -c --memory`, and `run -i`."""
 
 import json
-import os
 import re
 import signal
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until
+from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until, with_gpus
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,37 +127,9 @@ def test_a_machine_without_a_gpu_runs_what_asks_for_one_and_says_so(
     nsml: Nsml, dataset: str, project: Path, tmp_path: Path
 ) -> None:
     (project / "gpus.py").write_text("import nsml; print(nsml.GPU_NUM)")
-    started = nsml("run", "-d", dataset, "-e", "gpus.py", "-g", "1", PATH=_with_gpus(tmp_path / "bin", 0))
+    started = nsml("run", "-d", dataset, "-e", "gpus.py", "-g", "1", PATH=with_gpus(tmp_path / "bin", 0))
     assert started.status == 0 and "warning: -g 1: this machine has no GPU" in started.err
     assert nsml("logs", "-f", "FUNDUS/1").out.startswith("0\n")
-
-
-def _with_gpus(folder: Path, count: int) -> str:
-    """A PATH on which nvidia-smi lists so many GPUs."""
-    folder.mkdir()
-    lines = "".join(f"echo {n}\n" for n in range(count))
-    (folder / "nvidia-smi").write_text(f"#!/bin/sh\n{lines}")
-    (folder / "nvidia-smi").chmod(0o755)
-    return f"{folder}{os.pathsep}{os.environ['PATH']}"
-
-
-def test_gpus_that_a_running_session_took_are_not_given_again(
-    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
-) -> None:
-    path = _with_gpus(tmp_path / "bin", 3)
-    (project / "hold.py").write_text(
-        "import os, time; print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); time.sleep(60)"
-    )
-    for session, gpus in (("FUNDUS/1", "2"), ("FUNDUS/2", "1")):
-        started = nsml("run", "-d", dataset, "-e", "hold.py", "-g", gpus, PATH=path)
-        assert f"the session gets GPU {'0, 1' if gpus == '2' else '2'} of 3 of this machine" in started.err
-        wait_until(lambda session=session: nsml("logs", session).out != "")  # type: ignore[misc]
-    assert (nsml("logs", "FUNDUS/1").out, nsml("logs", "FUNDUS/2").out) == ("0,1\n", "2\n")
-    refused = nsml("run", "-d", dataset, "-g", "1", PATH=path)
-    assert refused.status == 2 and "3 GPUs, 0 of them free" in refused.err
-    assert "sees all 3 GPUs of this machine; -g N gives" in nsml("run", "-d", dataset, PATH=path).err
-    assert "3 GPUs (0, 1, 2); -g N gives a session N free ones" in nsml("doctor", PATH=path).out
-    nsml("stop", "-f", "FUNDUS/*")
 
 
 def test_an_interactive_session_is_followed_and_removed(nsml: Nsml, dataset: str) -> None:

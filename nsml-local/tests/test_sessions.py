@@ -88,11 +88,11 @@ def test_an_unknown_session_is_an_error_that_lists_the_numbers() -> None:
 
 
 def test_a_home_of_a_newer_format_is_refused_and_left_alone(home: Path, nsml: Nsml) -> None:
-    home.mkdir()
     (home / "home.json").write_text('{"format": 99}')
+    before = sorted(home.rglob("*"))
     refused = nsml("ps")
     assert refused.status == 2 and "newer" in refused.err
-    assert sorted(p.name for p in home.iterdir()) == ["home.json"]
+    assert sorted(home.rglob("*")) == before and (home / "home.json").read_text() == '{"format": 99}'
 
 
 def test_the_home_is_readable_by_its_owner_only(home: Path) -> None:

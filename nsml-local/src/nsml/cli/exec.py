@@ -13,7 +13,7 @@ from ..engine.launch import infer_session
 from ..errors import RunFailed
 from ..session.answering import ask, is_listening
 from ..store.home import open_home
-from ..store.sessions import ENDED, remove_session
+from ..store.sessions import ENDED, QUEUED, remove_session
 from .arguments import complete_checkpoints, session_and_checkpoint, session_argument, session_named
 
 
@@ -33,6 +33,8 @@ def exec_(session: str, expression: str | None) -> None:
     running.check_here()
     if running.status() in ENDED:
         raise RunFailed(f"session {running.name} has ended ({running.status()}); only a running session can evaluate")
+    if running.status() == QUEUED:
+        raise RunFailed(f"session {running.name} is queued; only a running session can evaluate")
     if not is_listening(running):
         raise RunFailed(f"session {running.name} has no scope; its program must call nsml.report(scope=locals(), ...)")
     if expression is not None:

@@ -6,11 +6,12 @@ import click
 
 from ..engine.entry import doubtful_reserved
 from ..engine.launch import fork_session, resume_session
+from ..engine.queue import revive
 from ..engine.words import split_arguments
 from ..store.home import open_home
 from ..store.sessions import Session, match_sessions
-from .arguments import complete_checkpoints, session_argument, session_named
-from .limits import limit_options, limits_from
+from .arguments import complete_checkpoints, complete_sessions, session_argument, session_named
+from .limits import limit_options, limits_from, queue_options, request_from, tell_start
 
 
 @click.command(
@@ -31,6 +32,7 @@ Examples:
     help="Arguments instead of the session's, as one text.",
 )
 @limit_options(cpus="--cpu")
+@queue_options(may_refuse=True)
 def fork(
     session: str,
     checkpoint: str | None,
@@ -39,6 +41,10 @@ def fork(
     cpus: int | None,
     memory: str | None,
     log_limit: str | None,
+    priority: int,
+    after: tuple[str, ...],
+    after_any: tuple[str, ...],
+    no_wait: bool,
 ) -> None:
     """Start a new session with the same code from a checkpoint."""
     home = open_home()
@@ -47,10 +53,11 @@ def fork(
         session_named(home, session),
         checkpoint,
         arguments=[word for text in arguments for word in split_arguments(text)] if arguments else None,
-        limits=limits_from(home, gpus, cpus, memory, log_limit),
+        limits=limits_from(gpus, cpus, memory, log_limit),
+        request=request_from(home, gpus, priority, after, after_any, no_wait),
     )
     _warn_doubtful_reserved(started)
-    click.echo(f"Session {started.name} is started")
+    tell_start(home, started, f"Session {started.name} is started")
 
 
 @click.command(
@@ -58,17 +65,44 @@ def fork(
 Example:
   nsml resume FUNDUS_DEMO/1
   nsml resume "FUNDUS_DEMO/*"
+  nsml resume --queued        after a restart of the machine
 """
 )
-@session_argument()
+@click.argument("session", metavar="SESSION", required=False, shell_complete=complete_sessions)
+@click.option("--queued", is_flag=True, help="Let the sessions that waited when the machine went down wait on.")
 @limit_options()
-def resume(session: str, gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None) -> None:
+@queue_options(may_refuse=False)
+def resume(
+    session: str | None,
+    queued: bool,
+    gpus: int | None,
+    cpus: int | None,
+    memory: str | None,
+    log_limit: str | None,
+    priority: int,
+    after: tuple[str, ...],
+    after_any: tuple[str, ...],
+) -> None:
     """Restart an ended session from its newest checkpoint ('*' and '?' in the number); log and metrics continue."""
+    if queued == (session is not None):
+        raise click.UsageError("name a SESSION, or give --queued")
     home = open_home()
+    revived = revive(home)
+    if session is None:
+        for ended in revived:
+            click.echo(f"Session {ended.name} waits again")
+        if not revived:
+            click.echo("no queued session has lost its supervisor", err=True)
+        return
     for ended in match_sessions(home, session, home.user()):
-        name = resume_session(home, ended, limits_from(home, gpus, cpus, memory, log_limit))
+        name = resume_session(
+            home,
+            ended,
+            limits_from(gpus, cpus, memory, log_limit),
+            request_from(home, gpus, priority, after, after_any),
+        )
         _warn_doubtful_reserved(ended)
-        click.echo(f"Session {ended.name} is resumed from checkpoint {name}")
+        tell_start(home, ended, f"Session {ended.name} is resumed from checkpoint {name}")
 
 
 def _warn_doubtful_reserved(session: Session) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from ..engine.log_limit import DEFAULT, SMALLEST
-from ..engine.resources import Limits, list_gpus, parse_size, take_gpus
+from ..engine.queue import Request, places
+from ..engine.resources import Limits, check_gpus, parse_size
+from ..store.files import read_json
 from ..store.home import Home
+from ..store.launches import FILE
+from ..store.sessions import QUEUED, Session
+from .arguments import complete_sessions, session_named
 
 
 def _accepted(name: str, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -39,14 +44,20 @@ def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[.
                 envvar="NSML_LOG_LIMIT",
                 help="Remove the middle of a log that grows larger.  [default: 1G, or NSML_LOG_LIMIT]",
             ),
-            click.option("--memory", metavar="SIZE", help="Stop the session when it uses more memory, e.g. 24G."),
-            click.option(*names, "cpus", type=click.IntRange(min=1), metavar="N", help="Use at most N processors."),
+            click.option(
+                "--memory",
+                metavar="SIZE",
+                help="Wait until so much is free, and stop the session when it uses more, e.g. 24G.",
+            ),
+            click.option(
+                *names, "cpus", type=click.IntRange(min=1), metavar="N", help="Wait for N processors, and use no more."
+            ),
             click.option(
                 "-g",
                 "--gpus",
                 type=click.IntRange(min=0),
                 metavar="N",
-                help="Use N free GPUs; 0 hides all. [default: all]",
+                help="Wait for N GPUs; 0 hides all.  [default: 1, where there are any]",
             ),
         ):
             command = option(command)
@@ -55,19 +66,65 @@ def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[.
     return decorate
 
 
-def limits_from(home: Home, gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None) -> Limits:
-    """The limits of the options. NsmlError if too few GPUs are free or a size is invalid."""
-    indices = None if gpus is None else take_gpus(home, gpus)
-    there = 0 if gpus == 0 else len(list_gpus())
-    if indices:
-        click.echo(f"the session gets GPU {', '.join(map(str, indices))} of {there} of this machine", err=True)
-    elif gpus is None and there > 1:
-        click.echo(f"the session sees all {there} GPUs of this machine; -g N gives it N free ones", err=True)
-    if gpus and not indices:
+def limits_from(gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None) -> Limits:
+    """The limits of the options; GPUs are chosen when the session starts. NsmlError if there are too few GPUs or a size is invalid."""
+    if gpus and not (there := check_gpus(gpus)):
         click.echo(f"warning: -g {gpus}: this machine has no GPU; the session runs on its processors", err=True)
     return Limits(
-        gpus=indices,
+        gpus=None if gpus is None or (gpus and there) else (),
         cpus=cpus,
         memory=None if memory is None else parse_size(memory),
         log=DEFAULT if log_limit is None else parse_size(log_limit, "--log-limit", SMALLEST),
     )
+
+
+def queue_options(*, may_refuse: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--priority, --after, --after-any, and --no-wait where a command may refuse to start a session."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        options = [
+            click.option(
+                "--after-any", multiple=True, metavar="SESSION", shell_complete=complete_sessions,
+                help="Start when SESSION has ended, however it did.",
+            ),
+            click.option(
+                "--after", multiple=True, metavar="SESSION", shell_complete=complete_sessions,
+                help="Start when SESSION has ended with exit status 0; where it fails, this one is stopped.",
+            ),
+            click.option(
+                "--priority", type=int, default=0, metavar="N",
+                help="Start before your own waiting sessions of a lower N.  [default: 0]",
+            ),
+        ]  # fmt: skip
+        if may_refuse:
+            options.insert(0, click.option("--no-wait", is_flag=True, help="Refuse a session that would have to wait."))
+        for option in options:
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def request_from(
+    home: Home,
+    gpus: int | None,
+    priority: int,
+    after: Sequence[str],
+    after_any: Sequence[str],
+    no_wait: bool = False,
+) -> Request:
+    """What the options ask of the queue. NsmlError where a session to wait for does not exist."""
+    names = [tuple(str(session_named(home, name).name) for name in given) for given in (after, after_any)]
+    return Request.here(gpus, priority=priority, after=names[0], after_any=names[1], waits=not no_wait)
+
+
+def tell_start(home: Home, session: Session, otherwise: str) -> None:
+    """Say that the session waits, at which place and why; else `otherwise`."""
+    if session.status() == QUEUED:
+        place, why = places(home).get(str(session.name), (0, "its supervisor starts"))
+        click.echo(f"Session {session.name} is queued at place {place}: {why}")
+    else:
+        gpus = read_json(session.folder / FILE)["limits"]["gpus"]
+        if gpus:
+            click.echo(f"the session gets GPU {', '.join(map(str, gpus))}; -g N gives it N", err=True)
+        click.echo(otherwise)

@@ -10,11 +10,12 @@ from typing import IO, TypeVar
 
 import click
 
+from ..engine.queue import places
 from ..errors import Damaged
 from ..store.home import open_home
 from ..store.log_cut import checked_cut, read_cut
 from ..store.log_lines import left_out, start_of_last_lines
-from ..store.sessions import ENDED, Session
+from ..store.sessions import ENDED, QUEUED, Session
 from ..wording import size
 from .arguments import session_argument, session_named
 from .display import ProgramOutput
@@ -46,9 +47,13 @@ Examples:
 @click.option("--all", "everything", is_flag=True, help="Print the whole log.")
 def logs(session: str, following: bool, lines: int, everything: bool) -> None:
     """Print the output of a session: the last 1,000 lines, or all of it."""
-    chosen = session_named(open_home(), session)
+    home = open_home()
+    chosen = session_named(home, session)
     _warn_damaged(lambda: checked_cut(chosen.log))
     last = None if everything else lines
+    if _warn_damaged(chosen.status) == QUEUED:
+        place, why = places(home).get(str(chosen.name), (0, "its supervisor starts"))
+        click.echo(f"session {chosen.name} is queued at place {place}: {why}", err=True)
     if following:
         try:
             follow(chosen, last)

@@ -6,7 +6,8 @@ import shutil
 
 import click
 
-from ..engine.resources import gpu_use, list_gpus
+from ..engine.queue import look, places
+from ..engine.resources import gpu_use, set_side_by_side, this_machine
 from ..errors import NsmlError
 from ..store.home import open_home
 from ..store.processes import memory_of_group
@@ -17,12 +18,22 @@ from .display import print_json, print_table
 
 
 @click.command()
+@click.option(
+    "--side-by-side",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Let N sessions without -c and GPU run at once; 0 returns to half the processors.",
+)
 @json_option()
-def status(as_json: bool) -> None:
-    """Show processors, memory, disk and GPUs of this machine, and running sessions."""
+def status(side_by_side: int | None, as_json: bool) -> None:
+    """Show processors, memory, disk and GPUs of this machine, running sessions, and how many run at once."""
     import psutil
 
     home = open_home()
+    if side_by_side is not None:
+        set_side_by_side(home, side_by_side or None)
+        look(home)
+    machine = this_machine(home)
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(home.path)
     running = []
     for session in list_sessions(home):
@@ -40,7 +51,9 @@ def status(as_json: bool) -> None:
         "memory_free": memory.available,
         "disk": disk.total,
         "disk_free": disk.free,
-        "gpus": len(list_gpus()),
+        "gpus": len(machine.gpus),
+        "side_by_side": machine.sessions,
+        "queued": len(places(home)),
         "sessions": [{"name": name, "memory": used} for name, used in running],
     }
     if as_json:
@@ -59,6 +72,11 @@ def status(as_json: bool) -> None:
                 str(facts["gpus"]),
             )
         ],
+    )
+    one_each = "each session takes one GPU; " if machine.gpus else ""
+    click.echo(
+        f"\nUnless -g or -c say otherwise, {one_each}{machine.sessions} without a GPU run at once "
+        f"(--side-by-side); {facts['queued']} wait"
     )
     if running:
         click.echo()

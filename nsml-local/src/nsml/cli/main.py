@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import NsmlError, RunFailed, fix_for
+from ..store.home import Home, default_home, open_home
 from .display import Printable
 
 _COMMANDS = {
@@ -101,7 +102,8 @@ def _without_equals(command: click.Command, words: list[str]) -> list[str]:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="nsml")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error (or set NSML_DEBUG=1).")
-def nsml(debug: bool) -> None:
+@click.pass_context
+def nsml(ctx: click.Context, debug: bool) -> None:
     """NSML on this machine: run sessions, submit checkpoints, rank them.
 
     \b
@@ -114,6 +116,21 @@ def nsml(debug: bool) -> None:
     """
     if debug:
         os.environ["NSML_DEBUG"] = "1"
+    # These see to the queue themselves, or end what waits in it.
+    if ctx.invoked_subcommand not in ("stop", "resume"):
+        _go_on_with_the_queue()
+
+
+def _go_on_with_the_queue() -> None:
+    """Sessions that waited when the machine went down wait on from the next command."""
+    if not os.path.exists(Home(default_home()).queue / "waiting.json"):
+        return
+    from ..engine.queue import revive
+
+    try:
+        revive(open_home())
+    except (NsmlError, OSError) as error:
+        print(f"nsml: warning: the queue stands still: {error}", file=sys.stderr)
 
 
 def main() -> None:

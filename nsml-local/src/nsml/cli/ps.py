@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from ..engine.queue import places
 from ..errors import Damaged, NsmlError
 from ..store.home import open_home
 from ..store.metrics import last_summary
-from ..store.sessions import ENDED, Session, list_sessions
+from ..store.sessions import ENDED, QUEUED, Session, list_sessions
 from ..wording import ago, values
 from .arguments import complete_datasets, json_option
 from .display import print_json, print_table
@@ -19,7 +20,7 @@ from .display import print_json, print_table
 @click.command(
     epilog="""\b
 Examples:
-  nsml ps                 running sessions
+  nsml ps                 running and queued sessions
   nsml ps -a -n 5         the newest five, also ended ones
   nsml ps -a -d ODIR_FUNDUS -s "first try" -j
 """
@@ -30,12 +31,13 @@ Examples:
 @click.option("-s", "--search", metavar="TEXT", help="Only sessions with this text in name, arguments or memo.")
 @json_option()
 def ps(everything: bool, count: int | None, dataset: str | None, search: str | None, as_json: bool) -> None:
-    """List running sessions, newest first (-a: also ended ones)."""
+    """List running and queued sessions, newest first (-a: also ended ones); queued ones with their place and its reason."""
     home = open_home()
+    waiting = places(home)
     rows, broken = [], []
     for session in list_sessions(home, dataset=dataset, but_for_ended=not everything):
         try:
-            row = _row(session)
+            row = _row(session, waiting)
         except Damaged as error:
             broken.append(str(error))
             continue
@@ -63,8 +65,9 @@ def ps(everything: bool, count: int | None, dataset: str | None, search: str | N
         click.echo("no session is running; 'nsml ps -a' also lists ended ones", err=True)
 
 
-def _row(session: Session) -> dict[str, Any]:
+def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any]:
     record, state = session.record(), session.state()
+    place, why = waiting.get(str(session.name), (None, None)) if state["status"] == QUEUED else (None, None)
     return {
         "name": str(session.name),
         "created_at": record["created_at"],
@@ -73,7 +76,8 @@ def _row(session: Session) -> dict[str, Any]:
         "on": state.get("on"),
         "exit_status": state.get("exit_status"),
         "cause": state.get("cause"),
-        "reason": state.get("reason"),
+        "place": place,
+        "reason": why or state.get("reason"),
         "peak_memory": state.get("peak_memory"),
         "memo": session.memo(),
         "folder": session.folder,
@@ -84,4 +88,6 @@ def _status(row: dict[str, Any]) -> str:
     if row["status"] == "Failed" and row["exit_status"] is not None:
         status = int(row["exit_status"])
         return f"Failed ({row['cause'] or (f'signal {-status}' if status < 0 else status)})"
+    if row["place"]:
+        return f"Queued ({row['place']}: {row['reason']})"
     return f"{row['status']} on {row['on']}" if row["on"] else str(row["status"])

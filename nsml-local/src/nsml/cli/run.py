@@ -15,7 +15,7 @@ from ..store.home import open_home
 from ..store.sessions import Session, remove_session
 from ..wording import size
 from .arguments import complete_datasets
-from .limits import limit_options, limits_from
+from .limits import limit_options, limits_from, queue_options, request_from, tell_start
 
 
 @click.command(
@@ -24,6 +24,7 @@ Examples:
   nsml run -d ODIR_FUNDUS
   nsml run -d ODIR_FUNDUS -e train.py -a "--epoch 5 --learning_rate 0.02" -m "first try"
   nsml run train.py -i -d ODIR_FUNDUS --memory 12G
+  nsml run -d ODIR_FUNDUS -e finetune.py --after ODIR_FUNDUS/1
 """
 )
 @click.argument("file", required=False, metavar="[FILE]")
@@ -46,6 +47,7 @@ Examples:
     help="Follow the output (Ctrl-C stops the session), and remove the session at its end.",
 )
 @limit_options()
+@queue_options(may_refuse=True)
 @click.option(
     "--env",
     type=click.Choice([LAYER, CURRENT]),
@@ -65,10 +67,16 @@ def run(
     cpus: int | None,
     memory: str | None,
     log_limit: str | None,
+    priority: int,
+    after: tuple[str, ...],
+    after_any: tuple[str, ...],
+    no_wait: bool,
     env: str,
     verbose: bool,
 ) -> None:
     """Copy this folder and start its entry file (main.py, or FILE) as a session in the background.
+
+    If too few GPUs, processors or memory are free, the session is queued and starts by itself; 'nsml ps' shows its place.
 
     Files in `.nsmlignore` (gitignore syntax) are not copied. The session goes on when the terminal is closed; 'nsml logs -f
     SESSION' follows its output.
@@ -88,7 +96,8 @@ def run(
         entry=started,
         arguments=[word for text in arguments for word in split_arguments(text)],
         memo=memo,
-        limits=limits_from(home, gpus, cpus, memory, log_limit),
+        limits=limits_from(gpus, cpus, memory, log_limit),
+        request=request_from(home, gpus, priority, after, after_any, no_wait),
         env=env,
     )
     if not datasets:
@@ -104,7 +113,7 @@ def run(
 
     for finding in check_project(Path.cwd(), str(session.record()["entry"]), taken):
         click.echo(f"warning: {finding}", err=True)
-    click.echo(f"Session {session.name} is started")
+    tell_start(home, session, f"Session {session.name} is started")
     if interactive:
         _follow_to_end(session)
 

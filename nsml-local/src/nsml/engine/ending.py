@@ -11,6 +11,7 @@ from ..errors import Damaged, RunFailed
 from ..store.home import Home
 from ..store.sessions import ENDED, Session, remove_session
 from .family import end_strays
+from .queue import withdraw
 
 
 def stop_session(session: Session) -> None:
@@ -21,6 +22,8 @@ def stop_session(session: Session) -> None:
         RunFailed: it does not end within 15 seconds.
     """
     session.check_here()
+    if withdraw(Home(session.folder.parents[3]), session):
+        return
     process = session.state().get("process") or {}
     until = time.monotonic() + 15
     while not process and session.status() not in ENDED and time.monotonic() < until:

@@ -12,12 +12,13 @@ from ..store.checkpoints import whole_checkpoint
 from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home
 from ..store.launches import write_launch
-from ..store.sessions import ENDED, NO_DATASET, Session, create_session
+from ..store.sessions import ENDED, NO_DATASET, Session, create_session, remove_session
 from .background import leave_supervisor
 from .entry import check_entry, paused_arguments
 from .environment import LAYER
 from .family import end_strays
 from .isolation import check_isolation
+from .queue import Request
 from .requirements import missing_packages, read_needs
 from .resources import Limits
 from .snapshot import IGNORE_FILE, Snapshot, copy_code, list_snapshot, take_snapshot
@@ -34,15 +35,16 @@ def start_session(
     arguments: list[str],
     memo: str = "",
     limits: Limits = _NO_LIMITS,
+    request: Request | None = None,
     env: str = LAYER,
 ) -> tuple[Session, Snapshot]:
     """Copy `source`, and leave a supervisor behind that runs `entry` on the copy.
 
     It sees all `datasets`, and is named after and scored on the first; there may be none. `env` is LAYER, to install what the
-    project needs besides, or CURRENT.
+    project needs besides, or CURRENT. The session is Queued where the machine has no room for it.
 
     Raises:
-        NsmlError: no such entry file, one that does not travel, a bad `.nsmlignore`.
+        NsmlError: no such entry file, one that does not travel, a bad `.nsmlignore`, no room where the request does not wait.
         RunFailed: the copy cannot be made.
     """
     entry = check_entry(source, entry)
@@ -78,10 +80,13 @@ def start_session(
             entry=entry,
             arguments=arguments,
             limits=limits.to_dict(),
+            queue=(request or Request.here()).to_dict(),
             python=sys.executable if as_it_is else None,
         )
 
     _start(session, prepare)
+    if request is not None and not request.waits:
+        _refuse_what_waits(session)
     return session, snapshot
 
 
@@ -99,6 +104,7 @@ def fork_session(
     *,
     arguments: list[str] | None = None,
     limits: Limits = _NO_LIMITS,
+    request: Request | None = None,
 ) -> Session:
     """Start a session with the code of `parent` from one of its checkpoints (default: the newest).
 
@@ -120,13 +126,15 @@ def fork_session(
         copy_code(parent.code, session.code)
         copy_code(parent.code, session.work)
         session.write_memo(f"fork of {parent.name}, checkpoint {stored.name}")
-        _write_continuing(home, session, datasets, record["entry"], own, parent, stored.name, limits)
+        _write_continuing(home, session, datasets, record["entry"], own, parent, stored.name, limits, request)
 
     _start(session, prepare)
+    if request is not None and not request.waits:
+        _refuse_what_waits(session)
     return session
 
 
-def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS) -> str:
+def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS, request: Request | None = None) -> str:
     """Restart an ended session from its newest checkpoint; log and metrics continue. Return the checkpoint's name.
 
     Raises:
@@ -145,7 +153,7 @@ def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS) ->
         if not session.work.is_dir():
             copy_code(session.code, session.work)
         arguments = list(record["arguments"])
-        _write_continuing(home, session, datasets, record["entry"], arguments, session, stored.name, limits)
+        _write_continuing(home, session, datasets, record["entry"], arguments, session, stored.name, limits, request)
 
     _start(session, prepare)
     return stored.name
@@ -179,6 +187,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
             source=str(parent.name),
             checkpoint=stored.name,
             limits=limits.to_dict(),
+            queue=Request(gpus=0, counts=False).to_dict(),
         )
 
     _start(session, prepare)
@@ -194,6 +203,7 @@ def _write_continuing(
     source: Session,
     checkpoint: str,
     limits: Limits,
+    request: Request | None,
 ) -> None:
     """Write a launch with which `nsml.paused` loads a checkpoint and returns."""
     write_launch(
@@ -206,6 +216,7 @@ def _write_continuing(
         source=str(source.name),
         checkpoint=checkpoint,
         limits=limits.to_dict(),
+        queue=(request or Request.here()).to_dict(),
     )
 
 
@@ -220,3 +231,11 @@ def _start(session: Session, prepare: Callable[[], None]) -> None:
         if isinstance(error, OSError):
             raise RunFailed(f"session {session.name} cannot be started: {error.strerror or error}") from error
         raise
+
+
+def _refuse_what_waits(session: Session) -> None:
+    """Remove a session that its supervisor has not started, since it would have had to wait."""
+    state = session.state()
+    if state["status"] == "Stopped" and state.get("cause") == "queue":
+        remove_session(session)
+        raise NsmlError(f"{state['reason']}; 'nsml ps' shows what runs")

@@ -1,19 +1,18 @@
-"""What a session may use: GPUs, processors, memory."""
+"""What a session may use, and what the machine has: GPUs, processors, memory."""
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import Damaged, NsmlError
-from ..store.files import read_json
+from ..store.files import make_private, read_json, write_json
 from ..store.home import Home
 from ..store.launches import FILE
-from ..store.sessions import ENDED, list_sessions
 from .log_limit import DEFAULT
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -75,19 +74,12 @@ def parse_size(text: str, option: str = "--memory", least: int = 1) -> int:
     return size
 
 
-def take_gpus(home: Home, count: int) -> tuple[int, ...]:
-    """Numbers of `count` GPUs that no running session has taken, none on a machine without any. NsmlError where too few are free."""
-    there = list_gpus()
-    if count == 0 or not there:
-        return ()
-    taken = {gpu for gpu in _taken(home)}
-    free = [gpu for gpu in there if gpu not in taken]
-    if len(free) < count:
-        raise NsmlError(
-            f"-g {count}: this machine has {len(there)} GPUs, {len(free)} of them free; "
-            "leave -g out to use the machine as it is, or give -g 0 for none"
-        )
-    return tuple(free[:count])
+def check_gpus(count: int) -> bool:
+    """Whether there are any GPUs. NsmlError where there are some, but fewer than `count`."""
+    there = len(list_gpus())
+    if 0 < there < count:
+        raise NsmlError(f"-g {count}: this machine has {there} GPUs; give {there} or fewer, -g 0 for none")
+    return there > 0
 
 
 def list_gpus() -> list[int]:
@@ -117,11 +109,48 @@ def gpu_use(*, header: bool) -> str:
     return told.stdout.rstrip() or told.stderr.rstrip()
 
 
-def _taken(home: Home) -> Iterable[int]:
-    for session in list_sessions(home, but_for_ended=True):
-        try:
-            gpus = Limits.from_dict(read_json(session.folder / FILE).get("limits") or {}).gpus or ()
-            if gpus and (state := session.state())["status"] not in ENDED and not state.get("on"):
-                yield from gpus
-        except (OSError, NsmlError):
-            continue
+@dataclass(frozen=True)
+class Machine:
+    """What sessions share: numbers of GPUs, processors, bytes of memory. `sessions` without -c and GPU fill the processors."""
+
+    gpus: tuple[int, ...]
+    cpus: int
+    memory: int
+    sessions: int
+
+
+def this_machine(home: Home) -> Machine:
+    """This machine."""
+    gpus, cpus, memory = _hardware()
+    return Machine(gpus, cpus, memory, side_by_side(home) or default_side_by_side(cpus))
+
+
+@functools.cache  # a supervisor looks again after it has restricted itself to some processors
+def _hardware() -> tuple[tuple[int, ...], int, int]:
+    import psutil
+
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return tuple(list_gpus()), cpus, psutil.virtual_memory().total
+
+
+def default_side_by_side(cpus: int) -> int:
+    """How many sessions without -c and GPU run at once on so many processors."""
+    return max(1, cpus // 2)
+
+
+def side_by_side(home: Home) -> int | None:
+    """The number that was set; None where nobody has."""
+    try:
+        found = read_json(home.queue / "limit.json").get("sessions")
+    except (FileNotFoundError, Damaged):
+        return None
+    return found if isinstance(found, int) and found > 0 else None
+
+
+def set_side_by_side(home: Home, sessions: int | None) -> None:
+    """Set it, or return to the default."""
+    make_private(home.queue)
+    if sessions is None:
+        (home.queue / "limit.json").unlink(missing_ok=True)
+    else:
+        write_json(home.queue / "limit.json", {"sessions": sessions})

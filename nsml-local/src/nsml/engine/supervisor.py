@@ -1,6 +1,7 @@
 """The supervisor of a session: `python -m nsml.engine.supervisor FOLDER`.
 
-It starts the program, writes the session's state, ends the program on SIGTERM or above its memory limit, and writes the result.
+It waits for its turn in the queue, starts the program, writes the session's state, ends the program on SIGTERM or above its memory limit,
+and writes the result.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .family import adopt_orphans, kill_below
 from .log_limit import LogLimit
 from .memory import MemoryWatch
 from .program import Program, end_program, how_it_ended, kill_program, start_program
+from .queue import NeverStarts, look, wait_for_turn
 from .resources import Limits
 
 _LOOK, _LOOK_WITHOUT_LIMIT = 0.5, 5.0  # seconds between two looks at the memory
@@ -78,18 +80,20 @@ def supervise(folder: Path) -> None:
     """Run the program of the session in `folder` to its end."""
     session = Session(SessionName(folder.parts[-3], folder.parts[-2], int(folder.parts[-1])), folder)
     process = identity()
-    began, passed = time.time(), time.monotonic()
     stop = _StopSignal()
     program = None
     memory = None
-    reason, of_memory = "", False
+    reason, cause = "", ""
+    home = Home(folder.parents[3])
+    began, passed = time.time(), time.monotonic()
     adopt_orphans()
     try:
-        session.write_state("Starting", process=process)
+        if not wait_for_turn(home, session, process):
+            return
+        began, passed = time.time(), time.monotonic()
         launch = read_json(folder / FILE)
         limits = Limits.from_dict(launch.get("limits") or {})
         limits.restrict_processors()
-        home = Home(Path(launch["home"]))
         python = launch.get("python") or _layer_interpreter(home, session)
         with stop.held():
             memory = MemoryWatch()
@@ -99,21 +103,23 @@ def supervise(folder: Path) -> None:
         stop.ignore()
         code = program.returncode
         reason, of_memory = (reason, True) if reason else memory.why_it_ended(code)
+        cause = "memory" if of_memory else ""
         status = "Exited" if code == 0 and not reason else "Failed"
     except _Stop:
         if program is not None:
             end_program(program)
         code = program.returncode if program is not None else -signal.SIGTERM
         status = "Stopped"
+    except NeverStarts as failure:
+        code, status, reason, cause = -signal.SIGTERM, "Stopped", str(failure), "queue"
     except (OSError, NsmlError) as failure:
         code, status, reason = 1, "Failed", f"the program could not be started: {failure}"
+    stop.ignore()
     if program is not None:
         kill_below(program.home)  # of a program that killed its keeper
     passed = time.monotonic() - passed
     verb = "stopped" if status == "Stopped" else "ended"
-    facts: dict[str, object] = {"reason": reason} if reason else {}
-    if of_memory:
-        facts["cause"] = "memory"
+    facts: dict[str, object] = {name: text for name, text in (("cause", cause), ("reason", reason)) if text}
     most = ""
     if memory is not None and memory.peak:
         facts["peak_memory"] = memory.peak
@@ -123,6 +129,7 @@ def supervise(folder: Path) -> None:
         append_line(session.log, f"{reason}\n{last}" if reason else last)
     finally:
         session.write_state(status, process=process, started_at=began, ended_at=time.time(), exit_status=code, **facts)
+        look(home)
 
 
 def _wait(program: Program, session: Session, memory: MemoryWatch, limit: int | None, log: LogLimit) -> str:

@@ -30,11 +30,13 @@ def run_words(session: Session) -> list[str]:
         words += ["-d", ",".join(datasets)]
     if record["arguments"]:
         words += ["-a", shlex.join(map(str, record["arguments"]))]
-    limits = Limits()
+    limits, asked = Limits(), None
     with contextlib.suppress(FileNotFoundError, Damaged):
-        limits = Limits.from_dict(read_json(session.folder / FILE).get("limits") or {})
-    if limits.gpus is not None:
-        words += ["-g", str(len(limits.gpus))]
+        launch = read_json(session.folder / FILE)
+        limits = Limits.from_dict(launch.get("limits") or {})
+        asked = launch["queue"]["gpus"] if "queue" in launch else None  # a session that waits has none yet
+    if limits.gpus is not None or asked:
+        words += ["-g", str(len(limits.gpus or ()) or asked)]
     if limits.cpus is not None:
         words += ["-c", str(limits.cpus)]
     if limits.memory is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,11 @@ class Home:
     @property
     def sessions(self) -> Path:
         return self.path / "sessions"
+
+    @property
+    def queue(self) -> Path:
+        """That of this host. It lies beside the sessions, so that homes that share these share it too."""
+        return self.sessions / ".queue" / socket.gethostname()
 
     @property
     def submissions(self) -> Path:

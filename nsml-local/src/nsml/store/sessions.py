@@ -48,6 +48,8 @@ from .processes import is_alive, is_process_number, other_host
 # Stands for the dataset in the name of a session without one.
 NO_DATASET = "none"
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
+# A session that waits stays so without a supervisor: the next command starts another.
+QUEUED = "Queued"
 _ENDED = "ended"
 _LARGEST_MEMO = 1 << 20  # bytes
 _LONGEST_MEMO = 2000  # letters that are shown
@@ -149,7 +151,7 @@ class Session:
                     raise RunFailed(f"{path} is not a regular file; a program created it: remove it")
 
     def state(self) -> dict[str, Any]:
-        """state.json with the current `status`: Lost if the process has ended without writing a final status.
+        """state.json with the current `status`: Lost if the process has ended without writing a final status, but for a Queued session.
 
         `on` is the host of a session that runs on another machine, or in another container, that shares the home.
         """
@@ -163,7 +165,10 @@ class Session:
             with contextlib.suppress(FileNotFoundError):
                 state = self._stored_state()
             if state.get("status") not in ENDED:
-                state |= {"on": host} if (host := self._other_host(state)) else {"status": "Lost"}
+                if host := self._other_host(state):
+                    state["on"] = host
+                elif state["status"] != QUEUED or other_host(state.get("process")):
+                    state["status"] = "Lost"
         return self._with_exit_status(state)
 
     def _other_host(self, state: dict[str, Any]) -> str:
@@ -184,7 +189,7 @@ class Session:
         state = read_json(path, self.folder.parent)
         process, program, code = (state.get(name) for name in ("process", "program", "exit_status"))
         if not (
-            state.get("status") in (*ENDED, "Starting", "Running")
+            state.get("status") in (*ENDED, QUEUED, "Starting", "Running")
             and (process is None or (isinstance(process, dict) and is_process_number(process.get("pid"))))
             and (program is None or is_process_number(program))
             and (code is None or (isinstance(code, int) and abs(code) < 1 << 31))
@@ -211,7 +216,7 @@ class Session:
             return float(self.record()["created_at"])
 
     def status(self) -> str:
-        """Starting, Running, Exited, Failed, Stopped or Lost."""
+        """Queued, Starting, Running, Exited, Failed, Stopped or Lost."""
         return str(self.state().get("status"))
 
     def write_state(self, status: str, **facts: Any) -> None:

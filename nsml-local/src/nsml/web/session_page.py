@@ -11,6 +11,7 @@ from fastapi import Request
 from nicegui import ui
 
 from ..engine.differences import arguments_of, environment_of
+from ..engine.queue import places
 from ..engine.words import run_words
 from ..errors import Damaged, NsmlError
 from ..store.metrics import last_summary
@@ -23,12 +24,13 @@ from .graph_view import GraphView
 from .live import watch
 from .log_view import LogView
 from .report_view import report_view
-from .session_rows import DAMAGED, why_ended
+from .session_rows import DAMAGED, why_ended, why_queued
 from .site import Site, dataset_address
 from .terminal_view import terminal_view
 from .texts import Texts
 
 _COLOURS = {
+    "Queued": "info",
     "Running": "positive",
     "Starting": "info",
     "Failed": "negative",
@@ -132,10 +134,10 @@ def _head(site: Site, session: Session, t: Texts) -> None:
         resume.set_visibility(ended)
         remove.set_visibility(ended)
 
-    watch(1, lambda: _facts(session, t), show, show_error)
+    watch(1, lambda: _facts(site, session, t), show, show_error)
 
 
-def _facts(session: Session, t: Texts) -> dict[str, Any]:
+def _facts(site: Site, session: Session, t: Texts) -> dict[str, Any]:
     try:
         record, state = session.record(), session.state()
     except Damaged as error:
@@ -143,7 +145,7 @@ def _facts(session: Session, t: Texts) -> dict[str, Any]:
     return {
         "status": str(state.get("status")),
         "age": t.ago(float(record["created_at"])),
-        "why": plain(why_ended(state)),
+        "why": plain(why_ended(state) or why_queued(session, state, places(site.home))),
         "summary": plain(values(last_summary(session.folder))),
         "memo": plain(session.memo()),
     }

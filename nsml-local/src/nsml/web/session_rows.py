@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.differences import arguments_of
+from ..engine.queue import places
 from ..errors import Damaged, NsmlError
 from ..store.home import Home
 from ..store.metrics import last_summary
-from ..store.sessions import ENDED, Session, list_sessions
+from ..store.sessions import ENDED, QUEUED, Session, list_sessions
 from ..wording import plain, short
 
 DAMAGED = "Damaged"
@@ -39,6 +40,7 @@ class SessionRows:
     def read(self) -> list[dict[str, Any]]:
         """All rows, newest first. A damaged session has the reason in `why`."""
         rows, ended = [], {}
+        waiting = places(self._home)
         for session in list_sessions(self._home, dataset=self._dataset):
             key = _cache_key(session.folder)
             cached = self._ended.get(session.folder)
@@ -46,7 +48,7 @@ class SessionRows:
                 row = cached[1]
             else:
                 try:
-                    row = _row(session)
+                    row = _row(session, waiting)
                 except Damaged as error:
                     row = _damaged(session, str(error))
                 except NsmlError:
@@ -70,10 +72,10 @@ def _cache_key(folder: Path) -> object:
     return ended, memo
 
 
-def _row(session: Session) -> dict[str, Any]:
+def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any]:
     record, state = session.record(), session.state()
     status = str(state.get("status"))
-    why = why_ended(state) if status == "Failed" or state.get("on") else ""
+    why = why_ended(state) if status == "Failed" or state.get("on") else why_queued(session, state, waiting)
     return {
         "name": str(session.name),
         "user": session.name.user,
@@ -101,6 +103,12 @@ def why_ended(state: dict[str, Any]) -> str:
     code = state.get("exit_status")
     failed = state.get("status") == "Failed" and code is not None
     return str(state.get("error") or state.get("reason") or (f"exit status {code}" if failed else ""))
+
+
+def why_queued(session: Session, state: dict[str, Any], waiting: dict[str, tuple[int, str]]) -> str:
+    """The place in the queue and what the session waits for, or '' if it does not wait."""
+    place, why = waiting.get(str(session.name), (0, "")) if state.get("status") == QUEUED else (0, "")
+    return f"{place}: {why}" if place else ""
 
 
 def _damaged(session: Session, why: str) -> dict[str, Any]:

@@ -128,6 +128,7 @@ KOREAN = {
     "Started": "시작",
     "Common arguments": "공통 인자",
     "Arguments": "인자",
+    "Queued": "대기 중",
     "Starting": "시작 중",
     "Running": "실행 중",
     "Exited": "종료됨",
