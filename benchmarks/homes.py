@@ -9,12 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.photographs import photographs
+from nsml.engine.queue import Request, look
+from nsml.engine.resources import set_side_by_side
 from nsml.engine.snapshot import take_snapshot
 from nsml.store.checkpoints import store
 from nsml.store.datasets import push_dataset
 from nsml.store.files import read_json
 from nsml.store.home import Home, open_home
+from nsml.store.launches import write_launch
 from nsml.store.metrics import MetricsWriter
+from nsml.store.processes import identity
 from nsml.store.sessions import Session, create_session
 from nsml.store.submissions import open_submission, record_score
 
@@ -71,6 +75,17 @@ def fill_sessions(home: Home, count: int) -> None:
         folder = first.with_name(str(number))
         if not folder.exists():
             shutil.copytree(first, folder)
+
+
+def fill_queue(home: Home, count: int) -> None:
+    """As many more sessions that wait, behind one that runs; this process stands for all of their supervisors."""
+    set_side_by_side(home, 1)
+    for number in range(count + 1):
+        record = {"kind": "run", "entry": "main.py", "arguments": [], "env": "current"}
+        session = create_session(home, USER, DATASET, record)
+        write_launch(session.folder, home, session, [], entry="main.py", arguments=[], queue=Request().to_dict())
+        session.write_state("Queued" if number else "Running", process=identity())
+    look(home)
 
 
 def fill_board(home: Home, count: int) -> None:

@@ -80,7 +80,7 @@ def places(home: Home) -> dict[str, tuple[int, str]]:
     """Place (from 1) and reason of each waiting session, by name, as of the last plan."""
     try:
         waiting = read_json(home.queue / "waiting.json")["waiting"]
-        return {str(name): (place, str(why)) for place, (name, why) in enumerate(waiting, start=1)}
+        return {str(name): (place, str(why)) for place, (name, why, _) in enumerate(waiting, start=1)}
     except (OSError, Damaged, KeyError, TypeError, ValueError):
         return {}
 
@@ -159,7 +159,8 @@ def look(home: Home, me: Session | None = None, process: dict[str, Any] | None =
             if seen.outcome:
                 order = [place for place in order if place.name != str(me.name)]
                 seen.running.append(process)
-        seen.stamp = _write_plan(home, order, seen.running)
+        waiting = [[place.name, place.why, supervisors[place.name]] for place in order]
+        seen.stamp = _write_plan(home, {"waiting": waiting, "running": seen.running})
         if me is not None and seen.outcome is None:
             me.write_state(QUEUED, process=process)
         for place in order:
@@ -184,8 +185,14 @@ def withdraw(home: Home, session: Session) -> bool:
 
 def revive(home: Home) -> list[Session]:
     """Start supervisors for waiting sessions whose own are gone, as after a restart of the machine; those sessions."""
-    if not (home.queue / "waiting.json").exists():
+    try:
+        waiting = read_json(home.queue / "waiting.json")["waiting"]
+        if all(is_alive(supervisor) for _, _, supervisor in waiting):
+            return []
+    except FileNotFoundError:
         return []
+    except (Damaged, KeyError, TypeError, ValueError):
+        pass  # written anew by the look
     dead = look(home).dead
     for session in dead:
         leave_supervisor(session.folder)
@@ -286,13 +293,12 @@ def _claim(me: Session, process: dict[str, Any], order: list[Place], doomed: dic
     return True
 
 
-def _write_plan(home: Home, order: list[Place], running: list[dict[str, Any]]) -> object:
+def _write_plan(home: Home, plan: dict[str, Any]) -> object:
     """Store the plan where a session waits; what changes with the file is returned."""
     path = home.queue / "waiting.json"
-    if not order:
+    if not plan["waiting"]:
         path.unlink(missing_ok=True)
         return None
-    plan = {"waiting": [[place.name, place.why] for place in order], "running": running}
     with contextlib.suppress(FileNotFoundError, Damaged):
         if {**read_json(path), **plan} == read_json(path):
             return _stamp(home)
