@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -76,7 +77,9 @@ def build_keras_network(
     # Photographs are BGR, and what Keras' functions take is RGB; some of them turn it round again.
     prepared = sys.modules[build.__module__].preprocess_input(keras.ops.flip(inputs, axis=-1))
     try:
-        with _no_download(name):
+        with _no_download(name), warnings.catch_warnings():
+            # Some have files for several sizes of the input, and warn where they take that of 224 for another, which fits as well.
+            warnings.filterwarnings("ignore", "`input_shape` is undefined", UserWarning)
             base = build(
                 include_top=False, weights=None if weights == RANDOM else weights, input_tensor=prepared, pooling="avg"
             )
@@ -84,7 +87,7 @@ def build_keras_network(
         raise
     except ValueError as error:
         raise ValueError(
-            f"image_size is {image_size}; give more for network {name} ({' '.join(str(error).split())[:100]})"
+            f"image_size is {image_size}; give more for network {name} ({' '.join(str(error).split()).partition('. ')[0][:100]})"
         ) from None
     x = layers.Identity(dtype="float32", name=FEATURES)(base.output)
     x = layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout")(x)
@@ -101,10 +104,12 @@ def load_file(model: keras.Model, path: Path) -> None:
         raise PretrainedWeightsError(f"{path} is missing; give the path of a file that model.save_weights wrote")
     try:
         check_plain(path)
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # with which Keras leaves weights out
+            model.load_weights(path)
     except Exception as error:  # h5py and Keras raise all kinds of them
         raise PretrainedWeightsError(
-            f"{path} does not hold the weights of this network alone ({' '.join(str(error).split())[:200]}); give another file"
+            f"{path} does not hold the weights of this network alone ({' '.join(str(error).split())[:100]}); give another file"
         ) from None
 
 

@@ -152,7 +152,7 @@ def begin_network(settings: Settings) -> Network:
 
 
 def check_network(settings: Settings) -> None:
-    """ValueError where a network cannot begin with these settings. It is built once for that, before minutes go into photographs."""
+    """ValueError where `begin_network` cannot. A network that is not ours is built once for that, before minutes go into photographs."""
     recipe = settings.recipe
     if recipe.network in ("vgg", "efficientnet_lite0") and recipe.weights in (RANDOM, IMAGENET):
         return

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import layers
 
 from dataprep.catalog import read_catalog
 from evidence.report.write import write_report
-from model import checkpoint
+from model import checkpoint, network
 from model.data import read_data
 from model.ensemble import Ensemble, combine
-from model.network import Network, begin_network
+from model.network import NORM_MOMENTUM, begin_network, check_network, new_network
 from model.predict.inference import infer
+from model.pretrained_weights import PretrainedWeightsError
+from model.run.devices import start_tensorflow
 from model.settings import Settings
 from tests import small_network
 from tests.ablation_samples import draw_dataset
@@ -24,53 +29,123 @@ from tests.ablation_samples import draw_dataset
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t accept:DeprecationWarning")
 
 CLASSES = ("NORMAL", "AMD")
-# Two with other activations and branches, one without normalisation.
-NAMES = ("MobileNetV3Small", "MobileNet", "VGG16")
+# Without normalisation; with depthwise convolutions; with gates and other activations.
+NAMES = ("VGG16", "MobileNet", "MobileNetV3Small")
 
 
 def settings(name: str, **changed: Any) -> Settings:
     return small_network.settings(network=name, classes=CLASSES, **{"image_size": 32, **changed})
 
 
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw_dataset(tmp_path_factory.mktemp("networks") / "DRAWN") / "train" / "train_data"
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    return draw_dataset(tmp_path / "DRAWN") / "train" / "train_data"
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("determinism_ends")
 def test_three_networks_of_keras_go_from_training_to_report_and_ensemble(photographs: Path, tmp_path: Path) -> None:
-    tf.config.experimental.enable_op_determinism()
-    networks = []
+    start_tensorflow(0)
+    trained = []
     for name in NAMES:
-        made = begin_network(settings(name, ema=0.5, epochs=2, seed=3))
+        made = begin_network(settings(name, ema=0.5, epochs=2))
         data = read_data(photographs, made.settings, tmp_path / "prepared")
 
-        def save(epoch: Any, held: Network = made) -> None:
-            if epoch == 1:
-                checkpoint.save(tmp_path / held.settings.recipe.network, held)
+        def save(epoch: Any, made: Any = made) -> None:
+            if epoch == 1 and not trained:
+                checkpoint.save(tmp_path / "first", made)
 
         small_network.train_network(made, data, report=lambda **values: None, save=save, save_every=1)
-        resumed = checkpoint.load(tmp_path / name)
-        assert isinstance(resumed, Network)
-        if name == NAMES[0]:
-            small_network.train_network(resumed, data, report=lambda **values: None, save=lambda name: None)
-            for found, wanted in zip(resumed.model.variables, made.model.variables, strict=True):
-                np.testing.assert_array_equal(found.numpy(), wanted.numpy(), err_msg=wanted.path)
         with made.averaged():
             wanted = made.model.predict(np.asarray(data.validation_images[:], np.float32), verbose=0)
         np.testing.assert_array_equal(made.predict(data.validation_images[:]), wanted)
-        networks.append(made)
-    ensemble = Ensemble(networks, [1.0, 2.0, 1.0], combine([each.validation for each in networks], [1.0, 2.0, 1.0]))
-    checkpoint.save(tmp_path / "together", ensemble)
-    again = checkpoint.load(tmp_path / "together")
-    samples = read_catalog(photographs, CLASSES).samples[:3]
-    import cv2
+        trained.append(made)
+    resumed = checkpoint.load(tmp_path / "first")
+    assert isinstance(resumed, network.Network)
+    small_network.train_network(resumed, data, report=lambda **values: None, save=lambda name: None)
+    for found, goal in zip(resumed.model.variables, trained[0].model.variables, strict=True):
+        np.testing.assert_array_equal(found.numpy(), goal.numpy(), err_msg=goal.path)
 
-    images = [cv2.imread(str(sample.path)) for sample in samples]
-    assert infer(images, again.predict, again.preparations) == infer(images, ensemble.predict, ensemble.preparations)
+    weights = [1.0, 2.0, 1.0]
+    together = Ensemble(trained, weights, combine([each.validation for each in trained], weights))
+    checkpoint.save(tmp_path / "together", together)
+    again = checkpoint.load(tmp_path / "together")
+    assert isinstance(again, Ensemble)
+    images = [cv2.imread(str(sample.path)) for sample in read_catalog(photographs, CLASSES).samples[:3]]
+    assert infer(images, again.predict, again.preparations) == infer(images, together.predict, together.preparations)
     text = write_report(again, photographs, tmp_path / "out", "three").read_text(encoding="utf-8")
-    for name in NAMES:
-        assert f"{name}, " in text
-    assert "left out" not in text
-    assert "cannot be read" not in text
+    assert all(name in text for name in NAMES)
+    assert "left out" not in text and "cannot be read" not in text
+
+
+def own(monkeypatch: pytest.MonkeyPatch, more: Callable[[], list[layers.Layer]]) -> None:
+    """Let the recipe's network `own` be a sequential model that ends in these layers."""
+
+    def build(settings: Settings) -> keras.Model:
+        size = settings.recipe.image_size
+        return keras.Sequential([keras.Input((size, size, 3)), layers.Rescaling(1 / 255), *more()])
+
+    monkeypatch.setattr(network, "build_model", build)
+
+
+def test_a_network_of_ones_own_without_a_feature_map_has_a_report_without_heat(
+    monkeypatch: pytest.MonkeyPatch, photographs: Path, tmp_path: Path
+) -> None:
+    def more() -> list[layers.Layer]:
+        inner = keras.Sequential([layers.Dense(8), layers.BatchNormalization()], name="inner")
+        return [layers.Flatten(), inner, layers.Dropout(0.5), layers.Dense(2, activation="softmax")]
+
+    own(monkeypatch, more)
+    check_network(settings("own"))
+    made = begin_network(settings("own", ema=0.9, epochs=1, image_size=16))
+    assert made.model.get_layer("inner").layers[-1].momentum == 0.9
+    data = read_data(photographs, made.settings, tmp_path / "prepared")
+    small_network.train_network(made, data, report=lambda **values: None, save=lambda name: None)
+    checkpoint.save(tmp_path / "best", made)
+    again = checkpoint.load(tmp_path / "best")
+    assert isinstance(again, network.Network)
+    np.testing.assert_array_equal(again.predict(data.validation_images[:]), made.predict(data.validation_images[:]))
+    text = write_report(again, photographs, tmp_path / "out", "own").read_text(encoding="utf-8")
+    assert "Network own has no feature map of more than one place, so its heat is left out." in text
+    assert "Each row: the photograph; the prepared image.</p>" in text
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        (3, r"network own goes from \(None, 32, 32, 3\) to \(None, 3\); give"),
+        (2, r"network own gives \[.*\], which are no probabilities; end"),
+    ],
+)
+def test_a_network_that_gives_no_probabilities_is_refused_before_photographs_are_read(
+    monkeypatch: pytest.MonkeyPatch, last: int, told: str
+) -> None:
+    own(monkeypatch, lambda: [layers.GlobalAveragePooling2D(), layers.Dense(last)])
+    with pytest.raises(ValueError, match=told):
+        check_network(settings("own"))
+
+
+def test_a_network_without_inputs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mine(keras.Model):
+        pass
+
+    monkeypatch.setattr(network, "build_model", lambda settings: Mine())
+    with pytest.raises(ValueError, match=r"network own has no inputs; build it with keras\.Model\(inputs, outputs\)"):
+        new_network(settings("own"))
+
+
+def test_a_file_of_weights_is_where_a_network_and_its_averages_begin(tmp_path: Path) -> None:
+    first, path = small_network.network(seed=1), str(tmp_path / "a.weights.h5")
+    first.model.save_weights(path)
+    found = begin_network(small_network.settings(seed=2, weights=path, ema=0.9))
+    images = small_network.data().train_images
+    np.testing.assert_array_equal(found.predict(images), first.predict(images))
+    with pytest.raises(PretrainedWeightsError, match=r"a\.weights\.h5 does not hold the weights of this network"):
+        check_network(small_network.settings(weights=path, width=5))
+
+
+@pytest.mark.parametrize(("ema", "momentum"), [(0.0, NORM_MOMENTUM), (0.95, 0.95)])
+def test_the_momentum_of_every_normalisation_fits_the_averaged_weights(ema: float, momentum: float) -> None:
+    made = new_network(settings("MobileNetV3Small", ema=ema))
+    found = {each.momentum for each in made.model.layers if isinstance(each, layers.BatchNormalization)}
+    assert found == {momentum}

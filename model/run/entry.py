@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,8 +112,9 @@ def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[
     fold = None if args.fold == "all" else args.fold
     if held is None:
         settings = Settings(args.wanted, classes[: args.num_classes], args.seed or 0, fold or 0, args.folds or 0)
+        others = getattr(args, "pretrained", None)  # whose weights take the place of the recipe's
         try:
-            check_network(settings)
+            check_network(replace(settings, recipe=replace(args.wanted, weights="random")) if others else settings)
         except ValueError as error:
             raise UsageError(str(error)) from None
         return settings
