@@ -375,3 +375,9 @@ def test_hours_and_epochs_are_not_given_together(start: Start) -> None:
     ended = start("--hours", "2", "--epoch", "3")
     assert ended.returncode == 2
     assert "argument --hours: it sets the number of epochs, as --epoch does" in ended.stderr
+
+
+def test_a_field_that_was_an_argument_is_answered_with_the_way_to_set_it(start: Start) -> None:
+    ended = start("--width", "4")
+    assert ended.returncode == 2
+    assert "width is a field of the recipe: give --set width=VALUE" in ended.stderr

@@ -6,7 +6,7 @@ import argparse
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..console import Parser, between
 from ..recipes import RECIPES, Recipe, RecipeError, changed, describe
@@ -45,9 +45,21 @@ def fold_or_all(text: str) -> int | str:
     return fold
 
 
+class EntryParser(Parser):
+    """The parser of an entry file, which knows that a field of the recipe is no argument."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the message, and with the way to set a field that was given as an argument."""
+        if message.startswith("unrecognized arguments: --"):
+            name = message.removeprefix("unrecognized arguments: --").partition(" ")[0].partition("=")[0]
+            if name in {field.name for field in fields(Recipe)}:
+                message += f"; {name} is a field of the recipe: give --set {name}=VALUE"
+        super().error(message)
+
+
 def new_parser(name: str, usage: str, description: str | None) -> Parser:
     """A parser with the platform's reserved arguments, `--out` and `--debug`."""
-    parser = Parser(
+    parser = EntryParser(
         prog=name, usage=f"python {name} {usage}", description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
