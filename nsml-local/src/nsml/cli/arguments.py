@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 from ..errors import Damaged, NsmlError
 from ..store.home import Home, open_home
 from ..store.names import parse_session_name
-from ..store.sessions import Session, find_session, list_sessions
+from ..store.sessions import SWEEP, Session, find_session, list_sessions, match_sessions
 
 if TYPE_CHECKING:
     from ..store.checkpoints import Checkpoint
@@ -65,6 +66,15 @@ def complete_sessions_and_checkpoints(ctx: click.Context, param: click.Parameter
 
     names = checkpoint_names(session_named(open_home(), session).checkpoints)
     return [f"{session}:{name}" for name in names if name.startswith(start)]
+
+
+def sweep_sessions(home: Home, text: str) -> list[Session]:
+    """The sessions of the sweep that the user typed, as DATASET/sweep-1. NsmlError if it is not the name of one."""
+    if not re.fullmatch(rf"([^/]+/)?[^/]+/{SWEEP}[1-9]\d*", text):
+        raise NsmlError(
+            f"--sweep {text!r} is not USER/DATASET/{SWEEP}N; 'nsml ps -a -s {SWEEP}' lists the sessions of sweeps"
+        )
+    return match_sessions(home, text, home.user())
 
 
 def chosen_checkpoint(home: Home, text: str) -> tuple[Session, Checkpoint | None]:

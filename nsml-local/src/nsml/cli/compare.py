@@ -60,6 +60,7 @@ class _Side:
 Examples:
   nsml compare FUNDUS_DEMO/1 FUNDUS_DEMO/2
   nsml compare FUNDUS_DEMO/1:5 FUNDUS_DEMO/1:best
+  nsml compare --sweep FUNDUS_DEMO/sweep-1
 
 \b
 To be compared, a program stores its validation predictions as validation.csv in
@@ -70,10 +71,15 @@ label is the name of the true class. If a patient is unknown, repeat the sample.
 Without this file, the command shows the last reported values side by side.
 """
 )
-@click.argument("first", metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints)
-@click.argument("second", metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints)
+@click.argument(
+    "first", required=False, metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints
+)
+@click.argument(
+    "second", required=False, metavar="SESSION[:CHECKPOINT]", shell_complete=complete_sessions_and_checkpoints
+)
+@click.option("--sweep", metavar="SWEEP", help="Rank the sessions of a sweep instead, as DATASET/sweep-1.")
 @json_option()
-def compare(first: str, second: str, as_json: bool) -> None:
+def compare(first: str | None, second: str | None, sweep: str | None, as_json: bool) -> None:
     """Compare two checkpoints: is the second, B, better than A, or may the difference be chance?
 
     Uses validation predictions: accuracy, balanced accuracy, macro AUC (one class against the rest) and, for at most four
@@ -85,6 +91,15 @@ def compare(first: str, second: str, as_json: bool) -> None:
     that. A checkpoint chosen on this validation set, as 'best' is, scores slightly too high.
     """
     home = open_home()
+    if sweep is not None:
+        if first is not None:
+            raise click.UsageError("--sweep stands alone, without SESSION")
+        from .sweep_table import show_sweep
+
+        show_sweep(home, sweep, as_json)
+        return
+    if first is None or second is None:
+        raise click.UsageError("Missing argument 'SESSION[:CHECKPOINT]'; name two, or --sweep SWEEP")
     a, b = _side(home, first), _side(home, second)
     arguments = {k: v for k, v in pairs(arguments_of(a.session), arguments_of(b.session)).items() if v[0] != v[1]}
     files = _changes(a.session, b.session)

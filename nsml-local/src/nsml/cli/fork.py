@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from ..engine.entry import doubtful_reserved
-from ..engine.launch import fork_session, resume_session
+from ..engine.launch import fork_session, restart_session, resume_session
 from ..engine.queue import revive
 from ..engine.words import split_arguments
+from ..store.checkpoints import checkpoint_names
 from ..store.home import open_home
-from ..store.sessions import Session, match_sessions
+from ..store.sessions import SWEEP, Session, match_sessions
 from .arguments import complete_checkpoints, complete_sessions, session_argument, session_named
 from .limits import limit_options, limits_from, queue_options, request_from, tell_start
 
@@ -65,6 +66,7 @@ def fork(
 Example:
   nsml resume FUNDUS_DEMO/1
   nsml resume "FUNDUS_DEMO/*"
+  nsml resume FUNDUS_DEMO/sweep-1   those of its sessions that did not reach their end
   nsml resume --queued        after a restart of the machine
 """
 )
@@ -94,13 +96,19 @@ def resume(
         if not revived:
             click.echo("no queued session has lost its supervisor", err=True)
         return
+    is_sweep = f"/{SWEEP}" in session
     for ended in match_sessions(home, session, home.user()):
-        name = resume_session(
-            home,
-            ended,
-            limits_from(gpus, cpus, memory, log_limit),
-            request_from(home, gpus, priority, after, after_any),
-        )
+        # Of a sweep, only what has not reached its end.
+        if is_sweep and (status := ended.status()) in ("Exited", "Queued", "Starting", "Running"):
+            click.echo(f"Session {ended.name} is {status} and stays so")
+            continue
+        limits = limits_from(gpus, cpus, memory, log_limit)
+        request = request_from(home, gpus, priority, after, after_any)
+        if is_sweep and not checkpoint_names(ended.checkpoints):
+            restart_session(home, ended, limits, request)
+            tell_start(home, ended, f"Session {ended.name} has no checkpoint and is started anew")
+            continue
+        name = resume_session(home, ended, limits, request)
         _warn_doubtful_reserved(ended)
         tell_start(home, ended, f"Session {ended.name} is resumed from checkpoint {name}")
 

@@ -12,10 +12,10 @@ import click
 
 from ..engine.queue import places
 from ..errors import Damaged
-from ..store.home import open_home
+from ..store.home import Home, open_home
 from ..store.log_cut import checked_cut, read_cut
 from ..store.log_lines import left_out, start_of_last_lines
-from ..store.sessions import ENDED, QUEUED, Session
+from ..store.sessions import ENDED, QUEUED, SWEEP, Session, match_sessions
 from ..wording import size
 from .arguments import session_argument, session_named
 from .display import ProgramOutput
@@ -46,11 +46,18 @@ Examples:
               help="Print the last N lines.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Print the whole log.")
 def logs(session: str, following: bool, lines: int, everything: bool) -> None:
-    """Print the output of a session: the last 1,000 lines, or all of it."""
+    """Print the output of a session, or of each session of a sweep: the last 1,000 lines, or all of it."""
     home = open_home()
-    chosen = session_named(home, session)
-    _warn_damaged(lambda: checked_cut(chosen.log))
     last = None if everything else lines
+    chosen = match_sessions(home, session, home.user()) if f"/{SWEEP}" in session else [session_named(home, session)]
+    for one in chosen:
+        if len(chosen) > 1:
+            click.echo(f"==> {one.name} <==")
+        _show(home, one, following, last)
+
+
+def _show(home: Home, chosen: Session, following: bool, last: int | None) -> None:
+    _warn_damaged(lambda: checked_cut(chosen.log))
     if _warn_damaged(chosen.status) == QUEUED:
         place, why = places(home).get(str(chosen.name), (0, "its supervisor starts"))
         click.echo(f"session {chosen.name} is queued at place {place}: {why}", err=True)

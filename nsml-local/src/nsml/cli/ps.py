@@ -13,7 +13,7 @@ from ..store.home import open_home
 from ..store.metrics import last_summary
 from ..store.sessions import ENDED, QUEUED, Session, list_sessions
 from ..wording import ago, values
-from .arguments import complete_datasets, json_option
+from .arguments import complete_datasets, json_option, sweep_sessions
 from .display import print_json, print_table
 
 
@@ -28,14 +28,21 @@ Examples:
 @click.option("-a", "--all", "everything", is_flag=True, help="Also list ended sessions.")
 @click.option("-n", "count", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
 @click.option("-d", "--dataset", shell_complete=complete_datasets, help="Only sessions on this dataset.")
+@click.option("--sweep", metavar="SWEEP", help="The sessions of a sweep, also ended ones, as DATASET/sweep-1.")
 @click.option("-s", "--search", metavar="TEXT", help="Only sessions with this text in name, arguments or memo.")
 @json_option()
-def ps(everything: bool, count: int | None, dataset: str | None, search: str | None, as_json: bool) -> None:
+def ps(
+    everything: bool, count: int | None, dataset: str | None, search: str | None, sweep: str | None, as_json: bool
+) -> None:
     """List running and queued sessions, newest first (-a: also ended ones); queued ones with their place and its reason."""
     home = open_home()
     waiting = places(home)
     rows, broken = [], []
-    for session in list_sessions(home, dataset=dataset, but_for_ended=not everything):
+    everything = everything or sweep is not None
+    sessions = (
+        sweep_sessions(home, sweep) if sweep else list_sessions(home, dataset=dataset, but_for_ended=not everything)
+    )
+    for session in sessions:
         try:
             row = _row(session, waiting)
         except Damaged as error:

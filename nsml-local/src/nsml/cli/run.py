@@ -8,6 +8,8 @@ import click
 
 from ..engine.environment import CURRENT, LAYER
 from ..engine.launch import start_session
+from ..engine.snapshot import Snapshot
+from ..engine.sweep import arguments_of_point, points, start_sweep
 from ..engine.words import split_arguments
 from ..errors import NsmlError, RunFailed
 from ..store.datasets import find_dataset
@@ -25,6 +27,7 @@ Examples:
   nsml run -d ODIR_FUNDUS -e train.py -a "--epoch 5 --learning_rate 0.02" -m "first try"
   nsml run train.py -i -d ODIR_FUNDUS --memory 12G
   nsml run -d ODIR_FUNDUS -e finetune.py --after ODIR_FUNDUS/1
+  nsml run -d ODIR_FUNDUS --grid "learning_rate=0.001,0.003" --grid "set width=16,24"
 """
 )
 @click.argument("file", required=False, metavar="[FILE]")
@@ -55,6 +58,13 @@ Examples:
     show_default=True,
     help="layer: install missing packages of setup.py and requirements.txt. current: use this Python unchanged.",
 )
+@click.option("--grid", multiple=True, metavar="NAME=VALUE,VALUE",
+              help="A sweep: a session for each value of each --grid, with --NAME VALUE after its arguments.")  # fmt: skip
+@click.option(
+    "--zip", "pairs", is_flag=True, help="The first values of all --grid together, then the second ones, and so on."
+)
+@click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="A sweep over --seed 0 to N-1.")
+@click.option("--folds", type=click.IntRange(min=2), metavar="N", help="A sweep over --fold 0 to N-1, with --folds N.")
 @click.option("-v", "--verbose", is_flag=True, help="Show number and size of the copied files.")
 def run(
     file: str | None,
@@ -72,6 +82,10 @@ def run(
     after_any: tuple[str, ...],
     no_wait: bool,
     env: str,
+    grid: tuple[str, ...],
+    pairs: bool,
+    seeds: int | None,
+    folds: int | None,
     verbose: bool,
 ) -> None:
     """Copy this folder and start its entry file (main.py, or FILE) as a session in the background.
@@ -88,18 +102,42 @@ def run(
         raise NsmlError(f'FILE: there is no {file} here; if it is an argument of the program, use quotes: -a "{both}"')
     home = open_home()
     started = file or entry or "main.py"
-    datasets = [name for names in dataset for name in names.split(",") if name]
-    session, taken = start_session(
-        home,
-        [find_dataset(home, name) for name in dict.fromkeys(datasets)],
-        Path.cwd(),
-        entry=started,
-        arguments=[word for text in arguments for word in split_arguments(text)],
-        memo=memo,
-        limits=limits_from(gpus, cpus, memory, log_limit),
-        request=request_from(home, gpus, priority, after, after_any, no_wait),
-        env=env,
-    )
+    datasets = list(dict.fromkeys(name for names in dataset for name in names.split(",") if name))
+    is_sweep = bool(grid or seeds or folds)
+    if pairs and not grid:
+        raise NsmlError("--zip pairs the values of several --grid; give them")
+    if is_sweep and (interactive or no_wait):
+        raise NsmlError("a sweep is queued and runs in the background; leave -i and --no-wait out")
+    words = [word for text in arguments for word in split_arguments(text)]
+    limits = limits_from(gpus, cpus, memory, log_limit)
+    found = [find_dataset(home, name) for name in datasets]
+
+    def start(source: Path, point: dict[str, str], sweep: str) -> tuple[Session, Snapshot]:
+        about = " ".join([f"{sweep}:", *(f"{name}={value}" for name, value in point.items())]) if sweep else ""
+        return start_session(
+            home,
+            found,
+            source,
+            entry=started,
+            arguments=[*words, *arguments_of_point(point, folds)],
+            memo=f"{about}  {memo}".strip(),
+            limits=limits,
+            request=request_from(home, gpus, priority, after, after_any, no_wait),
+            env=env,
+            sweep={"name": sweep, "point": point} if sweep else None,
+        )
+
+    if is_sweep:
+        sweep, starts = start_sweep(
+            home,
+            datasets[0] if datasets else None,
+            Path.cwd(),
+            points(grid, pairs=pairs, seeds=seeds, folds=folds),
+            start,
+        )
+    else:
+        starts = [start(Path.cwd(), {}, "")]
+    session, taken = starts[0]
     if not datasets:
         click.echo("warning: without -d the session has no dataset; 'nsml dataset ls' lists them", err=True)
     _print_needs(session, env)
@@ -113,7 +151,10 @@ def run(
 
     for finding in check_project(Path.cwd(), str(session.record()["entry"]), taken):
         click.echo(f"warning: {finding}", err=True)
-    tell_start(home, session, f"Session {session.name} is started")
+    for one, _ in starts:
+        tell_start(home, one, f"Session {one.name} is started")
+    if is_sweep:
+        click.echo(f"Sweep {sweep} has {len(starts)} sessions; 'nsml compare --sweep {sweep}' ranks them")
     if interactive:
         _follow_to_end(session)
 

@@ -10,7 +10,7 @@ from ..engine.ending import stop_session
 from ..engine.family import end_strays
 from ..errors import NsmlError
 from ..store.home import open_home
-from ..store.sessions import ENDED, match_sessions
+from ..store.sessions import ENDED, QUEUED, match_sessions
 from .arguments import session_argument
 
 
@@ -19,6 +19,7 @@ from .arguments import session_argument
 Examples:
   nsml stop FUNDUS_DEMO/1
   nsml stop "FUNDUS_DEMO/*"
+  nsml stop FUNDUS_DEMO/sweep-1
 """
 )
 @session_argument()
@@ -48,6 +49,7 @@ def stop(session: str, force: bool) -> None:
     # A script has no terminal to ask on, and the platform's stop did not ask.
     if running and not force and sys.stdin.isatty():
         click.confirm(f"Stop {', '.join(str(s.name) for s in running)}?", abort=True)
-    for one in running:
+    # What waits first, since it would else start as soon as another is stopped.
+    for one in sorted(running, key=lambda one: one.status() != QUEUED):
         stop_session(one)
         click.echo(f"Session {one.name} is stopped")

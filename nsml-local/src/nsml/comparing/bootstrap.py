@@ -57,7 +57,7 @@ def compare(pair: Pair, resamples: int = RESAMPLES, seed: int = SEED) -> dict[st
     a, b, c = (
         np.vstack([side.observed(), *of_side]) for side, of_side in zip(sides, zip(*drawn, strict=True), strict=True)
     )
-    estimates = [[_estimate(column[0], column[1:]) for column in of.T] for of in (a, b, b - a, c, a - c, b - c)]
+    estimates = [[estimate(column[0], column[1:]) for column in of.T] for of in (a, b, b - a, c, a - c, b - c)]
     return {
         name: Compared(*of_name)
         for name, of_name in zip(NAMES, zip(*estimates, strict=True), strict=True)
@@ -75,7 +75,8 @@ def draw_patients(patients: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=rows * patients).reshape(rows, patients).astype(float)
 
 
-def _estimate(value: float, drawn: Floats) -> Estimate:
+def estimate(value: float, drawn: Floats) -> Estimate:
+    """A metric with its interval, from its resamples; NaN among these are left out."""
     # A resample of a single class has no AUC.
     drawn = drawn[~np.isnan(drawn)]
     if np.isnan(value) or len(drawn) < 2:

@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import whole_checkpoint
 from ..store.datasets import Dataset, find_dataset
+from ..store.files import remove_tree
 from ..store.home import Home
 from ..store.launches import write_launch
 from ..store.sessions import ENDED, NO_DATASET, Session, create_session, remove_session
@@ -37,6 +39,7 @@ def start_session(
     limits: Limits = _NO_LIMITS,
     request: Request | None = None,
     env: str = LAYER,
+    sweep: dict[str, Any] | None = None,
 ) -> tuple[Session, Snapshot]:
     """Copy `source`, and leave a supervisor behind that runs `entry` on the copy.
 
@@ -55,7 +58,7 @@ def start_session(
         raise NsmlError(f"{entry} is not copied to the session: {why}; {fix}")
     check_isolation(home)
     as_it_is = env != LAYER or not missing_packages(read_needs(source))
-    record = {
+    record: dict[str, Any] = {
         "kind": "run",
         "entry": entry,
         "arguments": arguments,
@@ -63,6 +66,8 @@ def start_session(
         "source": str(source),
         "env": env,
     }
+    if sweep is not None:
+        record["sweep"] = sweep
     if len(datasets) > 1:
         record["other_datasets"] = [dataset.name for dataset in datasets[1:]]
     session = create_session(home, home.user(), datasets[0].name if datasets else NO_DATASET, record)
@@ -119,7 +124,7 @@ def fork_session(
         home,
         home.user(),
         parent.name.dataset,
-        {**record, "kind": "run", "arguments": own, "of": str(parent.name), "created_at": time.time()},
+        {**record, "kind": "run", "arguments": own, "of": str(parent.name), "sweep": None, "created_at": time.time()},
     )
 
     def prepare() -> None:
@@ -159,6 +164,32 @@ def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS, re
     return stored.name
 
 
+def restart_session(home: Home, session: Session, limits: Limits = _NO_LIMITS, request: Request | None = None) -> None:
+    """Start an ended session that has no checkpoint again, from its code as it was. NsmlError if it has not ended or has no code."""
+    record = session.record_with_code()
+    session.check_here()
+    if (status := session.status()) not in ENDED:
+        raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
+    end_strays(home, session)
+    datasets = datasets_of(home, session)
+
+    def prepare() -> None:
+        remove_tree(session.work)
+        copy_code(session.code, session.work)
+        write_launch(
+            session.folder,
+            home,
+            session,
+            [dataset.shown("training") for dataset in datasets],
+            entry=record["entry"],
+            arguments=list(record["arguments"]),
+            limits=limits.to_dict(),
+            queue=(request or Request.here()).to_dict(),
+        )
+
+    _start(session, prepare)
+
+
 def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits = _NO_LIMITS) -> Session:
     """Start a session with the code of `parent` that loads a checkpoint and answers inputs until it is stopped."""
     record = parent.record_with_code()
@@ -169,7 +200,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
         home,
         home.user(),
         parent.name.dataset,
-        {**record, "kind": "infer", "of": str(parent.name), "created_at": time.time()},
+        {**record, "kind": "infer", "of": str(parent.name), "sweep": None, "created_at": time.time()},
     )
 
     def prepare() -> None:

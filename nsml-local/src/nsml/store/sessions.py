@@ -47,6 +47,8 @@ from .processes import is_alive, is_process_number, other_host
 
 # Stands for the dataset in the name of a session without one.
 NO_DATASET = "none"
+# Begins the name of a sweep, in place of a session's number.
+SWEEP = "sweep-"
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
 # A session that waits stays so without a supervisor: the next command starts another.
 QUEUED = "Queued"
@@ -120,6 +122,14 @@ class Session:
         ):
             raise Damaged(f"{self.folder / 'session.json'} is damaged; move it away to go on without it")
         return record
+
+    def sweep(self) -> tuple[str, dict[str, str]]:
+        """Name of the sweep that the session belongs to, as `sweep-3`, and its arguments there; "" and {} if it belongs to none."""
+        try:
+            found = self.record()["sweep"]
+            return str(found["name"]), {str(name): str(value) for name, value in found["point"].items()}
+        except (NsmlError, KeyError, TypeError, AttributeError):
+            return "", {}
 
     def datasets(self) -> list[str]:
         """Names of the session's datasets. The first is the one in its name, on which it is scored."""
@@ -339,8 +349,11 @@ def folders_without_a_name(home: Home) -> list[Path]:
 
 
 def match_sessions(home: Home, pattern: str, user: str) -> list[Session]:
-    """Sessions that match `USER/DATASET/PATTERN`, or `DATASET/PATTERN` for `user`; `*` and `?` match in the number."""
-    if not any(c in pattern for c in "*?"):
+    """Sessions that match `USER/DATASET/PATTERN`, or `DATASET/PATTERN` for `user`; `*` and `?` match in the number.
+
+    A PATTERN like `sweep-3` means the sessions of that sweep.
+    """
+    if not any(c in pattern for c in "*?") and f"/{SWEEP}" not in pattern:
         return [find_session(home, parse_session_name(pattern, user))]
     parts = pattern.strip().strip("/").split("/")
     if len(parts) == 2:
@@ -348,7 +361,10 @@ def match_sessions(home: Home, pattern: str, user: str) -> list[Session]:
     if len(parts) != 3:
         raise NsmlError(f"SESSION: {pattern!r} is not USER/DATASET/NUMBER; '*' and '?' are allowed in the number")
     sessions = list_sessions(home, parts[0], parts[1])
-    matches = [s for s in sessions if fnmatch.fnmatchcase(str(s.name.number), parts[2])]
+    if parts[2].startswith(SWEEP):
+        matches = [s for s in sessions if s.sweep()[0] == parts[2]]
+    else:
+        matches = [s for s in sessions if fnmatch.fnmatchcase(str(s.name.number), parts[2])]
     if not matches:
         raise NsmlError(f"no session is named {pattern}; {parts[0]}/{parts[1]} has {len(sessions)} sessions")
     return matches

@@ -1,0 +1,116 @@
+"""The table of `nsml compare --sweep`: the sessions of a sweep, the best one first, and how much the best one flatters itself."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..comparing import FILE
+from ..errors import Damaged, NsmlError
+from ..store.files import is_number
+from ..store.home import Home
+from ..store.metrics import last_summary
+from ..wording import plain
+from .arguments import chosen_checkpoint, sweep_sessions
+from .display import print_json, print_table
+
+if TYPE_CHECKING:
+    from ..comparing.choosing import Choice
+
+# What the name of a reported value ends in, where more is better, then where less is.
+_MORE, _LESS = ("score", "accuracy", "acc", "auc"), ("loss", "error")
+
+
+def show_sweep(home: Home, text: str, as_json: bool) -> None:
+    """Print the table. Ranked by accuracy on the validation predictions, else by a value that the sessions reported."""
+    rows: list[dict[str, Any]] = []
+    for session in sweep_sessions(home, text):
+        try:
+            _, checkpoint = chosen_checkpoint(home, str(session.name))
+            status = session.status()
+        except Damaged as error:
+            click.echo(f"warning: {error}", err=True)
+            continue
+        reported = (checkpoint.summary if checkpoint else None) or last_summary(session.folder)
+        rows.append(
+            {"session": str(session.name), "status": status, "point": session.sweep()[1]}
+            | {"checkpoint": checkpoint and checkpoint.name, "reported": reported, "_checkpoint": checkpoint}
+        )
+    choice, note = _choice(rows)
+    rows, column = _ranked(rows, choice)
+    if choice is not None:
+        note = _flattery(rows, choice)
+    if as_json:
+        for row in rows:
+            del row["_checkpoint"]
+        corrected = None if choice is None or math.isnan(choice.corrected) else choice.corrected
+        print_json({"sessions": rows, "ranked_by": column, "corrected_accuracy": corrected, "note": note})
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row["point"]))
+    print_table(
+        ("Session", "Status", *names, column),
+        [(row["session"], row["status"], *(row["point"].get(n, "") for n in names), _cell(row)) for row in rows],
+    )
+    if note:
+        click.echo(f"\n{note}")
+
+
+def _choice(rows: list[dict[str, Any]]) -> tuple[Choice | None, str]:
+    """Accuracies of the sessions with predictions, which are put into their rows; else why there are none."""
+    with_file = [row for row in rows if row["_checkpoint"] is not None and row["_checkpoint"].holds(FILE)]
+    if len(with_file) < 2:
+        return None, f"Intervals need predictions: have the program write {FILE} ('nsml compare --help')."
+    try:
+        from ..comparing.choosing import choose
+        from ..comparing.predictions_file import read_predictions
+    except ImportError as error:
+        missing = (error.name or str(error)).partition(".")[0]
+        raise NsmlError(f"{missing} is needed to compare sessions; pip install 'nsml-local[compare]'") from None
+    try:
+        for row in with_file:
+            row["_checkpoint"].verify(FILE)
+        read = [read_predictions(row["_checkpoint"].model / FILE, f"{FILE} of {row['session']}") for row in with_file]
+        choice = choose(read, [row["session"] for row in with_file])
+    except NsmlError as error:
+        return None, f"Without intervals: {error}."
+    for row, accuracy in zip(with_file, choice.accuracies, strict=True):
+        row["accuracy"] = {"value": accuracy.value, "low": accuracy.low, "high": accuracy.high}
+    return choice, ""
+
+
+def _ranked(rows: list[dict[str, Any]], choice: Choice | None) -> tuple[list[dict[str, Any]], str]:
+    """The rows, best first, those without a value last; and what they are ranked by."""
+    if choice is not None:
+        return sorted(rows, key=lambda row: -row["accuracy"]["value"] if "accuracy" in row else 1.0), "accuracy, %"
+    names = list(dict.fromkeys(name for row in rows for name, value in row["reported"].items() if is_number(value)))
+    for sign, endings in ((-1, _MORE), (1, _LESS)):
+        for ending in endings:
+            for name in names:
+                if name.lower().endswith(ending):
+                    for row in rows:
+                        row["value"] = value if is_number(value := row["reported"].get(name)) else None
+                    return sorted(
+                        rows, key=lambda row: math.inf if row["value"] is None else sign * row["value"]
+                    ), plain(name)
+    return rows, "reported"
+
+
+def _cell(row: dict[str, Any]) -> str:
+    if "accuracy" in row:
+        value, low, high = (f"{100 * row['accuracy'][name]:.1f}" for name in ("value", "low", "high"))
+        return f"{value} ({low} to {high})"
+    reported = row.get("value")
+    return "" if reported is None else f"{reported:.4g}"
+
+
+def _flattery(rows: list[dict[str, Any]], choice: Choice) -> str:
+    best, count = 100 * rows[0]["accuracy"]["value"], len(choice.accuracies)
+    text = f"95 % intervals over {choice.patients:,} patients. The best of {count} flatters itself, since it was chosen on them: "
+    if math.isnan(choice.corrected):
+        return f"{text}by how much cannot be told from so few patients."
+    return (
+        f"{text}{best:.1f} %, of which {100 * choice.corrected:.1f} % are left for patients that the choice has not seen "
+        "(BBC-CV, Tsamardinos et al. 2018)."
+    )

@@ -1,0 +1,78 @@
+"""Sweeps: one session for each combination of arguments, all on the same code, under one name: USER/DATASET/sweep-3."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import NsmlError
+from ..store.files import claim_numbered_folder
+from ..store.home import Home
+from ..store.sessions import NO_DATASET, SWEEP, Session
+from .snapshot import Snapshot
+
+_MOST = 200  # sessions of a sweep
+
+# The arguments of a member as they are shown, in the order in which they are given.
+Point = dict[str, str]
+
+
+def points(
+    grid: Sequence[str], *, pairs: bool = False, seeds: int | None = None, folds: int | None = None
+) -> list[Point]:
+    """The combinations of `NAME=VALUE,VALUE` of each of `grid`; with `pairs` the first of each, the second of each, and so on.
+
+    `seeds` and `folds` multiply these by so many values of `seed` and `fold`, from 0.
+
+    Raises:
+        NsmlError: no name, no values, a name twice, lists of unlike length with `pairs`, too many combinations.
+    """
+    axes: dict[str, list[str]] = {}
+    for text in grid:
+        name, equals, values = text.partition("=")
+        name, found = " ".join(name.split()).lstrip("-"), [value.strip() for value in values.split(",")]
+        if not name or not equals or not all(found):
+            raise NsmlError(f'--grid {text!r} is not NAME=VALUE,VALUE; give --grid "learning_rate=0.001,0.003"')
+        if name in axes:
+            raise NsmlError(f"--grid {name} is given twice; put all its values into one")
+        axes[name] = found
+    if pairs and len({len(values) for values in axes.values()}) > 1:
+        lengths = ", ".join(f"{name} has {len(values)}" for name, values in axes.items())
+        raise NsmlError(f"--zip needs as many values of each --grid: {lengths}")
+    rows = zip(*axes.values(), strict=True) if pairs and axes else itertools.product(*axes.values())
+    found_points = [dict(zip(axes, row, strict=True)) for row in rows]
+    for name, count in (("seed", seeds), ("fold", folds)):
+        if count is not None:
+            if name in axes:
+                raise NsmlError(f"--{name}s and --grid {name} both set {name}; give one of them")
+            found_points = [{**point, name: str(number)} for point in found_points for number in range(count)]
+    if len(found_points) > _MOST:
+        raise NsmlError(f"this sweep would have {len(found_points):,} sessions, more than {_MOST}; give fewer values")
+    return found_points
+
+
+def arguments_of_point(point: Point, folds: int | None = None) -> list[str]:
+    """The words that are appended to the program's arguments: `--NAME VALUE`, for a name like `set width` `--set width=VALUE`, and
+    `--folds N` where folds are swept."""
+    words = []
+    for name, value in point.items():
+        option, _, field = name.partition(" ")
+        words += [f"--{option}", f"{field}={value}" if field else value]
+    return words if folds is None else [*words, "--folds", str(folds)]
+
+
+def start_sweep(
+    home: Home,
+    dataset: str | None,
+    source: Path,
+    members: Sequence[Point],
+    start: Callable[[Path, Point, str], tuple[Session, Snapshot]],
+) -> tuple[str, list[tuple[Session, Snapshot]]]:
+    """Start a session for each point by `start(source, point, sweep's name)`, all on the code of the first; USER/DATASET/sweep-N."""
+    parent = home.sessions / home.user() / (dataset or NO_DATASET)
+    name = f"{SWEEP}{claim_numbered_folder(parent / '.sweeps').name}"
+    started: list[tuple[Session, Snapshot]] = []
+    for point in members:
+        started.append(start(started[0][0].code if started else source, point, name))
+    return f"{home.user()}/{parent.name}/{name}", started

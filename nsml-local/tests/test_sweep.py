@@ -1,0 +1,158 @@
+"""Sweeps: a session for each combination of arguments, under one name."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Nsml, wait_until
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nsml.comparing.choosing import choose
+from nsml.comparing.predictions_file import Predictions
+from nsml.engine.sweep import arguments_of_point, points
+from nsml.errors import NsmlError
+from nsml.store.home import open_home
+from nsml.store.sessions import ENDED, list_sessions
+
+# Stores predictions of which a share of --right are right, and fails where --width is 0.
+PROGRAM = """\
+import argparse, os
+import nsml
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--mode", default="train")
+parser.add_argument("--pause", type=int, default=0)
+parser.add_argument("--iteration", default="0")
+parser.add_argument("--right", type=float, default=0.5)
+parser.add_argument("--width", type=int, default=1)
+parser.add_argument("--seed", type=int, default=0)
+args = parser.parse_args()
+
+
+def save(folder):
+    with open(os.path.join(folder, "validation.csv"), "w") as file:
+        file.write("sample,patient,label,NO,YES\\n")
+        for n in range(80):
+            right = n < 80 * args.right
+            file.write(f"{n},{n // 2},YES,{0.1 if right else 0.9},{0.9 if right else 0.1}\\n")
+
+
+nsml.bind(save=save)
+if args.width == 0 and not os.path.exists(os.environ.get("MAY_GO_ON", "/nowhere")):
+    raise SystemExit(3)
+nsml.report(summary=True, step=1, val__score=args.right)
+nsml.save("best")
+print("right", args.right)
+"""
+
+
+def _end() -> None:
+    wait_until(lambda: all(session.status() in ENDED for session in list_sessions(open_home())))
+
+
+def test_a_grid_is_every_combination_and_pairs_are_one_by_one() -> None:
+    grid = ["learning_rate=0.001, 0.003", "--width=16,24"]
+    assert [tuple(point.values()) for point in points(grid)] == [
+        ("0.001", "16"), ("0.001", "24"), ("0.003", "16"), ("0.003", "24"),
+    ]  # fmt: skip
+    assert points(grid, pairs=True) == [
+        {"learning_rate": "0.001", "width": "16"},
+        {"learning_rate": "0.003", "width": "24"},
+    ]
+    assert points(["a=1,2"], seeds=2) == [{"a": a, "seed": s} for a in "12" for s in "01"]
+    assert points([], folds=3) == [{"fold": "0"}, {"fold": "1"}, {"fold": "2"}]
+
+
+def test_a_value_follows_its_option_and_a_field_its_name() -> None:
+    (point,) = points(["learning_rate=0.1", "set  width=16"], folds=None)
+    assert arguments_of_point(point) == ["--learning_rate", "0.1", "--set", "width=16"]
+    assert arguments_of_point({"fold": "1"}, folds=5) == ["--fold", "1", "--folds", "5"]
+
+
+@pytest.mark.parametrize(
+    ("grid", "more"),
+    [
+        (["width"], {}), (["width="], {}), (["=1"], {}), (["a=1,"], {}), (["a=1", "a=2"], {}), (["seed=1"], {"seeds": 2}),
+        (["a=1,2", "b=1"], {"pairs": True}), ([], {"seeds": 1000}),
+    ],
+)  # fmt: skip
+def test_a_grid_that_says_nothing_clear_is_refused(grid: list[str], more: dict[str, int]) -> None:
+    with pytest.raises(NsmlError):
+        points(grid, **more)  # type: ignore[arg-type]
+
+
+def test_a_sweep_is_ranked_with_a_corrected_best(nsml: Nsml, project: Path) -> None:
+    (project / "main.py").write_text(PROGRAM)
+    started = nsml("run", "--env", "current", "--grid", "right=0.5,0.75", "--seeds", "2")
+    assert started.status == 0, started.err
+    assert "Sweep tester/none/sweep-1 has 4 sessions" in started.out
+    _end()
+    table = nsml("compare", "--sweep", "none/sweep-1")
+    lines = table.out.splitlines()
+    assert lines[0].split() == ["Session", "Status", "right", "seed", "accuracy,", "%"]
+    assert [line.split()[2] for line in lines[1:5]] == ["0.75", "0.75", "0.5", "0.5"]
+    assert "75.0 (" in lines[1] and "over 40 patients. The best of 4 flatters itself" in table.out
+    found = json.loads(nsml("compare", "--sweep", "none/sweep-1", "-j").out)
+    assert 0.7 < found["corrected_accuracy"] < 0.8
+    assert len(json.loads(nsml("ps", "--sweep", "none/sweep-1", "-j").out)) == 4
+    assert nsml("logs", "none/sweep-1").out.count("==> ") == 4
+    assert "sweep-1: right=0.5 seed=1" in nsml("ps", "-a").out
+    nsml("rm", "-f", "none/sweep-1")
+    assert list_sessions(open_home()) == []
+
+
+def test_only_what_did_not_reach_its_end_is_resumed(nsml: Nsml, project: Path, tmp_path: Path) -> None:
+    (project / "main.py").write_text(PROGRAM)
+    nsml("run", "--env", "current", "--grid", "width=0,1", "--grid", "right=0.5,0.6", "--zip")
+    _end()
+    assert [session.status() for session in list_sessions(open_home())] == ["Failed", "Exited"]
+    (tmp_path / "go").touch()
+    resumed = nsml("resume", "none/sweep-1", MAY_GO_ON=str(tmp_path / "go"))
+    assert "none/1 has no checkpoint and is started anew" in resumed.out and "none/2 is Exited" in resumed.out
+    _end()
+    assert [session.status() for session in list_sessions(open_home())] == ["Exited", "Exited"]
+    # A fork of a member is no member.
+    nsml("fork", "none/2")
+    assert len(json.loads(nsml("ps", "--sweep", "none/sweep-1", "-j").out)) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--zip"),
+        ("run", "-i", "--seeds", "2"),
+        ("compare", "--sweep", "none/1"),
+        ("ps", "--sweep", "x/sweep-9"),
+        ("compare",),
+    ],
+)
+def test_what_is_no_sweep_is_refused_in_one_line(nsml: Nsml, words: tuple[str, ...]) -> None:
+    refused = nsml(*words)
+    assert refused.status == 2 and refused.err.count("\n") == 1
+
+
+def _predictions(right: NDArray[np.bool_]) -> Predictions:
+    probabilities = np.where(right[:, None], [0.9, 0.1], [0.1, 0.9])
+    names = tuple(map(str, range(len(right))))
+    return Predictions(names, names, ("NO", "YES"), np.zeros(len(right), np.int64), probabilities)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_best_of_many_equals_loses_what_it_owes_to_luck(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    members = [_predictions(chance.random(60) < 0.7) for _ in range(20)]
+    choice = choose(members, [""] * 20, resamples=200)
+    assert choice.corrected < max(accuracy.value for accuracy in choice.accuracies)
+
+
+def test_the_correction_is_near_the_truth_on_average() -> None:
+    chance = np.random.default_rng(0)
+    corrected, best = [], []
+    for _ in range(60):
+        choice = choose([_predictions(chance.random(80) < 0.7) for _ in range(12)], [""] * 12, resamples=200)
+        corrected.append(choice.corrected)
+        best.append(max(accuracy.value for accuracy in choice.accuracies))
+    assert np.mean(best) > 0.76 and abs(np.mean(corrected) - 0.7) < 0.02
