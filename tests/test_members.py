@@ -161,3 +161,9 @@ def test_a_network_of_another_width_or_an_ensemble_cannot_be_begun_with(tmp_path
         pretrain(network, SECOND, loading(tmp_path))
     for found, wanted in zip(values(network), before, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_network_of_another_name_cannot_be_begun_with() -> None:
+    other = small_network.network(network="efficientnet_lite0", image_size=32)
+    with pytest.raises(ValueError, match=r"^it is of network efficientnet_lite0, not vgg; give --set network=eff"):
+        take_weights(small_network.network(), other)
