@@ -254,3 +254,21 @@ def test_how_many_run_side_by_side_can_be_set(nsml: Nsml, hold: Path) -> None:
     hold.write_text("0")
     cpus = len(os.sched_getaffinity(0))
     assert f"{max(1, cpus // 2)} without a GPU" in nsml("status", "--side-by-side", "0").out
+
+
+@pytest.mark.usefixtures("one_at_once")
+def test_what_waits_on_another_host_is_left_to_it_and_takes_nothing_here(nsml: Nsml, hold: Path) -> None:
+    for _ in range(2):
+        _run_hold(nsml, hold)
+    waiting = _session("none/2")
+    os.kill(waiting.state()["process"]["pid"], signal.SIGKILL)
+    elsewhere = {**waiting.state()["process"], "host": "elsewhere", "boot": "another"}
+    waiting.write_state("Queued", process=elsewhere)
+    assert "Queued on elsewhere" in nsml("ps").out
+    refused = nsml("stop", "none/2")
+    assert refused.status != 0 and "elsewhere" in refused.err
+    assert "none/3" in _run_hold(nsml, hold)
+    hold.write_text("0")
+    _is("none/3", "Exited")
+    nsml("ps")
+    assert waiting.status() == "Queued" and waiting.state()["process"] == elsewhere
