@@ -280,3 +280,17 @@ def test_another_recipe_is_an_arm_by_its_name() -> None:
     record = Record(Settings(transfer(), ("NORMAL", "AMD"), seed=2, folds=5, fold=1))
     changed = tried_arm("winning").change(record)
     assert changed == Record(Settings(winning(), ("NORMAL", "AMD"), seed=2, folds=5, fold=1))
+
+
+@pytest.mark.parametrize("rival", ["largest_class", "frozen_features"])
+def test_a_rival_is_fitted_on_the_same_split_and_trains_no_network(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rival: str
+) -> None:
+    monkeypatch.setattr("evidence.ablation.execute.train", None)
+    dataset = find_dataset(str(drawn), None, 2, 1)
+    record = Record(Settings(dataclasses.replace(winning(), image_size=32), dataset.classes, folds=2))
+    fitted = execute(BY_NAME[rival].change(record), dataset, tmp_path)
+    assert fitted.validation is not None and fitted.test is not None
+    assert fitted.validation.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    answers = fitted.validation.probabilities.argmax(axis=1)
+    assert (len(np.unique(answers)) == 1) == (rival == "largest_class")

@@ -96,7 +96,7 @@ def row_of(name: str, value: float, low: float, high: float) -> Row:
         (row_of("adam", 0.01, -0.02, 0.04), "Adam, not RAdam: +1.0 points, 95 % interval -2.0 to +4.0: the difference may be chance"),
         (row_of("no_smoothing", -0.05, -0.08, -0.02), "5.0 points worse, 95 % interval 2.0 to 8.0: it helps"),
         (row_of("no_smoothing", 0.05, 0.02, 0.08), "5.0 points better, 95 % interval 2.0 to 8.0: without it the recipe is better here"),
-        (row_of("sample_cnn", -0.05, -0.08, -0.02), "the recipe is above the floor"),
+        (row_of("sample_cnn", -0.05, -0.08, -0.02), "the recipe is above it"),
         (row_of("ema", 0.05, 0.02, 0.08), "5.0 points better, 95 % interval 2.0 to 8.0: it helps"),
         (row_of("tta", -0.05, -0.08, -0.02), "with it the recipe is worse here"),
         (row_of("half", -0.05, -0.08, -0.02), "more patients help"),

@@ -381,3 +381,16 @@ def test_a_field_that_was_an_argument_is_answered_with_the_way_to_set_it(start: 
     ended = start("--width", "4")
     assert ended.returncode == 2
     assert "width is a field of the recipe: give --set width=VALUE" in ended.stderr
+
+
+def test_the_template_is_checked_without_a_warning(home: Path) -> None:
+    command = [sys.executable, "-m", "nsml", "check"]
+    checked = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "NSML_HOME": str(home), "PYTHONPATH": str(LIBRARY)},
+        capture_output=True,
+        text=True,
+    )
+    assert "warning" not in checked.stdout + checked.stderr
+    assert checked.stdout.splitlines()[-1] == "ok: main.py can be submitted"

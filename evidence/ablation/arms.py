@@ -1,4 +1,4 @@
-"""The arms of an ablation: the recipe, the recipe with one ingredient switched off, and the floor. Each is a changed record."""
+"""The arms of an ablation: the recipe, the recipe with one ingredient switched off, and rivals. Each is a changed record."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from model.settings import FILE, Settings
 from .sample_cnn import SampleCnn
 
 RECIPE, FILE_SPLIT, SAMPLE_CNN, PRETRAINED = "recipe", "file_split", "sample_cnn", "pretrained"
+LARGEST_CLASS, FROZEN_FEATURES = "largest_class", "frozen_features"
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,14 @@ class Record:
     """All that decides a training on given photographs.
 
     settings: as `main.py` makes them of its arguments, the recipe among them. sample: where given, that network is trained in its own
-    way, on the same split and at the same size of photographs. pretrained: in place of random first weights.
+    way, on the same split and at the same size of photographs. pretrained: in place of random first weights. rival: LARGEST_CLASS or
+    FROZEN_FEATURES, which train no network.
     """
 
     settings: Settings
     sample: SampleCnn | None = None
     pretrained: Pretrained | None = None
+    rival: str = ""
 
     @property
     def recipe(self) -> Recipe:
@@ -61,7 +64,7 @@ class Record:
         return self.with_recipe(phases=tuple(replace(phase, **values) for phase in self.recipe.phases))
 
     def to_dict(self) -> dict[str, Any]:
-        """What decides, as JSON values; of the floor, only what it heeds.
+        """What decides, as JSON values; of the sample network, only what it heeds.
 
         A setting at its default is left out, so that a program that knows one more still finds what was trained before.
         """
@@ -70,7 +73,8 @@ class Record:
             heeded = {name: settings[name] for name in ("classes", "seed", "fold", "folds") if name in settings}
             return {"size": self.recipe.image_size, "settings": heeded, "sample": asdict(self.sample)}
         settings["recipe"] = _unlike_default(self.recipe) | {"phases": [asdict(phase) for phase in self.recipe.phases]}
-        return {"settings": settings} | ({"pretrained": self.pretrained.sha256} if self.pretrained else {})
+        rival = {"rival": self.rival} if self.rival else {}
+        return {"settings": settings} | rival | ({"pretrained": self.pretrained.sha256} if self.pretrained else {})
 
     def digest(self, *more: Any) -> str:
         """Twelve hexadecimal digits that tell this record, and `more` JSON values, from every other."""
@@ -147,9 +151,21 @@ ARMS: tuple[Arm, ...] = (
         lambda record: record.with_recipe(batch_norm=record.recipe.network != "vgg"),
     ),
     Arm(
+        LARGEST_CLASS,
+        "always the largest class",
+        "no training: each answer is the class with the most photographs to learn from",
+        lambda record: replace(record, rival=LARGEST_CLASS),
+    ),
+    Arm(
+        FROZEN_FEATURES,
+        "frozen features",
+        "a logistic regression on the features of EfficientNet-Lite0 with ImageNet's weights, of the same prepared photographs",
+        lambda record: replace(record, rival=FROZEN_FEATURES),
+    ),
+    Arm(
         SAMPLE_CNN,
         "the sample CNN",
-        "the floor: the competition's example network, on whole photographs shrunk to a square, in its own way of training",
+        "the competition's example network, on whole photographs shrunk to a square, in its own way of training",
         lambda record: replace(record, sample=SampleCnn()),
     ),
 )

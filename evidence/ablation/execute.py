@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from dataprep.cache import prepared_images
 from model import checkpoint
+from model.baselines import frozen_features, regression
 from model.data import Data, read_data, read_split
 from model.network import Network, begin_network
 from model.predict.views import averaged_over
@@ -20,7 +22,7 @@ from model.training import TrainingError, train
 from model.validation import validate
 
 from ..machine import describe, gpus
-from .arms import Pretrained, PretrainedError, Record
+from .arms import FROZEN_FEATURES, Pretrained, PretrainedError, Record
 from .dataset import Dataset
 from .runs import Outcome, now
 from .sample_cnn import train_sample_cnn
@@ -42,7 +44,8 @@ def execute(record: Record, dataset: Dataset, cache: Path) -> Outcome:
     validation: Predictions | None = None
     test: Predictions | None = None
     try:
-        validation, test = (_train if record.sample is None else _train_sample)(record, dataset, cache)
+        train_arm = _fit_rival if record.rival else _train_sample if record.sample else _train
+        validation, test = train_arm(record, dataset, cache)
     except TrainingError as error:
         failed = str(error)
     return Outcome(
@@ -101,6 +104,31 @@ def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predic
         predict([sample.path for sample in validated]),
     )
     return validation, _of_test(dataset, predict(dataset.test)) if dataset.test else None
+
+
+def _fit_rival(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions, Predictions | None]:
+    """Always the largest class, or a logistic regression on the features that ImageNet taught."""
+    data, settings = read_data(dataset.photographs, record.settings, cache), record.settings
+    classes = len(settings.classes)
+    largest = np.bincount(data.train_labels, minlength=classes).argmax()
+
+    def guess(images: Any) -> np.ndarray:
+        return np.tile(np.eye(classes, dtype=np.float32)[largest], (len(images), 1))
+
+    def regress(images: Any) -> np.ndarray:
+        probabilities = np.zeros((len(images), classes), np.float32)
+        probabilities[:, model.classes_] = model.predict_proba(features(images))
+        return probabilities
+
+    predict = guess
+    if record.rival == FROZEN_FEATURES:
+        features = frozen_features(settings.recipe.image_size)
+        model = regression(
+            features(data.train_images), data.train_labels, np.asarray(data.train_patients), settings.seed
+        )
+        predict = regress
+    images = prepared_images(dataset.test, settings.preparation, cache) if dataset.test else None
+    return validate(predict, data), None if images is None else _of_test(dataset, predict(images))
 
 
 def _of_test(dataset: Dataset, probabilities: np.ndarray) -> Predictions:

@@ -199,6 +199,7 @@ BEFORE_PAUSED = {
     "while training": ("if args.mode == 'train':\n    rows = open(nsml.DATASET_PATH + '/train/train_label')", 0),
     "a function": ("def read():\n    return open(f'{nsml.DATASET_PATH}/train/train_label')\nrows = read()", 3),
     "a module": ("import rows\nall_rows = rows.read()", 2),
+    "a look for the folder": ("import pathlib\nthere = (pathlib.Path(nsml.DATASET_PATH) / 'train').is_dir()", 0),
     "a hook": ("def infer(data):\n    return open(f'{nsml.DATASET_PATH}/train/train_label')", 0),
 }
 

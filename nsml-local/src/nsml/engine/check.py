@@ -31,12 +31,17 @@ _MAKE_PATHS = frozenset(
         "isdir",
         "isfile",
         "exists",
+        "is_dir",
+        "is_file",
+        "joinpath",
         "basename",
         "dirname",
         "abspath",
     }
     | {
         "realpath",
+        "resolve",
+        "absolute",
         "normpath",
         "expanduser",
         "add_argument",
