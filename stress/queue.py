@@ -85,18 +85,18 @@ def _run_all(home: Home, plan: Plan, chance: random.Random, counts: Counts) -> C
         for _ in range(min(left, _AT_ONCE)):
             left -= 1
             user, gpus = USERS[left % len(USERS)], chance.choice(("1", "1", "1", "2", "3"))
-            words = f"{plan.folder} {chance.uniform(0.5, 3):.2f}"
+            words = f"{plan.folder} {chance.uniform(0.4, 2):.2f}"
             commands.append(
                 start_nsml(home.path, "run", "-d", DATASET, "-g", gpus, "-a", words, "--env", "current", user=user)
             )
-        for command in commands or [
-            start_nsml(home.path, "ps")
-        ]:  # any command starts the supervisors of waiting sessions
+        # Any command starts the supervisors of waiting sessions, and several at once must not start two.
+        for command in commands or [start_nsml(home.path, "ps") for _ in range(_AT_ONCE)]:
             _, err = command.communicate()
             counts.check(command.returncode == 0, f"a command failed: {err}")
         counts.done["sessions"] += len(commands)
         open_sessions = [session for session in list_sessions(home) if session.status() not in ENDED]
         if not left and not open_sessions:
+            time.sleep(3)  # in which a second supervisor of a session would start it again
             return killed
         if open_sessions and killed.total() < plan.times and (not left or chance.random() < 0.5):
             _kill(chance.choice(open_sessions), killed, counts)
