@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from dataprep.photograph import Preparation
 
@@ -122,9 +123,12 @@ def new_network(settings: Settings, weights: str = RANDOM) -> Network:
     finally:
         keras.config.set_dtype_policy(policy)
     model = _functional(model, settings)
+    several = tf.distribute.get_strategy().num_replicas_in_sync > 1
     for layer in all_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = max(NORM_MOMENTUM, recipe.ema)
+            # Else each device normalises by its part of the batch alone, and trains another network than one device would.
+            layer.synchronized = several
     # The same epsilon in all, so that Adam and RAdam differ in rectification alone.
     kind = {"radam": RAdam, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[recipe.optimizer]
     optimizer = kind(epsilon=1e-8, weight_decay=recipe.weight_decay or None)
