@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make setup   make .venv from requirements-lock.txt: the template's packages, nsml-local, the tools of development"
 	@echo "make lock    renew requirements-lock.txt, the versions that make setup installs"
-	@echo "make demo    train on made-up photographs, submit a checkpoint, print score and leaderboard"
+	@echo "make demo    train on synthetic photographs, submit a checkpoint, print score and leaderboard"
 	@echo "make test    check the style and the types, and pass all tests"
 	@echo "make stress  kill, corrupt, fill disks and fuzz at random, MINUTES=60 for each proof at most; SEED=N repeats a run"
 	@echo "make audit   look up known vulnerabilities of what is installed"

@@ -1,4 +1,4 @@
-"""Average what several sessions have learned, and save it as one checkpoint.
+"""Average the predictions of several checkpoints, and save them as one checkpoint.
 
 nsml run -e ensemble.py -d DATASET -a "--members team/DATASET/1:best team/DATASET/2:30"
 nsml submit SESSION ensemble
@@ -18,14 +18,18 @@ NAME = "ensemble"
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line, checked before TensorFlow starts."""
+    """Parse and check the command line, before TensorFlow starts."""
     parser = new_parser("ensemble.py", "--members SESSION:CHECKPOINT ... [--weights N ...] [--views 8]", __doc__)
     parser.add_argument(
         "--members", type=session_checkpoint, nargs="+", metavar="SESSION:CHECKPOINT",
-        help="of any sessions of main.py with the same classes, also ensembles; sizes and preparations may differ",
+        help="networks or ensembles of sessions of main.py with the same classes; image sizes and recipes may differ",
     )  # fmt: skip
     parser.add_argument(
-        "--weights", type=between(float, 1e-6, 1e6), nargs="+", metavar="N", help="one a member (default: all the same)"
+        "--weights",
+        type=between(float, 1e-6, 1e6),
+        nargs="+",
+        metavar="N",
+        help="one for each member (default: equal weights)",
     )
     parser.add_argument(
         "--views", type=int, choices=(1, 8), default=1, help="8: average over flips and turns as well (default: 1)"
@@ -35,12 +39,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error("argument --members: name one checkpoint or more, as in team/FUNDUS_DEMO/1:best")
     members = len(args.members or ())
     if args.weights and len(args.weights) != members:
-        parser.error(f"argument --weights: there are {len(args.weights)} for {members} members; give one a member")
+        parser.error(
+            f"argument --weights: there are {len(args.weights)} for {members} members; give one for each member"
+        )
     return args
 
 
 def run(args: argparse.Namespace) -> None:
-    """Bind the hooks; predict or report where that is asked for, else put the members together."""
+    """Bind the hooks, then predict, report or build the ensemble, as `--mode` says."""
     import nsml
     from model.run.devices import start_tensorflow
     from model.run.entry import Hooks, check_mode
@@ -77,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status, see `exit_status`."""
+    """Run the program and return its exit status, see `exit_status`."""
     args = parse(arguments)
     from model.run.entry import exit_status
 

@@ -1,10 +1,10 @@
-"""Train a recipe for fundus photographs, and predict with what it learned.
+"""Train a recipe for fundus photographs, and predict with the trained network.
 
 nsml run -d DATASET                   trains in a session; nsml submit SESSION best scores it
-python main.py --recipe winning       trains another recipe by hand, on NSML_DATASET, else on the made-up FUNDUS_DEMO
-python main.py --set help             lists what --set changes of the recipe, see model/recipes.py
+python main.py --recipe winning       trains another recipe by hand, on NSML_DATASET, else on the synthetic FUNDUS_DEMO
+python main.py --set help             lists the fields of the recipe for --set, see model/recipes.py
 python main.py --mode test            predicts the test photographs with the newest checkpoint
-python main.py --mode report --iteration best    writes a page on what that checkpoint has learned
+python main.py --mode report --iteration best    writes a report on that checkpoint
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line, checked before TensorFlow starts."""
+    """Parse and check the command line, before TensorFlow starts."""
     parser = new_parser("main.py", "[--recipe NAME] [--set FIELD=VALUE] [--epoch N] ...", __doc__)
     add_recipe(parser, DEFAULT)
     add_split(parser, CLASSES)
     parser.add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best'")
     word = "SESSION:CHECKPOINT"
-    parser.add_argument("--pretrained", type=session_checkpoint, metavar=word, help="begin with the weights of that")
+    parser.add_argument("--pretrained", type=session_checkpoint, metavar=word, help="start with its weights")
     args = parser.parse_args(arguments)
     args.deadline = check_split(parser, args)
     args.wanted, args.changes = read_recipe(parser, args, DEFAULT)
@@ -40,7 +40,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Bind the hooks; predict or report where that is asked for, else train."""
+    """Bind the hooks, then predict, report or train, as `--mode` says."""
     import nsml
     from model.run.entry import Hooks, UsageError, check_mode, photographs_folder
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     if args.mode == "report":
         from evidence.report.requirements import check_matplotlib
 
-        check_matplotlib()  # before minutes are spent
+        check_matplotlib()  # before TensorFlow starts, which takes seconds
     from model.run.devices import is_given_gpus, start_tensorflow, strategy_for
 
     start_tensorflow(args.seed or 0, deterministic=not args.wanted.jit)
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> None:
-    """Train what the command line asks for, or go on from the checkpoint that the hooks hold."""
+    """Train a new network, or go on with the one that the hooks loaded."""
     import nsml
     from model.baselines import print_baselines, print_beaten
     from model.data import check_folds, read_data
@@ -107,7 +107,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status, see `exit_status`."""
+    """Run the program and return its exit status, see `exit_status`."""
     args = parse(arguments)
     from model.run.entry import exit_status
 

@@ -1,4 +1,4 @@
-"""Networks to predict with, trained briefly on made-up photographs, once a run."""
+"""Networks to predict with, trained briefly on synthetic photographs, once a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def settings(size: int, width: int) -> Settings:
 
 
 def demo(plan: Plan) -> Path:
-    """The folder of a dataset of made-up photographs, drawn where it is missing."""
+    """The folder of a dataset of synthetic photographs, drawn if it is missing."""
     from nsml.demo import draw_dataset
 
     folder = plan.folder / "networks"
@@ -74,7 +74,7 @@ def checkpoint(plan: Plan, size: int, width: int, dataset: Path | None = None) -
 
 
 def inputs(plan: Plan, size: int, count: int) -> np.ndarray:
-    """`count` different prepared images, uint8 (count, size, size, 3): the made-up ones, gently moved."""
+    """`count` different prepared images, uint8 (count, size, size, 3): the synthetic ones, slightly shifted."""
     images, _ = prepared(plan, size)
     chosen = np.arange(count) % len(images)
     moved = augment(images[chosen], 1, 0, np.arange(count), 0.3)

@@ -18,7 +18,7 @@ from .audit.command import add_parser
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line, checked before anything heavy is imported."""
+    """Parse and check the command line, before TensorFlow is imported."""
     parser = Parser(
         prog="python -m evidence",
         description="Is the dataset honest, and what is the recipe worth?",
@@ -36,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         args.run(args)
     except KeyboardInterrupt:
-        goes_on = "" if args.command == "audit" else "; the same command goes on"
-        print(f"{args.command}: stopped{goes_on}", file=sys.stderr)
+        advice = "" if args.command == "audit" else "; repeat the command to continue"
+        print(f"{args.command}: stopped{advice}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         silence_stdout()

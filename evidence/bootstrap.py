@@ -1,8 +1,8 @@
-"""The bootstrap over patients, of which audit, ablation and report compute intervals.
+"""The bootstrap over patients, for the intervals of audit, ablation and report.
 
-Patients are drawn with replacement, each with all of their photographs, since two eyes of one person are not independent (Efron and
-Tibshirani, An Introduction to the Bootstrap, 1993, chapter 8). A draw is a row of weights: how many times each photograph counts. Row 0
-is the data themselves. The metrics of `model.metrics` are computed for all rows at once.
+Patients are drawn with replacement, each with all photographs, as two eyes of one person are not independent (Efron and Tibshirani, An
+Introduction to the Bootstrap, 1993, chapter 8). A draw is a row of weights: the count of each photograph. Row 0 is the original data.
+`model.metrics` computes all rows at once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Figure:
         return format(self)
 
     def __format__(self, sign: str) -> str:
-        """With a sign before the value for "+"."""
+        """Format with a sign before the value if `sign` is "+"."""
         return f"{self.value:{sign}.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
@@ -38,8 +38,8 @@ def draw(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
 
 def draw_patients(patients: Sequence[Any] | np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
     """Weights of photographs, float64 (1 + resamples, n), from the patient of each, (n,). Row 0 is ones."""
-    owners = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)[1]
-    return draw(np.random.default_rng(seed), int(owners.max()) + 1, resamples)[:, owners]
+    indices = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)[1]
+    return draw(np.random.default_rng(seed), int(indices.max()) + 1, resamples)[:, indices]
 
 
 def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

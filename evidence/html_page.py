@@ -1,4 +1,4 @@
-"""HTML pages in one file each: they open offline, load nothing and run nothing."""
+"""HTML pages, one file each. They work offline, load no files and run no scripts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ td:first-child, th:first-child { text-align: left; padding-left: 0 } p { margin:
 
 
 def document(title: str, parts: Iterable[str], style: str = "") -> str:
-    """A whole page. The title is a text; `parts` are HTML, in which whoever made them has escaped what comes from elsewhere."""
+    """A whole page. `title` is text; `parts` are HTML in which text is already escaped."""
     head = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-        # Should anything ever slip through, the browser loads and runs nothing.
+        # If text were ever not escaped, the browser would still load and run nothing.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">",
         f"<title>{text(title)}</title><style>{_STYLE}{style}</style></head><body>",
         f"<h1>{text(title)}</h1>",
@@ -31,7 +31,7 @@ def document(title: str, parts: Iterable[str], style: str = "") -> str:
 
 
 def table(rows: Iterable[Iterable[str]]) -> str:
-    """A table of texts, whose first row is its head."""
+    """A table of texts. The first row is the header."""
     first, *rest = rows
     head = "".join(f"<th>{text(cell)}</th>" for cell in first)
     body = "".join("<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>" for row in rest)
@@ -44,12 +44,12 @@ def image(content: bytes, kind: str, description: str = "") -> str:
 
 
 def text(value: str) -> str:
-    """A text as HTML, without what cannot be printed: file names are made by others."""
+    """Escape a text for HTML, with "?" for unprintable characters, which file names may contain."""
     return escape("".join(letter if letter.isprintable() else "?" for letter in value))
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that shows patients, for its owner alone, whole or not at all; its folder is made. OSError if that fails."""
+    """Write a file that only its owner can read, as it shows patients. Creates its folder. OSError if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, private=True) as temporary:
         temporary.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The machine and the versions, without which no timing means anything."""
+"""The machine and the versions, for tables of timings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MATRIX_UNITS = ("amx_tile", "amx_bf16", "amx_int8", "avx512_bf16", "avx512f", "
 
 
 def describe() -> dict[str, str]:
-    """Names and values for people, in the order in which they are to be shown."""
+    """Names and values to display, in order."""
     flags = _from_cpuinfo("flags").split()
     return {
         "processor": _from_cpuinfo("model name") or platform.processor() or platform.machine(),
@@ -28,7 +28,7 @@ def describe() -> dict[str, str]:
 
 
 def gpus() -> list[str]:
-    """The names of the GPUs that TensorFlow computes on; none where this process has not imported it."""
+    """Names of TensorFlow's GPUs; empty if this process has not imported TensorFlow."""
     if (tf := sys.modules.get("tensorflow")) is None:
         return []
     details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
@@ -36,7 +36,7 @@ def gpus() -> list[str]:
 
 
 def cores() -> int:
-    """The processors that this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -46,7 +46,7 @@ def has_bfloat16_units() -> bool:
 
 
 def available_memory() -> int:
-    """Bytes that a new process could take; 0 if unknown."""
+    """Bytes available to a new process; 0 if unknown."""
     return _memory("MemAvailable")
 
 

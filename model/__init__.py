@@ -1,1 +1,1 @@
-"""From batches to predictions: the network, its optimiser, the recipe, and what trains, keeps and applies them."""
+"""From batches to predictions: recipes, networks, optimiser, training, checkpoints and prediction."""

@@ -1,4 +1,4 @@
-"""`python -m model weights fetch NAME`: ImageNet's weights of a network of keras.applications, downloaded before a session needs them."""
+"""`python -m model weights fetch NAME`: download the ImageNet weights of a network of keras.applications before a session needs them."""
 
 from __future__ import annotations
 

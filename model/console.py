@@ -1,4 +1,4 @@
-"""What a person types and reads: arguments, progress, times, and errors in one line."""
+"""Arguments, progress lines, times, and one-line errors."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any, NoReturn, TextIO
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line and whose help names every default."""
+    """An argument parser with one-line errors and with defaults in its help."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; --help explains the arguments\n")
 
     def add(self, name: str, kind: Callable[[str], Any], default: Any, text: str) -> None:
-        """Add an option with one value, which `kind` reads."""
+        """Add an option with one value, converted by `kind`."""
         self.add_argument(name, type=kind, default=default, metavar="N", help=f"{text} (default: {default})")
 
     def one_of(self, name: str, choices: tuple[str, ...], text: str) -> None:
-        """Add an option whose value is one of `choices`; the first is the default."""
+        """Add an option with one of `choices` as its value; the first is the default."""
         self.add_argument(name, choices=choices, default=choices[0], help=f"{text} (default: {choices[0]})")
 
 
 def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
-    """A `type` for argparse: an int or a float from `low` to `high`."""
+    """A type for argparse: an int or a float from `low` to `high`."""
 
     def convert(text: str) -> Any:
         try:
@@ -41,11 +41,11 @@ def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
 
 
 class Progress:
-    """A line of progress: `progress(done, total)` shows it, at most ten times a second on a terminal and every five seconds in a log.
+    """A progress line. `progress(done, total)` shows it, at most ten times a second on a terminal and every five seconds in a log.
 
     Args:
-        what: what is being done, as "reading photographs".
-        stream: stdout unless given.
+        what: name of the task, such as "reading photographs".
+        stream: default: stdout.
     """
 
     def __init__(self, what: str, stream: TextIO | None = None) -> None:
@@ -64,25 +64,25 @@ class Progress:
 
 
 def progress_line(what: str, done: int, total: int, seconds: float) -> str:
-    """How much is done, and the time that is left at this rate, or that it took."""
+    """Amount done, elapsed time, and the estimated remaining time."""
     left = seconds / max(done, 1) * (total - done)
     return f"{what}: {done} of {total} in {clock(seconds)}" + (f", {clock(left)} left" if done < total else "")
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, as 2:05."""
+    """Minutes and seconds, such as 2:05."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def silence_stdout() -> None:
-    """Send the rest of stdout nowhere, after a BrokenPipeError: Python would complain about what it cannot write when it exits."""
+    """Discard further output to stdout, after a BrokenPipeError, so that Python reports no second error when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as one line. Errors of Python and of libraries begin with their type, without which many are unclear."""
+    """An exception as one line. Errors of Python and of libraries start with their type, as many are unclear without it."""
     text = " ".join(str(error).split())[:500]
     ours = type(error).__module__.partition(".")[0] in {"__main__", "main", "model", "dataprep", "evidence", "nsml"}
     return text if ours and text else f"{type(error).__name__}: {text} (--debug shows where)".replace(":  (", " (")

@@ -16,19 +16,18 @@ from dataprep.split import Split, SplitError, split_folds, split_samples, split_
 from .console import Progress
 from .settings import Settings
 
-# Who stays on one side of a split: all photographs of a patient; or each file by itself, as most tutorials split, which puts
-# fellow eyes on both sides.
+# What a split does not divide: patients, or only files, as in most tutorials, which puts fellow eyes on both sides.
 SPLITS = ("patient", "file")
 
 
 class DataError(ValueError):
-    """Photographs that cannot be trained on, in one line that says what to change."""
+    """Photographs that cannot be used for training. The message is one line and says what to change."""
 
     exit_status = 2
 
 
 class Rows:
-    """Some rows of an array of images, read on demand, so that a memory-mapped one stays on the disk."""
+    """Some rows of an array of images, read on access, so that a memory-mapped array stays on disk."""
 
     def __init__(self, images: np.ndarray, indices: np.ndarray) -> None:
         self.images, self.indices = images, indices
@@ -44,10 +43,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Data:
-    """Prepared images, uint8 (n, size, size, 3), an array or `Rows` of one, and labels, int (n,), of both sides of the split.
+    """Training and validation data: prepared images, uint8 (n, size, size, 3), as an array or `Rows`, and labels, int (n,).
 
-    `validation_samples` and `validation_patients`: file name and patient of each validation image; with them, the network records its
-    predictions. `train_patients`: patient of each training image.
+    `validation_samples` and `validation_patients`: file name and patient of each validation image; without them, the network does not
+    record its predictions. `train_patients`: patient of each training image.
     """
 
     train_images: Any
@@ -60,9 +59,10 @@ class Data:
 
 
 def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
-    """The photographs below `folder`, split as the settings say into training and validation, and prepared.
+    """Read the photographs below `folder`, split them as in `settings`, and prepare them. Prints warnings and a table of the split.
 
-    Warnings and a table of the split are printed. DataError where the folder or the split is not possible.
+    Raises:
+        DataError: the folder or the split is invalid.
     """
     from dataprep.patients import glance
 
@@ -85,7 +85,7 @@ def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
 
 
 def read_split(folder: Path, settings: Settings) -> tuple[Catalog, Split]:
-    """What is in `folder`, and which of its samples train and validate. DataError as from `read_data`."""
+    """The catalog of `folder` and its split into training and validation. DataError as from `read_data`."""
     if settings.split not in SPLITS:
         raise DataError(f"split is {settings.split!r}; give one of {', '.join(SPLITS)}")
     try:
@@ -110,7 +110,7 @@ def check_folds(folder: Path, settings: Settings) -> None:
 
 
 def _less(samples: Sequence[Sample], split: Split, share: float, seed: int) -> Split:
-    """The split with about that share of each class's training photographs, and the same validation."""
+    """The split with about a share `share` of each class's training photographs, and the same validation."""
     rows = split_samples([samples[index] for index in split.train], share, seed).validation
     return replace(split, train=split.train[rows])
 

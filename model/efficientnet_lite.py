@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: the network that `transfer()` begins with, small and without anything that is slow on a CPU."""
+"""EfficientNet-Lite0: the network of the recipe `transfer`, small and fast on a CPU."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-# Of each stage: expansion, channels, blocks, stride of the first block, side of the depthwise kernel.
+# Each stage: expansion, channels, blocks, stride of the first block, side of the depthwise kernel.
 _STAGES = (
     (1, 16, 1, 1, 3),
     (6, 24, 2, 2, 3),
@@ -18,7 +18,7 @@ _STAGES = (
 )
 _STEM, _HEAD = 32, 1280  # channels
 _EPSILON = 1e-3
-FEATURES = "average"  # the layer that gives the pooled features, float32 (n, 1280)
+FEATURES = "average"  # name of the layer with the pooled features, float32 (n, 1280)
 
 
 def build_efficientnet_lite0(
@@ -32,8 +32,8 @@ def build_efficientnet_lite0(
     Args:
         image_size: height and width of the input in pixels, at least 32. The published weights were trained at 224.
         classes: number of classes, at least 2.
-        dropout: share of the pooled features dropped while training, in 0 <= dropout < 1.
-        seed: the same seed gives the same initial weights and the same dropout.
+        dropout: share of the pooled features dropped in training, in 0 <= dropout < 1.
+        seed: seed of the initial weights and the dropout.
 
     Returns:
         A model from float32 (n, image_size, image_size, 3), BGR in 0..255 (scaled inside), to float32 probabilities (n, classes), which
@@ -43,7 +43,7 @@ def build_efficientnet_lite0(
         ValueError: an argument out of range; the message names it.
     """
     _check(image_size, classes, dropout)
-    seeds = iter(np.random.SeedSequence(seed).generate_state(64) >> 1)  # Keras takes 31 bits
+    seeds = iter(np.random.SeedSequence(seed).generate_state(64) >> 1)  # Keras' seeds have 31 bits
 
     def normalised(x: keras.KerasTensor, name: str, active: bool = True) -> keras.KerasTensor:
         x = layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}_norm")(x)

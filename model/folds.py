@@ -1,4 +1,4 @@
-"""K-fold training: a network for each fold, one after the other, and in the end an ensemble of them all."""
+"""K-fold training: one network per fold, and the ensemble of all."""
 
 from __future__ import annotations
 
@@ -30,22 +30,21 @@ def train_folds(
     save_every: int = 5,
     deadline: float | None = None,
 ) -> Ensemble:
-    """Train what is missing of `settings.folds` networks, and save the ensemble of all.
+    """Train the remaining networks of `settings.folds`, and save the ensemble of all as checkpoint `all`.
 
-    The networks are those of the last epoch, not those of the best: choosing an epoch by the fold's own validation would make the
-    predictions for it look better than the ensemble is. Checkpoints of fold K are named `foldK`, each in place of the one before; with
-    the network in training they hold those of the folds before it, so that from any of them the training goes on as if it had not
-    stopped. The ensemble is `all`, with validation predictions for every photograph, by the network that was not trained on it.
+    The ensemble has the networks of the last epochs, not of the best ones: epochs chosen by validation would make the validation of the
+    ensemble look too good. Its validation predictions cover all photographs, each by the network that was not trained on it. Checkpoint
+    `foldK` is overwritten during fold K. It includes the networks of the finished folds, so that training can resume from it.
 
     Args:
-        network: of a checkpoint of such a training, or None; its fold is first.
-        settings: of the networks to be begun, but for the fold.
-        begin: makes an untrained network of settings.
-        read: the data as split for settings.
-        report: as `train` takes it; the values of fold K are named `foldK__...`, and at the end those of the ensemble `val__...`.
-        keep: keeps a checkpoint of that name.
+        network: network of a checkpoint `foldK`, or None; its fold is trained first.
+        settings: settings of new networks, except for the fold.
+        begin: creates an untrained network from settings.
+        read: reads the data, split as in settings.
+        report: see `train`; values of fold K are named `foldK__...`, those of the ensemble `val__...`.
+        keep: saves a checkpoint with that name.
         save_every: see `train`.
-        deadline: of `time.monotonic()`, or None; each fold that is left has the same share of the time until then.
+        deadline: a time of `time.monotonic()`, or None; the remaining folds share the time equally.
     """
     done = list(network.earlier) if network else []
     left = [fold for fold in range(settings.folds) if fold not in {each.settings.fold for each in done}]
@@ -93,6 +92,6 @@ def _train_fold(
         if checkpoint != "best":
             keep(name, network)
 
-    # What was saved at the end of a fold goes on with the next.
+    # A checkpoint from the end of a fold goes on with the next fold.
     if network.settings.epoch < network.settings.recipe.epochs:
         train(network, data, report=report_as_fold, save=keep_as_fold, save_every=save_every, deadline=deadline)

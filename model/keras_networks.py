@@ -1,6 +1,6 @@
-"""The networks of `keras.applications` by name, with ImageNet's weights where they lie in Keras' cache or in a file.
+"""The networks of `keras.applications` by name, with ImageNet weights from Keras' cache or from a file.
 
-python -m model weights fetch NAME    downloads a network's weights into Keras' cache, so that sessions need no network
+python -m model weights fetch NAME    downloads a network's weights to Keras' cache, so that sessions need no internet
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ from typing import Any
 
 import keras
 from keras import layers
-from keras.src.utils import file_utils  # there is no public way to learn which file Keras would download
+from keras.src.utils import file_utils  # there is no public function for the path of a file that Keras downloads
 
 from .console import Parser
 from .efficientnet_lite import FEATURES
 from .plain_hdf5 import check_plain
 from .pretrained_weights import PretrainedWeightsError
 
-# Theirs is "imagenet"; "random" is without.
+# Values of `weights`. Keras' name of "random" is None.
 IMAGENET, RANDOM = "imagenet", "random"
 
 
 def names() -> list[str]:
-    """What `build_keras_network` takes: each network of `keras.applications`, such as VGG16."""
-    found = vars(keras.applications).items()
+    """Names of all networks of `keras.applications`, such as VGG16."""
+    members = vars(keras.applications).items()
     return sorted(
-        name for name, made in found if inspect.isfunction(made) and "include_top" in inspect.signature(made).parameters
+        name
+        for name, member in members
+        if inspect.isfunction(member) and "include_top" in inspect.signature(member).parameters
     )
 
 
@@ -48,17 +50,17 @@ def build_keras_network(
 
     Args:
         name: one of `names()`.
-        image_size: height and width of the input in pixels; each network has its own least size.
+        image_size: height and width of the input in pixels; the least size depends on the network.
         classes: number of classes, at least 2.
-        dropout: share of the pooled features dropped while training, in 0 <= dropout < 1.
-        seed: of the last layer and the dropout before it; of all others, that of `keras.utils.set_random_seed`.
-        weights: "imagenet", Keras' own from its cache, or "random".
+        dropout: share of the pooled features dropped in training, in 0 <= dropout < 1.
+        seed: seed of the last layer and the dropout before it; other layers use `keras.utils.set_random_seed`.
+        weights: "imagenet", from Keras' cache, or "random".
 
     Returns:
         A model from float32 (n, image_size, image_size, 3), BGR in 0..255, to float32 probabilities (n, classes).
 
     Raises:
-        PretrainedWeightsError: weights that are missing, are not what Keras published, or hold anything but arrays.
+        PretrainedWeightsError: the weights are missing, differ from Keras' published file, or contain data other than arrays.
         ValueError: an unknown name, or an argument out of range.
     """
     if name not in names():
@@ -74,7 +76,7 @@ def build_keras_network(
         raise ValueError(f"dropout is {dropout}; give a share in 0 <= dropout < 1")
     build = getattr(keras.applications, name)
     inputs = keras.Input((image_size, image_size, 3), name="photograph")
-    # Photographs are BGR, and what Keras' functions take is RGB; some of them turn it round again.
+    # Photographs are BGR, but Keras' functions expect RGB; some convert it back to BGR.
     prepared = sys.modules[build.__module__].preprocess_input(keras.ops.flip(inputs, axis=-1))
     try:
         with _no_download(name), warnings.catch_warnings():
@@ -97,46 +99,46 @@ def build_keras_network(
 
 
 def load_file(model: keras.Model, path: Path) -> None:
-    """Give `model` the weights of a file that `save_weights` wrote of the same network. PretrainedWeightsError where it holds others."""
+    """Load the weights of a file of `save_weights` into `model`. PretrainedWeightsError if they are not of the same network."""
     if not path.name.endswith(".weights.h5"):
-        raise PretrainedWeightsError(f"{path} is no file of weights; give one whose name ends in .weights.h5")
+        raise PretrainedWeightsError(f"{path} is not a file of weights; give one whose name ends with .weights.h5")
     if not path.is_file():
-        raise PretrainedWeightsError(f"{path} is missing; give the path of a file that model.save_weights wrote")
+        raise PretrainedWeightsError(f"{path} is missing; give the path of a file of model.save_weights")
     try:
         check_plain(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # with which Keras leaves weights out
+            warnings.simplefilter("error", UserWarning)  # Keras' warning on weights that it left out
             model.load_weights(path)
-    except Exception as error:  # h5py and Keras raise all kinds of them
+    except Exception as error:  # h5py and Keras raise many kinds of exceptions
         raise PretrainedWeightsError(
-            f"{path} does not hold the weights of this network alone ({' '.join(str(error).split())[:100]}); give another file"
+            f"{path} does not have the weights of this network ({' '.join(str(error).split())[:100]}); give another file"
         ) from None
 
 
 @contextmanager
 def _no_download(name: str) -> Iterator[None]:
-    """Within it, Keras finds its weights in its cache or not at all."""
-    theirs = file_utils.get_file
+    """A context in which Keras reads weights from its cache only."""
+    original = file_utils.get_file
 
     def get_file(fname: str, origin: str, cache_subdir: str = "models", file_hash: str | None = None, **_: Any) -> str:
         path = Path(file_utils.config.keras_home()) / cache_subdir / fname
         if not path.is_file():
             raise PretrainedWeightsError(
-                f"ImageNet's weights for {name} are not here ({path}); run this where there is a network: "
+                f"ImageNet weights for {name} are missing ({path}); run this on a machine with internet: "
                 f"python -m model weights fetch {name}"
             )
         if file_hash:
             with open(path, "rb") as file:
-                found = hashlib.file_digest(file, "sha256" if len(file_hash) == 64 else "md5").hexdigest()
-            if found != file_hash:
+                digest = hashlib.file_digest(file, "sha256" if len(file_hash) == 64 else "md5").hexdigest()
+            if digest != file_hash:
                 raise PretrainedWeightsError(
-                    f"{path} is not the file that Keras published; delete it and run: python -m model weights fetch {name}"
+                    f"{path} differs from the file that Keras published; delete it and run: python -m model weights fetch {name}"
                 )
         try:
             check_plain(path)
         except (OSError, ValueError) as error:
             raise PretrainedWeightsError(
-                f"{path} holds more than weights ({' '.join(str(error).split())[:200]}); delete it"
+                f"{path} contains more than weights ({' '.join(str(error).split())[:200]}); delete it"
             ) from None
         return str(path)
 
@@ -144,15 +146,15 @@ def _no_download(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        file_utils.get_file = theirs
+        file_utils.get_file = original
 
 
 def main(arguments: list[str]) -> int:
-    """`weights fetch NAME`: the exit status."""
+    """Run `weights fetch NAME` and return the exit status."""
     parser = Parser(prog="python -m model weights", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", metavar="fetch", required=True)
     fetch = commands.add_parser(
-        "fetch", help="download ImageNet's weights of a network into Keras' cache", allow_abbrev=False
+        "fetch", help="download ImageNet weights of a network to Keras' cache", allow_abbrev=False
     )
     fetch.add_argument("name", metavar="NAME", choices=names(), help="such as VGG16")
     name = parser.parse_args(arguments).name
@@ -160,7 +162,7 @@ def main(arguments: list[str]) -> int:
         getattr(keras.applications, name)(include_top=False, weights=IMAGENET)
     except Exception as error:
         print(
-            f"python -m model weights: {name} cannot be fetched: {' '.join(str(error).split())[:300]}; is there a network?",
+            f"python -m model weights: {name} cannot be downloaded: {' '.join(str(error).split())[:300]}; check the internet connection",
             file=sys.stderr,
         )
         return 1

@@ -1,6 +1,6 @@
 """Accuracy, recalls and AUCs of predictions, for many rows of weights at once: a thousand calls of scikit-learn would take minutes.
 
-A row of weights, (n,), says how many times each photograph counts.
+A row of weights, (n,), has a count for each photograph.
 """
 
 from __future__ import annotations
@@ -50,6 +50,6 @@ def mean_of_classes(values: np.ndarray) -> np.ndarray:
 
 
 def macro_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The mean over the classes among `labels` of the AUC of one against the rest; 0.5 where there is one class alone."""
+    """The one-vs-rest AUC, averaged over the classes in `labels`; 0.5 if there is only one class."""
     area = float(mean_of_classes(aucs(labels, probabilities, np.ones((1, len(labels)))))[0])
     return 0.5 if np.isnan(area) else area

@@ -1,4 +1,4 @@
-"""A network in training: the model that a recipe names, the optimiser that trains it, and the record of its training."""
+"""A network in training: the recipe's model, its optimiser and the record of its training."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from .settings import Settings
 from .vgg import build_vgg
 from .weight_average import WeightAverage
 
-# Of the normalisation's statistics. Keras' 0.99 averages over 100 steps, in which the weights of a short training change too much:
-# validation then jumps up and down by half.
+# Momentum of batch normalisation's statistics. Keras' 0.99 averages over 100 steps, in which the weights of a short training change too
+# much: validation then varies by half from epoch to epoch.
 NORM_MOMENTUM = 0.8
 
 
 @dataclass
 class Network:
-    """What a checkpoint holds.
+    """A network and its training, as stored in a checkpoint.
 
     Attributes:
         model: from float32 (n, size, size, 3), BGR in 0..255, to float32 probabilities (n, classes).
         optimizer: built for the model's trainable variables.
-        settings: recipe, classes, split, and how far the training is.
-        average: of the weights, where the recipe predicts with averaged ones.
-        validation: the predictions for the validation photographs after the last epoch; None before the first.
-        history: a record an epoch.
-        baselines: what the training has to beat, on the same validation photographs; empty where none were computed.
-        earlier: the networks of the folds that the same training has finished, which travel in its checkpoints.
-        predict: probabilities, float32 (n, classes), of prepared images, uint8 (n, size, size, 3).
+        settings: recipe, classes, split and progress of the training.
+        average: averaged weights; None if the recipe does not average.
+        validation: predictions for the validation photographs after the last epoch; None before the first.
+        history: a record for each epoch.
+        baselines: baselines on the same validation photographs; empty if none were computed.
+        earlier: networks of the finished folds of the same training; stored in its checkpoints.
+        predict: function from prepared images, uint8 (n, size, size, 3), to probabilities, float32 (n, classes).
     """
 
     model: keras.Model
@@ -63,37 +63,36 @@ class Network:
         return self.average.value(variable) if self.average else np.asarray(variable.numpy())
 
     def averaged(self) -> AbstractContextManager[None]:
-        """Within it, the model holds the weights that predict."""
+        """A context in which the model has the weights for prediction: the averaged ones, if there are any."""
         return self.average.in_place() if self.average else nullcontext()
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of the probabilities."""
+        """Names of the classes, in the order of the probabilities."""
         return self.settings.classes
 
     @property
     def preparations(self) -> tuple[Preparation, ...]:
-        """How the images that `predict` takes are prepared, one array of them each, as with an `Ensemble`."""
+        """The preparation of the images for `predict`, as a tuple, as in `Ensemble`."""
         return (self.settings.preparation,)
 
     @property
     def views(self) -> int:
-        """Flips and turns over which predictions are averaged: 1 or 8."""
+        """Number of flips and turns over which predictions are averaged: 1 or 8."""
         return self.settings.recipe.views
 
 
 def build_model(settings: Settings) -> keras.Model:
-    """The model that the recipe names. To train a network of your own, add a `case` with its name here.
+    """The model of `recipe.network`. To train your own network, add a `case` with its name here.
 
-    All else works for any functional or sequential Keras model from float32 (n, image_size, image_size, 3), BGR in 0..255, to
-    float32 probabilities (n, classes): scaling of the pixels and softmax are part of the model.
+    Any functional or sequential Keras model works, from float32 (n, image_size, image_size, 3), BGR in 0..255, to float32 probabilities
+    (n, classes). It includes scaling of the pixels and softmax.
 
     Args:
-        settings: `recipe.network` is the name, `recipe.image_size` the side of the images in pixels, `classes` the classes' names.
-            `recipe.weights` is "imagenet" where the model is to begin with ImageNet's weights, else "random".
+        settings: uses `classes` and the recipe's `network`, `image_size` (in pixels) and `weights` ("imagenet" or "random").
 
     Raises:
-        ValueError: an unknown name, or an argument out of range; in one line that says what to give.
+        ValueError: an unknown name, or an argument out of range. The message is one line with the valid values.
     """
     recipe, classes = settings.recipe, len(settings.classes)
     size, dropout, seed = recipe.image_size, recipe.dropout, settings.seed
@@ -110,9 +109,9 @@ def build_model(settings: Settings) -> keras.Model:
 
 
 def new_network(settings: Settings, weights: str = RANDOM) -> Network:
-    """A network to train: with random weights, the same for the same settings, or with ImageNet's.
+    """A new network with random weights, which depend on the settings only, or with ImageNet weights.
 
-    ValueError where a setting is out of range, or the model is not as `build_model` says.
+    ValueError if a setting is out of range, or the model is not as described in `build_model`.
     """
     recipe = settings.recipe
     policy = keras.config.dtype_policy()
@@ -127,23 +126,23 @@ def new_network(settings: Settings, weights: str = RANDOM) -> Network:
     for layer in all_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = max(NORM_MOMENTUM, recipe.ema)
-            # Else each device normalises by its part of the batch alone, and trains another network than one device would.
+            # Otherwise each device normalises by its own part of the batch, and the network differs from one trained on one device.
             layer.synchronized = several
-    # The same epsilon in all, so that Adam and RAdam differ in rectification alone.
+    # The same epsilon for all, so that Adam and RAdam differ only in rectification.
     kind = {"radam": RAdam, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[recipe.optimizer]
     optimizer = kind(epsilon=1e-8, weight_decay=recipe.weight_decay or None)
     optimizer.build(model.trainable_variables)
     if recipe.weight_decay:
-        # Shifts and scales are no weights of connections: decay would only work against the normalisation.
+        # Shifts and scales do not connect units: their decay would only counteract the normalisation.
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     average = WeightAverage(recipe.ema, model.trainable_variables) if recipe.ema else None
     return Network(model, optimizer, settings, average)
 
 
 def begin_network(settings: Settings) -> Network:
-    """A network with the first weights that its recipe names: random ones, ImageNet's, or those of a file.
+    """A new network with the recipe's initial weights: random, ImageNet, or from a file.
 
-    ValueError as from `new_network`, and where weights are missing or are not this network's.
+    ValueError as from `new_network`, or if weights are missing or of another network.
     """
     weights = settings.recipe.weights
     if weights in (RANDOM, IMAGENET):
@@ -156,20 +155,20 @@ def begin_network(settings: Settings) -> Network:
 
 
 def check_network(settings: Settings) -> None:
-    """ValueError where `begin_network` cannot. A network that is not ours is built once for that, before minutes go into photographs."""
+    """Raise ValueError if `begin_network` would. It builds other networks than ours once, before photographs are prepared for minutes."""
     recipe = settings.recipe
     if recipe.network in ("vgg", "efficientnet_lite0") and recipe.weights in (RANDOM, IMAGENET):
         return
     model = begin_network(settings).model
-    found = np.asarray(model(np.full((1, recipe.image_size, recipe.image_size, 3), 128, np.float32), training=False))
-    if not np.allclose(found.astype(np.float64).sum(axis=1), 1, atol=0.01):
+    outputs = np.asarray(model(np.full((1, recipe.image_size, recipe.image_size, 3), 128, np.float32), training=False))
+    if not np.allclose(outputs.astype(np.float64).sum(axis=1), 1, atol=0.01):
         raise ValueError(
-            f"network {recipe.network} gives {found[0].tolist()}, which are no probabilities; end it in a softmax"
+            f"network {recipe.network} returns {outputs[0].tolist()}, which are not probabilities; end it with a softmax"
         )
 
 
 def _functional(model: keras.Model, settings: Settings) -> keras.Model:
-    """The model as a functional one with one input and one output, both tensors. ValueError where it does not fit the settings."""
+    """The model as a functional model with one input and one output tensor. ValueError if it does not fit the settings."""
     name, size = settings.recipe.network, settings.recipe.image_size
     if not getattr(model, "inputs", None):
         raise ValueError(f"network {name} has no inputs; build it with keras.Model(inputs, outputs)")
@@ -179,9 +178,7 @@ def _functional(model: keras.Model, settings: Settings) -> keras.Model:
         len(a) == len(b) and all(x in (None, y) for x, y in zip(a, b, strict=True))
         for a, b in zip(shapes, wanted, strict=True)
     ):
-        raise ValueError(
-            f"network {name} goes from {shapes[0]} to {shapes[1]}; give one from {wanted[0]} to {wanted[1]}"
-        )
+        raise ValueError(f"network {name} is from {shapes[0]} to {shapes[1]}; give one from {wanted[0]} to {wanted[1]}")
     if isinstance(model, keras.Sequential) or isinstance(model.input, list):
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model

@@ -1,4 +1,4 @@
-"""HDF5 files that hold numbers of their own and nothing else, so that reading one reads no other file and fills no memory."""
+"""Plain HDF5 files: only arrays of numbers, so that reading a file reads no other file and does not fill the memory."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import h5py
 
 
 def check_plain(path: Path) -> None:
-    """Look through an HDF5 file before anything in it is read.
+    """Check an HDF5 file before its arrays are read.
 
     Raises:
-        ValueError: it holds what `model.weights.save` never writes: a soft or external link, an array whose numbers lie in another file
-            (external storage, a virtual dataset), a compressed one, one of anything but numbers, or arrays that claim more bytes than
-            the file has.
-        OSError: it is no HDF5 file.
+        ValueError: it holds a soft or external link, an array stored in another file (external storage, a virtual dataset), a
+            compressed array, data other than numbers, or arrays larger than the file.
+        OSError: it is not an HDF5 file.
     """
     claimed = 0
     with h5py.File(path, "r") as file:
@@ -35,17 +34,17 @@ def check_plain(path: Path) -> None:
                 else:
                     claimed += _size(item)
     if claimed > path.stat().st_size:
-        raise ValueError(f"its arrays claim {claimed} bytes, more than the file has")
+        raise ValueError(f"its arrays have {claimed} bytes, more than the file")
 
 
 def _size(item: object) -> int:
-    """Bytes of an array; ValueError where it is none, or not plain numbers in this file."""
+    """Bytes of an array. ValueError if it is not an array of plain numbers in this file."""
     if not isinstance(item, h5py.Dataset):
         raise ValueError("it holds a type definition")
     if item.is_virtual or item.external:
-        raise ValueError(f"{item.name} lies in another file")
+        raise ValueError(f"{item.name} is stored in another file")
     if item.id.get_create_plist().get_nfilters():
         raise ValueError(f"{item.name} is compressed")
     if item.dtype.kind not in "fiub":
-        raise ValueError(f"{item.name} holds no numbers")
+        raise ValueError(f"{item.name} is not an array of numbers")
     return int(item.nbytes)

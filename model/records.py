@@ -1,21 +1,21 @@
-"""Records of a training, as CSV in each checkpoint: predictions for the validation photographs, and how each epoch went.
+"""Records of a training, as CSV in each checkpoint: validation predictions, history of the epochs, and baselines.
 
-validation.csv, UTF-8, a line a photograph:
+validation.csv, UTF-8, one line per photograph:
 
     sample,patient,label,NORMAL,AMD
     AMD/Wide_AMD_12_R.jpg,12,AMD,0.125,0.875
 
-`sample` is the photograph's path below the folder of photographs, `label` the name of its true class, and each further column the
-probability of the class that it is named by.
+`sample` is the path of the photograph below the folder of photographs, `label` the name of its class; the other columns are the
+probabilities of the classes.
 
-history.csv, a line an epoch:
+history.csv, one line per epoch:
 
     epoch,phase,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,val_score
     1,strong,0.003,1.25,0.4,1.4,0.25,25.002575
 
-Values of training are means over the epoch, with augmentation, label smoothing and class weights.
+Training values are means over the epoch, with augmentation, label smoothing and class weights.
 
-baselines.csv, a line for each way to answer without training a network, on the same validation photographs, see `model.baselines`:
+baselines.csv, one line per baseline, on the same validation photographs, see `model.baselines`:
 
     name,auc,balanced,accuracy
     always NORMAL,0.5,0.25,0.745
@@ -38,7 +38,7 @@ R = TypeVar("R", "Epoch", "Baseline")
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of n photographs: their names and patients, true classes int (n,), and probabilities float32 (n, classes)."""
+    """Names and patients of n photographs, their classes, int (n,), and predicted probabilities, float32 (n, classes)."""
 
     samples: Sequence[str]
     patients: Sequence[str]
@@ -47,12 +47,12 @@ class Predictions:
 
 
 def _open(path: str | os.PathLike[str], mode: str) -> IO[str]:
-    # Names of files are bytes on Linux: one that is not UTF-8 must not end a training, and must come back as it was.
+    # File names are bytes on Linux: a name that is not UTF-8 must not stop a training, and must be read back unchanged.
     return open(path, mode, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def write_predictions(path: str | os.PathLike[str], predictions: Predictions, classes: Sequence[str]) -> None:
-    """Write `predictions`; each probability as the shortest text that gives the same float32 back."""
+    """Write `predictions`, with probabilities as the shortest text that is read back as the same float32."""
     with _open(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*_LEADING, *classes])
@@ -68,7 +68,7 @@ def write_predictions(path: str | os.PathLike[str], predictions: Predictions, cl
 
 
 def read_predictions(path: str | os.PathLike[str], classes: Sequence[str]) -> Predictions:
-    """Read back what `write_predictions` wrote. ValueError where it is something else, or of other classes."""
+    """Read the file of `write_predictions`. ValueError if it has another format or other classes."""
     with _open(path, "r") as file:
         header, *rows = list(csv.reader(file, strict=True)) or [[]]
     if header != [*_LEADING, *classes]:
@@ -85,13 +85,13 @@ def read_predictions(path: str | os.PathLike[str], classes: Sequence[str]) -> Pr
 
 def _label(name: str, classes: Sequence[str]) -> int:
     if name not in classes:
-        raise ValueError(f"{name!r} is no class")
+        raise ValueError(f"{name!r} is not a class")
     return list(classes).index(name)
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch, counted from 1. Losses are natural logarithms, accuracies in 0..1, the score is the competition's."""
+    """Results of an epoch, counted from 1. Losses in natural logarithms, accuracies in 0..1, the competition's score."""
 
     epoch: int
     phase: str
@@ -105,7 +105,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A way to answer without training a network: its macro AUC of one class against the rest, balanced accuracy and accuracy, in 0..1."""
+    """Results of a baseline: macro one-vs-rest AUC, balanced accuracy and accuracy, in 0..1."""
 
     name: str
     auc: float
@@ -117,7 +117,7 @@ class Baseline:
 
 
 def write_records(path: str | os.PathLike[str], records: Sequence[Epoch] | Sequence[Baseline]) -> None:
-    """Write at least one record, a line each; each number as the shortest text that gives it back."""
+    """Write one or more records, one per line, with numbers as the shortest text that is read back as the same number."""
     with _open(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in fields(records[0])])
@@ -125,7 +125,7 @@ def write_records(path: str | os.PathLike[str], records: Sequence[Epoch] | Seque
 
 
 def read_records(path: str | os.PathLike[str], kind: type[R]) -> list[R]:
-    """Read back what `write_records` wrote of that kind. ValueError where it is something else."""
+    """Read a file of `write_records` with records of this kind. ValueError if it has another format."""
     columns = [field.name for field in fields(kind)]
     with _open(path, "r") as file:
         header, *rows = list(csv.reader(file, strict=True)) or [[]]

@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself, besides its weights: the recipe, the classes, the split, and how far the training is."""
+"""Settings stored in a checkpoint: recipe, classes, split and progress of the training."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from dataprep.photograph import Preparation
 from .recipes import CHANGEABLE, Recipe, changed
 
 FORMAT = 2
-# The file of a checkpoint that holds them, with the size and SHA-256 of the others.
+# The checkpoint's file of settings, with the size and SHA-256 of its other files.
 FILE = "settings.json"
 
 
 @dataclass
 class Settings:
-    """Settings of a network in training.
+    """Settings and progress of a training.
 
     Attributes:
-        recipe: how it is trained.
-        classes: the classes' names, in the order of the network's outputs.
-        seed, fold, folds: of the split, the augmentation and the first weights; `folds` 0 is a single split.
-        split: who stays on one side of it, "patient" or "file", see `model.data.SPLITS`.
-        share: of the training photographs, those that are trained on, whole patients, in 0 < share <= 1; below 1 for a learning curve.
-        epoch: epochs trained so far.
-        phase: the phase of the last of them, "" before the first.
-        best_loss: the lowest validation loss so far, None before the first.
-        best_epoch: its epoch, counted from 1; 0 before the first.
+        recipe: the recipe.
+        classes: names of the classes, in the order of the network's outputs.
+        seed: seed of the split, the augmentation and the initial weights.
+        fold, folds: fold that validates, and number of folds; 0 folds: a single split.
+        split: "patient" or "file", see `model.data.SPLITS`.
+        share: share of the training photographs that is used, in 0 < share <= 1, by whole patients; below 1 for learning curves.
+        epoch: number of epochs done.
+        phase: phase of the last epoch, "" before the first.
+        best_loss: lowest validation loss, None before the first epoch.
+        best_epoch: epoch of the lowest validation loss, counted from 1; 0 before the first epoch.
     """
 
     recipe: Recipe
@@ -45,15 +46,15 @@ class Settings:
 
     @property
     def preparation(self) -> Preparation:
-        """How photographs are prepared for the network, in training and in `infer`."""
+        """Preparation of the photographs, in training and in `infer`."""
         return Preparation(self.recipe.image_size, local_average=self.recipe.local_average)
 
     def resume(self, recipe: dict[str, Any], arguments: dict[str, Any]) -> list[str]:
-        """Change what a resumed training may change of its recipe; a warning for each value that has to stay.
+        """Apply changes to a resumed training, and return a warning for each change that is ignored.
 
         Args:
-            recipe: fields and the values that the command line gives them, see `model.recipes.changed`.
-            arguments: values of other attributes, by the argument that gives them, such as {"seed": 3}.
+            recipe: new values of the recipe's fields, see `model.recipes.changed`.
+            arguments: values of other arguments by name, such as {"seed": 3}.
         """
         warnings = []
         for name, value in recipe.items():
@@ -72,21 +73,22 @@ class Settings:
         return warnings
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """The settings as JSON values."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {"format": FORMAT, **values, "recipe": self.recipe.to_dict(), "classes": list(self.classes)}
 
     @classmethod
     def from_dict(cls, values: Any) -> Settings:
-        """Read back what `to_dict` gave. A field that an older program did not know gets its default.
+        """The settings of `to_dict`. Fields that are missing in a file of an older version get their defaults.
 
-        ValueError where a field without a default is missing, one is unknown, of the wrong type or out of range.
+        Raises:
+            ValueError: a field without a default is missing, or a field is unknown, has the wrong type or is out of range.
         """
         if not isinstance(values, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
         if values.get("format") != FORMAT:
             raise ValueError(
-                f"it has format {values.get('format')!r}, this program reads {FORMAT}; use the code that the session was run with"
+                f"it has format {values.get('format')!r}, but this program reads {FORMAT}; use the code of its session"
             )
         known = {field.name: field for field in fields(cls)}
         values = {name: field.default for name, field in known.items() if field.default is not MISSING} | values

@@ -1,7 +1,7 @@
-"""The tensors of a file that PyTorch saved, read without PyTorch and without running anything in it.
+"""Read tensors from a file of PyTorch, without PyTorch and without running code from the file.
 
-Only the legacy format (PyTorch before 1.6, a row of pickles and then the numbers). A pickle may name any function of Python for its
-reader to call; this reader knows the three that make tensors, and refuses the rest.
+Only the legacy format (PyTorch before 1.6: several pickles, then the numbers). A pickle may call any Python function; this reader
+accepts the three that build tensors, and refuses all others.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _DTYPES = {
     "LongStorage": "<i8",
     "IntStorage": "<i4",
 }
-# A tensor has at most so many dimensions.
+# Largest number of dimensions of a tensor.
 _DIMENSIONS = 8
 
 
 class TensorsError(ValueError):
-    """A file that holds something else than tensors; one line that says what."""
+    """A file that does not hold tensors. The message is one line with the reason."""
 
 
 @dataclass(frozen=True)
 class _Tensor:
-    """Where in which storage the numbers lie: `strides` and `offset` count numbers, not bytes."""
+    """The location of a tensor's numbers in a storage. `strides` and `offset` count numbers, not bytes."""
 
     storage: str
     offset: int
@@ -44,38 +44,38 @@ class _Tensor:
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a saved `state_dict` by their names, as C-ordered arrays of their own.
+    """The tensors of a saved `state_dict` by name, as C-ordered arrays.
 
     Raises:
-        TensorsError: the file holds anything but one dictionary of tensors, or is cut short.
+        TensorsError: the file is not a dictionary of tensors, or is truncated.
         OSError: it cannot be read.
     """
     try:
         with open(path, "rb") as file:
             storages: dict[str, tuple[str, int]] = {}
             if _load(file, {}) != _MAGIC or _load(file, {}) != _PROTOCOL:
-                raise TensorsError("it is not of PyTorch's legacy format")
+                raise TensorsError("it is not in PyTorch's legacy format")
             if _load(file, {}).get("little_endian") is not True:
                 raise TensorsError("its numbers are not little-endian")
             tensors = _load(file, storages)
-            if not isinstance(tensors, dict) or not all(isinstance(found, _Tensor) for found in tensors.values()):
-                raise TensorsError("it is no dictionary of tensors")
+            if not isinstance(tensors, dict) or not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
+                raise TensorsError("it is not a dictionary of tensors")
             numbers = {}
             for key in _load(file, {}):
                 kind, count = storages[key]
                 if struct.unpack("<q", file.read(8)) != (count,):
-                    raise TensorsError(f"storage {key} is not as long as it says")
+                    raise TensorsError(f"storage {key} has another length than its header says")
                 dtype = np.dtype(_DTYPES[kind])
                 if file.tell() + count * dtype.itemsize > os.fstat(file.fileno()).st_size:
-                    raise TensorsError("it is cut short")
+                    raise TensorsError("it is truncated")
                 numbers[key] = np.frombuffer(file.read(count * dtype.itemsize), dtype)
         return {str(name): _array(tensor, numbers[tensor.storage]) for name, tensor in tensors.items()}
     except TensorsError as error:
-        raise TensorsError(f"{path} holds no tensors alone: {error}") from None
+        raise TensorsError(f"{path} is not a file of tensors: {error}") from None
     except OSError:
         raise
-    except Exception as error:  # a pickle's reader raises all kinds of them on what is none
-        raise TensorsError(f"{path} holds no tensors alone: {type(error).__name__} {error}".rstrip()) from None
+    except Exception as error:  # pickle raises many kinds of exceptions for invalid input
+        raise TensorsError(f"{path} is not a file of tensors: {type(error).__name__} {error}".rstrip()) from None
 
 
 def _array(tensor: _Tensor, numbers: np.ndarray) -> np.ndarray:
@@ -87,15 +87,15 @@ def _array(tensor: _Tensor, numbers: np.ndarray) -> np.ndarray:
 
 
 class _Rebuild:
-    """In place of `torch._utils._rebuild_tensor_v2`: not a function, since a pickle can set attributes of one."""
+    """Replaces `torch._utils._rebuild_tensor_v2`. Not a function, as a pickle can set attributes of functions."""
 
     __slots__ = ()
 
     def __call__(self, storage: str, offset: int, shape: Any, strides: Any, grad: bool, hooks: Any) -> _Tensor:
         if not (isinstance(storage, str) and len(shape) == len(strides) <= _DIMENSIONS):
-            raise TensorsError("a tensor has no storage, or other strides than dimensions")
+            raise TensorsError("a tensor has no storage, or differing numbers of strides and dimensions")
         if any(type(number) is not int or number < 0 for number in (offset, *shape, *strides)):
-            raise TensorsError("a tensor's shape is no row of numbers")
+            raise TensorsError("a tensor's shape is not a list of numbers")
         return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
@@ -116,14 +116,14 @@ class _Unpickler(pickle.Unpickler):
             return _Rebuild()
         if module == "torch" and name in _DTYPES:
             return _Storage(name)
-        return _refuse(f"it wants {module}.{name} to be called")
+        return _refuse(f"it calls {module}.{name}")
 
-    def persistent_load(self, found: Any) -> str:
-        match found:
+    def persistent_load(self, pid: Any) -> str:
+        match pid:
             case ("storage", _Storage(kind), str(key), str(), int(count), None) if count >= 0:
                 self.storages[key] = kind, count
                 return key
-        return _refuse("it refers to something that is no storage")
+        return _refuse("it refers to an object that is not a storage")
 
 
 def _refuse(why: str) -> Never:

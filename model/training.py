@@ -1,4 +1,4 @@
-"""Training: the phases of a recipe through Keras' `fit`, with validation, a line in the log and checkpoints after each epoch."""
+"""Training: the phases of a recipe by Keras' `fit`, with validation, a log line and checkpoints after each epoch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .validation import score
 
 
 class TrainingError(RuntimeError):
-    """A training that cannot go on, in one line that says what to change."""
+    """Failed training. The message is one line and says what to change."""
 
 
 def train(
@@ -35,33 +35,33 @@ def train(
     save_every: int = 5,
     deadline: float | None = None,
 ) -> None:
-    """Train from the epoch that the network has reached to its recipe's last.
+    """Train from the network's current epoch to the last epoch of its recipe.
 
-    Going on from a checkpoint gives, on a CPU, the same weights bit for bit as never having stopped: shuffling and augmentation are
-    drawn anew from the seed and the epoch's number, all other state is part of the network.
+    On a CPU, a resumed training gives bit for bit the same weights as an uninterrupted one: shuffling and augmentation depend on the seed
+    and the epoch's number only, all other state is part of the network.
 
     Args:
-        network: is trained in place; its settings hold the recipe and the progress.
-        report: is called after each epoch as `report(summary=True, step=epoch, train__loss=..., ...)`.
-        save: is called as `save(epoch)` every `save_every` epochs and at the end of a phase, and as `save("best")` when the
-            validation loss falls, which heeds every probability and so jumps less than the score. Epochs are counted from 1.
-        deadline: of `time.monotonic()`, or None. The number of epochs is then set after the first, and again before the last phase, by
-            the time that an epoch takes, so that the training ends in time and each phase keeps its share of the epochs.
+        network: trained in place; its settings hold the recipe and the progress.
+        report: called after each epoch as `report(summary=True, step=epoch, train__loss=..., ...)`.
+        save: called as `save(epoch)` every `save_every` epochs and after the last one, and as `save("best")` when the validation loss
+            decreases, which depends on all probabilities and so fluctuates less than the score. Epochs are counted from 1.
+        deadline: a time of `time.monotonic()`, or None. The number of epochs is then chosen after the first epoch, and again before the
+            last phase, so that the training ends in time and each phase has its share of the epochs.
 
     Raises:
-        TrainingError: the loss is no longer a finite number. Nothing is saved of that epoch.
+        TrainingError: the loss is not finite. Nothing of that epoch is saved.
     """
     settings, labels = network.settings, data.train_labels
     recipe = settings.recipe = settings.recipe.planned(len(labels))
     steps = math.ceil(len(labels) / recipe.batch_size)
     if not recipe.schedule(settings.epoch, settings.phase):
-        print(f"trained for {settings.epoch} epochs already; give a larger --epoch to go on", flush=True)
+        print(f"already trained for {settings.epoch} epochs; give a larger --epoch to go on", flush=True)
     compile_step(network)
     pace = Pace()
     while schedule := settings.recipe.schedule(settings.epoch, settings.phase):
         phase, epochs = schedule[0]
         if deadline is not None and not pace.epochs:
-            epochs = epochs[:1]  # what an epoch takes is measured by it
+            epochs = epochs[:1]  # it measures the time of an epoch
         network.optimizer.learning_rate = recipe.learning_rate * phase.rate
         waiting = InputWait()
         batches = training_batches(
@@ -76,7 +76,7 @@ def train(
             sample_weights=class_weights(labels, recipe.class_weights, recipe.class_weight_limit)[labels],
             on_batch=waiting.made,
         )
-        # One call a phase: each call of fit ends an input pipeline, which may wait for seconds.
+        # One call per phase: the end of an input pipeline may take seconds.
         network.model.fit(
             batches,
             initial_epoch=epochs.start,
@@ -99,40 +99,39 @@ def train(
 
 @dataclass
 class Pace:
-    """Seconds that the epochs took, with their validation, and those of the last validation."""
+    """Seconds of each epoch, including validation, and of the last validation."""
 
     epochs: list[float] = field(default_factory=list)
     validation: float = 0.0
 
     @property
     def epoch(self) -> float:
-        """Of an epoch, as the median of the last three."""
+        """Seconds of an epoch: the median of the last three."""
         return float(np.median(self.epochs[-3:]))
 
     def reserve(self, views: int) -> float:
-        """To keep for what follows the last epoch: a checkpoint, and the validation averaged over views."""
+        """Seconds to reserve after the last epoch, for a checkpoint and the validation averaged over views."""
         return self.epoch / 4 + (views * self.validation if views > 1 else 0)
 
 
 def compile_step(network: Network) -> None:
-    """Let the network's model train on batches of images, one-hot labels and weights.
+    """Compile the network's model for batches of images, one-hot labels and weights.
 
-    Nothing in it is of one phase, so that TensorFlow, which takes seconds to trace a step, does so once in a training.
+    Nothing in it depends on the phase, so that TensorFlow traces the step only once per training, which takes seconds.
     """
     network.model.compile(
         network.optimizer,
         keras.losses.CategoricalCrossentropy(),
-        # Given by its name, Keras would make its variables in the first step, which TensorFlow then has to trace again.
+        # An object, not the name: for a name, Keras creates the variables in the first step, and TensorFlow traces it again.
         metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         jit_compile=network.settings.recipe.jit,
     )
 
 
 def class_weights(labels: np.ndarray, power: float, limit: float = 0.0) -> np.ndarray:
-    """Weights by class, float32 (highest label + 1,): 1 / size ** power, scaled so that their mean over `labels` is 1.
+    """Class weights, float32 (highest label + 1,): 1 / class size ** power, scaled so that their mean over `labels` is 1.
 
-    With power 1 every class that is there counts the same, with 0 every photograph. No weight is more than `limit` times another,
-    where that is above 0.
+    With power 1 all classes count alike, with power 0 all photographs. `limit`: largest ratio between two weights; 0: no limit.
     """
     counts = np.bincount(labels)
     weights = np.zeros(len(counts), np.float64)
@@ -144,14 +143,14 @@ def class_weights(labels: np.ndarray, power: float, limit: float = 0.0) -> np.nd
 
 
 def cosine(done: float) -> float:
-    """The share of the learning rate after a share `done` of the steps: up over the first tenth, then down along half a cosine."""
+    """The factor on the learning rate after a share `done` of the steps: linear warm-up over a tenth, then cosine decay to 0."""
     return min(10 * done + 0.01, 1.0) if done < 0.1 else (1 + math.cos(math.pi * (done - 0.1) / 0.9)) / 2
 
 
 class InputWait:
-    """Adds up the time between a step that could begin and the moment when its batch is ready.
+    """Measures how long training steps wait for their batches.
 
-    Taken from the batches' own times: within Keras' compiled step waiting and computing cannot be separated.
+    It uses the times at which batches are ready, as Keras' compiled step does not separate waiting from computing.
     """
 
     def __init__(self) -> None:
@@ -164,22 +163,22 @@ class InputWait:
         self._ready[number] = time.monotonic()
 
     def asked(self) -> None:
-        """A step may begin."""
+        """A step is ready to start."""
         self._asked = time.monotonic()
 
     def ended(self, number: int) -> None:
-        """The step that used batch `number` has ended; the first, 0, does not count: it may wait for compilation."""
+        """The step with batch `number` has ended. Step 0 is not counted, as it may include compilation."""
         waited = max(0.0, self._ready.pop(number, 0.0) - self._asked)
         self._seconds += waited if number else 0.0
 
     def take(self) -> float:
-        """Seconds waited since the last call."""
+        """Seconds of waiting since the last call."""
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 
 
 class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
-    """What happens around the epochs of one phase."""
+    """Validates, reports, saves and prints after each epoch of a phase."""
 
     def __init__(
         self,
@@ -236,10 +235,10 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         result = score(labels, probabilities.argmax(axis=1))
         of_truth = probabilities[np.arange(len(labels)), labels]
         values = {
-            # The most telling first: a narrow terminal shows no more.
+            # The most important first, as a narrow terminal shows only the first.
             "val__score": result.value,
             "val__accuracy": result.accuracy,
-            # Without smoothing and weights, so that phases and recipes compare.
+            # Without label smoothing and class weights, so that phases and recipes can be compared.
             "val__loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
             "train__loss": float(logs["loss"]),
             "train__accuracy": float(logs["accuracy"]),
@@ -252,7 +251,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             settings.best_loss, settings.best_epoch = values["val__loss"], settings.epoch
         count, compiled = self.params["steps"], self.first_step if self.params["steps"] > 1 else 0.0
         self.pace.validation = time.monotonic() - self.started - seconds
-        # The first step of a phase does not count: it may wait for compilation.
+        # The first step of a phase is not counted, as it may include compilation.
         steps = (seconds - compiled) * (count / (count - 1) if compiled else 1)
         self.pace.epochs.append(steps + self.pace.validation)
         if len(np.unique(labels)) > 1 and len(answered := np.unique(probabilities.argmax(axis=1))) == 1:

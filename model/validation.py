@@ -1,4 +1,4 @@
-"""Predictions for the validation photographs, and the competition's score of them."""
+"""Validation: predictions for the validation photographs, and the competition's score."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ class Score:
 
 
 def score(labels: np.ndarray, predictions: np.ndarray) -> Score:
-    """Score predicted classes against true ones.
+    """Score predicted classes.
 
     Args:
-        labels: int (n,), n at least 1.
-        predictions: int (n,).
+        labels: true classes, int (n,), n at least 1.
+        predictions: predicted classes, int (n,).
 
     Returns:
-        Accuracy, the means of sensitivity and specificity over the classes that are among the labels, and the competition's score of the
-        three, which are its digits: accuracy in percent with two decimals, then sensitivity and specificity with four each.
+        Accuracy, the means of sensitivity and specificity over the classes in `labels`, and the competition's score. Its digits are the
+        accuracy in percent with two decimals, then four digits of the sensitivity and four of the specificity.
 
     Raises:
-        ValueError: no labels, or shapes that differ.
+        ValueError: there are no labels, or the shapes differ.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     if labels.ndim != 1 or labels.shape != predictions.shape or not labels.size:
         raise ValueError(
-            f"labels have shape {labels.shape}, predictions {predictions.shape}; give one of each an image"
+            f"labels have shape {labels.shape}, predictions {predictions.shape}; give one of each for each image"
         )
     sensitivities, specificities = [], []
     for label in np.unique(labels):
@@ -58,22 +58,22 @@ def score(labels: np.ndarray, predictions: np.ndarray) -> Score:
 
 
 def score_of(predictions: Predictions) -> Score:
-    """The scores of the most probable classes."""
+    """The scores of predictions, by the most probable classes."""
     return score(predictions.labels, predictions.probabilities.argmax(axis=1))
 
 
 def validate(predict: Predict, data: Data) -> Predictions:
-    """The predictions for the validation photographs of `data`, which has their names and patients."""
+    """Predictions for the validation photographs of `data`, with their names and patients."""
     return Predictions(
         data.validation_samples, data.validation_patients, data.validation_labels, predict(data.validation_images)
     )
 
 
 def validate_with_views(network: Network, data: Data, report: Callable[..., None], save: Callable[[Any], None]) -> None:
-    """Validate as `infer` predicts where it averages over views, and save that as the checkpoint `views`.
+    """Validate with predictions averaged over views, as in `infer`, and save the result as checkpoint `views`.
 
-    Once, after the last epoch: after each it would take longer than the epoch. The checkpoint of the last epoch has the same weights
-    and the predictions without averaging, so that the two show what averaging brings.
+    Only after the last epoch, as it takes longer than an epoch. The checkpoint of the last epoch has the same weights and predictions
+    without averaging, so that the two can be compared.
     """
     network.validation = validate(averaged_over(network.views, network.predict), data)
     result = score_of(network.validation)

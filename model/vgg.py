@@ -20,18 +20,18 @@ def build_vgg(
 ) -> keras.Model:
     """Build a variant of VGG's configuration A (Simonyan and Zisserman, ICLR 2015, table 1).
 
-    Blocks of 3x3 convolutions, each block ended by a 2x2 maximum: one convolution in the first two blocks, two in the others, so that
-    the full resolution, which costs most, is passed once. In place of the paper's three dense layers, global average pooling and
-    dropout: a few hundred photographs cannot fill 100 million weights. Weights before a ReLU start as He et al. (ICCV 2015) say.
+    Blocks of 3x3 convolutions, each with 2x2 max pooling at its end. The first two blocks have one convolution, the others two, so that
+    the costly full resolution is used once. Global average pooling and dropout replace the paper's three dense layers, as a few hundred
+    photographs are too few for 100 million weights. Weights before a ReLU are initialised as in He et al. (ICCV 2015).
 
     Args:
         image_size: height and width of the input in pixels, at least 2**depth.
         classes: number of classes, at least 2.
         width: channels of the first block; doubled from block to block, up to 8 times `width`. The paper's is 64.
         depth: number of blocks, 1 to 6.
-        dropout: share of the pooled features dropped while training, in 0 <= dropout < 1.
-        batch_norm: normalise before each ReLU (Ioffe and Szegedy, ICML 2015).
-        seed: the same seed gives the same initial weights and the same dropout.
+        dropout: share of the pooled features dropped in training, in 0 <= dropout < 1.
+        batch_norm: batch normalisation before each ReLU (Ioffe and Szegedy, ICML 2015).
+        seed: seed of the initial weights and the dropout.
 
     Returns:
         A model from float32 (n, image_size, image_size, 3), BGR in 0..255 (scaled inside), to float32 probabilities (n, classes), which
@@ -41,7 +41,7 @@ def build_vgg(
         ValueError: an argument out of range; the message names it.
     """
     _check(image_size, classes, width, depth, dropout)
-    seeds = iter(np.random.SeedSequence(seed).generate_state(2 * depth + 2) >> 1)  # Keras takes 31 bits
+    seeds = iter(np.random.SeedSequence(seed).generate_state(2 * depth + 2) >> 1)  # Keras' seeds have 31 bits
     inputs = keras.Input((image_size, image_size, 3), name="photograph")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
     for block in range(1, depth + 1):

@@ -1,7 +1,7 @@
-"""Averaged weights: an exponential average of the weights over the last steps predicts, while training goes on from the last weights.
+"""Averaged weights: prediction uses an exponential average of the weights over the last steps; training uses the last weights.
 
-Polyak and Juditsky (SIAM J. Control Optim. 1992): an average of momentum m is over about the last 1 / (1 - m) steps. The statistics of
-the normalisation have to fit the weights that predict, so they are averaged with the same momentum, see `NORM_MOMENTUM` in `model.network`.
+Polyak and Juditsky (SIAM J. Control Optim. 1992). An average with momentum m covers about the last 1 / (1 - m) steps. The statistics of
+batch normalisation must match the averaged weights, so they are averaged with the same momentum, see `NORM_MOMENTUM` in `model.network`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 
 class WeightAverage:
-    """The averages of some variables, of the same shapes and dtypes.
+    """Averages of variables, with the same shapes and dtypes.
 
     Args:
         momentum: in 0 < momentum < 1.
@@ -36,13 +36,13 @@ class WeightAverage:
             average.assign(self.momentum * average + (1 - self.momentum) * variable)
 
     def restart(self) -> None:
-        """Begin again with the variables' current values."""
+        """Reset the averages to the variables' current values."""
         for variable, average in zip(self.variables, self.averages, strict=True):
             average.assign(variable)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Within it, the variables hold their averages; after it what they held before, bit for bit."""
+        """A context in which the variables have their averaged values. On exit, they get their own values back, bit for bit."""
         values = [variable.numpy() for variable in self.variables]
         for variable, average in zip(self.variables, self.averages, strict=True):
             variable.assign(average)
@@ -53,7 +53,7 @@ class WeightAverage:
                 variable.assign(value)
 
     def value(self, variable: Any) -> np.ndarray:
-        """The average of a variable, or its own value where it is not averaged."""
+        """The averaged value of a variable if there is one, else its current value."""
         for averaged, average in zip(self.variables, self.averages, strict=True):
             if averaged is variable:
                 return np.asarray(average.numpy())

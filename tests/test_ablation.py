@@ -96,7 +96,7 @@ def test_what_came_of_a_run_is_read_back_as_it_was(tmp_path_factory: pytest.Temp
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"validation": 3}'])
-def test_a_damaged_outcome_is_named_with_the_mend(tmp_path: Path, text: str) -> None:
+def test_a_damaged_outcome_is_named_with_the_fix(tmp_path: Path, text: str) -> None:
     path = tmp_path / "run.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"run\.json cannot be read .*; delete it, and the run is made again"):
@@ -178,7 +178,7 @@ def test_the_command_trains_each_arm_and_tells_what_they_say_and_then_trains_non
     ]  # fmt: skip
     assert main(command) == 0
     printed = capsys.readouterr().out
-    assert "left out: dropout=0.3, which recipe winning is already\n" in printed
+    assert "left out: dropout=0.3, which changes nothing in recipe winning\n" in printed
     assert "DRAWN: 4 arms, 2 folds, 1 seeds: 8 runs, 8 to make" in printed
     for words in (
         "the recipe",
@@ -232,14 +232,14 @@ def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(
     printed = capsys.readouterr().out
     assert "DRAWN: 2 arms, 2 folds, 1 seeds: 4 runs, 0 to make" in printed
     assert "by patient (the recipe)" in printed
-    assert "Kept together by patient, validation is " in printed
+    assert "Split by patient, validation is " in printed
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--only", "no_such"], "argument --only: no arm 'no_such'; there are recipe, file_split"),
-        (["--try", "depht=2"], "argument --try: depht is no field of a recipe"),
+        (["--try", "depht=2"], "argument --try: depht is not a field of a recipe"),
         (["--try", "width"], "argument --try: 'width' is neither a recipe nor FIELD=VALUE"),
         (["--classes", "NORMAL,AMD,DMR"], "no photographs of DMR; --classes may name others"),
         (["--folds", "20"], "20"),
@@ -250,7 +250,7 @@ def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(
         ),
     ],
 )
-def test_wrong_use_is_one_line_that_names_the_mend(
+def test_wrong_use_is_one_line_that_names_the_fix(
     drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
     assert main(["ablate", "--data", str(drawn), "--out", str(tmp_path), *arguments]) == 2

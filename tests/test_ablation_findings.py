@@ -1,4 +1,4 @@
-"""What the runs of an ablation say: figures, intervals and sentences, of made-up predictions."""
+"""What the runs of an ablation say: figures, intervals and sentences, of synthetic predictions."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_an_arm_that_could_not_be_trained_has_no_figures_but_a_count() -> None:
     row = tabulate(found, [BY_NAME["recipe"], BY_NAME["no_batch_norm"]], resamples=10).rows[1]
     assert row.validation is None
     assert row.failed == 2
-    assert sentence(row) == "no BatchNorm: 2 of its trainings could not go on, so there are no figures: it is needed"
+    assert sentence(row) == "no BatchNorm: 2 of its trainings failed, so there are no figures: it is needed"
 
 
 def row_of(name: str, value: float, low: float, high: float) -> Row:
@@ -95,10 +95,10 @@ def row_of(name: str, value: float, low: float, high: float) -> Row:
     [
         (row_of("adam", 0.01, -0.02, 0.04), "Adam, not RAdam: +1.0 points, 95 % interval -2.0 to +4.0: the difference may be chance"),
         (row_of("no_smoothing", -0.05, -0.08, -0.02), "5.0 points worse, 95 % interval 2.0 to 8.0: it helps"),
-        (row_of("no_smoothing", 0.05, 0.02, 0.08), "5.0 points better, 95 % interval 2.0 to 8.0: without it the recipe is better here"),
+        (row_of("no_smoothing", 0.05, 0.02, 0.08), "5.0 points better, 95 % interval 2.0 to 8.0: the recipe is better without it here"),
         (row_of("sample_cnn", -0.05, -0.08, -0.02), "the recipe is above it"),
         (row_of("ema", 0.05, 0.02, 0.08), "5.0 points better, 95 % interval 2.0 to 8.0: it helps"),
-        (row_of("tta", -0.05, -0.08, -0.02), "with it the recipe is worse here"),
+        (row_of("tta", -0.05, -0.08, -0.02), "the recipe is worse with it here"),
         (row_of("half", -0.05, -0.08, -0.02), "more patients help"),
         (row_of("file_split", 0.05, 0.02, 0.08), "validation promises more than by patient"),
     ],

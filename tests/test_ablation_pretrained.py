@@ -41,5 +41,5 @@ def test_the_recipe_is_held_against_one_that_begins_with_other_weights(
 
 def test_weights_of_another_network_are_refused(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--set", "width=3"]) == 2
-    told = capsys.readouterr().err
-    assert "argument --pretrained: " in told and "it was trained with width 2" in told
+    errors = capsys.readouterr().err
+    assert "argument --pretrained: " in errors and "it was trained with width 2" in errors

@@ -85,7 +85,7 @@ def test_what_is_wrong_with_single_photographs_is_counted_and_named(lines: dict[
     assert lines["text burned in"] == "1 photograph   Cam_NOR_33_R.jpg"
 
 
-def test_copies_are_told_by_what_the_two_have_in_common(lines: dict[str, str]) -> None:
+def test_copies_are_sorted_by_class_patient_and_set(lines: dict[str, str]) -> None:
     pytest.importorskip("imagehash")
     assert lines["exact, within a class"] == "1 pair         Cam_NOR_05_R.jpg = Cam_NOR_30_R.jpg"
     assert lines["exact, across patients"] == lines["exact, within a class"]
@@ -127,7 +127,7 @@ def test_test_photographs_may_lie_elsewhere(
     assert audit(dataset, tmp_path).test_photographs == 1
 
 
-def test_without_the_library_near_duplicates_are_said_to_be_missing(
+def test_without_the_library_a_note_says_that_near_duplicates_are_missing(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fingerprint, "available", lambda: False)
@@ -258,7 +258,7 @@ def test_korean_names_take_two_columns_each() -> None:
     assert fit("a" * 101) == "a" * 97 + "..."
 
 
-def test_the_blurred_are_told_by_the_sets_own_distribution() -> None:
+def test_blurred_photographs_are_detected_by_the_distribution_of_the_set() -> None:
     rng = np.random.default_rng(0)
     sharpness = np.exp(rng.normal(4, 0.3, 500))
     sharpness[7] = np.exp(4 - 5 * 0.3)

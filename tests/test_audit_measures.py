@@ -62,9 +62,7 @@ def test_no_content_makes_the_camera_reader_fail(content: bytes, start: bytes) -
 
 @pytest.mark.parametrize("surround", [0, 245])
 @pytest.mark.parametrize("place", [(6, 24), (6, 310), (330, 24)])
-def test_text_beside_the_retina_is_found_where_it_stands(
-    draw_fundus: Draw, surround: int, place: tuple[int, int]
-) -> None:
+def test_text_beside_the_retina_is_located(draw_fundus: Draw, surround: int, place: tuple[int, int]) -> None:
     image = draw_fundus(320, 460, surround=surround, radius=0.42)
     retina = find_retina(image)
     assert len(find_text(image, retina)) == 0
@@ -125,7 +123,7 @@ def test_colours_are_means_and_deviations_of_the_whole_photograph(draw_fundus: D
     )
 
 
-def test_an_unreadable_photograph_is_its_reason_and_the_order_is_kept(draw_fundus: Draw, tmp_path: Path) -> None:
+def test_an_unreadable_photograph_is_its_reason_and_the_order_is_unchanged(draw_fundus: Draw, tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.jpg" for number in range(4)]
     for number, path in enumerate(paths):
         path.write_bytes(jpeg(draw_fundus(60 + number, 80)))
@@ -159,7 +157,7 @@ def test_copies_are_near_and_other_eyes_are_not(draw_fundus: Draw, copy: str) ->
     assert (bits <= NEAR).all()
 
 
-def test_copies_of_real_photographs_are_found_and_no_pair_of_other_patients(fundus_photographs: Path) -> None:
+def test_copies_of_real_photographs_are_detected_and_no_pair_of_other_patients(fundus_photographs: Path) -> None:
     pytest.importorskip("imagehash")
     samples = read_catalog(fundus_photographs / "ODIR_FUNDUS" / "train" / "train_data").samples[::6]
     images = [cv2.imread(str(sample.path)) for sample in samples]
@@ -198,7 +196,7 @@ def test_three_copies_of_a_file_are_three_pairs(draw_fundus: Draw, tmp_path: Pat
     assert len(pairs.across_classes) == 2 and len(pairs.train_and_test) == 0
 
 
-def test_the_dates_burned_into_real_photographs_are_found_and_nothing_else(fundus_photographs: Path) -> None:
+def test_the_dates_burned_into_real_photographs_are_detected_and_nothing_else(fundus_photographs: Path) -> None:
     samples = read_catalog(fundus_photographs / "ODIR_FUNDUS" / "train" / "train_data").samples
     dated = {f"Odir_NOR_{name}.jpg" for name in ("2355_R", "2844_L", "2844_R", "2991_L", "2991_R")}
     paths = [sample.path for sample in samples if sample.path.name in dated] + [s.path for s in samples[::8]]

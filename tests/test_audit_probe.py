@@ -85,7 +85,7 @@ def test_the_intervals_are_those_of_drawing_patients_one_by_one() -> None:
         assert figure.high == pytest.approx(high[column], abs=0.04)
 
 
-def test_what_tells_the_classes_is_found_and_what_does_not_is_not() -> None:
+def test_informative_features_score_high_and_others_at_chance() -> None:
     folds = folds_of({"NORMAL": 40, "AMD": 40})
     rng = np.random.default_rng(5)
     noise = rng.normal(size=(len(folds.labels), 6))

@@ -75,7 +75,7 @@ def test_frozen_features_tell_what_no_probe_sees_within_seconds() -> None:
     assert time.process_time() - started < 60
 
 
-def test_no_photograph_without_a_mark_is_told_from_another() -> None:
+def test_photographs_without_a_mark_cannot_be_distinguished() -> None:
     rows = found(lambda image: None)
     assert all(0.25 < row.auc < 0.75 for row in rows.values())
 

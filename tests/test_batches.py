@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_batches_with_any_number_of_workers() -> No
     assert not same(first, batches(range(2), strength=1.0, seed=4))
 
 
-def test_each_batch_is_told_when_it_is_made() -> None:
+def test_each_batch_calls_on_batch_with_its_number() -> None:
     made: list[int] = []
     assert len(batches(range(3, 5), on_batch=made.append)) == 10
     assert sorted(made) == list(range(10))

@@ -170,7 +170,7 @@ positive = st.floats(1e-6, 1e6)
     factor=positive,
     sizes=st.lists(st.integers(1, 10**6), min_size=2, max_size=6, unique=True),
 )
-def test_the_exponent_of_a_power_is_found(exponent: float, factor: float, sizes: list[int]) -> None:
+def test_the_exponent_of_a_power_is_estimated(exponent: float, factor: float, sizes: list[int]) -> None:
     costs = [factor * size**exponent for size in sizes]
     assert fitted_exponent(sizes, costs) == pytest.approx(exponent, abs=1e-6)
 

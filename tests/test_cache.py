@@ -157,7 +157,7 @@ def test_an_interrupted_preparation_leaves_nothing_that_is_taken_for_a_cache(pat
     assert (prepared_images(paths, PREPARATION, folder) == exact(paths)).all()
 
 
-def test_an_unreadable_photograph_is_blank_and_told_each_time(paths, folder) -> None:
+def test_an_unreadable_photograph_is_blank_with_a_warning_each_time(paths, folder) -> None:
     paths[1].write_bytes(b"no photograph")
     paths[3].unlink()
     for _ in range(2):

@@ -111,13 +111,13 @@ def test_patients_of_other_names_stay_apart(folder: Path, pair: tuple[str, str])
     assert len({sample.patient for sample in read_catalog(folder).samples if sample.label == 3}) == 2
 
 
-def test_spellings_taken_for_one_patient_are_told_with_a_count(folder: Path) -> None:
+def test_spellings_counted_as_one_patient_give_a_warning_with_a_count(folder: Path) -> None:
     write(folder / "AMD" / "Wide_AMD_7_R.jpg")
     (warning,) = read_catalog(folder).warnings
     assert warning == "1 patient is spelled in several ways, each counted as one: '007' and '7'"
 
 
-def test_a_picture_of_both_eyes_is_told_by_its_name_and_by_its_shape(folder: Path) -> None:
+def test_a_picture_of_both_eyes_is_recognised_by_its_name_and_its_shape(folder: Path) -> None:
     write(folder / "DMR" / "Wide_DMR_1_OU.jpg", 40, 80)
     write(folder / "DMR" / "Wide_DMR_2_R.jpg", 90, 40)
     write(folder / "DMR" / "Wide_DMR_3_R.jpg", 90, 160)
@@ -140,7 +140,7 @@ def test_a_class_that_is_named_twice_is_refused(folder: Path) -> None:
         read_catalog(folder, ("NORMAL", "AMD", "amd"))
 
 
-def test_a_code_that_contradicts_the_folder_is_told_and_the_folder_counts(folder: Path) -> None:
+def test_a_code_that_contradicts_the_folder_gives_a_warning_and_the_folder_counts(folder: Path) -> None:
     write(folder / "DMR" / "Wide_AMD_9_R.jpg")
     catalog = read_catalog(folder)
     assert next(sample.label for sample in catalog.samples if sample.patient == "9") == 3
@@ -347,7 +347,7 @@ def test_transparent_and_lossless_webp_have_the_size_of_their_pixels() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "I;16"])
-def test_a_big_tiff_is_read_and_its_end_is_looked_for(mode: str) -> None:
+def test_a_big_tiff_is_read_and_its_end_is_checked(mode: str) -> None:
     content = io.BytesIO()
     Image.new(mode, (60, 40)).save(content, "TIFF", big_tiff=True)
     assert read_header(content.getvalue())[:3] == (60, 40, "TIFF")
@@ -355,7 +355,7 @@ def test_a_big_tiff_is_read_and_its_end_is_looked_for(mode: str) -> None:
         read_header(content.getvalue()[:-2000])
 
 
-def test_pages_of_a_tiff_are_counted_and_told_and_previews_are_none(folder: Path) -> None:
+def test_pages_of_a_tiff_give_a_warning_with_their_number_without_previews(folder: Path) -> None:
     pages = [Image.new("RGB", (30, 20), colour) for colour in ("red", "green", "blue")]
     path = folder / "DMR" / "Wide_DMR_1_R.tif"
     path.parent.mkdir()

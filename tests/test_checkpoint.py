@@ -142,33 +142,33 @@ def test_a_damaged_file_of_an_ensemble_is_named_in_one_line(
 ) -> None:
     checkpoint.save(tmp_path, ensemble)
     harm(tmp_path / name)
-    with pytest.raises(CheckpointError, match=rf"{name} cannot be read \(.*\); take another checkpoint$") as raised:
+    with pytest.raises(CheckpointError, match=rf"{name} cannot be read \(.*\); use another checkpoint$") as raised:
         checkpoint.load(tmp_path)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"format": 2}, "format 1"),
-        ({"weights": "heavy"}, "no list of numbers"),
-        ({"weights": [1.0, 2.0]}, "which files"),
+        ({"weights": "heavy"}, "not a list of numbers"),
+        ({"weights": [1.0, 2.0]}, "list of files"),
         ({"weights": [1.0, 2.0, -1.0]}, "a weight is -1.0"),
-        ({"files": {}}, "which files"),
+        ({"files": {}}, "list of files"),
     ],
 )
 def test_an_ensemble_that_makes_no_sense_is_refused(
-    ensemble: Ensemble, tmp_path: Path, changed: dict[str, object], told: str
+    ensemble: Ensemble, tmp_path: Path, changed: dict[str, object], message: str
 ) -> None:
     checkpoint.save(tmp_path, ensemble)
     path = tmp_path / "ensemble.json"
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changed}), encoding="utf-8")
-    with pytest.raises(CheckpointError, match=rf"ensemble\.json cannot be read \(.*{told}"):
+    with pytest.raises(CheckpointError, match=rf"ensemble\.json cannot be read \(.*{message}"):
         checkpoint.load(tmp_path)
 
 
 def test_networks_that_do_not_fit_are_refused(networks: list[Network]) -> None:
-    with pytest.raises(ValueError, match="NORMAL, AMD, RVO, DMR, another NORMAL, AMD; take networks of the same"):
+    with pytest.raises(ValueError, match="NORMAL, AMD, RVO, DMR, another NORMAL, AMD; use networks with the same"):
         Ensemble([networks[0], small_network.network(classes=("NORMAL", "AMD"))], [1.0, 1.0])
     with pytest.raises(ValueError, match="3 networks and 1 weights"):
         Ensemble(networks, [1.0])
@@ -215,5 +215,5 @@ def of_letters(names: list[str], seed: int) -> Predictions:
 
 def test_networks_that_contradict_each_other_about_a_photograph_are_not_put_together() -> None:
     one, other = answered(["a.jpg", "b.jpg"]), answered(["b.jpg"])
-    with pytest.raises(ValueError, match=r"'b\.jpg' is of another class or patient"):
+    with pytest.raises(ValueError, match=r"'b\.jpg' has different classes or patients"):
         combine([one, other], [1.0, 1.0])

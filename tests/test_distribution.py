@@ -74,8 +74,8 @@ def test_one_device_needs_no_strategy(gpus: int) -> None:
     assert strategy_for(gpus, may_take_all=True).num_replicas_in_sync == 1
 
 
-def test_more_gpus_than_there_are_are_refused_with_the_mend() -> None:
-    with pytest.raises(ValueError, match=r"has 64 GPUs and TensorFlow sees \d+; install tensorflow\[and-cuda\]"):
+def test_more_gpus_than_available_are_refused_with_the_fix() -> None:
+    with pytest.raises(ValueError, match=r"has 64 GPUs, but TensorFlow sees \d+; install tensorflow\[and-cuda\]"):
         strategy_for(64, may_take_all=True)
 
 

@@ -122,7 +122,7 @@ def test_no_images_are_no_probabilities() -> None:
     assert predictor(unsettled(1, True))(images()[:0]).shape == (0, 4)
 
 
-def test_float32_unless_told() -> None:
+def test_the_default_precision_is_float32() -> None:
     model = unsettled(1, True)
     assert (predictor(model)(images()) == predictor(model, precision="float32")(images())).all()
 
@@ -137,25 +137,34 @@ def chain(*more: layers.Layer) -> keras.Model:
 @pytest.mark.parametrize(
     ("model", "named"),
     [
-        (lambda: chain(layers.Conv2D(2, 3), layers.ReLU(), layers.BatchNormalization(name="late")), "late follows no"),
+        (
+            lambda: chain(layers.Conv2D(2, 3), layers.ReLU(), layers.BatchNormalization(name="late")),
+            "late does not follow",
+        ),
         (lambda: chain(layers.Conv2D(2, 3, activation="relu", name="c")), "c has another activation"),
-        (lambda: chain(layers.BatchNormalization(name="n")), "n follows no"),
+        (lambda: chain(layers.BatchNormalization(name="n")), "n does not follow"),
         (
             lambda: chain(layers.Conv2D(2, 3), layers.BatchNormalization(), layers.BatchNormalization(name="n")),
-            "n follows no",
+            "n does not follow",
         ),
-        (lambda: chain(layers.Conv2D(2, 3), layers.BatchNormalization(scale=False, name="n")), "n has no"),
-        (lambda: chain(layers.Conv2D(2, 3), layers.BatchNormalization(axis=1, name="n")), "n has no"),
+        (lambda: chain(layers.Conv2D(2, 3), layers.BatchNormalization(scale=False, name="n")), "n does not shift"),
+        (lambda: chain(layers.Conv2D(2, 3), layers.BatchNormalization(axis=1, name="n")), "n does not shift"),
         (lambda: chain(layers.SeparableConv2D(2, 3, name="other")), "other is a SeparableConv2D"),
         (lambda: chain(Doubled(2, 3, name="other")), "other is a Doubled"),
         (lambda: chain(layers.GlobalAveragePooling2D(), layers.Dense(2, use_bias=False, name="d")), "d has no bias"),
-        (lambda: chain(lambda x: x / 255, layers.Conv2D(2, 3, name="c")), "c reads what no layer gives"),
-        (lambda: chain(*[layers.Conv2D(3, 3, name="c")] * 2, layers.ReLU(name="r")), "r reads what no layer gives"),
+        (
+            lambda: chain(lambda x: x / 255, layers.Conv2D(2, 3, name="c")),
+            "c has an input that is not the output of a layer",
+        ),
+        (
+            lambda: chain(*[layers.Conv2D(3, 3, name="c")] * 2, layers.ReLU(name="r")),
+            "r has an input that is not the output of a layer",
+        ),
         (lambda: chain(keras.Sequential([layers.Conv2D(2, 3)], name="inner")), "inner is a Sequential"),
         (lambda: broadened(), "added adds different shapes"),
         (lambda: chain(layers.Conv2D(2, 3, dilation_rate=2, name="c")), "c has another dilation_rate"),
         (lambda: chain(layers.DepthwiseConv2D(3, depth_multiplier=2, name="d")), "d has another depth_multiplier"),
-        (lambda: branched(), "n follows a convolution that others read too"),
+        (lambda: branched(), "n follows a convolution with other readers"),
     ],
 )
 def test_a_model_that_cannot_be_folded_predicts_as_it_is(model, named) -> None:

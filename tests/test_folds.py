@@ -84,7 +84,7 @@ def assert_same_weights(found: Network, wanted: Network) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_each_fold_is_kept_and_reported_by_its_number_and_all_of_them_in_the_end(session: Session) -> None:
+def test_each_fold_is_saved_and_reported_by_its_number_and_the_ensemble_at_the_end(session: Session) -> None:
     assert session.kept == ["fold0", "fold0", "fold1", "fold1", "all"]
     steps = [
         (values["step"], sorted({key.partition("__")[0] for key in values} - {"step", "summary"}))

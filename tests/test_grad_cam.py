@@ -82,7 +82,7 @@ def headed(inputs: object, x: object) -> keras.Model:
     return keras.Model(inputs, layers.Softmax()(layers.Dense(2)(layers.GlobalAveragePooling2D()(x))))
 
 
-def test_the_last_map_is_found_behind_branches_gates_poolings_and_in_a_model_within() -> None:
+def test_the_last_map_of_branches_gates_poolings_and_nested_models_is_used() -> None:
     inputs = keras.Input((8, 8, 3))
     first = layers.Activation("swish", name="first")(conv("a")(inputs))
     gate = conv("g")(layers.GlobalAveragePooling2D(keepdims=True)(first))

@@ -92,7 +92,7 @@ def test_a_sequence_is_decoded_by_two_threads_and_keeps_its_order() -> None:
     assert photographs.alive.most <= 3
 
 
-def test_what_is_no_sequence_is_iterated_by_the_caller_and_few_photographs_are_kept() -> None:
+def test_other_iterables_are_iterated_by_the_caller_and_few_photographs_stay_in_memory() -> None:
     alive, threads = Alive(), set()
 
     def photographs() -> Iterator[np.ndarray]:

@@ -65,7 +65,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_missing_weights_are_one_line_with_the_command_and_no_download(cache: Path) -> None:
     with pytest.raises(
-        PretrainedWeightsError, match=r"run this where there is a network: python -m model weights fetch VGG16$"
+        PretrainedWeightsError, match=r"run this on a machine with internet: python -m model weights fetch VGG16$"
     ):
         build_keras_network("VGG16", 32)
 
@@ -73,7 +73,7 @@ def test_missing_weights_are_one_line_with_the_command_and_no_download(cache: Pa
 def test_other_weights_than_keras_published_are_refused(cache: Path) -> None:
     (cache / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5").write_bytes(b"something else")
     with pytest.raises(
-        PretrainedWeightsError, match=r"is not the file that Keras published; delete it and run: .* fetch VGG16$"
+        PretrainedWeightsError, match=r"differs from the file that Keras published; delete it and run: .* fetch VGG16$"
     ):
         build_keras_network("VGG16", 32)
 
@@ -136,4 +136,4 @@ def test_a_fetch_without_a_network_says_so(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(keras.applications, "VGG16", refuse)
     monkeypatch.setattr(keras_networks, "names", lambda: ["VGG16"])
     assert main(["fetch", "VGG16"]) == 1
-    assert "VGG16 cannot be fetched" in capsys.readouterr().err
+    assert "VGG16 cannot be downloaded" in capsys.readouterr().err

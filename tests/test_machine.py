@@ -1,4 +1,4 @@
-"""What is told of the machine beside a timing or a score."""
+"""The description of the machine beside a timing or a score."""
 
 import pytest
 import tensorflow as tf
@@ -12,6 +12,6 @@ def test_the_gpu_that_was_computed_on_is_named(monkeypatch: pytest.MonkeyPatch) 
     assert machine.describe()["gpu"] == "GPU one, GPU two"
 
 
-def test_without_a_gpu_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_none_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     assert machine.gpus() == [] and "gpu" not in machine.describe()

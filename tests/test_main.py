@@ -202,7 +202,7 @@ def test_class_folders_beside_train_data_are_named_at_push_and_in_training(start
     pushed = start("nsml", "dataset", "push", "FLAT", str(tmp_path))
     assert "train/ holds AMD, NORMAL, but class folders belong into train/train_data/" in pushed.stdout
     line = only_line(start(dataset="FLAT"), 2)
-    assert "train holds AMD, NORMAL, but no train_data; put the class folders into train/train_data/" in line
+    assert "train has AMD, NORMAL, but no train_data; put the class folders into train/train_data/" in line
 
 
 def test_an_impossible_fold_is_refused_before_the_first_is_trained(start: Start, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_an_impossible_fold_is_refused_before_the_first_is_trained(start: Start,
 def test_infer_by_hand_is_refused_with_the_command_that_does_it(start: Start, dataset: str, program: list[str]) -> None:
     ended = start(*program, "--mode", "infer", dataset=dataset)
     assert ended.returncode == 2 and "Traceback" not in ended.stderr
-    assert "use 'nsml infer SESSION CHECKPOINT' for photographs of yours" in ended.stderr.splitlines()[-1]
+    assert "use 'nsml infer SESSION CHECKPOINT' for your photographs" in ended.stderr.splitlines()[-1]
 
 
 SMALL = [
@@ -291,7 +291,7 @@ def test_all_folds_are_trained_put_together_with_others_predict_and_report(
     session = re.search(r"Session (\S+) is started", trained.stderr)[1]
     assert sum(line.startswith("epoch ") for line in trained.stdout.splitlines()) == 4
     assert "fold 1, 2 of 2, about " in trained.stdout
-    told = re.search(r"all 2 folds: (val acc .*)", trained.stdout)[1].removeprefix("val ")
+    figures = re.search(r"all 2 folds: (val acc .*)", trained.stdout)[1].removeprefix("val ")
 
     averaged = start(
         "ensemble.py",
@@ -307,7 +307,7 @@ def test_all_folds_are_trained_put_together_with_others_predict_and_report(
     )
     assert averaged.returncode == 0, averaged.stderr
     lines = averaged.stdout.splitlines()
-    assert lines[0] == f"{session}:all    weight 2  64 validated: {told}"
+    assert lines[0] == f"{session}:all    weight 2  64 validated: {figures}"
     assert re.match(rf"{session}:fold0  weight 1  32 validated: acc", lines[1])
     assert lines[2].startswith("together: 64 validated: acc")
 
@@ -374,7 +374,7 @@ def test_setup_names_an_image_and_a_range_for_every_package() -> None:
 def test_hours_and_epochs_are_not_given_together(start: Start) -> None:
     ended = start("--hours", "2", "--epoch", "3")
     assert ended.returncode == 2
-    assert "argument --hours: it sets the number of epochs, as --epoch does" in ended.stderr
+    assert "argument --hours: both --hours and --epoch set the number of epochs" in ended.stderr
 
 
 def test_a_field_that_was_an_argument_is_answered_with_the_way_to_set_it(start: Start) -> None:

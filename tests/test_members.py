@@ -41,7 +41,7 @@ def loading(folder: Path) -> Callable[..., None]:
     return load
 
 
-def test_a_session_and_a_checkpoint_are_told_apart() -> None:
+def test_a_session_and_a_checkpoint_are_parsed() -> None:
     assert session_checkpoint("team/DEMO/2:30") == SECOND
     assert session_checkpoint("team/DEMO/2:a:b").checkpoint == "a:b"
     assert str(SECOND) == "team/DEMO/2:30"
@@ -60,7 +60,7 @@ def test_a_member_is_fetched_and_one_that_is_missing_or_no_checkpoint_is_named_i
     with pytest.raises(MemberError, match=r"^team/DEMO/2:30 cannot be used: .*has no checkpoint '30'"):
         fetch(SECOND, loading(tmp_path))
     (tmp_path / "team/DEMO/2/30").mkdir(parents=True)
-    with pytest.raises(MemberError, match=r"^team/DEMO/2:30 cannot be used: .* holds no settings.json") as raised:
+    with pytest.raises(MemberError, match=r"^team/DEMO/2:30 cannot be used: .* has no settings.json") as raised:
         fetch(SECOND, loading(tmp_path))
     assert "\n" not in str(raised.value)
 
@@ -94,7 +94,7 @@ def test_members_of_other_classes_are_named_with_theirs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ([], "argument --members: name one checkpoint or more"),
         (["--members", "best"], "argument --members: 'best' is not SESSION:CHECKPOINT"),
@@ -103,13 +103,13 @@ def test_members_of_other_classes_are_named_with_theirs() -> None:
     ],
 )
 def test_a_wrong_argument_of_the_entry_file_is_one_line(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as raised:
         entry.parse(words)
     assert raised.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"ensemble.py: {told}")
+    assert line.startswith(f"ensemble.py: {message}")
 
 
 def test_a_submit_needs_no_members() -> None:
@@ -127,7 +127,7 @@ def test_a_network_begins_with_all_weights_of_one_of_the_same_classes_and_anothe
         np.testing.assert_array_equal(found, wanted)
 
 
-def test_the_last_layer_is_kept_where_the_classes_differ() -> None:
+def test_the_last_layer_keeps_its_own_weights_if_the_classes_differ() -> None:
     network, other = small_network.network(seed=1), small_network.network(seed=2, classes=("NORMAL", "AMD"))
     before = values(network)
     take_weights(network, other)
@@ -165,5 +165,5 @@ def test_a_network_of_another_width_or_an_ensemble_cannot_be_begun_with(tmp_path
 
 def test_a_network_of_another_name_cannot_be_begun_with() -> None:
     other = small_network.network(network="efficientnet_lite0", image_size=32)
-    with pytest.raises(ValueError, match=r"^it is of network efficientnet_lite0, not vgg; give --set network=eff"):
+    with pytest.raises(ValueError, match=r"^its network is efficientnet_lite0, not vgg; give --set network=eff"):
         take_weights(small_network.network(), other)

@@ -111,17 +111,17 @@ def test_a_network_of_ones_own_without_a_feature_map_has_a_report_without_heat(
 
 
 @pytest.mark.parametrize(
-    ("last", "told"),
+    ("last", "message"),
     [
-        (3, r"network own goes from \(None, 32, 32, 3\) to \(None, 3\); give"),
-        (2, r"network own gives \[.*\], which are no probabilities; end"),
+        (3, r"network own is from \(None, 32, 32, 3\) to \(None, 3\); give"),
+        (2, r"network own returns \[.*\], which are not probabilities; end"),
     ],
 )
 def test_a_network_that_gives_no_probabilities_is_refused_before_photographs_are_read(
-    monkeypatch: pytest.MonkeyPatch, last: int, told: str
+    monkeypatch: pytest.MonkeyPatch, last: int, message: str
 ) -> None:
     own(monkeypatch, lambda: [layers.GlobalAveragePooling2D(), layers.Dense(last)])
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         check_network(settings("own"))
 
 
@@ -140,7 +140,7 @@ def test_a_file_of_weights_is_where_a_network_and_its_averages_begin(tmp_path: P
     found = begin_network(small_network.settings(seed=2, weights=path, ema=0.9))
     images = small_network.data().train_images
     np.testing.assert_array_equal(found.predict(images), first.predict(images))
-    with pytest.raises(PretrainedWeightsError, match=r"a\.weights\.h5 does not hold the weights of this network"):
+    with pytest.raises(PretrainedWeightsError, match=r"a\.weights\.h5 does not have the weights of this network"):
         check_network(small_network.settings(weights=path, width=5))
 
 

@@ -86,7 +86,7 @@ def test_within_a_mask_only_the_pixels_inside_count() -> None:
 
 @pytest.mark.parametrize("light", [1.0, 0.3, 0.06])
 @pytest.mark.parametrize("centre", [(0.5, 0.5), (0.42, 0.55)])
-def test_the_retina_is_found_in_bright_and_in_almost_black_photographs(draw_fundus, light, centre) -> None:
+def test_the_retina_is_located_in_bright_and_in_almost_black_photographs(draw_fundus, light, centre) -> None:
     retina = find_retina(draw_fundus(300, 400, radius=0.4, centre=centre, light=light))
     assert retina.has_surround
     x, y = centre[0] * 400, centre[1] * 300
@@ -116,7 +116,7 @@ def test_where_nothing_stands_out_the_whole_image_is_the_retina(level) -> None:
     assert retina.box == (0, 0, 80, 50)
 
 
-def test_the_retina_of_every_real_photograph_is_found_and_large(fundus_photographs) -> None:
+def test_the_retina_of_every_real_photograph_is_located_and_large(fundus_photographs) -> None:
     for path in some_photographs(fundus_photographs):
         image = cv2.imread(str(path))
         retina = find_retina(image)
@@ -272,7 +272,7 @@ def test_each_step_can_be_switched_off(draw_fundus) -> None:
     assert (whole[:15] == 128).all() and (whole[64] != 128).any()
 
 
-def test_the_aspect_ratio_is_kept(draw_fundus) -> None:
+def test_the_aspect_ratio_is_unchanged(draw_fundus) -> None:
     prepared = prepare_array(draw_fundus(200, 400, radius=0.45), PLAIN)
     assert (prepared[:30] == 0).all() and (prepared[-30:] == 0).all() and (prepared[64] > 0).any()
 

@@ -50,7 +50,7 @@ def test_what_is_given_stays() -> None:
     assert "image size 224: given" in lines
 
 
-def test_class_weights_are_named_by_class_and_a_limit_is_said() -> None:
+def test_class_weights_are_listed_by_class_with_their_limit() -> None:
     lines = plan(transfer(), [0] * 300 + [1] * 67 + [2] * 3, CLASSES, 400)[1]
     assert next(line for line in lines if "class weights" in line) == (
         "class weights NORMAL 0.81, AMD 1.71, RVO 4.05: 1 / size ** 0.5, between all photographs alike and all classes alike; "

@@ -68,8 +68,8 @@ def test_a_longer_training_never_returns_to_an_earlier_phase(before: int, after:
         ({"local_average": "maybe"}, "local_average is 'maybe'; give 0 or 1"),
         ({"strong.augmentation": "2"}, "strong.augmentation is 2.0; give a number from 0 to 1"),
         ({"soft.rate": "1"}, "soft.rate: recipe winning has no phase soft; it has strong, gentle"),
-        ({"name": "x"}, "name is no field of a recipe; --set help lists them"),
-        ({"phases": "x"}, "phases is no field of a recipe; --set help lists them"),
+        ({"name": "x"}, "name is not a field of a recipe; --set help lists the fields"),
+        ({"phases": "x"}, "phases is not a field of a recipe; --set help lists the fields"),
         (
             {"weights": "imagenet"},
             "weights is imagenet; give random for network vgg, or another network, such as VGG16",
@@ -122,7 +122,7 @@ def test_few_photographs_are_passed_until_there_are_enough_steps(photographs: in
 def test_a_recipe_needs_phases_with_names_of_their_own() -> None:
     phase = Phase("p", 0.5, 1.0, 0.0, 0.0)
     for phases in ((), (phase, phase)):
-        with pytest.raises(RecipeError, match="give one phase or more, each with a name of its own"):
+        with pytest.raises(RecipeError, match="give one phase or more, each with its own name"):
             Recipe("mine", phases)
     with pytest.raises(RecipeError, match=r"^p\.rate is nan"):
         replace(phase, rate=math.nan)

@@ -145,7 +145,7 @@ def test_a_collapsed_network_stands_beside_guessing_and_is_warned_of(tmp_path: P
     write_report(network, tmp_path / "train_data", tmp_path / "out", "collapsed")
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "<p>Note: All 24 predictions are of one class, NORMAL: the network may have collapsed.</p>" in text
-    assert "<p>Note: The accuracy is not above the same answer for every photograph.</p>" in text
+    assert "<p>Note: The accuracy is not above that of the same prediction for all photographs.</p>" in text
     rows = re.findall(r"<tr><td>(always the largest class [^<]*|this checkpoint[^<]*)</td><td>(.*?) \(", text)
     assert rows == [
         ("this checkpoint", "0.667"),
@@ -161,7 +161,7 @@ def test_a_network_that_tells_classes_apart_is_above_guessing_without_a_warning(
     assert "one class" not in text
     assert "not above" not in text
     assert re.search(r"<td>this checkpoint minus always NORMAL</td><td>\+0\.500 \(", text)
-    assert "The checkpoint holds no other baselines." in text
+    assert "The checkpoint has no other baselines." in text
 
 
 def test_two_classes_and_a_second_report_in_the_same_folder(tmp_path: Path) -> None:
@@ -175,10 +175,10 @@ def test_two_classes_and_a_second_report_in_the_same_folder(tmp_path: Path) -> N
     assert "How it learned" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_checkpoint_without_predictions_and_a_missing_matplotlib_are_told(
+def test_a_checkpoint_without_predictions_and_a_missing_matplotlib_are_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ReportError, match="no validation predictions; take one"):
+    with pytest.raises(ReportError, match="no validation predictions; use one"):
         write_report(small_network.network(), tmp_path, tmp_path / "out", "")
     monkeypatch.setattr(requirements.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ReportError, match="pip install 'matplotlib"):
@@ -212,7 +212,7 @@ def test_a_report_of_folds_shows_each_photograph_by_the_network_that_did_not_see
     assert {sample for sample, size in seen.items() if size == 24} == set(other.validation.samples)  # type: ignore[union-attr]
     write_report(ensemble, tmp_path / "train_data", tmp_path / "out", "all")
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "answered here by those that did not train on it, one of them" in text
+    assert "predicted here by the networks not trained on it, one of them" in text
     assert "<td>split</td><td>fold 0 of 2; fold 1 of 2</td>" in text
     assert "<td>validated on</td><td>8 photographs of 4 patients</td>" in text
     assert "cannot be read" not in text
@@ -237,7 +237,7 @@ def test_the_temperature_of_an_ensemble_fits_its_own_answers(tmp_path: Path) -> 
 
 
 def test_an_ensemble_of_several_datasets_has_no_report_and_says_why() -> None:
-    with pytest.raises(ReportError, match="put together members that were trained on one dataset"):
+    with pytest.raises(ReportError, match="use members that were trained on the same dataset"):
         subject_of(Ensemble([small_network.network()], [1.0]))
 
 

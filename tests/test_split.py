@@ -161,5 +161,5 @@ def test_the_three_rvo_photographs_of_odir_are_on_both_sides_or_explained(fundus
     split = split_samples(samples)
     assert_no_leak(samples, split)
     assert (by_class(samples, split.validation, 4) > 0).all()
-    told = [warning for fold in range(5) for warning in split_folds(samples, 5, fold).warnings]
-    assert told and all("its 3 photographs are of 3 patients" in warning for warning in told)
+    warnings = [warning for fold in range(5) for warning in split_folds(samples, 5, fold).warnings]
+    assert warnings and all("its 3 photographs are of 3 patients" in warning for warning in warnings)

@@ -60,7 +60,7 @@ def test_it_learns_what_can_be_learned(capsys: pytest.CaptureFixture[str]) -> No
     assert lines[-1].endswith("0:00 left")
 
 
-def test_each_epoch_is_reported_checkpoints_are_kept_when_due_and_the_step_is_traced_once(
+def test_each_epoch_is_reported_checkpoints_are_saved_when_due_and_the_step_is_traced_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     traced: list[int] = []
@@ -81,7 +81,7 @@ def test_each_epoch_is_reported_checkpoints_are_kept_when_due_and_the_step_is_tr
     assert record.saved[0] == "best"
 
 
-def test_the_share_of_an_epoch_spent_waiting_for_input_is_told(capsys, monkeypatch) -> None:
+def test_the_share_of_an_epoch_spent_waiting_for_input_is_printed(capsys, monkeypatch) -> None:
     def prepared(*arguments: Any) -> np.ndarray:
         time.sleep(0.3)  # many times what a step takes
         return augment(*arguments)
@@ -226,7 +226,7 @@ def test_the_score_of_a_known_example() -> None:
 
 @pytest.mark.parametrize(("labels", "predictions"), [([], []), ([1], [1, 2])])
 def test_the_score_of_nothing_is_refused(labels: list[int], predictions: list[int]) -> None:
-    with pytest.raises(ValueError, match="give one of each an image"):
+    with pytest.raises(ValueError, match="give one of each for each image"):
         score(np.array(labels), np.array(predictions))
 
 

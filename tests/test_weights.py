@@ -123,7 +123,7 @@ def test_the_settings_come_back(saved: Path) -> None:
 
 def test_what_is_only_to_predict_does_so_without_the_state_of_training(saved: Path) -> None:
     network = small_network.network(seed=5)
-    weights.save(saved, network, to_go_on=False)
+    weights.save(saved, network, with_state=False)
     assert sorted(path.name for path in saved.iterdir()) == ["next.model.weights.h5", "settings.json"]
     images = small_network.data().validation_images
     np.testing.assert_array_equal(weights.load(saved).predict(images), network.predict(images))
@@ -164,7 +164,7 @@ def empty(path: Path) -> None:
 @pytest.mark.parametrize("name", ["model.weights.h5", "training.h5"])
 def test_a_damaged_file_is_named_in_one_line(saved: Path, name: str, harm: Callable[[Path], None]) -> None:
     harm(saved / name)
-    with pytest.raises(CheckpointError, match=rf"{name} cannot be read \(.*\); take another checkpoint$") as raised:
+    with pytest.raises(CheckpointError, match=rf"{name} cannot be read \(.*\); use another checkpoint$") as raised:
         weights.load(saved)
     assert "\n" not in str(raised.value)
 
@@ -177,7 +177,7 @@ def rewrite(saved: Path, recipe: dict[str, object] | None = None, **changed: obj
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"format": 3}, "format 3"),
         ({"recipe": {"width": "wide"}}, "width is 'wide'"),
@@ -190,13 +190,13 @@ def rewrite(saved: Path, recipe: dict[str, object] | None = None, **changed: obj
         ({"recipe": {"phases": []}}, "one phase or more"),
         ({"recipe": {"phases": ["strong"]}}, "recipe"),
         ({"classes": ["NORMAL"]}, r"classes is \['NORMAL'\]"),
-        ({"files": {}}, "which files"),
+        ({"files": {}}, "list of files"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(saved: Path, changed: dict[str, object], told: str) -> None:
+def test_settings_that_make_no_sense_are_refused(saved: Path, changed: dict[str, object], message: str) -> None:
     rewrite(saved, **changed)
     with pytest.raises(
-        CheckpointError, match=rf"settings.json cannot be read \(.*{told}.*\); take another checkpoint$"
+        CheckpointError, match=rf"settings.json cannot be read \(.*{message}.*\); use another checkpoint$"
     ):
         weights.load(saved)
 
@@ -244,12 +244,12 @@ def test_validation_predictions_are_a_table_that_a_person_can_read(answering: Pa
 @pytest.mark.parametrize("harm", [cut_table, flip, empty, Path.unlink])
 def test_damaged_validation_predictions_are_named_in_one_line(answering: Path, harm: Callable[[Path], None]) -> None:
     harm(answering / "validation.csv")
-    with pytest.raises(CheckpointError, match=r"validation\.csv cannot be read \(.*\); take another checkpoint$"):
+    with pytest.raises(CheckpointError, match=r"validation\.csv cannot be read \(.*\); use another checkpoint$"):
         weights.load(answering)
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "message"),
     [
         (["sample,patient,label,NORMAL,AMD"], "its columns"),
         (["sample,patient,label,NORMAL,AMD,RVO,DMR", "a,1,AMD,0.5"], "columns"),
@@ -259,13 +259,13 @@ def test_damaged_validation_predictions_are_named_in_one_line(answering: Path, h
         ([], "its columns"),
     ],
 )
-def test_validation_predictions_of_another_kind_are_refused(answering: Path, lines: list[str], told: str) -> None:
+def test_validation_predictions_of_another_kind_are_refused(answering: Path, lines: list[str], message: str) -> None:
     path = answering / "validation.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     settings = json.loads((answering / "settings.json").read_text(encoding="utf-8"))
     described = {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     rewrite(answering, files={**settings["files"], "validation.csv": described})
-    with pytest.raises(CheckpointError, match=rf"validation\.csv cannot be read \(.*{told}.*\); take another"):
+    with pytest.raises(CheckpointError, match=rf"validation\.csv cannot be read \(.*{message}.*\); use another"):
         weights.load(answering)
 
 
@@ -298,7 +298,7 @@ def test_weights_of_another_width_are_refused(saved: Path) -> None:
 
 
 def test_a_folder_without_a_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=rf"^{tmp_path} holds no settings.json; name the folder"):
+    with pytest.raises(CheckpointError, match=rf"^{tmp_path} has no settings.json; give the folder"):
         weights.load(tmp_path)
 
 
@@ -361,5 +361,5 @@ def test_a_history_of_another_kind_is_refused(
     settings = json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))
     described = {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     rewrite(tmp_path, files={**settings["files"], "history.csv": described})
-    with pytest.raises(CheckpointError, match=r"history\.csv cannot be read \(.*\); take another"):
+    with pytest.raises(CheckpointError, match=r"history\.csv cannot be read \(.*\); use another"):
         weights.load(tmp_path)

@@ -116,7 +116,7 @@ def test_what_is_no_hdf5_is_refused_in_one_line_and_not_run(
         make(saved / name, mark)
     mark.rmdir() if mark.exists() else None
     vouch_for(saved, name)
-    with pytest.raises(CheckpointError, match=rf"{name} cannot be read \(.*\); take another checkpoint$") as raised:
+    with pytest.raises(CheckpointError, match=rf"{name} cannot be read \(.*\); use another checkpoint$") as raised:
         weights.load(saved)
     assert not mark.exists() and "\n" not in str(raised.value)
 
@@ -194,7 +194,7 @@ def test_an_hdf5_file_of_more_than_its_own_numbers_is_refused(
     with h5py.File(saved / name, "r+") as file:
         change(file, first_array(file), other)
     vouch_for(saved, name)
-    with pytest.raises(CheckpointError, match=rf"{name} cannot be read \(.*\); take another checkpoint$"):
+    with pytest.raises(CheckpointError, match=rf"{name} cannot be read \(.*\); use another checkpoint$"):
         weights.load(saved)
 
 
@@ -236,10 +236,10 @@ def test_a_save_that_dies_at_any_step_leaves_the_old_network_or_the_new_one(tmp_
         weights.save(folder, network)
         network.settings.epoch = 2
         with pytest.MonkeyPatch.context() as patch:
-            told = die_at(step, patch)
+            steps = die_at(step, patch)
             with contextlib.suppress(Dead):
                 weights.save(folder, network)
-            asked = told() if told() < step else step + 1
+            asked = steps() if steps() < step else step + 1
         # Every file is compared with its SHA-256.
         outcomes.add(weights._read_settings(folder)[0].epoch)
     assert step > 4 and outcomes == {1, 2}

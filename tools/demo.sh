@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job from the made-up data to the leaderboard, with the commands that a competitor types.
+# The main job from the synthetic data to the leaderboard, with the commands that a competitor types.
 set -eu
 
 step() { printf '\n$ %s\n' "$*"; "$@"; }

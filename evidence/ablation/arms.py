@@ -20,7 +20,7 @@ LARGEST_CLASS, FROZEN_FEATURES = "largest_class", "frozen_features"
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Weights to begin with: the folder of a checkpoint, and the SHA-256 of its settings, which hold those of its other files."""
+    """Initial weights: the folder of a checkpoint, and the SHA-256 of its settings, which contain the hashes of its other files."""
 
     folder: Path
     sha256: str
@@ -34,11 +34,10 @@ class PretrainedError(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """All that decides a training on given photographs.
+    """All settings of a training on given photographs.
 
-    settings: as `main.py` makes them of its arguments, the recipe among them. sample: where given, that network is trained in its own
-    way, on the same split and at the same size of photographs. pretrained: in place of random first weights. rival: LARGEST_CLASS or
-    FROZEN_FEATURES, which train no network.
+    settings: as in `main.py`, with the recipe. sample: if not None, this network is trained instead, on the same split and image size.
+    pretrained: if not None, replaces the recipe's initial weights. rival: LARGEST_CLASS or FROZEN_FEATURES, which train no network.
     """
 
     settings: Settings
@@ -48,7 +47,7 @@ class Record:
 
     @property
     def recipe(self) -> Recipe:
-        """Of the settings."""
+        """The recipe of the settings."""
         return self.settings.recipe
 
     def with_settings(self, **values: Any) -> Record:
@@ -64,20 +63,20 @@ class Record:
         return self.with_recipe(phases=tuple(replace(phase, **values) for phase in self.recipe.phases))
 
     def to_dict(self) -> dict[str, Any]:
-        """What decides, as JSON values; of the sample network, only what it heeds.
+        """The record as JSON values; for the sample CNN, only the settings that it uses.
 
-        A setting at its default is left out, so that a program that knows one more still finds what was trained before.
+        Settings with default values are left out, so that the digests of finished runs stay the same when a setting is added.
         """
         settings = _unlike_default(self.settings) | {"classes": list(self.settings.classes)}
         if self.sample is not None:
-            heeded = {name: settings[name] for name in ("classes", "seed", "fold", "folds") if name in settings}
-            return {"size": self.recipe.image_size, "settings": heeded, "sample": asdict(self.sample)}
+            used = {name: settings[name] for name in ("classes", "seed", "fold", "folds") if name in settings}
+            return {"size": self.recipe.image_size, "settings": used, "sample": asdict(self.sample)}
         settings["recipe"] = _unlike_default(self.recipe) | {"phases": [asdict(phase) for phase in self.recipe.phases]}
         rival = {"rival": self.rival} if self.rival else {}
         return {"settings": settings} | rival | ({"pretrained": self.pretrained.sha256} if self.pretrained else {})
 
     def digest(self, *more: Any) -> str:
-        """Twelve hexadecimal digits that tell this record, and `more` JSON values, from every other."""
+        """A hash of this record and `more` JSON values: twelve hexadecimal digits."""
         text = json.dumps([self.to_dict(), *more], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
@@ -92,7 +91,7 @@ def _unlike_default(record: Settings | Recipe) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Arm:
-    """name: for --only and for files. title: for a table. words: what is done otherwise. change: the recipe's record -> its own."""
+    """name: for --only and file names. title: for tables. words: its difference. change: the recipe's record -> the arm's."""
 
     name: str
     title: str
@@ -111,65 +110,65 @@ ARMS: tuple[Arm, ...] = (
     Arm(
         "no_local_average",
         "no local average",
-        "cropped and masked photographs in their own colours, the local average not subtracted",
+        "photographs are cropped and masked, but the local average is not subtracted",
         lambda record: record.with_recipe(local_average=False),
     ),
     Arm(
         "no_augmentation",
         "no augmentation",
-        "photographs are neither turned, mirrored, shifted nor zoomed, in either phase",
+        "photographs are not turned, mirrored, shifted or zoomed, in both phases",
         lambda record: record.with_phases(augmentation=0.0),
     ),
     Arm(
         "adam",
         "Adam, not RAdam",
-        "Keras' Adam at the same learning rates, without rectified first steps",
+        "Keras' Adam at the same learning rates, without rectification",
         lambda record: record.with_recipe(optimizer="adam"),
     ),
     Arm(
         "no_smoothing",
         "no label smoothing",
-        "the true class is to get all of the probability, in both phases",
+        "labels are not smoothed, in both phases",
         lambda record: record.with_phases(label_smoothing=0.0),
     ),
     Arm(
         "one_phase",
         "no second phase",
-        "as many epochs, all of them as in the first phase",
+        "all epochs are trained as in the first phase",
         lambda record: record.with_recipe(phases=record.recipe.phases[:1]),
     ),
     Arm(
         "no_class_weights",
         "no class weights",
-        "each photograph counts the same, however rare its class",
+        "all photographs count alike",
         lambda record: record.with_recipe(class_weights=0.0),
     ),
     Arm(
         "no_batch_norm",
         "no BatchNorm",
-        "the network without normalisation, at the same learning rates",
+        "the network has no batch normalisation, at the same learning rates",
         lambda record: record.with_recipe(batch_norm=record.recipe.network != "vgg"),
     ),
     Arm(
         LARGEST_CLASS,
         "always the largest class",
-        "no training: each answer is the class with the most photographs to learn from",
+        "no training: always the class with the most training photographs",
         lambda record: replace(record, rival=LARGEST_CLASS),
     ),
     Arm(
         FROZEN_FEATURES,
         "frozen features",
-        "a logistic regression on the features of EfficientNet-Lite0 with ImageNet's weights, of the same prepared photographs",
+        "a logistic regression on features of EfficientNet-Lite0 with ImageNet weights, on the same prepared photographs",
         lambda record: replace(record, rival=FROZEN_FEATURES),
     ),
     Arm(
         SAMPLE_CNN,
         "the sample CNN",
-        "the competition's example network, on whole photographs shrunk to a square, in its own way of training",
+        "the competition's example network and training, on whole photographs shrunk to a square",
         lambda record: replace(record, sample=SampleCnn()),
     ),
 )
-# What is not of the recipe, tried on top of it where --only asks for it.
+# Arms that add to the recipe, for --only.
 ADDITIONS: tuple[Arm, ...] = (
     Arm(
         "tta",
@@ -180,7 +179,7 @@ ADDITIONS: tuple[Arm, ...] = (
     Arm(
         "ema",
         "with averaged weights",
-        "the weights of about the last 50 steps predict, as by --set ema=0.98",
+        "predictions use weights averaged over about the last 50 steps, as by --set ema=0.98",
         lambda record: record.with_recipe(ema=0.98),
     ),
     Arm(
@@ -192,19 +191,19 @@ ADDITIONS: tuple[Arm, ...] = (
     Arm(
         "wider",
         "twice the width",
-        "each convolution has twice as many channels, so that a step computes four times as much",
+        "convolutions have twice as many channels, so that a step computes four times as much",
         lambda record: record.with_recipe(width=record.recipe.width * (2 if record.recipe.network == "vgg" else 1)),
     ),
     Arm(
         "half",
         "half the patients",
-        "about half of the training photographs, of whole patients: a point of the learning curve",
+        "about half of the training photographs, by whole patients: a point of the learning curve",
         lambda record: record.with_settings(share=0.5),
     ),
     Arm(
         "quarter",
         "a quarter of the patients",
-        "about a quarter of the training photographs: another point of it",
+        "about a quarter of the training photographs, by whole patients: a point of the learning curve",
         lambda record: record.with_settings(share=0.25),
     ),
 )
@@ -213,7 +212,7 @@ BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}
 
 
 def tried_arm(text: str) -> Arm:
-    """Another recipe, by its name, or the recipe with other fields, `FIELD=VALUE` with commas between. Raises RecipeError."""
+    """The arm of another recipe, by name, or of other fields, `FIELD=VALUE` separated by commas. Raises RecipeError."""
     if text in RECIPES:
         return Arm(
             text, f"recipe {text}", f"the recipe `{text}`", lambda record: record.with_settings(recipe=RECIPES[text]())
@@ -243,6 +242,6 @@ def pretrained_arm(folder: Path) -> Arm:
     return Arm(
         PRETRAINED,
         "pretrained",
-        "the first weights are those of another training, as by --pretrained",
+        "the initial weights are those of another training, as by --pretrained",
         lambda record: replace(record, pretrained=pretrained),
     )

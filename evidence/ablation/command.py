@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ABLATE = """The recipe with each ingredient switched off in turn, with the same seeds and folds: a table of what each is worth, with
 intervals, and a forest plot. Finished runs are stored in --out: the same command resumes, and several processes may share the work.
 Predictions are those of the last epoch."""
-LEAK = """The recipe with files split at random, and with patients kept together, with the metrics of validation and of
+LEAK = """The recipe with a split by file and with a split by patient, with the metrics of validation and of
 the test photographs: how much of a validation score comes from fellow eyes in training. The runs are those of `ablate`."""
 
 
@@ -48,7 +48,7 @@ def add_parsers(commands: Any) -> None:
             )
             command.add_argument(
                 "--try", dest="tried", action="append", default=[], metavar="RECIPE|FIELD=VALUE,..",
-                help="also another recipe, or this one with fields changed, as often as needed; fields are those of --set",
+                help="also another recipe, or this one with other fields of --set (repeatable)",
             )  # fmt: skip
             command.add_argument(
                 "--pretrained", type=Path, metavar="DIR",
@@ -82,7 +82,7 @@ def _picture(text: str) -> Path:
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names or len(set(names)) < len(names):
-        raise argparse.ArgumentTypeError(f"{text!r}: give names with commas between, each once")
+        raise argparse.ArgumentTypeError(f"{text!r}: give different names, separated by commas")
     return names
 
 
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> None:
     except RecipeError as error:
         raise UsageError(f"argument --try: {error}") from None
     for arm in alike:
-        print(f"left out: {arm.title}, which recipe {recipe.name} is already", flush=True)
+        print(f"left out: {arm.title}, which changes nothing in recipe {recipe.name}", flush=True)
     arms = tuple(arm for arm in arms if arm not in alike)
     if args.pretrained:
         arms += (pretrained_arm(args.pretrained),)

@@ -48,7 +48,7 @@ def find_dataset(data: str, classes: Sequence[str] | None, folds: int, seeds: in
     try:
         samples = read_catalog(folder, CLASSES if classes is None else classes).samples
         if classes is None:
-            # Of a set without RVO, say, the network would have an output that nothing teaches.
+            # For a class without photographs, the network would have an output without training.
             present = sorted({sample.label for sample in samples})
             names = tuple(CLASSES[label] for label in present)
             samples = read_catalog(folder, names).samples

@@ -14,7 +14,7 @@ from .table import as_markdown
 
 
 def marks(name: str) -> tuple[str, str]:
-    """The lines between which the findings called `name` stand."""
+    """The lines before and after the findings called `name`."""
     return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
 
 
@@ -36,7 +36,7 @@ def put(path: Path, name: str, text: str) -> None:
 
 
 def markdown(findings: Findings, facts: Sequence[str], picture: Path | None, document: Path) -> str:
-    """The findings as Markdown; `facts` say how they came about, `picture` is linked as seen from the `document`."""
+    """The findings as Markdown. `facts`: command and machine; `picture`: linked relative to `document`."""
     parts = ["; ".join([*facts, *([findings.heading] if findings.heading else [])]) + "."]
     parts += [as_markdown(grid) for grid in findings.grids]
     if picture is not None:

@@ -27,15 +27,15 @@ from .dataset import Dataset
 from .runs import Outcome, now
 from .sample_cnn import train_sample_cnn
 
-# The network that was trained last: two arms that predict otherwise are trained alike, one right after the other.
+# The last trained network: two arms that differ only in prediction share a training.
 _latest: dict[str, tuple[Network, Data]] = {}
 
 
 def execute(record: Record, dataset: Dataset, cache: Path) -> Outcome:
     """Train, and predict validation and test photographs with the last weights.
 
-    An epoch chosen by the validation predictions would make every arm look better than it is, most of all one whose score varies
-    between epochs. A training that fails is an outcome too.
+    An epoch chosen by validation would make each arm look better than it is, most of all an arm whose score varies between epochs. A
+    failed training is an outcome too.
 
     cache: the folder of prepared photographs.
     """
@@ -107,7 +107,7 @@ def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predic
 
 
 def _fit_rival(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions, Predictions | None]:
-    """Always the largest class, or a logistic regression on the features that ImageNet taught."""
+    """Predict always the largest class, or by a logistic regression on features of an ImageNet network."""
     data, settings = read_data(dataset.photographs, record.settings, cache), record.settings
     classes = len(settings.classes)
     largest = np.bincount(data.train_labels, minlength=classes).argmax()

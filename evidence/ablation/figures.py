@@ -57,9 +57,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Together:
-    """How the networks of all folds of an arm, of one seed, answer the test photographs as one, by their mean; the mean over the seeds.
+    """Figures of an arm's ensemble on the test photographs: the networks of all folds of a seed, averaged; means over the seeds.
 
-    Figures in the order of NAMES; `difference` from those of the recipe, None for the recipe itself.
+    Figures in the order of NAMES; `difference` from the recipe's figures, None for the recipe itself.
     """
 
     arm: Arm
@@ -90,8 +90,8 @@ class Draws:
     def figures(self, cells: dict[Cell, Predictions]) -> np.ndarray:
         """Each figure for each draw, (1 + r, 3): the mean over the drawn seeds.
 
-        Accuracies are those of all photographs that the folds of a seed validate. An AUC compares predictions of one network, so it is
-        the mean of the AUCs of the folds.
+        Accuracies cover the validation photographs of all folds of a seed. An AUC compares predictions of one network, so it is the mean
+        of the AUCs of the folds.
         """
         of_seeds = np.stack(
             [self._of_seed([p for cell, p in cells.items() if cell[0] == s]) for s in self.seeds], axis=1
@@ -129,7 +129,7 @@ def complete_cells(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> 
 def tabulate(
     done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
 ) -> Table:
-    """The rows of what is done, in the order of `arms`, which have the recipe among them; no rows where no cell is complete."""
+    """The table of finished runs, with rows in the order of `arms`, which include the recipe; no rows if no cell is complete."""
     cells = complete_cells(done, arms)
     complete = [(run, outcome) for run, outcome in done if run.cell in cells]
     sides = {
@@ -177,9 +177,9 @@ def tabulate(
 def together(
     done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[Together, ...]:
-    """Of each arm that has answered the test photographs in as many folds as the recipe, more than one; what `--fold all` would submit.
+    """The ensemble of each arm with test predictions in as many folds as the recipe, at least two, as `--fold all` submits it.
 
-    Seeds with fewer folds than another are left out.
+    Seeds with fewer folds than others are left out.
     """
     cells = complete_cells(done, arms)
     folds = Counter(seed for seed, _ in cells)
@@ -213,11 +213,11 @@ def _mean(tests: Sequence[Predictions]) -> Predictions:
 def leaks(
     done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[Leak, ...]:
-    """Of the recipe and of the split by file, in the order of `arms`; none where no cell is complete or no test labels are known."""
+    """The leaks of the recipe and of the split by file, in the order of `arms`; empty if no cell is complete or test labels are unknown."""
     arms = [arm for arm in arms if arm.name in (RECIPE, FILE_SPLIT)]
     cells = complete_cells(done, arms)
     sides = []
-    # Photographs of the test set are drawn apart from the patients of validation: they are other people.
+    # Test photographs are drawn independently of the validation patients, as they are of other people.
     for side, number in (("validation", seed), ("test", seed + 1)):
         of_arms = {
             arm.name: {

@@ -18,7 +18,7 @@ from .runs import Outcome, Run
 from .table import Grid, ablation_grid, as_text, leak_grid, test_grid, together_grid
 from .words import caution, leak_sentence, sentence
 
-_NOTHING_YET = "no fold is trained in every arm yet, so there is no table; repeat the command to go on"
+_NOTHING_YET = "no fold is trained in every arm yet, so there is no table; repeat the command to continue"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Findings:
     table: Table | None = None
 
     def as_text(self) -> str:
-        """For a terminal."""
+        """The findings as text for a terminal."""
         parts = [self.heading, *(as_text(grid) for grid in self.grids), "\n".join(self.sentences)]
         return "\n\n".join(part for part in parts if part)
 

@@ -18,7 +18,7 @@ def available() -> bool:
 
 
 def draw_forest(table: Table, title: str, path: Path) -> None:
-    """Draw into `path`, a PNG or SVG by its name: as a whole or not at all."""
+    """Draw to `path`, a PNG or SVG by its name. The file is replaced once it is complete."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -37,7 +37,7 @@ def draw_forest(table: Table, title: str, path: Path) -> None:
         axes.errorbar(
             [100 * figure.value for _, figure in shown],
             [place + shift for place, _ in shown],
-            # An estimate may lie a hair outside the percentiles of its draws, and a length below 0 is refused.
+            # An estimate may be slightly outside the percentiles of its draws; Matplotlib refuses negative lengths.
             xerr=[
                 [100 * max(figure.value - figure.low, 0) for _, figure in shown],
                 [100 * max(figure.high - figure.value, 0) for _, figure in shown],

@@ -16,7 +16,7 @@ from model.records import Predictions
 from .arms import ARMS, Arm, Record
 from .dataset import Dataset
 
-# Raised when the same record is trained otherwise than before.
+# Increased when the training of the same record changes.
 _VERSION = 1
 
 
@@ -40,11 +40,11 @@ class Outcome:
 
     Attributes:
         validation: the predictions of the validation photographs after the last epoch; None if the training failed.
-        test: those of the test photographs, each a patient of its own; None too if their labels are unknown.
-        seconds: by the clock.
-        processor_seconds: of all cores.
-        ended: local time.
-        machine: in words.
+        test: the predictions of the test photographs, each as its own patient; None also if their labels are unknown.
+        seconds: wall time.
+        processor_seconds: processor time of all cores.
+        ended: local time of the end.
+        machine: machine and versions, in words.
         failed: why the training failed, else "".
     """
 
@@ -58,7 +58,7 @@ class Outcome:
 
 
 def plan(record: Record, dataset: Dataset, arms: tuple[Arm, ...] = ARMS, seeds: int = 1) -> list[Run]:
-    """All runs: all arms of a fold, then the next fold, then the next seed, so that an ablation may be stopped anywhere."""
+    """All runs in order: all arms of a fold, then the next fold, then the next seed, so that a stopped ablation has complete folds."""
     runs = []
     for seed in range(seeds):
         for fold in range(record.settings.folds):
@@ -75,7 +75,7 @@ def result_file(folder: Path, run: Run) -> Path:
 
 
 def write_outcome(path: Path, run: Run, outcome: Outcome) -> None:
-    """Write an outcome, whole or not at all."""
+    """Write an outcome. The file is replaced once it is complete."""
     values = {
         "record": run.record.to_dict(),
         **{name: getattr(outcome, name) for name in ("seconds", "processor_seconds", "ended", "machine", "failed")},
@@ -83,12 +83,12 @@ def write_outcome(path: Path, run: Run, outcome: Outcome) -> None:
         "test": _to_dict(outcome.test),
     }
     with replacing(path) as temporary:
-        # As ASCII, so that names that are not UTF-8 come back.
+        # ASCII escapes, as file names may not be UTF-8.
         temporary.write_text(json.dumps(values), encoding="ascii")
 
 
 def read_outcome(path: Path) -> Outcome | None:
-    """Read back what `write_outcome` wrote; None if there is no file. Raises ValueError, one line, if it is damaged."""
+    """Read the file of `write_outcome`; None if there is no file. Raises ValueError, with one line, if it is damaged."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         return Outcome(
@@ -104,7 +104,7 @@ def read_outcome(path: Path) -> Outcome | None:
 def _to_dict(predictions: Predictions | None) -> dict[str, Any] | None:
     if predictions is None:
         return None
-    # The shortest decimals that give the same float32 back.
+    # The shortest decimals that are read back as the same float32.
     rows = [[float(str(value)) for value in row] for row in predictions.probabilities.astype(np.float32)]
     return {
         "samples": list(predictions.samples),
@@ -125,5 +125,5 @@ def _from_dict(values: Any) -> Predictions | None:
 
 
 def now() -> str:
-    """The time of the clock, to the minute."""
+    """Local time, to the minute."""
     return time.strftime("%Y-%m-%d %H:%M")

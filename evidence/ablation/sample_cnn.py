@@ -1,7 +1,7 @@
 """The floor: the example network of the competition, written from its description.
 
-Photographs are read whole and shrunk by INTER_AREA, without regard to the retina or to their shape; five convolutions with large kernels
-and two dense layers learn from them by plain stochastic gradient descent, without augmentation, for ten epochs.
+Whole photographs are shrunk to squares by INTER_AREA. Five convolutions with large kernels and two dense layers are trained by stochastic
+gradient descent, without augmentation, for ten epochs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SampleCnn:
-    """How it is trained, with the example's own values."""
+    """Settings of its training, with the example's values."""
 
     epochs: int = 10
     batch_size: int = 8
@@ -46,7 +46,7 @@ def load_photograph(path: Path, size: int) -> np.ndarray:
 
 
 def build_sample_cnn(size: int, classes: int) -> keras.Model:
-    """From float32 (n, size, size, 3) in 0..1 to probabilities (n, classes); the third convolution has no normalisation, as there."""
+    """From float32 (n, size, size, 3) in 0..1 to probabilities (n, classes). The third convolution has no normalisation."""
     import keras
     from keras import layers
 
@@ -82,11 +82,11 @@ def train_sample_cnn(
     model.compile(
         keras.optimizers.SGD(sample.learning_rate, momentum=sample.momentum, nesterov=True),
         keras.losses.CategoricalCrossentropy(),
-        # By its name, Keras would make its variables in the first step, which is then traced again.
+        # An object, not the name: for a name, Keras creates the variables in the first step, and TensorFlow traces it again.
         metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
     )
 
-    def tell(epoch: int, logs: dict[str, float]) -> None:
+    def report_epoch(epoch: int, logs: dict[str, float]) -> None:
         report(f"epoch {epoch + 1}/{sample.epochs} sample  loss {logs['loss']:.3f} acc {logs['accuracy']:.3f}")
 
     model.fit(
@@ -95,12 +95,12 @@ def train_sample_cnn(
         batch_size=sample.batch_size,
         epochs=sample.epochs,
         verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=tell)],
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=report_epoch)],
     )
 
     def predict(others: Sequence[Path]) -> np.ndarray:
         images = _load(others, size)
-        # `model.predict` would be traced anew for each network and each size of a last batch, and TensorFlow complain of it.
+        # Not `model.predict`: it is traced for each network and each size of the last batch, and TensorFlow warns about it.
         pieces = [
             np.asarray(model(images[start : start + sample.batch_size], training=False), np.float32)
             for start in range(0, len(images), sample.batch_size)

@@ -36,10 +36,10 @@ def make_runs(
         if read_outcome(path) is not None:
             continue
         if minutes is not None and time.monotonic() - started >= minutes * 60:
-            report(f"{minutes:g} minutes are over; the same command goes on where this one stopped")
+            report(f"{minutes:g} minutes are over; repeat the command to continue")
             break
         with claim(folder / f"{run.name}.claim") as mine:
-            # Another process may have finished it between the two looks.
+            # Another process may have finished it since the first check.
             if not mine or read_outcome(path) is not None:
                 continue
             begun = time.monotonic()
@@ -69,10 +69,10 @@ def finished(runs: Sequence[Run], folder: Path) -> list[tuple[Run, Outcome]]:
 
 @contextlib.contextmanager
 def claim(path: Path) -> Iterator[bool]:
-    """Lock the file `path` until the block ends. Yield False if another process has it locked.
+    """Lock the file `path` until the block ends. Yield False if another process holds the lock.
 
-    The system unlocks the file when its process ends, however it ends. So a file without a lock was left by a process that was killed, and
-    is taken over. The file names its process, for people.
+    The system unlocks the file whenever its process ends, so a file without a lock is left over from a killed process and is reused. The
+    file contains the name of its process, for people.
     """
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -84,7 +84,7 @@ def claim(path: Path) -> Iterator[bool]:
             return
         if _is_at(handle, path):
             break
-        os.close(handle)  # its last owner ended between our opening and locking it, and removed it
+        os.close(handle)  # its owner removed it between our opening and locking
     try:
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())

@@ -24,7 +24,7 @@ def ablation_grid(table: Table, probes: dict[str, Probe]) -> Grid:
 
 
 def test_grid(table: Table) -> Grid:
-    """The same on the test photographs; empty if their labels are unknown."""
+    """The table of the test photographs; empty if their labels are unknown."""
     if not any(row.test for row in table.rows):
         return []
     grid = [["test set", "accuracy", "balanced", "AUC", "balanced, less the recipe's", "AUC, less the recipe's"]]
@@ -34,7 +34,7 @@ def test_grid(table: Table) -> Grid:
 
 
 def together_grid(averages: Sequence[Together]) -> Grid:
-    """The same of all folds' networks together; with intervals of the figures themselves, since these are what a submission gets."""
+    """The table of the ensembles of all folds on the test photographs, with intervals of the figures themselves."""
     grid = [["folds averaged, test set", "accuracy", "balanced", "AUC", "balanced, less the recipe's"]]
     return grid + [
         [row.arm.title, *map(_whole, row.test), "" if row.difference is None else _signed(row.difference[BALANCED])]
@@ -43,7 +43,7 @@ def together_grid(averages: Sequence[Together]) -> Grid:
 
 
 def leak_grid(gaps: Sequence[Leak]) -> Grid:
-    """A heading, and for each split and figure a row: validation, test, and the first less the second."""
+    """A heading, and a row for each split and figure: validation, test, and their difference."""
     grid = [["split", "figure", "validation", "test", "validation less test"]]
     for leak in gaps:
         title = "by patient (the recipe)" if leak.arm.name == "recipe" else "by file"
@@ -53,7 +53,7 @@ def leak_grid(gaps: Sequence[Leak]) -> Grid:
 
 
 def as_text(grid: Grid) -> str:
-    """Columns side by side, the first to the left."""
+    """A table for a terminal, with the first column aligned left and the others right."""
     widths = [max(len(row[column]) for row in grid) for column in range(len(grid[0]))] if grid else []
     lines = []
     for row in grid:

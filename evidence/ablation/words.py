@@ -12,11 +12,11 @@ from .figures import BALANCED, Leak, Row, Table
 
 
 def sentence(row: Row) -> str:
-    """By the difference in balanced accuracy over the validation photographs; "" for the recipe itself."""
+    """A sentence on an arm's difference in balanced accuracy on the validation photographs; "" for the recipe itself."""
     if row.arm.name == RECIPE:
         return ""
     if row.failed or row.difference is None:
-        return f"{row.arm.title}: {row.failed} of its trainings could not go on, so there are no figures: it is needed"
+        return f"{row.arm.title}: {row.failed} of its trainings failed, so there are no figures: it is needed"
     difference = row.difference[BALANCED]
     if difference.low <= 0 <= difference.high:
         return (
@@ -39,28 +39,28 @@ def _meaning(name: str, worse: bool) -> str:
     if name in RECIPES:
         return "it is worse here" if worse else "it is better here"
     if name in TRIED_ON_TOP or "=" in name:
-        return "with it the recipe is worse here" if worse else "it helps"
-    return "it helps" if worse else "without it the recipe is better here"
+        return "the recipe is worse with it here" if worse else "it helps"
+    return "it helps" if worse else "the recipe is better without it here"
 
 
 def caution(table: Table) -> str:
-    """How far the intervals can be trusted."""
+    """A sentence on how far the intervals can be trusted."""
     seeds = len({seed for seed, _ in table.cells})
     if seeds == 1:
-        return "One seed: the intervals are of the patients alone, and another seed may move each row by as much again."
+        return "One seed: the intervals cover the choice of patients only; another seed may change each row by as much again."
     if seeds < 5:
-        return f"{seeds} seeds are too few to say how much a seed matters: the intervals are rather too narrow."
-    return f"The intervals are of the patients and of {seeds} seeds."
+        return f"{seeds} seeds are too few to measure the variation between seeds: the intervals are rather too narrow."
+    return f"The intervals cover the choice of patients and of {seeds} seeds."
 
 
 def leak_sentence(leaks: Sequence[Leak]) -> str:
-    """Validation against test set for both splits; "" unless both are trained."""
+    """A sentence on validation and test set for both splits; "" unless both are trained."""
     if len(leaks) < 2:
         return ""
     by_patient, by_file = (leak.gap[BALANCED] for leak in leaks)
     return (
-        f"Kept together by patient, validation is {_above(by_patient)} the test set's balanced accuracy; "
-        f"split by file, {_above(by_file)} it. An interval that holds 0 shows no leak."
+        f"Split by patient, validation is {_above(by_patient)} the test set's balanced accuracy; "
+        f"split by file, {_above(by_file)} it. An interval that includes 0 shows no leak."
     )
 
 
@@ -70,5 +70,5 @@ def _above(gap: Figure) -> str:
 
 
 def points(share: float) -> str:
-    """Hundredths, with a sign."""
+    """A share in points (hundredths), with a sign."""
     return f"{100 * share:+.1f}"

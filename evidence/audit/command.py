@@ -21,9 +21,11 @@ def add_parser(commands: Any) -> None:
         "--test", type=Path, metavar="PATH", help="test photographs (default: the dataset's test/test_data)"
     )
     audit.add_argument(
-        "--out", type=Path, default=Path("audit"), metavar="DIR", help="where audit.html is written (default: ./audit)"
+        "--out", type=Path, default=Path("audit"), metavar="DIR", help="folder of audit.html (default: ./audit)"
     )
-    audit.add_argument("--classes", type=_names, metavar="A,B", help="only these classes, as NORMAL,AMD (default: all)")
+    audit.add_argument(
+        "--classes", type=_names, metavar="A,B", help="only these classes, such as NORMAL,AMD (default: all)"
+    )
     audit.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     audit.set_defaults(run=run)
 
@@ -31,7 +33,9 @@ def add_parser(commands: Any) -> None:
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if len(set(names)) < 2 or len(set(names)) < len(names):
-        raise argparse.ArgumentTypeError(f"{text!r}: give two classes or more with commas between, as NORMAL,AMD")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give two or more different classes, separated by commas, such as NORMAL,AMD"
+        )
     return names
 
 

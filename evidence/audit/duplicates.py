@@ -1,4 +1,4 @@
-"""Pairs of photographs that are the same file, or nearly the same picture, by what the two have in common."""
+"""Pairs of identical files and of nearly identical photographs, sorted by class, patient and set."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .measure import Measures
 
 @dataclass(frozen=True)
 class Pairs:
-    """Index pairs (m, 2) into the training samples followed by the test photographs, i < j, the likest first.
+    """Index pairs (m, 2) into the training samples followed by the test photographs, i < j, most similar first.
 
-    A pair within training is within a class or across classes; apart from that, it may be across patients. Pairs within the test
-    photographs are left out: nothing is learned from these.
+    A training pair is within a class or across classes, and may also be across patients. Pairs of two test photographs are left out, as
+    they are not used in training.
     """
 
     within_class: np.ndarray
@@ -28,7 +28,7 @@ class Pairs:
 
 
 def exact_duplicates(samples: Sequence[Sample], measures: Sequence[Measures]) -> Pairs:
-    """Pairs of the same content; `measures` of the samples, then of the test photographs."""
+    """Pairs of identical files. `measures`: of the samples, then of the test photographs."""
     digests = np.unique([measure.digest.hex() for measure in measures], return_inverse=True)[1]
     order = np.argsort(digests, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(digests[order])) + 1)
@@ -37,7 +37,7 @@ def exact_duplicates(samples: Sequence[Sample], measures: Sequence[Measures]) ->
 
 
 def near_duplicates(samples: Sequence[Sample], measures: Sequence[Measures]) -> Pairs:
-    """Pairs of other content whose perceptual hashes are near, among the photographs that have one."""
+    """Pairs of different files with similar perceptual hashes, among the photographs with hashes."""
     hashed = [(index, measure.prints) for index, measure in enumerate(measures) if measure.prints is not None]
     if not hashed:
         return _sort(np.zeros((0, 2), int), samples)

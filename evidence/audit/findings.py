@@ -1,4 +1,4 @@
-"""The audit as data, which the table and the page show."""
+"""The audit as data for the table and the page."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .layout import find_test, find_training, read_classes
 from .measure import Measures, measure_all
 from .probe import Folds, Probe, make_folds, probe
 
-_FRACTION = 0.2  # of the files that a split at random would put into validation
-# Photographs so many robust deviations below the set's median sharpness, in logarithms, are called blurred. Looked at one by
-# one in two real sets, nearly all of these are hazy or out of focus; of an even set about 2 in 100 would be below by chance.
+_FRACTION = 0.2  # share of the files in validation in a random split
+# Threshold for blurred photographs: robust deviations from the set's median sharpness, in logarithms. In two real sets, nearly all
+# photographs below it are hazy or out of focus; about 2 in 100 would be below it by chance.
 _BLURRED = -2.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A count, what it means, and the photographs behind it in groups (a pair, the pictures of an eye, or one alone)."""
+    """A count, its meaning, and its photographs in groups: a pair, all photographs of an eye, or a single one."""
 
     name: str
     groups: tuple[tuple[Path, ...], ...]
@@ -36,12 +36,12 @@ class Finding:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of groups."""
         return len(self.groups)
 
     @property
     def counted(self) -> str:
-        """What is counted, in the singular for one."""
+        """The unit of the count, in the singular for one."""
         return self.unit[:-1] if self.count == 1 else self.unit
 
 
@@ -139,12 +139,12 @@ def audit(
 
 
 def blurred(sharpness: np.ndarray) -> np.ndarray:
-    """Which of the sharpnesses (n,) are far below the rest, bool (n,): by median and median absolute deviation of logarithms."""
+    """A mask, bool (n,), of the sharpnesses far below the rest, by median and median absolute deviation of logarithms."""
     if len(sharpness) == 0:
         return np.zeros(0, bool)
-    logarithms = np.log(sharpness + 0.1)  # so that a perfectly flat one is finite
+    logarithms = np.log(sharpness + 0.1)  # finite for a sharpness of 0
     distance = logarithms - np.median(logarithms)
-    # 1.4826 makes it the standard deviation where the logarithms are normal.
+    # The factor 1.4826 gives the standard deviation of a normal distribution.
     deviation = 1.4826 * np.median(np.abs(distance))
     return np.asarray(distance < _BLURRED * deviation) if deviation > 0 else np.zeros(len(sharpness), bool)
 
@@ -180,7 +180,7 @@ def _looks(samples: Sequence[Sample], measures: Sequence[Measures]) -> list[Find
         Finding(
             "text burned in",
             pick([i for i, m in enumerate(measures) if m.text]),
-            "rows of small sharp marks beside the retina; text may name a patient, and a network can read it",
+            "rows of small sharp marks beside the retina; text may be the name of a patient, and a network can use it",
             warning=True,
         ),
     ]
@@ -214,12 +214,12 @@ def _eyes(samples: Sequence[Sample], patients: Patients) -> list[Finding]:
         Finding(
             "in two classes",
             pick(patients.in_two_classes),
-            "their eyes differ, or a label is wrong; the recipe's split keeps them together",
+            "their eyes differ, or a label is wrong; the recipe's split does not divide them",
             warning=True,
             unit="patients",
         ),
         Finding("both eyes", pick(patients.both_eyes), "two eyes of one person are alike", unit="patients"),
-        Finding("several photographs", pick(patients.several_pictures), "one eye, more than once", unit="eyes"),
+        Finding("several photographs", pick(patients.several_pictures), "several photographs of one eye", unit="eyes"),
     ]
 
 

@@ -1,13 +1,12 @@
-"""Perceptual hashes of retinas: alike for copies of a photograph, not for photographs of different eyes.
+"""Perceptual hashes of retinas, which are similar for copies of a photograph, but not for photographs of different eyes.
 
-The difference hash of ImageHash (each of 16x17 cells against its neighbour, 256 bits) of the retina prepared as the recipe
-prepares it. The preparation is what makes it work: without the local average subtracted, all retinas are an orange disc, and
-pairs of different patients come as near to each other as recompressed copies do.
+The difference hash of ImageHash (each of 16x17 cells against its neighbour, 256 bits) of the retina prepared as in the recipe.
+Without subtracting the local average, all retinas are orange discs, and different patients are as similar as recompressed copies.
 
-Measured on real photographs (340 and 242 patients with their test sets, 304,352 pairs of different patients, flips
-included): the nearest such pair differs in 54 bits, but for two pairs of 39 and 43 that show one eye under two numbers, and
-half of them differ in more than 106. Copies saved again at JPEG quality 60, at half the size, or flipped differ in at most 44
-but for a few very dark photographs. Hence the threshold of 48. The 64-bit hashes put pairs of different patients at 4 bits.
+Measured on real photographs (340 and 242 patients with their test sets, 304,352 pairs of different patients, flips included): the
+closest pair differs in 54 bits, except two pairs with 39 and 43 bits that show one eye under two numbers; the median is 106 bits.
+Copies with JPEG quality 60, at half the size, or flipped differ in at most 44 bits, except a few very dark photographs. Hence the
+threshold of 48. With 64-bit hashes, pairs of different patients differ in as few as 4 bits.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ import numpy as np
 from dataprep.photograph import Preparation, prepare_array
 
 BITS = 256
-NEAR = 48  # bits of 256; at most so many differ between near duplicates
+NEAR = 48  # largest number of differing bits, of 256, of near duplicates
 MISSING = "near duplicates and cameras in EXIF are left out without ImageHash: pip install 'imagehash>=4.3.2,<5'"
 
 _PREPARATION = Preparation(size=128)
 
 
 def available() -> bool:
-    """Whether ImageHash, which brings Pillow, is installed. The recipe needs neither."""
+    """Whether ImageHash, which requires Pillow, is installed. The recipe needs neither."""
     return importlib.util.find_spec("imagehash") is not None
 
 
 def fingerprints(image: np.ndarray) -> np.ndarray:
-    """Hashes of a uint8 BGR photograph (height, width, 3): bool (4, 256), as it is, mirrored, upside down and turned by half."""
+    """Hashes of a uint8 BGR photograph (height, width, 3): bool (4, 256), unchanged, mirrored, upside down and rotated by 180 degrees."""
     import imagehash
     from PIL import Image
 
@@ -42,9 +41,9 @@ def fingerprints(image: np.ndarray) -> np.ndarray:
 
 
 def near_pairs(prints: np.ndarray, threshold: int = NEAR, rows: int = 256) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs i < j, int64 (m, 2), of which one's hash is within `threshold` bits of the other's in any position, and the bits (m,).
+    """All pairs i < j, int64 (m, 2), whose hashes differ in at most `threshold` bits in any orientation, and the differing bits (m,).
 
-    prints: bool (n, 4, 256). Bits that differ are counted by products of matrices, `rows` photographs at a time.
+    prints: bool (n, 4, 256). Differing bits are counted by matrix products, `rows` photographs at a time.
     """
     signs = prints.astype(np.float32) * 2 - 1
     pairs, bits = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]

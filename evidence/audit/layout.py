@@ -1,4 +1,4 @@
-"""Where the photographs are: the platform's layout, from a dataset's root or from its training folder."""
+"""The platform's layout of folders, from a dataset's root or from its training folder."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from dataprep.header import EXTENSIONS
 
 
 def find_training(path: Path) -> Path:
-    """The folder of the class folders: that of a dataset's root, else the path itself."""
+    """The folder of the class folders: `train/train_data` below `path` if it exists, else `path`."""
     inside = path / "train" / "train_data"
     return inside if inside.is_dir() else path
 
 
 def find_test(path: Path, given: Path | None) -> list[Path]:
-    """The test photographs, sorted: of the folder `given`, else of the dataset that `path` is or lies in; [] if there are none."""
+    """The test photographs, sorted: from the folder `given`, else from the dataset of `path`; [] if there are none."""
     training = find_training(path).absolute()
     beside = training.parent.parent / "test" if training.parts[-2:] == ("train", "train_data") else None
     folder = given or beside
     if folder is None:
         return []
     if given and not given.is_dir():
-        raise CatalogError(f"{given}: no such folder; give the one that holds the test photographs")
+        raise CatalogError(f"{given}: no such folder; give the folder of the test photographs")
     photographs = list(read_folder(folder / "test_data" if (folder / "test_data").is_dir() else folder).photographs)
     if given and not photographs:
         raise CatalogError(f"{given}: no photographs in it ({' '.join(sorted(EXTENSIONS))})")
@@ -33,10 +33,10 @@ def find_test(path: Path, given: Path | None) -> list[Path]:
 
 
 def read_classes(folder: Path, names: Sequence[str] | None) -> tuple[Catalog, tuple[str, ...]]:
-    """The catalog of a training folder, of the named classes only where names are given, and the classes its labels count."""
+    """The catalog of a training folder, and the classes of its labels. names: only these classes, if given."""
     if names is None:
         return read_catalog(folder), CLASSES
-    # With the folders of the other classes, or the catalog would warn of them as unknown.
+    # All classes, as the catalog warns about folders of unknown classes.
     known = (*CLASSES, *(name for name in names if name not in CLASSES))
     catalog = read_catalog(folder, known)
     present = sorted({sample.label for sample in catalog.samples})

@@ -1,4 +1,4 @@
-"""The measures of one photograph, which is read once and decoded once at reduced scale."""
+"""The measures of one photograph. It is read once, and decoded once at reduced scale."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from dataprep.retina import Retina, find_retina
 from .fingerprint import fingerprints
 from .text import find_text
 
-# The shorter side that a JPEG is decoded to at least: enough to read burned-in text by.
+# Least shorter side of a decoded JPEG, in pixels: enough to detect burned-in text.
 _LEAST_SIDE = 600
 _ALMOST_BLACK = 30.0  # mean of the brightest colour over the retina
 _ALMOST_WHITE = 225.0  # mean of the darkest colour over the retina
-_SHARP_SIDE = 256  # pixels that the retina is shrunk to before its sharpness is measured
+_SHARP_SIDE = 256  # side of the retina in pixels at which sharpness is measured
 
 SHAPE = ("width", "height", "aspect", "retina's share", "left", "top", "right", "bottom")
 COLOURS = ("mean blue", "mean green", "mean red", "deviation blue", "deviation green", "deviation red")
@@ -36,14 +36,15 @@ class Measures:
     """Measures of one photograph.
 
     Attributes:
-        width, height: in pixels, as stored.
-        camera: make and model in the EXIF, "" if there is none, None if EXIF is not read.
+        width, height: size of the file in pixels.
+        camera: make and model from the EXIF data, "" if there are none, None if EXIF is not read.
         digest: SHA-256 of the file.
         colours: (6,), see COLOURS, over the whole photograph in grey levels.
         shape: (8,), see SHAPE; sizes and aspect as logarithms, borders as fractions of width and height.
         sharpness: the variance of the Laplacian in the middle of the retina, which is scaled to 256 pixels.
         text: the number of rows of burned-in text.
-        prints: bool (4, 256), perceptual hashes of the retina as it is and flipped; None without ImageHash, and for black and white ones.
+        prints: bool (4, 256), perceptual hashes of the retina, unchanged and flipped; None without ImageHash, and for black or white
+            photographs.
     """
 
     width: int
@@ -62,7 +63,7 @@ class Measures:
 def measure(path: Path, near: bool = True) -> Measures:
     """Measure a photograph; PhotographError if it cannot be read.
 
-    near: also what needs ImageHash and Pillow, perceptual hashes and the camera.
+    near: include perceptual hashes and the camera, which need ImageHash and Pillow.
     """
     try:
         content = path.read_bytes()
@@ -76,7 +77,7 @@ def measure(path: Path, near: bool = True) -> Measures:
     blue, green, red = cv2.split(image)
     black = cv2.mean(cv2.max(cv2.max(blue, green), red), inside)[0] < _ALMOST_BLACK
     white = cv2.mean(cv2.min(cv2.min(blue, green), red), inside)[0] > _ALMOST_WHITE
-    # Nothing is left of a black or a white photograph but noise, which is no likeness.
+    # Black and white photographs contain only noise, whose hashes mean nothing.
     prints = None if black or white or not near else fingerprints(image)
     mean, deviation = cv2.meanStdDev(image)
     return Measures(
@@ -116,7 +117,7 @@ def measure_all(
 
 
 def decode(content: bytes, least: int = _LEAST_SIDE) -> np.ndarray:
-    """A file's content as uint8 BGR; a JPEG at the smallest scale whose shorter side is `least` pixels, if it has so many."""
+    """Decode a file to uint8 BGR; a JPEG at the smallest scale with at least `least` pixels on the shorter side, if possible."""
     header = read_header(content)
     side = min(header.width, header.height)
     factor = max(f for f in REDUCED if f == 1 or side >= f * least) if header.kind == "JPEG" else 1
@@ -139,7 +140,7 @@ def read_camera(content: bytes) -> str:
 
 
 def _plain(value: object) -> str:
-    """At most 40 printable characters of an EXIF text, which Pillow reads as Latin-1, and which some cameras write as UTF-8."""
+    """At most 40 printable characters of an EXIF text. Pillow decodes it as Latin-1, but some cameras write UTF-8."""
     text = value.encode("latin-1", "replace").decode("utf-8", "replace") if isinstance(value, str) else ""
     return "".join(letter for letter in text[:40] if letter.isprintable()).strip()
 
@@ -153,7 +154,7 @@ def _shape(width: int, height: int, image: np.ndarray, retina: Retina) -> np.nda
 
 
 def _sharpness(green: np.ndarray, retina: Retina) -> float:
-    """Of the green colour, where vessels show best, in the middle: out of reach of the rim and of cut-off poles."""
+    """Sharpness of the green channel, which shows vessels best, in the middle of the retina, away from its rim."""
     left, top, right, bottom = retina.box
     scale = _SHARP_SIDE / retina.side
     shrunk = cv2.resize(

@@ -34,13 +34,13 @@ def write_page(audit: Audit, folder: Path) -> Path:
 
 
 def page(audit: Audit) -> str:
-    """The whole page. Every text that comes from the dataset is escaped."""
+    """The whole page. All text from the dataset is escaped."""
     classes = [("class", "photographs", "patients", "eyes")]
     classes += [(row.name, str(row.photographs), str(row.patients), str(row.eyes)) for row in audit.classes]
     names = [row.name for row in audit.classes if row.name != "all"]
     parts = [
         *[f"<p>Note: {text(note)}</p>" for note in audit.notes],
-        "<h2>What there is</h2>",
+        "<h2>Photographs</h2>",
         table(classes),
         f"<p>{audit.test_photographs} test photographs.</p>" if audit.test_photographs else "",
     ]
@@ -80,7 +80,7 @@ def _probes(audit: Audit) -> str:
         rows.append((name, str(probe.accuracy), str(probe.balanced), str(probe.auc)))
     explanation = (
         "A logistic regression with classes weighted alike, on means and deviations of the three colours of the whole photograph, "
-        "and on its size, aspect and borders; 5 folds that keep a patient together; 95 % intervals by bootstrap over patients."
+        "and on its size, aspect and borders; 5 folds by patient; 95 % intervals by bootstrap over patients."
     )
     return f"{table(rows)}<p>{explanation} <strong>{FLOOR}</strong></p>"
 

@@ -1,7 +1,7 @@
 """The shortcut probe: how well a logistic regression predicts classes without seeing a lesion.
 
-Its features are the colours or the shape of a photograph. The size of the file is left out: no network sees it, and it depends on
-lesions, since fine detail costs bytes.
+Its features are the colours or the shape of a photograph. The size of the file is not a feature: networks do not see it, and it depends
+on lesions, as fine detail needs bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..bootstrap import Figure, draw_patients, estimate
 
 @dataclass(frozen=True)
 class Probe:
-    """Accuracy, balanced accuracy and macro one-against-rest AUC on photographs of patients that a fold was not fitted to."""
+    """Out-of-fold accuracy, balanced accuracy and macro one-vs-rest AUC."""
 
     accuracy: Figure
     balanced: Figure
@@ -29,8 +29,15 @@ class Probe:
 
 @dataclass(frozen=True)
 class Folds:
-    """Which samples (n,) count, their labels (n,) from 0 without gaps, the names of these, their patients (n,), folds (n,), and why
-    some samples or all are left out."""
+    """Folds of the samples used.
+
+    Attributes:
+        chosen: indices of the samples, (n,).
+        labels: their labels, (n,), from 0 without gaps.
+        classes: names of the labels.
+        patients, folds: their patients and folds, (n,).
+        notes: why classes are left out.
+    """
 
     chosen: np.ndarray
     labels: np.ndarray
@@ -41,7 +48,7 @@ class Folds:
 
 
 def make_folds(samples: Sequence[Sample], classes: Sequence[str], folds: int = 5, seed: int = 0) -> Folds | str:
-    """The folds of the recipe's own split, without classes of fewer patients than folds; else why there can be none."""
+    """The folds of the recipe's split, without classes with fewer patients than folds; or a text with the reason why there are none."""
     notes, names = [], []
     for label, name in enumerate(classes):
         patients = {sample.patient for sample in samples if sample.label == label}
@@ -59,8 +66,8 @@ def make_folds(samples: Sequence[Sample], classes: Sequence[str], folds: int = 5
             number[split_folds(selected, folds, fold, seed).validation] = fold
     except SplitError as error:
         return f"there are no {folds} folds to probe: {error}"
-    owners = np.unique([sample.patient for sample in selected], return_inverse=True)[1]
-    return Folds(chosen, np.array([s.label for s in selected]), tuple(names), owners, number, tuple(notes))
+    groups = np.unique([sample.patient for sample in selected], return_inverse=True)[1]
+    return Folds(chosen, np.array([s.label for s in selected]), tuple(names), groups, number, tuple(notes))
 
 
 def probe(features: np.ndarray, folds: Folds, resamples: int = 1000, seed: int = 0) -> Probe:
@@ -74,15 +81,15 @@ def probe(features: np.ndarray, folds: Folds, resamples: int = 1000, seed: int =
 
 
 def out_of_fold(features: np.ndarray, folds: Folds) -> np.ndarray:
-    """The chance of each class, (n, classes), by the regression that was fitted to the other folds."""
+    """Probabilities, (n, classes), by the regression fitted to the other folds."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     chances = np.zeros((len(features), len(folds.classes)))
     for fold in np.unique(folds.folds):
-        held = folds.folds == fold
+        own = folds.folds == fold
         model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
-        model.fit(features[~held], folds.labels[~held])
-        chances[np.ix_(held, model.classes_)] = model.predict_proba(features[held])
+        model.fit(features[~own], folds.labels[~own])
+        chances[np.ix_(own, model.classes_)] = model.predict_proba(features[own])
     return chances

@@ -14,7 +14,7 @@ _VALUES = 4  # sizes and cameras that are listed
 
 
 def table(audit: Audit) -> str:
-    """Lines without a final line break."""
+    """The table as text, without a final line break."""
     lines = [clean(str(audit.folder)), f"{'class':<20}{'photographs':>12}{'patients':>10}{'eyes':>8}"]
     lines += [f"{row.name:<20}{row.photographs:>12}{row.patients:>10}{row.eyes:>8}" for row in audit.classes]
     if audit.test_photographs:
@@ -36,7 +36,7 @@ def torn(audit: Audit) -> list[str]:
     """How many patients a random split of the files would put on both sides, in three lines."""
     patients = audit.patients
     return [
-        "A split of the files at random, a fifth to validation, is expected to put on both sides:",
+        "Splitting files at random, a fifth for validation, would put on both sides, on average:",
         f"{patients.torn_patients:.1f} patients, and {patients.torn_eyes:.1f} eyes with several photographs. "
         f"Of its validation photographs, {patients.seen_before:.0%}",
         "would be of patients who are in training too. The recipe's split puts no patient on both sides.",
@@ -49,12 +49,12 @@ def by_class(counts: Counter[str]) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without what could steer a terminal or cannot be printed: file names are made by others."""
+    """The text with "?" for control and unprintable characters, which file names may contain."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def fit(line: str) -> str:
-    """The line, cut to WIDTH columns; Korean letters take two."""
+    """The line, cut to WIDTH columns. Korean letters are two columns wide."""
     columns = 0
     for position, letter in enumerate(line):
         columns += 2 if unicodedata.east_asian_width(letter) in "WF" else 1
@@ -68,7 +68,7 @@ def _columns(line: str) -> int:
 
 
 def _wrapped(lines: Sequence[str]) -> list[str]:
-    """Notes are wrapped, since the fix is at their end."""
+    """Wrap notes instead of cutting them, as they end with the fix."""
     result = []
     for line in lines:
         while line.startswith("note: ") and _columns(line) > WIDTH:
@@ -82,7 +82,7 @@ def _wrapped(lines: Sequence[str]) -> list[str]:
 
 def _finding(finding: Finding) -> str:
     mark = "!" if finding.warning and finding.count else " "
-    # Pairs are copies; the pictures of a patient or an eye are not.
+    # Pairs are copies; other groups are not.
     between = " = " if finding.unit == "pairs" else " + "
     names = [between.join(clean(path.name) for path in group) for group in finding.groups[:3]]
     more = [", ..."] if finding.count > 3 else []

@@ -1,7 +1,7 @@
 """Text burned into a photograph: rows of small, sharp, high-contrast marks in the surround of the retina.
 
-Only the surround is searched, as vessels and lesions look like writing to any simple rule. Text on the retina itself, and in
-photographs without a surround, is missed. One mark alone (the notch of the aperture, a speck) is no text.
+Only the surround is searched, as simple rules confuse vessels and lesions with text. Text on the retina itself, and in photographs
+without a surround, is missed. A single mark (the notch of the aperture, a speck) does not count as text.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numpy as np
 
 from dataprep.retina import Retina
 
-_CONTRAST = 50  # grey levels between a mark and what is around it
-_MARGIN = 0.03  # of the retina's side: its glowing rim and the notch
-_LOWEST = 5  # pixels: what is lower cannot be read
-_HIGHEST = 0.08  # of the photograph's longer side
-_MARKS = 3  # in a row make text
+_CONTRAST = 50  # grey levels between a mark and its background
+_MARGIN = 0.03  # width of the retina's bright rim and its notch, as a share of the retina's side
+_LOWEST = 5  # least height of a mark in pixels
+_HIGHEST = 0.08  # largest height of a mark, as a share of the photograph's longer side
+_MARKS = 3  # least number of marks in a row of text
 
 
 def find_text(image: np.ndarray, retina: Retina) -> np.ndarray:
@@ -28,12 +28,12 @@ def find_text(image: np.ndarray, retina: Retina) -> np.ndarray:
     outline = np.round(retina.outline).astype(np.int32)
     cv2.fillConvexPoly(outside, outline, 0)
     cv2.polylines(outside, [outline], True, 0, thickness=2 * max(2, round(_MARGIN * retina.side)))
-    # Filled with the surround's own brightness, so that the retina's edge is no mark.
+    # The retina gets the surround's brightness, so that its edge is not a mark.
     background = float(np.median(grey[outside > 0])) if outside.any() else 0.0
     grey[outside == 0] = background
     highest = max(_LOWEST, round(_HIGHEST * max(height, width)))
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (highest | 1, highest | 1))
-    # One of the two alone: what is dark between bright letters would join them to one mark.
+    # Only bright or only dark marks: the gaps between letters would join them to one mark.
     contrast = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT if background < 128 else cv2.MORPH_BLACKHAT, kernel)
     marks = ((contrast > _CONTRAST) & (outside > 0)).astype(np.uint8)
     _, _, statistics, _ = cv2.connectedComponentsWithStats(marks, connectivity=8)

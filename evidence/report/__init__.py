@@ -1,5 +1,5 @@
-"""The report of a checkpoint on one page, which `write.write_report` writes.
+"""The report of a checkpoint on one HTML page, see `write.write_report`.
 
 `ranking`, `figures`: curves and metrics with intervals. `pictures`, `lesions`: where the network looks. `plots`: the diagrams.
-`page`: the HTML. Training and prediction import nothing of this.
+`page`: the HTML. Training and prediction do not import this package.
 """

@@ -58,15 +58,15 @@ def scaled_by_others(
 
     Unchanged if there is only one patient.
     """
-    owners = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)[1]
-    count = int(owners.max(initial=-1)) + 1
+    indices = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)[1]
+    count = int(indices.max(initial=-1)) + 1
     fold = np.random.default_rng(seed).permutation(count) % folds
     result = probabilities.astype(np.float32)
     if count < 2:
         return result
     for number in np.unique(fold):
-        held = fold[owners] == number
-        result[held] = scaled(probabilities[held], fit_temperature(probabilities[~held], labels[~held]))
+        own = fold[indices] == number
+        result[own] = scaled(probabilities[own], fit_temperature(probabilities[~own], labels[~own]))
     return result
 
 
@@ -84,9 +84,9 @@ class Reliability:
     @property
     def expected_error(self) -> float:
         """The expected calibration error in 0..1: the mean gap between confidence and accuracy (Guo et al., equation 3)."""
-        there = self.count > 0
-        gaps = np.abs(self.confidence[there] - self.accuracy[there])
-        return float((gaps * self.count[there]).sum() / self.count.sum())
+        filled = self.count > 0
+        gaps = np.abs(self.confidence[filled] - self.accuracy[filled])
+        return float((gaps * self.count[filled]).sum() / self.count.sum())
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> Reliability:
@@ -103,8 +103,8 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS)
 
 def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """The Brier score over all classes, 0 (best) to 2 (Brier, Monthly Weather Review 78, 1950)."""
-    wanted = np.eye(probabilities.shape[1])[labels]
-    return float(((probabilities - wanted) ** 2).sum(axis=1).mean())
+    targets = np.eye(probabilities.shape[1])[labels]
+    return float(((probabilities - targets) ** 2).sum(axis=1).mean())
 
 
 def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:

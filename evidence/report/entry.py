@@ -33,13 +33,13 @@ def report_checkpoint(checkpoint: Network | Ensemble | None, photographs: Path, 
 
     if checkpoint is None:
         raise ReportError(
-            "no checkpoint was loaded; name one with --iteration, and give --pause 1 where that is needed"
+            "no checkpoint was loaded; name one with --iteration, and give --pause 1 on platforms that need it"
         )
     if name == "0":
         name = "newest" if isinstance(checkpoint, Ensemble) else f"epoch {checkpoint.settings.epoch}"
-    outlives = getattr(nsml, "NSML_NFS_OUTPUT", "")
+    output = getattr(nsml, "NSML_NFS_OUTPUT", "")
     folder = os.environ.get("NSML_REPORT")  # set by `nsml report`
-    reports = Path(outlives or ".") / "reports" / quote(f"{nsml.DATASET_NAME}-{name}", safe=" ")
+    reports = Path(output or ".") / "reports" / quote(f"{nsml.DATASET_NAME}-{name}", safe=" ")
     title = f"{nsml.SESSION_NAME if folder else nsml.DATASET_NAME}, checkpoint {name}"
     page = write_report(checkpoint, photographs, out or Path(folder or reports), title)
     if not folder:  # `nsml report` moves the page, and prints its path

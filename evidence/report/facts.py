@@ -11,7 +11,7 @@ from .subject import Subject
 
 
 def facts(subject: Subject) -> dict[str, str]:
-    """Names and values. Those of an ensemble are the distinct values of its networks."""
+    """Names and values. For an ensemble, the distinct values of its networks."""
     validation = subject.validation
     of_each = [_of(network) for network in subject.networks]
     values = {name: dict.fromkeys(one[name] for one in of_each if one[name]) for name in of_each[0]}

@@ -61,8 +61,8 @@ class Figures:
         confusion: int (classes, classes), true classes down, predicted ones across.
         overall: accuracy, balanced accuracy and macro AUC, by name.
         largest: the class with the most photographs.
-        constant, gains: the same figures of always that class, and by how much the network's are higher, on the same resamples.
-        one_class: the class that all predictions are of; None where they differ.
+        constant, gains: the overall figures of always predicting that class, and the network's minus these, on the same resamples.
+        one_class: the class of all predictions; None if they differ.
         recalls: by class, None for a class without photographs.
         classes: those with photographs, if there are others.
         calibrations: before, after, and after by a temperature fitted to other patients.
@@ -122,10 +122,10 @@ def work_out(
 
 
 def _overall(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """The overall figures for each row of weights; without an AUC where there is one class alone."""
+    """The overall figures for each row of weights; without an AUC if there is only one class."""
     sides = labels, probabilities, weights
-    found = {"accuracy": accuracy(*sides), "balanced accuracy": mean_of_classes(recalls(*sides))}
-    return found | ({"macro AUC": mean_of_classes(aucs(*sides))} if len(np.unique(labels)) > 1 else {})
+    values = {"accuracy": accuracy(*sides), "balanced accuracy": mean_of_classes(recalls(*sides))}
+    return values | ({"macro AUC": mean_of_classes(aucs(*sides))} if len(np.unique(labels)) > 1 else {})
 
 
 def _one_class(name: str, positive: np.ndarray, scores: np.ndarray, weights: np.ndarray, area: np.ndarray) -> OneClass:
@@ -139,7 +139,7 @@ def _one_class(name: str, positive: np.ndarray, scores: np.ndarray, weights: np.
         float(positive.mean()),
         Band(fall_out, recall, *interval(ranking.recall_on(GRID)[1:])),
         estimate(area),
-        # A recall of 0 has no precision; it is drawn as that of the smallest step.
+        # A recall of 0 has no precision; the curve starts with the precision of the first step.
         Band(reached[-2::-1], precision[-2::-1], *interval(ranking.precision_on(np.maximum(GRID, 1e-6))[1:])),
         estimate(ranking.average_precision()),
         tuple(estimate(ranking.sensitivity_at(share)) for share in SPECIFICITIES),

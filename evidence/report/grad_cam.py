@@ -1,4 +1,4 @@
-"""Where a network looks for a class: Grad-CAM (Selvaraju et al., ICCV 2017, equations 1 and 2)."""
+"""Heat maps of a class: Grad-CAM (Selvaraju et al., ICCV 2017, equations 1 and 2)."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import tensorflow as tf
 from keras import layers
 
 _AT_ONCE = 32
-# They repeat a map more coarsely, or hide a part of it in training.
+# Layers whose output is not a new feature map: a coarser copy, or a copy with dropout.
 _PASSING = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout)
 
 
 def grad_cam(model: keras.Model, images: Any, classes: np.ndarray) -> np.ndarray:
-    """The heat of a class in each image: which places of the last feature map speak for it, such as the ReLU after the last convolution.
+    """The heat of a class in each image: the places of the last feature map that support the class.
 
-    Each channel is weighted by the mean gradient of the class' score over its places; the weighted sum is cut at zero. The score is
-    what goes into the softmax where that is a layer of its own, else the logarithm of the probability. In a network that ends in an
-    average and one dense layer, as `build_vgg` makes, that is class activation mapping (Zhou et al., CVPR 2016).
+    Each channel is weighted by the mean gradient of the class' score over its places; negative sums are set to zero. The score is the
+    input of the softmax if that is a separate layer, else the logarithm of the probability. For a network that ends with an average and
+    one dense layer, such as `build_vgg`, this is class activation mapping (Zhou et al., CVPR 2016).
 
     Args:
-        model: a functional one, from images to probabilities.
-        images: prepared, uint8 or float (n, size, size, 3).
-        classes: int (n,), the class asked about in each.
+        model: a functional model from images to probabilities.
+        images: prepared images, uint8 or float (n, size, size, 3).
+        classes: class for each image, int (n,).
 
     Returns:
-        float32 (n, height, width) of that map's grid, not negative; all zero if nothing speaks for the class. It is coarse:
-        `enlarged` brings it to the image's size.
+        Heats on the grid of the feature map, float32 (n, height, width), not negative; all zero if nothing supports the class. `enlarged`
+        interpolates a heat to the size of the image.
 
     Raises:
         ValueError: the model has no feature map.
@@ -49,15 +49,15 @@ def enlarged(heat: np.ndarray, size: int) -> np.ndarray:
 
 
 def feature_map(model: keras.Model) -> Any:
-    """The tensor of the last feature map of a functional model, (n, height, width, channels) with more than one place; None without one.
+    """The tensor of the last feature map of a functional model, (n, height, width, channels) with more than one place, or None.
 
-    What comes before the first weights, such as scaled pixels, is none, and neither are copies of a map that a pooling makes. The last
-    map through which all goes comes before one of a single branch.
+    Tensors before the first weights, such as scaled pixels, and outputs of pooling do not count. A map through which all paths go is
+    preferred to a later map of a single branch.
     """
     readers = Counter(id(tensor) for operation in model.operations for tensor in _inputs(operation))
     last = whole = None
     weights = False
-    waiting: dict[int, int] = {}  # tensors that are still to be read, and by how many
+    waiting: dict[int, int] = {}  # number of remaining readers of each tensor
     for operation in model.operations:
         for tensor in _inputs(operation):
             waiting[id(tensor)] = waiting.get(id(tensor), 0) - 1
@@ -75,19 +75,19 @@ def _inputs(operation: Any) -> list[Any]:
 
 
 def _parts(model: keras.Model) -> keras.Model:
-    """The same network with two outputs: its last feature map, and the scores, or the probabilities without a softmax of their own."""
-    found, last = feature_map(model), model.layers[-1]
-    if found is None:
+    """The same network with two outputs: its last feature map, and the scores (log probabilities without a separate softmax)."""
+    last_map, last = feature_map(model), model.layers[-1]
+    if last_map is None:
         raise ValueError("the network has no feature map of more than one place")
     separate = isinstance(last, layers.Softmax) and last.output is model.output
-    return keras.Model(model.input, [found, last.input if separate else keras.ops.log(model.output + 1e-7)])
+    return keras.Model(model.input, [last_map, last.input if separate else keras.ops.log(model.output + 1e-7)])
 
 
 def _heat(parts: keras.Model, images: Any, classes: np.ndarray) -> np.ndarray:
     with tf.GradientTape() as tape:
         activations, scores = parts(tf.cast(images, tf.float32), training=False)
         of_class = tf.gather(scores, tf.constant(classes, tf.int32), batch_dims=1)
-    # A photograph's score depends on its own activations only, so the gradient of all scores together holds each one's.
+    # A photograph's score depends on its own activations only, so one gradient of all scores gives the gradient of each.
     gradients = tf.cast(tape.gradient(of_class, activations, unconnected_gradients="zero"), tf.float32)
     weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
     return np.asarray(tf.nn.relu(tf.reduce_sum(weights * tf.cast(activations, tf.float32), axis=-1)).numpy())

@@ -20,16 +20,16 @@ h2 { margin: 2rem 0 .3rem; border-bottom: 2px solid #eee } img { display: block;
 _STRIPS = (
     "Each row: the photograph; the prepared image; the heat of the predicted class; the heat of the true class. Heat is "
     "Grad-CAM (Selvaraju et al., ICCV 2017): where the last feature map speaks for that class, bright where most, on a grid as coarse "
-    "as that map's. It shows where a network looks, not what it sees there."
+    "as that map's. It shows where a network looks, not what it sees."
 )
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows.
+    """The content of the page.
 
     diagrams: PNGs by name: confusion, roc, precision_recall, calibration, learning; some may be missing.
-    baselines: those of the training, see `model.baselines`; empty where the checkpoint holds none.
+    baselines: the training's baselines, see `model.baselines`; empty if the checkpoint has none.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Report:
 
 
 def page(report: Report) -> str:
-    """The whole page. Every text that comes from the dataset or a checkpoint is escaped."""
+    """The whole page. All text from the dataset or the checkpoint is escaped."""
     figures, classes = report.figures, report.classes
     parts = [
         *[f"<p>Note: {text(note)}</p>" for note in report.notes],
@@ -57,7 +57,7 @@ def page(report: Report) -> str:
         ),
         table([("", "value"), *((name, str(figure)) for name, figure in figures.overall.items())]),
         *_guessing(report),
-        "<h2>What it was trained with</h2>",
+        "<h2>Settings</h2>",
         table([("setting", "value"), *report.facts.items()]),
         "<h2>Classes</h2>",
         _classes(classes, figures),
@@ -106,7 +106,7 @@ def _guessing(report: Report) -> list[str]:
             "shortcuts go; frozen features are a logistic regression on what a network learned from everyday photographs."
         )
     else:
-        says += "The checkpoint holds no other baselines."
+        says += "The checkpoint has no other baselines."
     return ["<h2>Is it better than guessing?</h2>", table(rows), _says(says)]
 
 
@@ -135,7 +135,7 @@ def _curves(report: Report) -> list[str]:
         table(rows),
         _says(
             "The sensitivity is that of the best threshold with at least that specificity, which is chosen anew in each resample. Where a "
-            "class has few photographs the intervals are too narrow rather than too wide, as a resample holds none that is not here."
+            "class has few photographs, the intervals are too narrow rather than too wide, as resamples contain only these photographs."
         ),
         _diagram(report, "roc", "ROC curves; the band is the interval of the sensitivity"),
         _diagram(report, "precision_recall", "Precision over recall; the dashed line is the class' share"),
@@ -185,7 +185,7 @@ def _strips(classes: Sequence[str], strips: Sequence[Strip], sentence: str) -> l
     for strip in strips:
         chances = ", ".join(f"{name} {share:.2f}" for name, share in zip(classes, strip.probabilities, strict=True))
         truth, said = classes[strip.truth], classes[strip.predicted]
-        line = f"{truth}, taken for {said}" if strip.truth != strip.predicted else truth
+        line = f"{truth}, predicted {said}" if strip.truth != strip.predicted else truth
         shown = (
             image(
                 strip.png,

@@ -24,8 +24,8 @@ _GAP = 6
 class Strip:
     """A photograph with its prediction, and a PNG of four pictures, None if the photograph cannot be read.
 
-    Its pictures are the photograph, the prepared image, and on that the heat of the predicted class and of the true one, each between
-    none and its own highest. Without `heat` it is the first two alone.
+    The pictures are the photograph, the prepared image, and the heat of the predicted class and of the true class, each scaled to its
+    own maximum. Without `heat`, only the first two.
     """
 
     sample: str
@@ -104,7 +104,7 @@ def _resized(prepared: np.ndarray) -> np.ndarray:
 
 
 def _heated(prepared: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """The prepared image in grey under the heat in colour, the stronger the less can be seen through it."""
+    """The heat in colour over the prepared image in grey; stronger heat is more opaque."""
     grey = cv2.cvtColor(cv2.cvtColor(_resized(prepared), cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     level = enlarged(heat, _SIDE) / max(float(heat.max()), 1e-12)
     colours = cv2.applyColorMap(np.round(level * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)

@@ -1,4 +1,4 @@
-"""The report's diagrams, as PNG. Drawn without any window, and without matplotlib's global state."""
+"""The report's diagrams, as PNG. Drawn without a window and without Matplotlib's global state."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def roc_png(classes: Sequence[OneClass]) -> bytes:
 
 
 def precision_png(classes: Sequence[OneClass]) -> bytes:
-    """Precision over recall for each class; the dashed line is what guessing gives."""
+    """Precision over recall for each class; the dashed line is the precision of guessing."""
     with rc_context(_STYLE):
         canvas, all_axes = _grid(len(classes))
         for axes, one in zip(all_axes, classes, strict=False):
@@ -76,7 +76,7 @@ def precision_png(classes: Sequence[OneClass]) -> bytes:
 
 
 def calibration_png(before: Calibration, after: Calibration) -> bytes:
-    """Reliability diagrams, with how many photographs each bin holds below."""
+    """Reliability diagrams, with the number of photographs of each bin below."""
     with rc_context(_STYLE):
         canvas = Canvas(dpi=_DPI, figsize=(8.4, 4.6), layout="constrained")
         upper, lower = canvas.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
@@ -96,7 +96,7 @@ def calibration_png(before: Calibration, after: Calibration) -> bytes:
 
 
 def learning_png(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> bytes:
-    """Losses and accuracies over the epochs, a line for each network, the phases of the longest training shaded, the best epoch marked."""
+    """Losses and accuracies over the epochs, a line for each network, with the longest training's phases and the best epoch marked."""
     longest = max(histories, key=len)
     epochs = [epoch.epoch for epoch in longest]
     several = len(histories) > 1
@@ -160,7 +160,7 @@ def _band(axes: Any, band: Band, step: str) -> None:
 def _png(canvas: Canvas) -> bytes:
     stream = io.BytesIO()
     with warnings.catch_warnings():
-        # A name in letters that matplotlib's font lacks is drawn as boxes.
+        # Matplotlib draws letters that its font does not have as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         FigureCanvasAgg(canvas).print_png(stream, metadata={"Software": None})
     return stream.getvalue()

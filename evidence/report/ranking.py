@@ -1,14 +1,14 @@
-"""One class against the rest, for many weights of the photographs at once: ROC, precision and recall, and what is read off them.
+"""ROC and precision-recall curves of one class against the rest, for many rows of weights at once.
 
-A resample of the patients is a row of weights: how often each photograph was drawn. scikit-learn's functions take one such row a call,
-and a thousand calls a class and curve would take the report's time many times over.
+A resample of the patients is a row of weights: the count of each photograph. scikit-learn's functions take one row per call, and a
+thousand calls per class and curve would multiply the time of the report.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# Shares are ratios of whole numbers below 2**24, which differ by more than this, or not at all.
+# Shares are ratios of whole numbers below 2**24: different shares differ by more than this.
 _ROUNDING = 1e-9
 
 
@@ -28,7 +28,7 @@ class Ranking:
 
     def __init__(self, positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> None:
         order = np.argsort(-scores, kind="stable")
-        # Equals share a threshold.
+        # Equal scores share a threshold.
         ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
         hits = np.cumsum(weights[:, order] * positive[order], axis=1)[:, ends]
         alarms = np.cumsum(weights[:, order] * ~positive[order], axis=1)[:, ends]

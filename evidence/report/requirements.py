@@ -1,4 +1,4 @@
-"""The packages that only a report needs."""
+"""Packages that only reports need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.util
 
 
 class ReportError(Exception):
-    """A report cannot be made. The message is one line with the fix."""
+    """A report cannot be written. The message is one line with the fix."""
 
     exit_status = 2
 

@@ -1,4 +1,4 @@
-"""The subject of a report: a network, or an ensemble, whose photographs are each shown by a network that did not train on it."""
+"""The subject of a report: a network, or an ensemble. For an ensemble, each photograph is shown by a network not trained on it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .requirements import ReportError
 
 @dataclass(frozen=True)
 class View:
-    """How a network sees photographs.
+    """Preparation and heat of a network.
 
-    heat: images with that preparation and their classes -> heats, see `grad_cam`; None where the network has no feature map.
+    heat: function from prepared images and their classes to heats, see `grad_cam`; None if the network has no feature map.
     """
 
     preparation: Preparation
@@ -31,14 +31,14 @@ class View:
 
 @dataclass(frozen=True)
 class Subject:
-    """What of a checkpoint a report needs.
+    """The parts of a checkpoint that a report needs.
 
     Attributes:
-        networks: one, or those of the ensemble.
-        validation: its predictions of n photographs, n > 0.
-        temperature: fitted to them, see `calibration`.
+        networks: the network, or the networks of the ensemble.
+        validation: predictions for n photographs, n > 0.
+        temperature: temperature fitted to the predictions, see `calibration`.
         views: one for each of the n photographs.
-        best_epoch: of a single network; 0 if there is none.
+        best_epoch: best epoch of a single network, else 0.
         notes: which networks of an ensemble predicted, and which networks have no heat.
     """
 
@@ -65,9 +65,9 @@ def subject_of(checkpoint: Network | Ensemble) -> Subject:
     validation = checkpoint.validation
     if validation is None or not len(validation.labels):
         how = (
-            "the ensemble holds no validation predictions; put together members that were trained on one dataset"
+            "the ensemble has no validation predictions; use members that were trained on the same dataset"
             if isinstance(checkpoint, Ensemble)
-            else "the checkpoint holds no validation predictions; take one that was saved after an epoch"
+            else "the checkpoint has no validation predictions; use one that was saved after an epoch"
         )
         raise ReportError(how)
     temperature = fit_temperature(validation.probabilities, validation.labels)
@@ -109,7 +109,7 @@ def _without_heat(networks: Sequence[Network], views: Sequence[View]) -> tuple[s
 
 
 def _note(networks: int, fewest: int, most: int) -> str:
-    """How `networks` answered, where each photograph was validated on by `fewest` to `most` of them."""
+    """A note on an ensemble of `networks` networks, `fewest` to `most` of which validated on each photograph."""
     if networks == 1:
         return ""
     if fewest == networks:
@@ -119,6 +119,6 @@ def _note(networks: int, fewest: int, most: int) -> str:
         )
     how_many = "one" if most == 1 else f"{fewest} to {most}"
     return (
-        f"This is an ensemble of {networks} networks. Each photograph is answered here by those that did not train on it, {how_many} of "
-        "them, and the heat is that of such a network. On new photographs the whole ensemble should do better than this."
+        f"This is an ensemble of {networks} networks. Each photograph is predicted here by the networks not trained on it, {how_many} of "
+        "them, and the heat is that of one of these. On new photographs, the whole ensemble should do better than this."
     )

@@ -1,4 +1,4 @@
-"""Write a report: report.html, and beside it each of its pictures as a PNG."""
+"""Write a report: report.html, and each of its pictures as a PNG."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def write_report(checkpoint: Network | Ensemble, photographs: Path, folder: Path
     """Write the report of a checkpoint to `folder` and return the path of the page, which is written last.
 
     Args:
-        photographs: the folder of the photographs it was trained on. The page names those that are missing.
-        title: of the page.
+        photographs: the folder of its training photographs. The page names missing ones.
+        title: title of the page.
 
     Raises:
         ReportError: the checkpoint holds no validation predictions, or matplotlib is missing.
@@ -105,12 +105,12 @@ def _warnings(figures: Figures, classes: Sequence[str], count: int) -> list[str]
             f"All {count} predictions are of one class, {classes[figures.one_class]}: the network may have collapsed."
         )
     if figures.gains["accuracy"].value <= 0:
-        notes.append("The accuracy is not above the same answer for every photograph.")
+        notes.append("The accuracy is not above that of the same prediction for all photographs.")
     return notes
 
 
 def baselines_of(networks: Sequence[Network]) -> list[Baseline]:
-    """The baselines of a network but for the constant answer; of several the means of those that each of them has."""
+    """The baselines of a network except the constant one; for several networks, the means of the baselines that all have."""
     every = [{one.name: one for one in network.baselines if not one.name.startswith("always ")} for network in networks]
     return [
         Baseline(

@@ -1,6 +1,6 @@
-"""A checkpoint on disk: a network in training, see `network_files`, or an ensemble, see `ensemble_files`. No file of it runs code.
+"""Checkpoints: a network in training, see `network_files`, or an ensemble, see `ensemble_files`. Loading one runs no code from its files.
 
-A network in training that has finished folds before it has them as an ensemble in the folder `earlier`.
+In a training of several folds, the folder `earlier` holds the networks of the finished folds, as an ensemble.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["CheckpointError", "load", "save"]
 
 
 def save(folder: str | os.PathLike[str], held: Network | Ensemble) -> None:
-    """Write a network or an ensemble below `folder`. What was saved there before goes only once the new one is whole."""
+    """Write a network or an ensemble below `folder`. The files of an earlier save are deleted once the new files are complete."""
     folder = Path(folder)
     if isinstance(held, Ensemble):
         save_ensemble(folder, held)
@@ -35,7 +35,7 @@ def save(folder: str | os.PathLike[str], held: Network | Ensemble) -> None:
 
 
 def load(folder: str | os.PathLike[str]) -> Network | Ensemble:
-    """Read back what `save` wrote. CheckpointError where a file is missing, damaged, or of something else."""
+    """Read the checkpoint of `save`. CheckpointError if a file is missing, damaged or of another format."""
     folder = Path(folder)
     if (folder / ENSEMBLE).exists():
         return load_ensemble(folder)

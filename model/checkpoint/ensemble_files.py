@@ -1,7 +1,7 @@
-"""An ensemble on disk.
+"""The files of an ensemble.
 
-member0, member1, ...    a folder for each network, without what training would need to go on
-validation.csv           its validation predictions, see `model.records`; absent where there are none
+member0, member1, ...    a folder for each network, without the state of its training
+validation.csv           validation predictions, see `model.records`; missing if there are none
 ensemble.json            the weight of each network, and size and SHA-256 of validation.csv and each settings.json; written last
 """
 
@@ -26,7 +26,7 @@ FORMAT = 1
 def save_ensemble(folder: Path, ensemble: Ensemble) -> None:
     names = []
     for number, network in enumerate(ensemble.networks):
-        network_files.save(folder / f"member{number}", network, to_go_on=False)
+        network_files.save(folder / f"member{number}", network, with_state=False)
         names.append(f"member{number}/{network_files.SETTINGS}")
     if ensemble.validation is not None:
         with replacing(folder / VALIDATION) as path:
@@ -63,15 +63,15 @@ def load_ensemble(folder: Path) -> Ensemble:
 
 
 def _checked(facts: Any) -> tuple[list[float], int, dict[str, Any]]:
-    """The weights, the views and the files; ValueError where they are no such thing."""
+    """The weights, the views and the files. ValueError if one is missing or invalid."""
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise ValueError(f"it is no ensemble of format {FORMAT}")
+        raise ValueError(f"it is not an ensemble of format {FORMAT}")
     shares, files = facts.get("weights"), facts.get("files")
     if not isinstance(shares, list) or not all(type(share) in (int, float) for share in shares):
-        raise ValueError("its weights are no list of numbers")
+        raise ValueError("its weights are not a list of numbers")
     members = {f"member{number}/{network_files.SETTINGS}" for number in range(len(shares))}
     if not isinstance(files, dict) or not members <= files.keys() <= members | {VALIDATION}:
-        raise ValueError("it does not say which files belong to it")
+        raise ValueError("its list of files is invalid")
     if (views := facts.get("views", 1)) not in (1, 8):
         raise ValueError(f"views is {views!r}")
     return shares, views, files

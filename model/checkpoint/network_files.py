@@ -1,15 +1,15 @@
-"""A network in training on disk: weights, the state that training needs to go on, and settings. HDF5, CSV and JSON: nothing that runs code.
+"""The files of a network in training. HDF5, CSV and JSON: reading them runs no code.
 
-model.weights.h5    the weights that predict (averaged ones where the training averages), as Keras' `load_weights` reads them
-training.h5         the optimiser's variables, the state of the random generators (dropout), and, with averaged weights, the averages and
-                    the last weights, one dataset each; absent where the network is only to predict
-validation.csv      the validation predictions of the epoch, see `model.records`; absent before the first epoch
-history.csv         how each epoch went, see `model.records`; absent before the first epoch
-baselines.csv       what the training has to beat, see `model.records`; absent where no baselines were computed
-settings.json       `Settings`, with the size and SHA-256 of the others; written last
+model.weights.h5    weights for prediction (the averaged weights, if the recipe averages), for Keras' `load_weights`
+training.h5         state of the training: the optimiser's variables, the state of the random generators (dropout), and, with averaged
+                    weights, the averages and the last weights, one dataset each; missing if the network is only for prediction
+validation.csv      validation predictions of the epoch, see `model.records`; missing before the first epoch
+history.csv         results of each epoch, see `model.records`; missing before the first epoch
+baselines.csv       baselines of the training, see `model.records`; missing without baselines
+settings.json       `Settings`, with the size and SHA-256 of the other files; written last
 
-Saved into a folder that holds a network already, all but the last get a name that begins with `next.`, or lose it again, so that the
-older ones are there until settings.json takes its place.
+Each save into the same folder adds the prefix `next.` to the names of the files, or removes it, so that the previous files remain valid
+until settings.json is replaced.
 """
 
 from __future__ import annotations
@@ -47,36 +47,36 @@ from ..settings import FILE, Settings
 WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", FILE
 _FILES = (WEIGHTS, STATE, VALIDATION, HISTORY, BASELINES)
 _OTHER = "next."
-# What h5py raises, besides, where a file is HDF5 at its beginning only.
+# Further errors that h5py raises for damaged HDF5 files.
 _OF_HDF5 = (RuntimeError, TypeError, AttributeError, UnicodeDecodeError)
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be read, in one line that names the file and says what to do."""
+    """A checkpoint that cannot be read. The message is one line with the file and what to do."""
 
 
-def save(folder: str | os.PathLike[str], network: Network, *, to_go_on: bool = True) -> None:
-    """Write a network below `folder`; the one that was saved there before can be read until settings.json names the new files.
+def save(folder: str | os.PathLike[str], network: Network, *, with_state: bool = True) -> None:
+    """Write a network below `folder`. A network that was saved there before stays readable until settings.json is replaced.
 
-    Without what it needs `to_go_on`, the network predicts the same, and takes a third of the space.
+    with_state: include the state of the training. Without it, the files take a third of the space, and training cannot go on.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     prefix = _OTHER if WEIGHTS in _named(folder) else ""
     wanted = {
         WEIGHTS: True,
-        STATE: to_go_on,
+        STATE: with_state,
         VALIDATION: network.validation is not None,
         HISTORY: bool(network.history),
         BASELINES: bool(network.baselines),
     }
     names = [f"{prefix}{name}" for name in _FILES if wanted[name]]
     try:
-        # A model that was not compiled: Keras would put the optimiser in, a second time.
+        # A model without optimiser: for a compiled model, Keras would store the optimiser a second time.
         bare = keras.Model(network.model.inputs, network.model.outputs)
         with network.averaged():
             bare.save_weights(folder / f"{prefix}{WEIGHTS}")
-        if to_go_on:
+        if with_state:
             with h5py.File(folder / f"{prefix}{STATE}", "w") as file:
                 for name, variable in _state(network).items():
                     file[name] = variable.numpy()
@@ -93,14 +93,14 @@ def save(folder: str | os.PathLike[str], network: Network, *, to_go_on: bool = T
         with replacing(folder / SETTINGS) as path:
             path.write_text(f"{text}\n", encoding="utf-8")
     finally:
-        counted = _named(folder)
-        for name in {f"{before}{name}" for before in ("", _OTHER) for name in _FILES} - counted:
-            (folder / name).unlink(missing_ok=True)  # of what was saved here before, or of what could not be saved now
+        current = _named(folder)
+        for name in {f"{before}{name}" for before in ("", _OTHER) for name in _FILES} - current:
+            (folder / name).unlink(missing_ok=True)  # files of an earlier save, or of this one if it failed
     _flush(folder)
 
 
 def _named(folder: Path) -> set[str]:
-    """The files that the settings in `folder` name; none where there are no readable settings."""
+    """The files named in the settings of `folder`; none if the settings cannot be read."""
     try:
         return set(json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["files"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -116,11 +116,12 @@ def _flush(path: Path) -> None:
 
 
 def load(folder: str | os.PathLike[str]) -> Network:
-    """Read a network back, exactly as it was saved. One saved only to predict begins its training anew.
+    """Read a network exactly as it was saved. Without the state of its training, training starts anew.
+
+    HDF5 files are checked before they are read, see `model.plain_hdf5`.
 
     Raises:
-        CheckpointError: a file is missing, damaged, or of another network. Everything is checked before a network is returned, and none
-            that exists is touched. What is read is looked through before, see `model.plain_hdf5`, and nothing in it is ever run.
+        CheckpointError: a file is missing, damaged or of another network.
     """
     folder = Path(folder)
     settings, files = _read_settings(folder)
@@ -136,7 +137,7 @@ def load(folder: str | os.PathLike[str]) -> Network:
         raise damaged(folder / SETTINGS, error) from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # with which Keras leaves weights out
+            warnings.simplefilter("error", UserWarning)  # Keras' warning on weights that it left out
             network.model.load_weights(weights)
     except (OSError, ValueError, KeyError, UserWarning, *_OF_HDF5) as error:
         raise damaged(weights, error) from None
@@ -159,7 +160,7 @@ def load(folder: str | os.PathLike[str]) -> Network:
 
 
 def _read_records(path: Path | None, kind: type[R]) -> list[R]:
-    """The records of a file; none without a file."""
+    """The records of a file; an empty list without a file."""
     if path is None:
         return []
     try:
@@ -169,19 +170,18 @@ def _read_records(path: Path | None, kind: type[R]) -> list[R]:
 
 
 def _check_width(settings: Settings, weights: Path) -> None:
-    """ValueError where the network would be larger than its file of weights, so that a false number makes no giant."""
+    """Raise ValueError if the network would be larger than its file of weights, before a damaged width fills the memory."""
     if settings.recipe.network != "vgg":
         return
     width = settings.recipe.width
-    least = (
-        9 * 4 * (2 * width * width if settings.recipe.depth > 1 else 3 * width)
-    )  # of one 3x3 convolution, in float32
+    # Bytes of one 3x3 convolution in float32.
+    least = 9 * 4 * (2 * width * width if settings.recipe.depth > 1 else 3 * width)
     if least > weights.stat().st_size:
-        raise ValueError(f"width is {width}, {weights.name} is too small for that")
+        raise ValueError(f"width is {width}, but {weights.name} is too small for that")
 
 
 def _state(network: Network) -> dict[str, Any]:
-    """What training needs beyond the weights, by its name in the file."""
+    """The variables of the training's state, by their names in the file."""
     weights = {id(variable) for variable in network.model.weights}
     random = [variable for variable in network.model.variables if id(variable) not in weights]
     groups = {"optimizer": network.optimizer.variables, "random": random}
@@ -206,7 +206,7 @@ def _read_state(path: Path, variables: dict[str, Any]) -> None:
 
 
 def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
-    """The settings, and where each file is that belongs to them, by its name in `_FILES`; each is what was saved."""
+    """The settings, and the paths of the checkpoint's files by their names in `_FILES`. The files' hashes are checked."""
     path = folder / SETTINGS
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -215,11 +215,9 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
         prefix = _OTHER if isinstance(files, dict) and f"{_OTHER}{WEIGHTS}" in files else ""
         named = {f"{prefix}{name}": name for name in _FILES}
         if not isinstance(files, dict) or not {f"{prefix}{WEIGHTS}"} <= files.keys() <= named.keys():
-            raise ValueError("it does not say which files belong to it")
+            raise ValueError("its list of files is invalid")
     except FileNotFoundError:
-        raise CheckpointError(
-            f"{folder} holds no {SETTINGS}; name the folder of a checkpoint of this program"
-        ) from None
+        raise CheckpointError(f"{folder} has no {SETTINGS}; give the folder of a checkpoint of this program") from None
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(path, error) from None
     check_files(folder, files)
@@ -227,18 +225,18 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
 
 
 def check_files(folder: Path, files: dict[str, Any]) -> None:
-    """CheckpointError where a file below `folder` differs from its description, see `describe`."""
+    """Raise CheckpointError if a file below `folder` differs from its description, see `describe`."""
     for name, description in files.items():
         try:
             same = describe(folder / name) == description
         except OSError as error:
             raise damaged(folder / name, error) from None
         if not same:
-            raise damaged(folder / name, "it is not what was saved")
+            raise damaged(folder / name, "it was changed after it was saved")
 
 
 def damaged(path: Path, why: object) -> CheckpointError:
-    return CheckpointError(f"{path} cannot be read ({' '.join(str(why).split())[:200]}); take another checkpoint")
+    return CheckpointError(f"{path} cannot be read ({' '.join(str(why).split())[:200]}); use another checkpoint")
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)
 _CONVOLVED = (layers.Conv2D, layers.DepthwiseConv2D, layers.ReLU, layers.MaxPooling2D, layers.Add)
 _OTHERS = (layers.Rescaling, layers.GlobalAveragePooling2D, layers.Dense, layers.Softmax)
 _IDLE = (layers.Dropout, layers.SpatialDropout2D)  # in prediction
-# What the layers of our networks have in common, where they have it at all.
+# Required values of layers' attributes, if a layer has them.
 _PLAIN = {
     "activation": keras.activations.linear,
     "data_format": "channels_last",
@@ -32,7 +32,7 @@ _PLAIN = {
 
 @dataclass
 class Node:
-    """A layer that prediction needs, the normalisation right after it, and the places of the nodes that feed it; -1 is the input."""
+    """A layer for prediction, the normalisation right after it, and the numbers of its input nodes; -1 is the model's input."""
 
     layer: Any
     normalisation: Any
@@ -40,62 +40,61 @@ class Node:
 
 
 def own_value(variable: Any) -> np.ndarray:
-    """What a variable holds."""
+    """The value of a variable."""
     return np.asarray(variable.numpy())
 
 
 def folded_weights(model: keras.Model, read: Read = own_value) -> list[np.ndarray]:
-    """The weights of the `nodes`, float32, in their order, each normalisation within the convolution before it.
+    """The weights of `nodes`, float32, in order, with each normalisation folded into the convolution before it.
 
-    In prediction a normalisation is a scale and a shift of each channel, which the convolution before it can bear itself (Jacob et al.,
-    CVPR 2018, section 3.2). The scaling of the pixels stays a layer: within the first convolution it would be wrong along the border,
-    where zeros are filled in after it. `read` gives the value of a variable of `model`, its own unless something else is to predict.
-    ValueError as from `nodes`.
+    In prediction, a normalisation scales and shifts each channel, which the convolution before it can do itself (Jacob et al., CVPR 2018,
+    section 3.2). The scaling of the pixels stays a layer: folded into the first convolution, it would be wrong at the border, which is
+    padded with zeros after scaling. `read`: function from a variable of `model` to its value. ValueError as from `nodes`.
     """
-    found: list[np.ndarray] = []
+    folded: list[np.ndarray] = []
     for node in nodes(model):
         weights = [read(variable) for variable in node.layer.weights]
         if isinstance(node.layer, CONVOLUTIONS):
             kernel = weights[0]
             bias = weights[1] if node.layer.use_bias else np.zeros((), np.float32)
-            depthwise = isinstance(
-                node.layer, layers.DepthwiseConv2D
-            )  # its channels are the last axis but one, the last is 1
+            # The kernel's channels are the last axis; of a depthwise convolution, the last but one.
+            depthwise = isinstance(node.layer, layers.DepthwiseConv2D)
             if node.normalisation is not None:
                 scale, shift, mean, variance = (read(variable) for variable in node.normalisation.weights)
                 scale = scale / np.sqrt(variance + np.float32(node.normalisation.epsilon))
                 kernel, bias = kernel * (scale[:, None] if depthwise else scale), (bias - mean) * scale + shift
             weights = [kernel, np.broadcast_to(bias, kernel.shape[-2:-1] if depthwise else kernel.shape[-1:])]
-        found += weights
-    return found
+        folded += weights
+    return folded
 
 
 def nodes(model: keras.Model) -> list[Node]:
-    """The layers that prediction needs, in the order in which they compute; the last gives the probabilities.
+    """The layers for prediction, in order of computation; the last computes the probabilities. Dropout is left out.
 
-    Dropout, which does nothing then, is left out. ValueError, which names the layer, where one is of another kind than those of
-    `build_vgg` and `build_efficientnet_lite0`, or a normalisation has no convolution of its own before it.
+    Raises:
+        ValueError: a layer is of another kind than those of `build_vgg` and `build_efficientnet_lite0`, or a normalisation does not
+            follow its own convolution. The message names the layer.
     """
     if len(model.inputs) != 1 or model.layers[0].output is not model.inputs[0]:
-        raise ValueError("it does not begin with its one input")
+        raise ValueError("it does not begin with a single input")
     readers = Counter(id(tensor) for layer in model.layers[1:] for tensor in _inputs(layer))
     places = {id(model.layers[0].output): -1}
-    found: list[Node] = []
+    result: list[Node] = []
     for layer in model.layers[1:]:
-        # A subclass may compute anything, so the kinds are exact.
+        # The exact type, as a subclass may compute anything.
         kind = type(layer)
         try:
             sources = [places[id(tensor)] for tensor in _inputs(layer)]
         except KeyError:  # an operation such as `x / 255`, or a layer that is used twice
-            raise ValueError(f"layer {layer.name} reads what no layer gives") from None
+            raise ValueError(f"layer {layer.name} has an input that is not the output of a layer") from None
         if kind is layers.BatchNormalization:
-            before = found[sources[0]] if sources[0] >= 0 else None
+            before = result[sources[0]] if sources[0] >= 0 else None
             if before is None or not isinstance(before.layer, CONVOLUTIONS) or before.normalisation is not None:
-                raise ValueError(f"layer {layer.name} follows no convolution")
+                raise ValueError(f"layer {layer.name} does not follow a convolution")
             if readers[id(layer.input)] > 1:
-                raise ValueError(f"layer {layer.name} follows a convolution that others read too")
+                raise ValueError(f"layer {layer.name} follows a convolution with other readers")
             if not (layer.center and layer.scale) or layer.axis not in (-1, 3):
-                raise ValueError(f"layer {layer.name} has no shift or no scale of its channels")
+                raise ValueError(f"layer {layer.name} does not shift and scale channels")
             before.normalisation = layer
         elif kind in (*_CONVOLVED, *_OTHERS):
             if unlike := [name for name, value in _PLAIN.items() if getattr(layer, name, value) != value]:
@@ -104,14 +103,14 @@ def nodes(model: keras.Model) -> list[Node]:
                 raise ValueError(f"layer {layer.name} has no bias")
             if kind is layers.Add and len({tensor.shape for tensor in _inputs(layer)}) > 1:
                 raise ValueError(f"layer {layer.name} adds different shapes")
-            found.append(Node(layer, None, sources))
+            result.append(Node(layer, None, sources))
         elif kind not in _IDLE:
             raise ValueError(f"layer {layer.name} is a {kind.__name__}")
-        kept = kind is layers.BatchNormalization or kind in _IDLE
-        places[id(layer.output)] = sources[0] if kept else len(found) - 1
-    if len(model.outputs) != 1 or places.get(id(model.outputs[0])) != len(found) - 1:
-        raise ValueError("its probabilities are not what its last layer gives")
-    return found
+        is_skipped = kind is layers.BatchNormalization or kind in _IDLE
+        places[id(layer.output)] = sources[0] if is_skipped else len(result) - 1
+    if len(model.outputs) != 1 or places.get(id(model.outputs[0])) != len(result) - 1:
+        raise ValueError("its output is not the output of its last layer")
+    return result
 
 
 def _inputs(layer: Any) -> list[Any]:
@@ -119,7 +118,7 @@ def _inputs(layer: Any) -> list[Any]:
 
 
 def all_layers(model: Any) -> Iterator[Any]:
-    """The layers of a model, and those of the models within it."""
+    """The layers of a model, including those of nested models."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
             yield from all_layers(layer)

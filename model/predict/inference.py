@@ -26,16 +26,16 @@ def infer(
 
     Args:
         data: uint8 BGR arrays (height, width, 3). A sequence is indexed by `workers` threads, so that photographs are decoded and
-            prepared while others are predicted; anything else is only iterated. None is kept: of a sequence that decodes each when it
-            is asked for, no more than `workers` are in memory.
+            prepared while others are predicted; other iterables are iterated. If the sequence decodes on access, at most `workers`
+            photographs are in memory.
         predict: see `predictor`.
-        preparation: as in training. Of several, `predict` gets an array each, see `Ensemble.predict`; each photograph is decoded once.
-        batch_size: prepared images predicted at once.
-        workers: threads that prepare.
+        preparation: as in training. For several, `predict` gets one array for each, see `Ensemble.predict`.
+        batch_size: number of prepared images predicted at once.
+        workers: number of threads for preparation.
 
     Returns:
-        One int a photograph. What is no such array gets the prediction of a blank image, so that the count and the order hold; one
-        warning on stderr says how many there were.
+        One int for each photograph. An invalid array gets the prediction of a blank image, so that count and order match; a warning on
+        stderr gives their number.
     """
     preparations = (preparation,) if isinstance(preparation, Preparation) else tuple(preparation)
     batches = [np.empty((batch_size, each.size, each.size, 3), np.uint8) for each in preparations]
@@ -60,7 +60,7 @@ def infer(
 
 
 def classes_of(probabilities: np.ndarray) -> list[int]:
-    """The most probable class of each row, as Python ints, which every scorer takes."""
+    """The most probable class of each row, as Python ints, which all scorers accept."""
     return [int(number) for number in probabilities.argmax(axis=1)]
 
 

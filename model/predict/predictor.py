@@ -1,4 +1,4 @@
-"""Probabilities from prepared images, in less time than `model.predict` takes."""
+"""Probabilities from prepared images, faster than `model.predict`."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _CONVOLVE = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
 def predictor(model: keras.Model, batch_size: int = 32, precision: str = "float32", read: Read = own_value) -> Predict:
-    """A function from prepared images, uint8 (n, size, size, 3), or rows of them, to probabilities, float32 (n, classes).
+    """A function from prepared images, uint8 (n, size, size, 3), as an array or `Rows`, to probabilities, float32 (n, classes).
 
-    It reads the model's weights as they are at each call, on which they may have changed. Normalisations are folded into the
-    convolutions before them, see `model.predict.folding`; a model of layers that are not known there is computed as it is.
+    Each call uses the model's current weights. Batch normalisation is folded into convolutions, see `model.predict.folding`; models with
+    other layers than supported there are computed unchanged.
 
     Args:
-        model: with one input and one output.
-        batch_size: images computed at once.
-        precision: "float32", or "bfloat16" for the convolutions, which is for machines with matrix units for it: the probabilities of a
-            trained network then differ by 1e-3 to 5e-2, most where it hesitates. That of the training does not matter.
-        read: gives the value with which a variable of the model predicts; unless given, its own.
+        model: a model with one input and one output.
+        batch_size: number of images computed at once.
+        precision: "float32", or "bfloat16" for the convolutions, for machines with bfloat16 matrix units: probabilities of a trained
+            network then differ by 1e-3 to 5e-2, most for uncertain predictions. Independent of the training's precision.
+        read: function from a variable of the model to its value for prediction; default: its own value.
     """
     return _Predictor(model, batch_size, precision, read)
 
 
 class _Predictor:
-    """Folds at the first call, and folds the weights anew where they have changed since the last."""
+    """Folds the model at the first call, and the weights again whenever they have changed."""
 
     def __init__(self, model: keras.Model, batch_size: int, precision: str, read: Read) -> None:
         self.model, self.batch_size, self.precision, self.read = model, batch_size, precision, read
@@ -46,10 +46,10 @@ class _Predictor:
 
     def __call__(self, images: Any) -> np.ndarray:
         step = self._current_step()
-        found = [
+        batches = [
             step(tf.constant(images[i : i + self.batch_size])).numpy() for i in range(0, len(images), self.batch_size)
         ]
-        return np.concatenate(found) if found else np.zeros((0, self.model.output_shape[-1]), np.float32)
+        return np.concatenate(batches) if batches else np.zeros((0, self.model.output_shape[-1]), np.float32)
 
     def _current_step(self) -> Any:
         weights = [self.read(variable) for variable in self.model.weights]
@@ -65,8 +65,8 @@ class _Predictor:
                 variable.assign(value)
             self.frozen = None
         elif self.nodes is not None:
-            # Constants spare a pass over all weights at each call. Tracing takes a part of a second, so it is not done while weights
-            # change from call to call, as in training.
+            # Constants save a pass over all weights at each call. Tracing takes a fraction of a second, so not while weights change
+            # from call to call, as in training.
             self.frozen = self.frozen or self._function([variable.numpy() for variable in self.variables])
         self.weights = weights
         return self.frozen or self.step
@@ -75,7 +75,7 @@ class _Predictor:
         return weights if self.nodes is None else folded_weights(self.model, self.read)
 
     def _function(self, weights: list[Any]) -> Any:
-        """The model as a compiled function from uint8 images, with weights that are variables, or arrays, which become constants."""
+        """The model as a compiled function from uint8 images. `weights`: variables, or arrays, which become constants."""
 
         def forward(images: tf.Tensor) -> tf.Tensor:
             pixels = tf.cast(images, tf.float32)
@@ -86,7 +86,7 @@ class _Predictor:
         return tf.function(forward, input_signature=[tf.TensorSpec((None, *self.model.input_shape[1:]), tf.uint8)])
 
     def _as_it_is(self, pixels: tf.Tensor, weights: list[Any]) -> Any:
-        """What the model computes, with its layers' precision changed for as long as TensorFlow traces them."""
+        """The output of the unchanged model. The precision of its layers is changed while TensorFlow traces them."""
         policies = [(layer, layer.dtype_policy) for layer in all_layers(self.model)]
         try:
             for layer, policy in policies:
@@ -105,13 +105,13 @@ class _Predictor:
 
 
 def _forward(graph: list[Node], weights: Any, images: tf.Tensor, precision: str) -> tf.Tensor:
-    """What the layers would compute, in operations that TensorFlow makes one of: a convolution, its bias and the ReLU after it.
+    """The output of the layers, by operations that TensorFlow fuses: a convolution, its bias and the ReLU after it.
 
-    Keras adds the bias by an addition of another shape, which TensorFlow leaves as an extra pass over the pixels.
+    Keras adds the bias by a broadcast addition, which TensorFlow does not fuse.
     """
-    found = {-1: images}
+    outputs = {-1: images}
     for number, node in enumerate(graph):
-        layer, x = node.layer, found[node.sources[0]]
+        layer, x = node.layer, outputs[node.sources[0]]
         if isinstance(layer, layers.DepthwiseConv2D):
             kernel, bias = (tf.cast(next(weights), precision) for _ in range(2))
             x = tf.nn.depthwise_conv2d(tf.cast(x, precision), kernel, (1, *layer.strides, 1), layer.padding.upper())
@@ -125,13 +125,13 @@ def _forward(graph: list[Node], weights: Any, images: tf.Tensor, precision: str)
         elif isinstance(layer, layers.MaxPooling2D):
             x = tf.nn.max_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
         elif isinstance(layer, layers.Add):
-            x = tf.add_n([found[source] for source in node.sources])
+            x = tf.add_n([outputs[source] for source in node.sources])
         elif isinstance(layer, layers.Dense):
             x = tf.matmul(tf.cast(x, tf.float32), next(weights)) + next(weights)
         else:
             x = layer(tf.cast(x, tf.float32))
-        found[number] = x
-    return found[number]
+        outputs[number] = x
+    return outputs[number]
 
 
 def _same(some: list[np.ndarray], others: list[np.ndarray]) -> bool:

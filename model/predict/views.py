@@ -1,7 +1,7 @@
-"""Averaging at inference over the 8 symmetries of the square: an eye seen in a mirror, or turned, has the disease that it has.
+"""Test-time augmentation: predictions averaged over the 8 symmetries of the square, which do not change the disease of an eye.
 
-The usual averaging over views of a photograph (Krizhevsky et al., NIPS 2012, section 4.1; Simonyan and Zisserman, ICLR 2015, section
-3.2), with views that keep every pixel. They act on prepared images: cropping, local average and round mask treat all directions alike.
+Averaging over views of a photograph (Krizhevsky et al., NIPS 2012, section 4.1; Simonyan and Zisserman, ICLR 2015, section 3.2), with
+views that lose no pixels. They are views of the prepared image, as cropping, local average and round mask are symmetric.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ COUNT = 8
 
 
 def symmetries(images: np.ndarray) -> Iterator[np.ndarray]:
-    """`images`, (n, size, size, channels), turned by 0, 90, 180 and 270 degrees, each time as they are and then mirrored: 8 arrays."""
+    """The 8 views of `images`, (n, size, size, channels): turned by 0, 90, 180 and 270 degrees, each unchanged and mirrored."""
     for turns in range(4):
         turned = np.rot90(images, turns, axes=(1, 2))
         yield turned
@@ -25,20 +25,20 @@ def symmetries(images: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def averaged_over(views: int, predict: Predict) -> Predict:
-    """`predict`, or `symmetric(predict)` where `views` is 8."""
+    """`predict` if `views` is 1, `symmetric(predict)` if it is 8."""
     return predict if views == 1 else symmetric(predict)
 
 
 def symmetric(predict: Predict, batch_size: int = 32) -> Predict:
-    """A function like `predict`, whose probabilities are the mean of those of all symmetries of an image; it takes 8 times as long.
+    """A function like `predict` that averages probabilities over all symmetries of an image, in 8 times the time.
 
     Args:
-        predict: see `predictor`, or `Ensemble.predict`, all of whose arrays are turned alike.
-        batch_size: how many images are turned at once.
+        predict: see `predictor`, or `Ensemble.predict`, for which all arrays are turned alike.
+        batch_size: number of images turned at once.
     """
 
     def averaged(*images: Any) -> np.ndarray:
-        # An empty batch too, which tells the number of classes.
+        # Also for no images, as an empty batch has the number of classes in its shape.
         starts = range(0, max(len(images[0]), 1), batch_size)
         return np.concatenate([_mean(predict, [each[i : i + batch_size] for each in images]) for i in starts])
 

@@ -1,4 +1,4 @@
-"""The command lines of main.py and ensemble.py, checked before anything heavy is imported."""
+"""The command lines of main.py and ensemble.py, checked before TensorFlow is imported."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FIELDS = {"epoch": "epochs", "batch_size": "batch_size", "learning_rate": "learn
 
 @dataclass(frozen=True)
 class SessionCheckpoint:
-    """A checkpoint of a session, which is named `USER/DATASET/NUMBER`."""
+    """A checkpoint of a session. `session` is `USER/DATASET/NUMBER`."""
 
     session: str
     checkpoint: str
 
     @property
     def dataset(self) -> str:
-        """Of the session."""
+        """The dataset of the session."""
         return self.session.rpartition("/")[0].rpartition("/")[2]
 
     def __str__(self) -> str:
@@ -32,7 +32,7 @@ class SessionCheckpoint:
 
 
 def session_checkpoint(text: str) -> SessionCheckpoint:
-    """A converter for argparse, of `USER/DATASET/NUMBER:CHECKPOINT`."""
+    """A type for argparse: `USER/DATASET/NUMBER:CHECKPOINT`."""
     session, _, name = text.partition(":")
     if not session or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is not SESSION:CHECKPOINT, as in team/FUNDUS_DEMO/1:best")
@@ -40,7 +40,7 @@ def session_checkpoint(text: str) -> SessionCheckpoint:
 
 
 def fold_or_all(text: str) -> int | str:
-    """A converter for argparse."""
+    """A type for argparse: the number of a fold, or "all"."""
     fold: int | str = text if text == "all" else between(int, 0, 99)(text)
     return fold
 
@@ -64,10 +64,10 @@ def new_parser(name: str, usage: str, description: str | None) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
     parser.add("--pause", between(int, 0, 1), 0, "reserved: 1 loads a checkpoint")
-    parser.add("--iteration", str, "0", "reserved: the name of that checkpoint")
+    parser.add("--iteration", str, "0", "reserved: name of the checkpoint")
     parser.add_argument(
         "--mode", choices=("train", "test", "infer", "report"), default="train",
-        help="reserved; report: write a page on a checkpoint (default: train)",
+        help="reserved; report: write a report on a checkpoint (default: train)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the report (default: the platform's output)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure, as NSML_DEBUG=1 does")
@@ -75,11 +75,11 @@ def new_parser(name: str, usage: str, description: str | None) -> Parser:
 
 
 def add_recipe(parser: Parser, default: str) -> None:
-    """Add `--recipe`, `--set`, and the arguments that change one field of the recipe; `read_recipe` reads them."""
+    """Add `--recipe`, `--set` and the arguments for single fields of the recipe, see `read_recipe`."""
     parser.add_argument("--recipe", choices=tuple(RECIPES), help=f"a function of model/recipes.py (default: {default})")
     parser.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE",
-        help="change a field of the recipe, as often as needed; --set help lists the fields",
+        help="change a field of the recipe (repeatable); --set help lists the fields",
     )  # fmt: skip
     options = {field.name: field for field in fields(Recipe)}
     for argument, name in FIELDS.items():
@@ -92,35 +92,40 @@ def add_recipe(parser: Parser, default: str) -> None:
 
 
 def add_split(parser: Parser, classes: tuple[str, ...]) -> None:
-    """Add the arguments that decide which photographs train, and how long: classes, folds, time and seed; `check_split` checks them."""
+    """Add the arguments for classes, folds, time and seed, see `check_split`."""
     add = parser.add_argument
     count, seed = between(int, 2, len(classes)), between(int, 0, 2**31 - 1)
-    add("--num_classes", type=count, metavar="N", help=f"the first N of {', '.join(classes)} (default: all)")
-    add("--folds", type=between(int, 0, 100), metavar="N", help="number of folds (default: 0, a fifth validates)")
-    add("--fold", type=fold_or_all, metavar="N", help="which one validates, from 0; all: each in turn (default: 0)")
+    add("--num_classes", type=count, metavar="N", help=f"use the first N of {', '.join(classes)} (default: all)")
+    add(
+        "--folds",
+        type=between(int, 0, 100),
+        metavar="N",
+        help="number of folds (default: 0, one split, a fifth validates)",
+    )
+    add("--fold", type=fold_or_all, metavar="N", help="validation fold, from 0; all: each in turn (default: 0)")
     add(
         "--hours", type=between(float, 0.01, 1000), metavar="N",
-        help="train as many epochs as fit in this time from the start of the program; all folds share it",
+        help="train as many epochs as fit into this time from the start of the program, for all folds together",
     )  # fmt: skip
-    add("--seed", type=seed, metavar="N", help="of split, first weights and augmentation (default: 0)")
+    add("--seed", type=seed, metavar="N", help="seed of split, initial weights and augmentation (default: 0)")
 
 
 def check_split(parser: Parser, args: argparse.Namespace) -> float | None:
-    """End the program where there is no such fold; else when `--hours` end, by `time.monotonic()`."""
+    """Exit with an error if the arguments contradict each other. Returns the end of `--hours` by `time.monotonic()`, or None."""
     folds, fold = args.folds or 0, args.fold or 0
     if folds == 1:
-        parser.error("argument --folds: 1 fold leaves nothing to train on; give 0, or 2 or more")
+        parser.error("argument --folds: 1 fold leaves no photographs to train on; give 0, or 2 or more")
     if fold == "all" and not folds:
         parser.error("argument --fold: all needs --folds 2 or more")
     if fold != "all" and fold >= max(folds, 1):
         parser.error(f"argument --fold: fold {fold} needs --folds {fold + 1} or more")
     if args.hours and args.epoch is not None:
-        parser.error("argument --hours: it sets the number of epochs, as --epoch does; give one of them")
+        parser.error("argument --hours: both --hours and --epoch set the number of epochs; give one of them")
     return time.monotonic() + 3600 * args.hours if args.hours else None
 
 
 def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple[Recipe, dict[str, Any]]:
-    """The recipe that the command line names, and the fields that it changes. `--set help` prints them and exits."""
+    """The recipe of the command line, and its changed fields. `--set help` prints the fields and exits."""
     recipe = RECIPES[args.recipe or default]()
     if "help" in args.set:
         print(describe(recipe))

@@ -1,4 +1,4 @@
-"""TensorFlow, started so that runs repeat and logs can be read, and the devices that it computes on."""
+"""Starting TensorFlow reproducibly and quietly, and choosing devices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 def start_tensorflow(seed: int, deterministic: bool = True) -> None:
     """Import TensorFlow without its start-up messages, and seed NumPy, Python and Keras.
 
-    deterministic: the same operation gives the same result for the same input, on a GPU too. Keras does not use XLA then.
+    deterministic: operations give the same results for the same inputs, on a GPU too; Keras then does not use XLA.
     """
     import_tensorflow()
     import keras
@@ -25,9 +25,9 @@ def import_tensorflow() -> None:
     """Import TensorFlow and Keras without their start-up messages."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # Else the first program on a GPU takes all of its memory, and the next one gets none.
+    # By default, the first program on a GPU reserves all of its memory.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    # Its first lines come from C++ before any level counts, so the descriptor itself has to point elsewhere.
+    # C++ code writes the first lines before it reads any log level, so the descriptor itself is redirected.
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as messages:
         os.dup2(messages.fileno(), 2)
@@ -44,16 +44,21 @@ def import_tensorflow() -> None:
 
 
 def is_given_gpus() -> bool:
-    """Whether somebody said which GPUs to use: `nsml run -g`, or CUDA_VISIBLE_DEVICES by hand."""
+    """Whether the user chose GPUs, by `nsml run -g` or CUDA_VISIBLE_DEVICES."""
     return "CUDA_VISIBLE_DEVICES" in os.environ
 
 
 def strategy_for(gpus: int, *, may_take_all: bool) -> Any:
-    """How to compute where the session has `gpus` GPUs: on one, or, where it `may_take_all` of several, a part of each batch on each, see
-    `tf.distribute`.
+    """The strategy of `tf.distribute` for a session with `gpus` GPUs: one device, or all GPUs with a part of each batch on each.
 
-    Models, optimisers and checkpoints are made or read within its `scope()`. A line on stdout says what computes. ValueError where
-    TensorFlow sees fewer than two of several GPUs that the session has.
+    Models, optimisers and checkpoints must be created or read within its `scope()`. Prints the devices.
+
+    Args:
+        gpus: number of GPUs of the session.
+        may_take_all: use all of several GPUs, else only the first.
+
+    Raises:
+        ValueError: TensorFlow does not see all GPUs that are to be used.
     """
     import tensorflow as tf
 
@@ -63,7 +68,7 @@ def strategy_for(gpus: int, *, may_take_all: bool) -> Any:
         str(tf.config.experimental.get_device_details(gpu).get("device_name", "a GPU"))
         for gpu in tf.config.list_physical_devices("GPU")
     ]
-    missing = f"the session has {gpus} GPU{'s' * (gpus > 1)} and TensorFlow sees {len(seen)}; install tensorflow[and-cuda], or take fewer"
+    missing = f"the session has {gpus} GPU{'s' * (gpus > 1)}, but TensorFlow sees {len(seen)}; install tensorflow[and-cuda], or use fewer"
     if gpus == 1 and not seen:
         print(f"warning: {missing}", flush=True)
     more = f", and leaves {others} more to others; nsml run -g {gpus + others} uses all" if others and seen else ""

@@ -1,4 +1,4 @@
-"""What main.py and ensemble.py share: the platform's hooks, the folders, and how a program ends."""
+"""Shared by main.py and ensemble.py: the platform's hooks, folders, and the exit status."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
     from ..network import Network
     from ..settings import Settings
 
-NO_DATASET = "set NSML_DATASET to a dataset of 'nsml dataset ls', or draw the made-up one with 'nsml dataset demo'"
+NO_DATASET = "set NSML_DATASET to a dataset of 'nsml dataset ls', or draw the synthetic one with 'nsml dataset demo'"
 
 
 class UsageError(Exception):
-    """Wrong use, in one line that says what to change."""
+    """Wrong use. The message is one line and says what to change."""
 
     exit_status = 2
 
 
 class Hooks:
-    """`save`, `load` and `infer` around the one network, or ensemble, that the program holds. Made once TensorFlow has started."""
+    """The hooks `save`, `load` and `infer` for one network or ensemble, `held`. Created after TensorFlow has started."""
 
     def __init__(self) -> None:
         self.held: Network | Ensemble | None = None
         nsml.bind(save=self.save, load=self.load, infer=self.infer)
 
     def save(self, folder: str) -> None:
-        """Write what is held below `folder`."""
+        """Write the network below `folder`."""
         from .. import checkpoint
 
         assert self.held is not None
         checkpoint.save(folder, self.held)
 
     def load(self, folder: str) -> None:
-        """Hold what was saved below `folder`."""
+        """Read the network from `folder`."""
         from .. import checkpoint
 
         self.held = checkpoint.load(folder)
 
     def infer(self, data: Any) -> list[int]:
-        """The class of each photograph, in order, see `model.predict.inference`."""
+        """Predict the class of each photograph, in order, see `model.predict.inference`."""
         from ..predict.inference import infer
         from ..predict.views import averaged_over
 
@@ -59,52 +59,52 @@ class Hooks:
 
     @property
     def network(self) -> Network | None:
-        """The network that is held, to be trained on; None where none is. UsageError for an ensemble."""
+        """The network of the loaded checkpoint, for further training, or None. UsageError for an ensemble."""
         from ..network import Network
 
         if self.held is None or isinstance(self.held, Network):
             return self.held
-        raise UsageError("an ensemble cannot be trained on; name a checkpoint of one of its networks")
+        raise UsageError("an ensemble cannot be trained; name a checkpoint of one of its networks")
 
     def keep(self, name: Any, held: Network | Ensemble) -> None:
-        """Hold it from now on, and save it as a checkpoint of the session."""
+        """Set the network, and save it as a checkpoint of the session."""
         self.held = held
         nsml.save(name)
 
 
 def photographs_folder(mode: str) -> Path:
-    """The folder of the training photographs. UsageError where the dataset is missing, or the folder in a mode that reads it."""
+    """The folder of the training photographs. UsageError if the dataset is missing, or the folder in a mode that needs it."""
     if not nsml.DATASET_PATH:
         raise UsageError(f"there is no dataset; {NO_DATASET}")
     folder = Path(nsml.DATASET_PATH) / "train" / "train_data"
     if mode in ("train", "report") and not folder.is_dir():
         above = folder.parent
         if inside := sorted(path.name for path in above.iterdir() if path.is_dir()) if above.is_dir() else []:
-            here = f"{above} holds {', '.join(inside[:4])}, but no train_data"
+            here = f"{above} has {', '.join(inside[:4])}, but no train_data"
             raise UsageError(f"{here}; put the class folders into train/train_data/ and push the dataset again")
         raise UsageError(f"{folder} is missing; {NO_DATASET}")
     return folder
 
 
 def check_mode(mode: str) -> None:
-    """UsageError where `nsml.paused` has returned in a mode in which it predicts and ends the program."""
+    """Raise UsageError for `--mode test` and `infer` if `nsml.paused` returned: with a checkpoint, it predicts and exits."""
     if mode in ("test", "infer"):
         raise UsageError(
-            f"--mode {mode} is no way to train, and here is no checkpoint to predict with; use 'nsml infer SESSION CHECKPOINT' for "
-            "photographs of yours, or 'nsml submit -t SESSION CHECKPOINT' for the test photographs"
+            f"--mode {mode} has no checkpoint to predict with; use 'nsml infer SESSION CHECKPOINT' for "
+            "your photographs, or 'nsml submit -t SESSION CHECKPOINT' for the test photographs"
         )
 
 
 def cache_folder() -> Path:
-    """Where prepared photographs are stored: below the platform's output folder, which outlives the session, else beside the code."""
-    outlives = getattr(nsml, "NSML_NFS_OUTPUT", "")
-    return Path(outlives) / "prepared" if outlives else Path(sys.argv[0]).resolve().parent / ".cache" / "prepared"
+    """The folder of prepared photographs: in the platform's permanent output folder, else beside the code."""
+    output = getattr(nsml, "NSML_NFS_OUTPUT", "")
+    return Path(output) / "prepared" if output else Path(sys.argv[0]).resolve().parent / ".cache" / "prepared"
 
 
 def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[str, ...]) -> Settings:
-    """The settings of the training that the command line asks for; of one that goes on, those of the network that is `held`.
+    """The settings of a new training from the command line, or of a resumed one from its network `held`.
 
-    What a resumed training cannot change is ignored, with a warning. UsageError where it cannot go on at all, or a network cannot begin.
+    Prints a warning for each change that a resumed training ignores. UsageError if the network is impossible or cannot be resumed.
     """
     from ..network import check_network
     from ..settings import Settings
@@ -119,7 +119,7 @@ def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[
             raise UsageError(str(error)) from None
         return settings
     if args.fold == "all" and not held.settings.folds:
-        raise UsageError("argument --fold: the checkpoint's training has no folds, so all of them cannot go on")
+        raise UsageError("argument --fold: the checkpoint was trained without folds; leave --fold out")
     asked = {name: getattr(args, name) for name in ("recipe", "num_classes", "seed", "folds")}
     for warning in held.settings.resume(args.changes, {**asked, "fold": fold}):
         print(f"warning: {warning}", flush=True)
@@ -127,7 +127,7 @@ def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[
 
 
 def exit_status(name: str, run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
-    """Run a program; 0: done, 1: failed, 2: wrong use, 130: interrupted. An error is one line on stderr, unless `--debug` is given."""
+    """Run a program. 0: done, 1: failed, 2: wrong use, 130: interrupted. Errors are one line on stderr, or a traceback with `--debug`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8

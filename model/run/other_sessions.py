@@ -1,4 +1,4 @@
-"""What other sessions have trained: members of an ensemble, and weights to begin with."""
+"""Checkpoints of other sessions: members of an ensemble, and initial weights."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Load = Callable[..., None]
 
 
 class MemberError(Exception):
-    """A checkpoint of another session that cannot be used, in one line that says what to do."""
+    """A checkpoint of another session that cannot be used. The message is one line and says what to do."""
 
     exit_status = 2
 
 
 def fetch(wanted: SessionCheckpoint, load: Load) -> Network | Ensemble:
-    """What that checkpoint holds. MemberError where there is none, or not one of this program."""
+    """The network or ensemble of a checkpoint. MemberError if it is missing or of another program."""
     loaded: list[Network | Ensemble] = []
     try:
         load(wanted.checkpoint, load_fn=lambda folder: loaded.append(checkpoint.load(folder)), session=wanted.session)
@@ -37,18 +37,19 @@ def fetch(wanted: SessionCheckpoint, load: Load) -> Network | Ensemble:
 def together(
     members: Sequence[SessionCheckpoint], loaded: Sequence[Network | Ensemble], weights: Sequence[float], views: int = 1
 ) -> Ensemble:
-    """The ensemble of several checkpoints; of one that is an ensemble, the networks share its weight as they did in it.
+    """The ensemble of several checkpoints. The networks of a member that is an ensemble share its weight in proportion to their own.
 
-    Its validation predictions are those of the members, see `combine`, where all are of one dataset: the same name may stand for
-    another photograph in another one.
+    If all members have the same dataset, the validation predictions are combined, see `combine`; file names of different datasets may
+    mean different photographs.
 
     Args:
-        members: at least one.
-        loaded: what each of them holds, from `fetch`.
-        weights: as many, above 0.
+        members: names of the checkpoints, at least one.
+        loaded: the network or ensemble of each, from `fetch`.
+        weights: weight of each, above 0.
+        views: as in a recipe.
 
     Raises:
-        MemberError: the classes of a member are not those of the first, or they contradict each other about a photograph.
+        MemberError: members differ in their classes, or in the class or patient of a photograph.
     """
     networks: list[Network] = []
     shares: list[float] = []
@@ -56,7 +57,7 @@ def together(
         if held.classes != loaded[0].classes:
             raise MemberError(
                 f"{members[0]} has the classes {', '.join(loaded[0].classes)}, and {each} {', '.join(held.classes)}; "
-                "take members of the same classes"
+                "use members with the same classes"
             )
         if isinstance(held, Ensemble):
             networks += held.networks
@@ -74,16 +75,18 @@ def together(
 
 
 def take_weights(network: Network, other: Network) -> None:
-    """Put the weights that `other` predicts with into `network`, which is to be trained anew.
+    """Copy the weights with which `other` predicts, including batch normalisation's statistics, to the new network `network`.
 
-    The last layer is taken where the classes are the same, in the same order; else it keeps its random weights, and everything
-    before it, normalisation's statistics included, is taken. The size of the images may differ, since what is averaged over an image
-    has the same channels for every size. ValueError where the layers themselves differ; nothing is changed then.
+    The last layer is copied only if the classes are the same, in the same order. The image size may differ, as global pooling gives the
+    same channels for every size.
+
+    Raises:
+        ValueError: the layers differ; `network` is then unchanged.
     """
     names = network.settings.recipe.network, other.settings.recipe.network
     if names[0] != names[1]:
-        raise ValueError(f"it is of network {names[1]}, not {names[0]}; give --set network={names[1]}")
-    # By their order: Keras counts up the names of layers that were given none.
+        raise ValueError(f"its network is {names[1]}, not {names[0]}; give --set network={names[1]}")
+    # By order, not by name: Keras numbers unnamed layers through all models of a process.
     mine, theirs = ([layer for layer in each.model.layers if layer.weights] for each in (network, other))
     if network.classes != other.classes:
         mine, theirs = mine[:-1], theirs[:-1]
@@ -104,7 +107,7 @@ def take_weights(network: Network, other: Network) -> None:
 
 
 def begin_with(network: Network, other: Network | Ensemble, named: str) -> None:
-    """`take_weights`; ValueError, with one line that says how `other` is named, where that is no network like this one."""
+    """Copy weights by `take_weights`. ValueError with the name `named` of `other` if it is an ensemble or a different network."""
     if isinstance(other, Ensemble):
         raise ValueError(f"{named} is an ensemble of {len(other.networks)} networks; name a checkpoint of a single one")
     try:
@@ -114,9 +117,9 @@ def begin_with(network: Network, other: Network | Ensemble, named: str) -> None:
 
 
 def pretrain(network: Network, wanted: SessionCheckpoint, load: Load) -> None:
-    """`take_weights` from another session's checkpoint, through `load`, which is `nsml.load`.
+    """Copy the weights of another session's checkpoint. `load` is `nsml.load`.
 
-    MemberError where there is no such checkpoint, or its network is another.
+    MemberError if the checkpoint is missing or its network differs.
     """
     other = fetch(wanted, load)
     try:
@@ -126,7 +129,7 @@ def pretrain(network: Network, wanted: SessionCheckpoint, load: Load) -> None:
 
 
 def begin(settings: Settings, pretrained: SessionCheckpoint | None, load: Load) -> Network:
-    """A network to train anew: with its recipe's first weights, or those of another session's checkpoint."""
+    """A new network with the initial weights of its recipe, or with those of another session's checkpoint."""
     if pretrained is None:
         return begin_network(settings)
     network = new_network(settings)
@@ -135,7 +138,7 @@ def begin(settings: Settings, pretrained: SessionCheckpoint | None, load: Load) 
 
 
 def describe_validation(held: Network | Ensemble) -> str:
-    """How well it predicts the photographs that it validated on, in words."""
+    """Number of validation photographs, accuracy and score, in words."""
     if held.validation is None:
         return "no validation predictions"
     result = score_of(held.validation)
