@@ -117,7 +117,7 @@ def test_a_checkpoint_that_is_a_link_is_not_copied_out_whatever_its_manifest_say
     assert not (tmp_path / "out").exists()
 
 
-def test_a_saved_link_is_kept_as_the_file_that_it_leads_to(nsml: Nsml, dataset: str, project: Path) -> None:
+def test_a_saved_link_is_stored_as_its_file(nsml: Nsml, dataset: str, project: Path) -> None:
     saves = PROGRAM.replace(
         "            json.dump(model, file)\n",
         "            json.dump(model, file)\n        os.symlink('model.json', os.path.join(dir_path, 'latest'))\n",

@@ -35,7 +35,9 @@ def test_an_unknown_checkpoint_is_named_with_those_that_exist(nsml: Nsml, traine
     _is_one_clear_line(nsml("submit", trained, "last"), 2, "no checkpoint 'last'", "0, 1, best")
 
 
-def test_a_folder_without_the_entry_file_is_told_which_files_there_are(nsml: Nsml, dataset: str, project: Path) -> None:
+def test_a_missing_entry_file_is_an_error_that_names_the_files_of_the_folder(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
     (project / "main.py").rename(project / "train.py")
     _is_one_clear_line(nsml("run", "-d", dataset), 2, "no main.py", "train.py", "-e FILE")
 
@@ -43,7 +45,7 @@ def test_a_folder_without_the_entry_file_is_told_which_files_there_are(nsml: Nsm
 @pytest.mark.parametrize("entry", ["../outside.py", "/etc/passwd"])
 def test_an_entry_file_outside_the_folder_is_refused(nsml: Nsml, dataset: str, project: Path, entry: str) -> None:
     (project.parent / "outside.py").write_text("")
-    _is_one_clear_line(nsml("run", "-d", dataset, "-e", entry), 2, "must lie inside")
+    _is_one_clear_line(nsml("run", "-d", dataset, "-e", entry), 2, "must be inside")
 
 
 def test_an_entry_file_that_nsmlignore_names_is_refused(nsml: Nsml, dataset: str, project: Path) -> None:
@@ -93,7 +95,7 @@ def test_a_dataset_without_labels_is_not_scored(nsml: Nsml, tmp_path: Path) -> N
     _is_one_clear_line(nsml("submit", name, "best"), 2, "no test/test_label", "submit -t")
 
 
-def test_an_empty_test_set_is_said_at_the_step(nsml: Nsml, tmp_path: Path) -> None:
+def test_an_empty_test_set_is_named_in_the_step_that_fails(nsml: Nsml, tmp_path: Path) -> None:
     source = make_dataset(tmp_path / "d")
     for photograph in (source / "test" / "test_data").iterdir():
         photograph.unlink()

@@ -28,7 +28,7 @@ WITHOUT = f"def prepare(output_path, **kw):{BODY}"
         (WITHOUT, "nsml.cache(prepare, output_path=['./processed'])"),
     ],
 )
-def test_the_function_is_called_once_and_its_files_found_by_later_sessions(
+def test_the_function_is_called_once_and_later_sessions_use_its_files(
     nsml: Nsml, dataset: str, project: Path, function: str, call: str
 ) -> None:
     (project / "p.py").write_text(PROGRAM.format(function=function, call=call))

@@ -27,7 +27,7 @@ CASES = {
         "nsml.paused is called before nsml.bind (line 32)",
         31,
     ),
-    "no --mode": ('parser.add_argument("--mode", default="train")\n', "args_mode = ''\n", "does not take --mode", 0),
+    "no --mode": ('parser.add_argument("--mode", default="train")\n', "args_mode = ''\n", "does not accept --mode", 0),
     "--mode of the wrong type": (
         '"--mode", default="train"',
         '"--mode", type=int, default=0',
@@ -52,8 +52,8 @@ def test_what_would_fail_at_submit_is_named_with_file_and_line(nsml: Nsml, proje
     (project / "main.py").write_text(program.replace(old, new))
     checked = nsml("check")
     place = f"error: main.py, line {line}: " if line else "error: main.py: "
-    (told,) = [text for text in checked.out.splitlines() if text.startswith("error: ")]
-    assert checked.status == 1 and told.startswith(place) and message in told
+    (finding,) = [text for text in checked.out.splitlines() if text.startswith("error: ")]
+    assert checked.status == 1 and finding.startswith(place) and message in finding
 
 
 WARNINGS = {
@@ -80,8 +80,8 @@ def test_what_may_fail_is_a_warning(nsml: Nsml, project: Path, case: str) -> Non
     assert old in program
     (project / "main.py").write_text(program.replace(old, new))
     checked = nsml("check")
-    (told,) = [text for text in checked.out.splitlines() if text.startswith("warning: ")]
-    assert checked.status == 0 and told.startswith(f"warning: main.py, line {line}: ") and message in told
+    (finding,) = [text for text in checked.out.splitlines() if text.startswith("warning: ")]
+    assert checked.status == 0 and finding.startswith(f"warning: main.py, line {line}: ") and message in finding
 
 
 def test_a_module_that_nsmlignore_leaves_out_is_named_where_it_is_imported(nsml: Nsml, project: Path) -> None:
@@ -90,9 +90,9 @@ def test_a_module_that_nsmlignore_leaves_out_is_named_where_it_is_imported(nsml:
     (project / "lib" / "__init__.py").write_text("")
     (project / "main.py").write_text("import helper\nfrom lib import x\n" + (project / "main.py").read_text())
     (project / ".nsmlignore").write_text("helper.py\nlib/\n")
-    told = nsml("check").out
-    assert "error: main.py, line 1: imports helper, but .nsmlignore leaves helper.py out" in told
-    assert "error: main.py, line 2: imports lib, but .nsmlignore leaves lib/__init__.py out" in told
+    output = nsml("check").out
+    assert "error: main.py, line 1: imports helper, but .nsmlignore leaves helper.py out" in output
+    assert "error: main.py, line 2: imports lib, but .nsmlignore leaves lib/__init__.py out" in output
 
 
 def test_a_large_file_is_named(nsml: Nsml, project: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_machine_in_order_is_ok(nsml: Nsml, trained: str) -> None:
     assert looked.status == 0 and all(line.startswith("ok ") for line in looked.out.splitlines())
 
 
-def test_doctor_says_how_to_mend_a_lost_session(nsml: Nsml, dataset: str, project: Path) -> None:
+def test_doctor_says_how_to_fix_a_lost_session(nsml: Nsml, dataset: str, project: Path) -> None:
     (project / "sleep.py").write_text("import time; time.sleep(60)")
     nsml("run", "-d", dataset, "-e", "sleep.py")
     session = find_session(open_home(), SessionName("tester", dataset, 1))
@@ -154,8 +154,8 @@ def test_doctor_names_a_damaged_checkpoint_and_leftovers(nsml: Nsml, trained: st
     folder = home / "sessions" / trained / "checkpoints"
     (next(folder.glob("best@*")) / "checkpoint.json").write_text("{")
     (folder / ".tmp-999999999-abc").mkdir()
-    told = nsml("doctor").out
-    assert "is damaged" in told and "1 temporary files of ended processes" in told
+    output = nsml("doctor").out
+    assert "is damaged" in output and "1 temporary files of ended processes" in output
 
 
 def test_a_module_that_nothing_provides_is_a_warning(nsml: Nsml, project: Path) -> None:
@@ -213,8 +213,8 @@ def test_training_data_read_before_paused_are_named_with_the_line(nsml: Nsml, pr
         "import nsml\ndef read():\n    return open(nsml.DATASET_PATH + '/train/train_label')\n"
     )
     (project / "main.py").write_text(f"{program[:at]}{code}\n{program[at:]}")
-    told = [text for text in nsml("check").out.splitlines() if "training data" in text]
+    findings = [text for text in nsml("check").out.splitlines() if "training data" in text]
     place = (
         f"warning: main.py, line {program[:at].count(chr(10)) + line}: the training data are read before nsml.paused"
     )
-    assert len(told) == bool(line) and all(text.startswith(place) for text in told)
+    assert len(findings) == bool(line) and all(text.startswith(place) for text in findings)

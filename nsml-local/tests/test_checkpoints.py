@@ -71,7 +71,7 @@ def test_a_removed_checkpoint_does_not_come_back_as_the_save_before_it(tmp_path:
     assert checkpoint_names(tmp_path) == ["1"]
 
 
-def test_what_was_saved_since_a_checkpoint_was_looked_up_is_not_removed_with_it(tmp_path: Path) -> None:
+def test_a_checkpoint_saved_again_after_it_was_listed_is_not_removed(tmp_path: Path) -> None:
     looked_up = store_twice_and_die_in_between(tmp_path, "0")
     _store(tmp_path, "0", "newest")
     remove_checkpoint(looked_up)
@@ -97,7 +97,7 @@ def test_a_single_file_can_be_a_checkpoint(tmp_path: Path) -> None:
     assert found.model.read_text() == "x"
 
 
-def test_without_a_name_the_newest_by_time_is_found(tmp_path: Path) -> None:
+def test_without_a_name_the_newest_by_time_is_chosen(tmp_path: Path) -> None:
     for name in ("9", "10", "2"):
         _store(tmp_path, name)
     assert find_checkpoint(tmp_path, None, "s").name == "2"
@@ -140,7 +140,9 @@ def test_a_damaged_manifest_hides_no_other_checkpoint(tmp_path: Path, content: s
     assert isinstance(listed[1], Damaged) and len(listed) == 2
 
 
-def test_what_cannot_be_removed_is_not_said_to_be(nsml: Nsml, trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_that_cannot_be_removed_is_not_reported_as_removed(
+    nsml: Nsml, trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from click.testing import CliRunner
 
     from nsml.cli.model import rm

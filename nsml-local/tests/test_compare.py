@@ -165,7 +165,7 @@ def test_json_has_every_metric_with_its_interval(compare: Nsml, train: Train) ->
     mcnemar = result["mcnemar"]
     gained = (mcnemar["only_second_right"] - mcnemar["only_first_right"]) / 120
     assert gained == pytest.approx(result["figures"]["accuracy"]["difference"]["value"])
-    assert result["told_apart"] in (True, False) and result["sentence"].endswith(".")
+    assert result["significant"] in (True, False) and result["sentence"].endswith(".")
     assert result["interval"] == {"level": 0.95, "kind": "percentile", "over": "patients", "resamples": 2000, "seed": 0}
 
 

@@ -56,8 +56,8 @@ def test_a_folder_in_place_of_a_file_is_named(filled: Filled, name: str) -> None
     path.rename(path.with_name("aside"))
     path.mkdir()
     try:
-        told = nsml("doctor")
-        assert told.status == 1 and f"{path} is damaged (Is a directory)" in told.out
+        checked = nsml("doctor")
+        assert checked.status == 1 and f"{path} is damaged (Is a directory)" in checked.out
     finally:
         path.rmdir()
         path.with_name("aside").rename(path)

@@ -15,10 +15,10 @@ from nsml.store.home import open_home
 GOOD_LABELS = "test_data,a.png,0\ntest_data,b.png,1\n"
 
 
-def test_push_says_what_it_found(nsml: Nsml, tmp_path: Path) -> None:
-    told = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d"))).out
+def test_push_prints_the_numbers_of_files(nsml: Nsml, tmp_path: Path) -> None:
+    output = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d"))).out
     assert (
-        told
+        output
         == "Dataset D: 8 training files (AMD 2, DMR 2, NORMAL 2, RVO 2), 4 test files, hidden labels, the built-in scorer fundus\n"
     )
 
@@ -63,7 +63,7 @@ def test_a_damaged_dataset_is_one_warning(nsml: Nsml, dataset: str, home: Path, 
     assert listed.status == 0 and "is damaged" in listed.err
 
 
-def test_push_copies_where_it_is_told_to(nsml: Nsml, tmp_path: Path, home: Path) -> None:
+def test_push_copies_if_asked_to(nsml: Nsml, tmp_path: Path, home: Path) -> None:
     nsml("dataset", "push", "--copy", "D", str(make_dataset(tmp_path / "d")))
     inside = "train/train_data/AMD/Wide_AMD_1_R.jpg"
     copied = home / "datasets" / "D" / "training" / inside
@@ -74,11 +74,11 @@ def test_push_copies_where_it_is_told_to(nsml: Nsml, tmp_path: Path, home: Path)
 def test_show_says_how_the_dataset_is_scored(nsml: Nsml, tmp_path: Path) -> None:
     source = str(make_dataset(tmp_path / "d"))
     nsml("dataset", "push", "D", source, "--metric", "rmse", "--every", "1h")
-    told = nsml("dataset", "show", "D").out
+    output = nsml("dataset", "show", "D").out
     assert (
-        "the built-in scorer rmse" in told
-        and "lowest score first, a submission every 1 hour" in told
-        and source in told
+        "the built-in scorer rmse" in output
+        and "lowest score first, a submission every 1 hour" in output
+        and source in output
     )
 
 
@@ -203,8 +203,8 @@ def test_a_file_called_as_labels_are_is_never_shown_to_a_session(nsml: Nsml, tmp
     for path in (f"test/{name}", "test/test_data/a.txt", "train/labels.csv"):
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_text("1\n")
-    told = nsml("dataset", "push", "D", str(source)).out
-    assert f"hidden from sessions, as named like labels: test/{name.split('/a.')[0]}; to score with them" in told
+    output = nsml("dataset", "push", "D", str(source)).out
+    assert f"hidden from sessions, as named like labels: test/{name.split('/a.')[0]}; to score with them" in output
     shown = open_home().datasets / "D"
     assert [p.name for p in (shown / "submission").rglob("*") if p.is_file()] == ["a.txt"]
     assert (shown / "training" / "train" / "labels.csv").exists()
@@ -214,6 +214,6 @@ def test_push_counts_what_training_will_read(nsml: Nsml, tmp_path: Path) -> None
     source = make_dataset(tmp_path / "d")
     for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._a.jpg", "notes.txt", "scan.GIFF"):
         (source / "train" / "train_data" / "AMD" / name).write_text("")
-    told = nsml("dataset", "push", "D", str(source)).out
-    assert "8 training files (AMD 2, DMR 2, NORMAL 2, RVO 2)" in told
-    assert "not read as photographs: .txt 1, .giff 1" in told or "not read as photographs: .giff 1, .txt 1" in told
+    output = nsml("dataset", "push", "D", str(source)).out
+    assert "8 training files (AMD 2, DMR 2, NORMAL 2, RVO 2)" in output
+    assert "not read as photographs: .txt 1, .giff 1" in output or "not read as photographs: .giff 1, .txt 1" in output

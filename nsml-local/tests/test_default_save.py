@@ -69,7 +69,7 @@ def test_what_cannot_be_changed_in_place_is_named(program: Nsml) -> None:
     assert shown.status == 0 and "not everything is restored: epoch (0) cannot be changed in place to 5" in shown.err
 
 
-def test_what_cannot_be_pickled_is_named_and_the_rest_is_kept(program: Nsml) -> None:
+def test_objects_that_cannot_be_pickled_are_named_and_the_others_saved(program: Nsml) -> None:
     shown = program("nsml.bind(table={'a': 1}, stream=open(__file__), rule=lambda x: x)\nnsml.save('x')")
     assert (
         shown.status == 0 and "2 of 3 objects cannot be pickled and are not saved: stream (TextIOWrapper" in shown.err

@@ -42,8 +42,8 @@ def needy(project: Path, tmp_path: Path) -> Path:
 
 
 def test_what_is_missing_is_installed_over_the_current_environment(nsml: Nsml, dataset: str, needy: Path) -> None:
-    told = nsml("run", "-d", dataset, "-e", "show.py").err
-    assert "installing tinylens>=1 first" in told
+    errors = nsml("run", "-d", dataset, "-e", "show.py").err
+    assert "installing tinylens>=1 first" in errors
     assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/1").out
 
 

@@ -122,7 +122,9 @@ nsml.save(state["epoch"])
 
 
 @pytest.mark.parametrize("verb", ["fork", "resume"])
-def test_what_is_saved_before_paused_has_loaded_is_not_kept(nsml: Nsml, dataset: str, project: Path, verb: str) -> None:
+def test_a_checkpoint_saved_before_paused_has_loaded_is_not_stored(
+    nsml: Nsml, dataset: str, project: Path, verb: str
+) -> None:
     (project / "main.py").write_text(SAVES_FIRST)
     name = start_and_wait(nsml)
     for number in (2, 3):

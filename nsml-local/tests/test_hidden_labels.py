@@ -61,7 +61,9 @@ def search(nsml: Nsml, project: Path, *known: Path) -> dict[str, list[str]]:
     return found
 
 
-def test_labels_are_not_where_a_program_is_told_to_look(nsml: Nsml, dataset: str, project: Path, home: Path) -> None:
+def test_labels_are_not_in_the_folders_that_a_program_knows(
+    nsml: Nsml, dataset: str, project: Path, home: Path
+) -> None:
     found = search(nsml, project, home)
     for place in ("shown", "named in the environment", "open files"):
         assert found[place] == [], place

@@ -1,4 +1,4 @@
-"""What is told while an installer works."""
+"""The progress of an installation."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nsml.engine.install_progress import Watch, follow
 
 
-def test_of_a_download_the_share_the_rate_and_the_time_left_are_told() -> None:
+def test_a_download_is_shown_with_share_rate_and_remaining_time() -> None:
     watch = Watch(0.0)
     watch.take("Collecting lens", 1.0)
     watch.take("  Downloading lens-1.0.whl (100 MB)", 2.0)
@@ -23,14 +23,14 @@ def test_of_a_download_the_share_the_rate_and_the_time_left_are_told() -> None:
     assert watch.progress(22.0) == wanted
 
 
-def test_a_download_that_is_over_is_told_of_no_more() -> None:
+def test_a_finished_download_is_no_longer_shown() -> None:
     watch = Watch(0.0)
     watch.take("Progress 10 of 10", 1.0)
     watch.take("Installing collected packages: lens", 61.0)
     assert watch.progress(62.0) == "installing for 1 minute: Installing collected packages: lens"
 
 
-def test_what_is_no_step_is_kept_and_not_told() -> None:
+def test_lines_that_are_no_steps_are_stored_but_not_shown() -> None:
     watch = Watch(0.0)
     for line in ("Installing collected packages: lens", "  Can't uninstall 'lens'. No files were found to uninstall."):
         watch.take(line, 1.0)
@@ -38,32 +38,32 @@ def test_what_is_no_step_is_kept_and_not_told() -> None:
     assert len(watch.lines) == 2
 
 
-def test_before_the_installer_says_anything_the_time_is_told() -> None:
+def test_the_time_is_shown_before_the_first_line_of_the_installer() -> None:
     assert Watch(5.0).progress(17.0) == "installing for 12 seconds"
 
 
 @given(st.lists(st.one_of(st.text(), st.from_regex(r"Progress \d+ of \d+", fullmatch=True)), max_size=6))
-def test_whatever_an_installer_prints_one_plain_line_is_told(lines: list[str]) -> None:
+def test_progress_is_one_plain_line_for_any_output_of_the_installer(lines: list[str]) -> None:
     watch = Watch(0.0)
     for number, line in enumerate(lines):
         watch.take(line, float(number))
-    told = watch.progress(10.0)
-    assert told.startswith("installing for 10 seconds") and len(told.splitlines()) == 1 and "\x1b" not in told
+    message = watch.progress(10.0)
+    assert message.startswith("installing for 10 seconds") and len(message.splitlines()) == 1 and "\x1b" not in message
 
 
-def test_an_installer_is_told_of_while_it_works_and_all_that_it_printed_is_kept() -> None:
+def test_progress_is_shown_during_an_installation_and_its_output_stored() -> None:
     script = "import sys, time; print('Building lens', flush=True); print('slow', file=sys.stderr); time.sleep(1); sys.exit(3)"
-    told: list[str] = []
-    done = follow([sys.executable, "-c", script], {}, told.append, timeout=60, every=0.2)
+    lines: list[str] = []
+    done = follow([sys.executable, "-c", script], {}, lines.append, timeout=60, every=0.2)
     assert done.returncode == 3
     assert sorted(done.stdout.splitlines()) == ["Building lens", "slow"]
-    assert re.fullmatch(r"installing for \d+ seconds?: Building lens", told[-1])
+    assert re.fullmatch(r"installing for \d+ seconds?: Building lens", lines[-1])
 
 
-def test_an_installer_that_is_soon_over_is_not_told_of() -> None:
-    told: list[str] = []
-    follow([sys.executable, "-c", "print('done')"], {}, told.append, timeout=60)
-    assert told == []
+def test_a_short_installation_shows_no_progress() -> None:
+    lines: list[str] = []
+    follow([sys.executable, "-c", "print('done')"], {}, lines.append, timeout=60)
+    assert lines == []
 
 
 def test_an_installer_that_takes_too_long_is_ended() -> None:

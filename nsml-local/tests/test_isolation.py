@@ -34,7 +34,7 @@ def test_while_a_home_holds_an_isolated_dataset_a_session_without_a_dataset_read
     assert "SEEN [] []" in nsml("logs", "-f", "none/1").out
 
 
-def test_what_an_isolated_session_puts_into_its_output_is_kept(
+def test_files_in_the_output_folder_of_an_isolated_session_are_stored(
     nsml: Nsml, isolated: Path, project: Path, home: Path
 ) -> None:
     (project / "main.py").write_text(
@@ -89,7 +89,7 @@ def test_a_link_that_was_made_before_leads_no_isolated_program_to_the_labels(
     assert "SEEN False" in nsml("logs", "-f", "none/2").out
 
 
-def test_what_nsml_cache_keeps_of_an_isolated_session_is_found_by_the_next(
+def test_the_cache_of_an_isolated_session_is_used_by_the_next(
     nsml: Nsml, isolated: Path, project: Path, home: Path
 ) -> None:
     (project / "main.py").write_text(

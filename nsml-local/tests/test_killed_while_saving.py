@@ -29,10 +29,10 @@ def test_a_save_that_dies_at_any_step_leaves_the_old_one_or_the_new_one(tmp_path
         folder = tmp_path / str(step)
         save(folder, "old")
         with pytest.MonkeyPatch.context() as patch:
-            told = die_at(step, patch)
+            steps = die_at(step, patch)
             with contextlib.suppress(Dead):
                 save(folder, "new")
-            asked = told() if told() < step else step + 1
+            asked = steps() if steps() < step else step + 1
         (kept,) = list_checkpoints(folder)
         found = find_checkpoint(folder, "best", "s")
         found.verify()

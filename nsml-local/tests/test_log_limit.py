@@ -49,7 +49,7 @@ def test_both_ends_stay_whole_lines_within_the_limit(
     assert on_disk(log) <= limit + 3 * 4096  # what is kept begins and ends within a block
 
 
-def test_a_log_that_grows_fast_is_looked_at_sooner(tmp_path: Path) -> None:
+def test_a_fast_growing_log_is_checked_sooner(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     log.touch()
     keeper = LogLimit(log, 10**6)
@@ -90,16 +90,16 @@ def test_a_program_that_floods_its_log_keeps_the_beginning_and_the_end(nsml: Nsm
     assert lines[:2] == ["0", "1"]
     assert lines[-2] == "3999999"
     assert "ended with exit status 0" in lines[-1]
-    (told,) = [number for number, line in enumerate(lines) if LEFT_OUT.fullmatch(line)]
-    assert [int(line) for line in lines[:told]] == list(range(told))
-    assert [int(line) for line in lines[told + 1 : -1]] == list(range(int(lines[told + 1]), 4_000_000))
+    (place,) = [number for number, line in enumerate(lines) if LEFT_OUT.fullmatch(line)]
+    assert [int(line) for line in lines[:place]] == list(range(place))
+    assert [int(line) for line in lines[place + 1 : -1]] == list(range(int(lines[place + 1]), 4_000_000))
     # More lines than are kept after the cut are asked for.
     last = nsml("logs", "-n", "3000000", name).out.splitlines()
-    assert last == lines[told + 1 :]
+    assert last == lines[place + 1 :]
 
 
 @pytest.mark.parametrize(
-    ("limit", "words"), [("much", "is no size"), ("1K", "is too little; give 100,000 bytes or more")]
+    ("limit", "words"), [("much", "is not a size"), ("1K", "is too little; give 100,000 bytes or more")]
 )
 def test_a_log_limit_that_is_no_size_or_too_little_is_refused(nsml: Nsml, dataset: str, limit: str, words: str) -> None:
     refused = nsml("run", "-d", dataset, "--log-limit", limit)

@@ -42,14 +42,14 @@ def test_the_search_stops_at_the_most_that_is_asked_for() -> None:
     assert len(list(find_lines(_log(b"epoch\n" * 10), "epoch", 3))) == 3
 
 
-def test_a_line_across_the_pieces_that_are_read_is_found_once() -> None:
+def test_a_line_across_two_read_blocks_matches_once() -> None:
     filling = b"x" * 99 + b"\n"
     content = filling * 10_485 + b"y" * 70 + b" needle in the middle\n" + filling * 10
     (match,) = find_lines(_log(content), "needle in the middle", 10)
     assert match.start == 1_048_500
 
 
-def test_what_was_cut_out_is_passed_over_and_said() -> None:
+def test_lines_that_were_cut_out_are_skipped_with_a_note() -> None:
     path = _log(b"head\n" + b"\0" * 5000 + b"tail with head\n")
     write_cut(path, 5, 5005)
     assert read_between(path, 0, path.stat().st_size) == b"head\n" + left_out(5000) + b"tail with head\n"

@@ -19,7 +19,7 @@ def talker(nsml: Nsml, dataset: str, project: Path) -> str:
     return start_and_wait(nsml, "-e", "talk.py")
 
 
-def test_the_last_thousand_lines_are_shown_and_it_is_said_how_to_see_the_rest(nsml: Nsml, talker: str) -> None:
+def test_the_last_thousand_lines_are_shown_with_the_command_for_the_rest(nsml: Nsml, talker: str) -> None:
     shown = nsml("logs", talker)
     assert shown.out.splitlines()[0] == "2001" and len(shown.out.splitlines()) == 1000
     assert "the last 1,000 lines; 8.9 kB before them are shown by --all" in shown.err

@@ -96,9 +96,9 @@ def test_command_names_all_that_a_session_was_started_with(
     first, second = (
         find_session(open_home(), SessionName("tester", n.split("/")[1], int(n[-1]))) for n in (name, again)
     )
-    told = ("limits", "dataset_paths", "entry", "arguments")
+    keys = ("limits", "dataset_paths", "entry", "arguments")
     launches = [json.loads((s.folder / "launch.json").read_text()) for s in (first, second)]
-    assert [launches[0][key] for key in told] == [launches[1][key] for key in told]
+    assert [launches[0][key] for key in keys] == [launches[1][key] for key in keys]
     assert first.record()["env"] == second.record()["env"]
     assert shlex.split(nsml("command", again).out) == words
     assert (options == "") == ("-d" not in words)

@@ -26,7 +26,7 @@ def test_two_names_share_a_folder_only_if_they_are_the_same(one: str, other: str
 @pytest.mark.parametrize(
     ("one", "other"), [("A", "a"), ("1", "01"), ("é", "e\u0301"), ("..", "."), ("a/b", "a\\b"), ("", "%")]
 )
-def test_names_that_a_disk_might_confuse_are_told_apart(one: str, other: str) -> None:
+def test_names_that_a_disk_might_confuse_have_different_folders(one: str, other: str) -> None:
     assert encode_checkpoint(one).lower() != encode_checkpoint(other).lower()
 
 

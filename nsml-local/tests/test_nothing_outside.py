@@ -147,7 +147,7 @@ def test_an_entry_file_that_is_a_link_out_of_the_folder_is_refused(
     (project / "main.py").symlink_to(secret)
     (project / "itself.py").symlink_to("itself.py")
     monkeypatch.chdir(project)
-    assert "must lie inside" in nsml("run").err
+    assert "must be inside" in nsml("run").err
     assert _is_one_line(nsml("run", "-e", "itself.py"))
 
 

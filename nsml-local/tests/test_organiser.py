@@ -86,7 +86,7 @@ def test_a_scorer_finds_the_labels_through_dataset_path_too(nsml: Nsml, tmp_path
         ("print(float('nan'))", "organiser's evaluation.py printed nan as the score"),
     ],
 )
-def test_a_scorer_that_fails_is_told_apart_from_the_competitors_program(
+def test_a_failing_scorer_is_not_blamed_on_the_competitors_program(
     nsml: Nsml, tmp_path: Path, evaluation: str, message: str
 ) -> None:
     _push(nsml, tmp_path, evaluation=evaluation)
@@ -118,7 +118,7 @@ def test_four_rows_do_not_win_against_a_scorer_that_counts_rows(nsml: Nsml, tmp_
         ("def feed_infer(output_file, infer_func): pass", "wrote no prediction file"),
     ],
 )
-def test_a_loader_that_fails_is_told_apart_from_the_competitors_program(
+def test_a_failing_loader_is_not_blamed_on_the_competitors_program(
     nsml: Nsml, tmp_path: Path, loader: str, message: str
 ) -> None:
     _push(nsml, tmp_path, loader=loader)
@@ -225,7 +225,7 @@ def test_a_loader_of_2018_hands_infer_what_it_loads(
     assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
 
 
-def test_labels_named_from_the_root_are_found(nsml: Nsml, tmp_path: Path) -> None:
+def test_labels_with_an_absolute_path_are_read(nsml: Nsml, tmp_path: Path) -> None:
     rooted = EVALUATION.replace('"data/FUNDUS', '"/data/FUNDUS')
     _push(nsml, tmp_path, evaluation="import os\nassert os.path.exists('/data/FUNDUS/test/test_label')\n" + rooted)
     assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
@@ -262,7 +262,7 @@ def test_an_error_in_infer_is_not_blamed_on_the_organiser(nsml: Nsml, tmp_path: 
     )
 
 
-def test_the_error_that_a_scorer_caught_is_told_with_its_line(nsml: Nsml, tmp_path: Path) -> None:
+def test_the_error_that_a_scorer_caught_is_shown_with_its_line(nsml: Nsml, tmp_path: Path) -> None:
     evaluation = "def score():\n    return 'a'.item()\ntry:\n    score()\nexcept Exception:\n    print(999999)\n"
     _push(nsml, tmp_path, evaluation=evaluation)
     submitted = nsml("submit", start_and_wait(nsml), "best")
@@ -270,13 +270,13 @@ def test_the_error_that_a_scorer_caught_is_told_with_its_line(nsml: Nsml, tmp_pa
     assert "evaluation.py caught AttributeError: 'str' object has no attribute 'item' (line 4)" in submitted.err
 
 
-def test_a_scorer_that_names_another_dataset_is_given_this_one_and_that_is_said(nsml: Nsml, tmp_path: Path) -> None:
+def test_a_scorer_that_names_another_dataset_gets_this_one_with_a_warning(nsml: Nsml, tmp_path: Path) -> None:
     _push(nsml, tmp_path, evaluation=EVALUATION.replace("data/FUNDUS", "data/KHD2019_FUNDUS"))
     submitted = nsml("submit", start_and_wait(nsml), "best")
     assert "Score: 1" in submitted.out and "names the dataset KHD2019_FUNDUS; FUNDUS is used instead" in submitted.err
 
 
-def test_what_a_failing_scorer_said_is_kept_and_its_line_named(nsml: Nsml, tmp_path: Path, home: Path) -> None:
+def test_the_output_of_a_failing_scorer_is_stored_and_its_line_named(nsml: Nsml, tmp_path: Path, home: Path) -> None:
     _push(nsml, tmp_path, evaluation="print('before')\n\n{}['x']\n")
     assert "KeyError: 'x' (line 3)" in nsml("submit", start_and_wait(nsml), "best").err
     assert (home / "submissions" / "FUNDUS" / "1" / "scorer.txt").read_text().startswith("before\nTraceback")

@@ -209,14 +209,16 @@ def test_a_program_is_given_the_reserved_arguments_however_it_reads_them(
     submitted, resumed = nsml("submit", name, "end"), nsml("resume", name)
     assert scored(submitted) == "Score: 1"
     assert "loaded" in nsml("logs", "-f", name).out
-    assert ("does not tell which arguments it takes" in submitted.err) == in_doubt
-    assert ("does not tell which arguments it takes" in resumed.err) == in_doubt
+    assert ("cannot be read from its source" in submitted.err) == in_doubt
+    assert ("cannot be read from its source" in resumed.err) == in_doubt
 
 
 @pytest.mark.parametrize("program", ["no_iteration.py", "parser_elsewhere", "two_entry_files", "strategies.py"])
 def test_a_program_whose_options_are_written_out_is_no_doubtful_one(project: Path, program: str) -> None:
     put(project, f"arguments/{program}")
-    assert "does not tell" not in str([str(f) for f in check_project(project, "main.py", list_snapshot(project))])
+    assert "cannot be read from its source" not in str(
+        [str(f) for f in check_project(project, "main.py", list_snapshot(project))]
+    )
 
 
 def test_an_argparse_program_without_the_reserved_arguments_is_refused_not_guessed_at(
@@ -225,7 +227,7 @@ def test_an_argparse_program_without_the_reserved_arguments_is_refused_not_guess
     (project / "main.py").write_text(
         f"import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--epoch')\noptions = vars(parser.parse_args())\n{AFTER}"
     )
-    assert "does not take --mode and --pause" in nsml("submit", train(nsml), "end").err
+    assert "does not accept --mode and --pause" in nsml("submit", train(nsml), "end").err
 
 
 def test_a_checkpoint_whose_name_begins_with_a_dash_is_submitted(nsml: Nsml, project: Path) -> None:

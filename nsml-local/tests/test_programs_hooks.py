@@ -105,7 +105,7 @@ def test_checkpoints_of_save_fn_are_loaded_by_the_bound_load_and_by_load_fn(nsml
     assert scored(nsml("submit", train(nsml), "low")) == "Score: 1"
 
 
-def test_a_folder_kept_with_save_folder_is_submitted(nsml: Nsml, project: Path) -> None:
+def test_a_folder_saved_with_save_folder_is_submitted(nsml: Nsml, project: Path) -> None:
     put(project, "hooks/save_folder.py")
     assert scored(nsml("submit", train(nsml), "exported")) == "Score: 1"
 
@@ -133,7 +133,7 @@ def test_a_program_that_puts_a_file_name_behind_the_path_is_loaded_back(nsml: Ns
     assert _submit_final(nsml, project, "joined") == "Score: 1"
 
 
-def test_files_whose_names_begin_with_the_path_are_kept_and_loaded_back(nsml: Nsml, project: Path) -> None:
+def test_files_whose_names_begin_with_the_path_are_saved_and_loaded(nsml: Nsml, project: Path) -> None:
     put(project, "hooks/prefix.py")
     assert scored(nsml("submit", train(nsml), "two files")) == "Score: 1"
 

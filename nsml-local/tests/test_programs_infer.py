@@ -165,7 +165,7 @@ def test_a_loader_of_2018_hands_over_two_lists_and_pairs_go_back(nsml: Nsml, pro
     assert scored(_submit(nsml, project, tmp_path, "loader_2018", QUESTIONS)) == "Score: 1"
 
 
-def test_answers_that_a_scorer_of_2018_cannot_read_score_minus_one_with_what_it_said(
+def test_predictions_that_a_scorer_of_2018_cannot_read_score_minus_one_with_its_message(
     nsml: Nsml, project: Path, tmp_path: Path
 ) -> None:
     push(tmp_path, "loader_2018", QUESTIONS, "LOADER_2018")

@@ -25,19 +25,19 @@ def plotted(nsml: Nsml, project: Path) -> dict[str, list[str]]:
     return {name: [row[name] for row in rows if row[name]] for name in rows[0]}
 
 
-def test_a_dict_in_the_first_place_of_report_is_kept(plotted: dict[str, list[str]]) -> None:
+def test_a_dict_as_first_argument_of_report_is_stored(plotted: dict[str, list[str]]) -> None:
     assert plotted["train_loss"] == ["2.5"] and plotted["train_acc"] == ["0.25"]
 
 
-def test_names_with_slashes_spaces_and_tags_are_kept(plotted: dict[str, list[str]]) -> None:
+def test_names_with_slashes_spaces_and_tags_are_stored_unchanged(plotted: dict[str, list[str]]) -> None:
     assert {"train/loss", "best Recall@1", "valid loss@std", "cost@stack:parts"} <= set(plotted)
 
 
-def test_numbers_of_numpy_are_kept_as_numbers(plotted: dict[str, list[str]]) -> None:
+def test_numbers_of_numpy_are_stored_as_numbers(plotted: dict[str, list[str]]) -> None:
     assert plotted["seen"] == ["0", "10", "20"] and [float(v) for v in plotted["best Recall@1"]] == [0.5, 0.75, 1.0]
 
 
-def test_what_is_no_summary_is_kept_but_not_shown(nsml: Nsml, project: Path) -> None:
+def test_values_outside_the_summary_are_stored_but_not_shown(nsml: Nsml, project: Path) -> None:
     put(project, "library/reports.py")
     train(nsml)
     (row,) = json.loads(nsml("ps", "-a", "-j").out)
@@ -61,7 +61,7 @@ def test_an_estimator_that_load_copies_answers_at_submit(nsml: Nsml, project: Pa
     assert scored(nsml("submit", train(nsml), "best")) == "Score: 1"
 
 
-def test_results_of_cache_in_files_and_in_a_folder_are_found_by_a_later_session(nsml: Nsml, project: Path) -> None:
+def test_results_of_cache_in_files_and_in_a_folder_are_used_by_a_later_session(nsml: Nsml, project: Path) -> None:
     put(project, "library/caches.py")
     first, second = printed(nsml, train(nsml)), printed(nsml, train(nsml))
     assert first[:2] == ["counting", "sorting"] and second == first[2:]
@@ -112,7 +112,7 @@ def test_a_program_of_2017_trains_without_any_test_hook(nsml: Nsml, project: Pat
     assert printed(nsml, train(nsml, "-a", "--batch-size 4")) == ["line 5.0"]
 
 
-def test_a_program_of_2017_is_told_at_run_that_it_cannot_be_submitted(nsml: Nsml, project: Path) -> None:
+def test_a_program_of_2017_gets_a_warning_at_run_that_it_cannot_be_submitted(nsml: Nsml, project: Path) -> None:
     put(project, "library/year_2017.py")
     assert "warning: main.py: nsml.paused is never called" in nsml("run", "-d", "NUMBERS").err
 

@@ -42,7 +42,7 @@ def test_a_loader_may_import_what_lies_beside_it_and_a_scorer_the_loader(
     assert scored(nsml("submit", train(nsml), "last")) == "Score: 0.75"
 
 
-def test_a_scorer_is_told_that_it_runs_on_the_platform(nsml: Nsml, project: Path, tmp_path: Path) -> None:
+def test_a_scorer_can_see_that_it_runs_on_the_platform(nsml: Nsml, project: Path, tmp_path: Path) -> None:
     assert _submit_with(nsml, project, tmp_path, "on_platform") == "Score: 1"
 
 
@@ -75,5 +75,5 @@ def test_a_dataset_without_labels_is_scored_by_a_scorer_that_keeps_them_beside_i
     assert scored(nsml("submit", train(nsml), "final")) == "Score: 1"
 
 
-def test_a_path_of_the_labels_that_is_joined_from_the_root_is_found(nsml: Nsml, project: Path, tmp_path: Path) -> None:
+def test_a_path_of_the_labels_joined_from_the_root_is_read(nsml: Nsml, project: Path, tmp_path: Path) -> None:
     assert _submit_with(nsml, project, tmp_path, "joined_root") == "Score: 1"

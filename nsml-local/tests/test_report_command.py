@@ -109,29 +109,27 @@ def test_the_browser_is_opened_only_where_it_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("session", "told"),
+    ("session", "message"),
     [("--epoch 1 --fails", "main.py ended with exit status 3"), ("--epoch 1 --silent", "wrote no .html file")],
     indirect=["session"],
 )
-def test_a_report_that_fails_leaves_the_one_before_it(session: str, report: Nsml, home: Path, told: str) -> None:
+def test_a_report_that_fails_leaves_the_one_before_it(session: str, report: Nsml, home: Path, message: str) -> None:
     kept = home / "sessions" / session / "reports" / "best"
     kept.mkdir(parents=True)
     (kept / "report.html").write_text("before")
     ended = report(session)
     assert ended.status == 1
-    assert told in ended.err and len(ended.err.splitlines()[-1:]) == 1
+    assert message in ended.err and len(ended.err.splitlines()[-1:]) == 1
     assert everything(home / "sessions" / session / "reports") == {"best/report.html": b"before"}
 
 
-def test_a_program_that_does_not_know_the_mode_is_told_so_in_one_line_and_not_started(
-    trained: str, report: Nsml
-) -> None:
+def test_a_program_without_the_mode_is_refused_in_one_line_and_not_started(trained: str, report: Nsml) -> None:
     ended = report(trained)
     assert (ended.status, ended.out) == (2, "")
     assert "does not know --mode report" in ended.err and len(ended.err.splitlines()) == 1
 
 
-def test_a_checkpoint_named_twice_or_not_there_is_told(trained: str, report: Nsml) -> None:
+def test_a_checkpoint_named_twice_or_missing_is_an_error(trained: str, report: Nsml) -> None:
     assert "already names a checkpoint" in report(f"{trained}:0", "1").err
     assert "no checkpoint 'other'" in report(trained, "other").err
 

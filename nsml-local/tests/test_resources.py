@@ -57,7 +57,7 @@ def test_the_most_memory_of_a_session_is_noted(nsml: Nsml, dataset: str, project
     assert re.search(r", at most 3\d\d MB of memory, after [\d.]+ seconds$", nsml("logs", name).out.rstrip())
 
 
-def test_a_program_that_is_killed_is_told_of_memory_and_what_to_change(nsml: Nsml, dataset: str, project: Path) -> None:
+def test_the_message_on_a_killed_program_names_memory_and_the_fix(nsml: Nsml, dataset: str, project: Path) -> None:
     (project / "kill.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     log = nsml("logs", start_and_wait(nsml, "-e", "kill.py")).out
     assert re.search(r"where memory runs out: it had used [\d.]+ MB of the [\d.]+ [GT]B that", log)
@@ -114,7 +114,7 @@ def test_no_gpu_is_visible_where_none_was_asked_for(nsml: Nsml, dataset: str, pr
     assert nsml("logs", start_and_wait(nsml, "-e", "gpus.py", "-g", "0")).out.startswith("'' 0\n")
 
 
-def test_a_program_leaves_the_memory_of_a_gpu_to_others_unless_told_otherwise(
+def test_a_program_shares_the_memory_of_a_gpu_by_default(
     nsml: Nsml, dataset: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / "memory.py").write_text("import os; print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])")

@@ -94,8 +94,8 @@ def test_secrets_and_links_out_of_the_folder_do_not_travel_and_are_named(
     (project / ".env").write_text("TOKEN=1")
     (project / "key").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
     (project / "link").symlink_to("/etc/hostname")
-    told = nsml("run", "-d", dataset).err
-    assert all(f"left out: {name} (" in told for name in (".env", "key", "link"))
+    output = nsml("run", "-d", dataset).err
+    assert all(f"left out: {name} (" in output for name in (".env", "key", "link"))
     (session,) = list_sessions(open_home())
     assert sorted(p.name for p in session.code.iterdir()) == ["main.py"]
 
@@ -208,5 +208,5 @@ def test_a_session_without_a_dataset_has_no_variable_that_names_one(nsml: Nsml, 
     (project / "main.py").write_text(
         "import os\nprint([name for name in os.environ if name.startswith('NSML_DATASET')])"
     )
-    told = nsml("run", "-i", NSML_DATASET_PATH="/left/over", NSML_DATASET_NAME="over")
-    assert told.out.splitlines()[1] == "[]"
+    ended = nsml("run", "-i", NSML_DATASET_PATH="/left/over", NSML_DATASET_NAME="over")
+    assert ended.out.splitlines()[1] == "[]"

@@ -58,7 +58,7 @@ def test_what_was_written_before_there_were_checksums_is_read(tmp_path: Path) ->
     assert last_summary(tmp_path) == {"step": 1, "loss": 0.5} and read_metrics(tmp_path)[1] == ""
 
 
-def test_bytes_that_are_no_utf_8_are_kept(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf_8_are_unchanged(tmp_path: Path) -> None:
     words = [b"caf\xe9".decode("utf-8", "surrogateescape"), "안저"]
     write_json(tmp_path / "a.json", {"arguments": words})
     assert read_json(tmp_path / "a.json")["arguments"] == words
@@ -79,7 +79,7 @@ def test_a_damaged_line_of_metrics_is_counted_and_hides_no_other(tmp_path: Path)
     assert "metrics.jsonl is damaged: 1 of its 3 lines cannot be read" in line
 
 
-def test_what_follows_a_torn_line_is_kept(tmp_path: Path) -> None:
+def test_lines_after_a_torn_line_are_read(tmp_path: Path) -> None:
     _append(tmp_path, 0, 1)
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(path.read_bytes()[:-10])

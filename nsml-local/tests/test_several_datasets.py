@@ -68,7 +68,7 @@ def test_renamed_datasets_go_on_in_sessions_forks_submits_and_on_the_board(nsml:
     assert "FUNDUS" not in nsml("command", "EYES/1").out
 
 
-def test_a_session_is_found_by_its_datasets_former_name_as_programs_may_name_it(nsml: Nsml, forked: str) -> None:
+def test_a_session_can_be_named_by_its_datasets_former_name(nsml: Nsml, forked: str) -> None:
     nsml("dataset", "rename", "FUNDUS", "EYES")
     assert nsml("model", "ls", "FUNDUS/1").out == nsml("model", "ls", "EYES/1").out
     refused = nsml("run", "-d", "FUNDUS")

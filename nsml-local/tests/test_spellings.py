@@ -25,10 +25,10 @@ def test_a_value_that_looks_like_an_option_with_an_equals_sign_stays_one(nsml: N
 
 
 def test_options_that_mean_nothing_here_are_accepted_and_say_so(nsml: Nsml, dataset: str) -> None:
-    told = nsml("run", "-d", dataset, "--gpu-model=V100", "--esm", "A01", "--nfs-output", "--shm-size", "1G")
-    assert told.status == 0
+    ended = nsml("run", "-d", dataset, "--gpu-model=V100", "--esm", "A01", "--nfs-output", "--shm-size", "1G")
+    assert ended.status == 0
     for option in ("--gpu-model", "--esm", "--nfs-output", "--shm-size"):
-        assert f"{option} has no effect here" in told.err
+        assert f"{option} has no effect here" in ended.err
 
 
 def test_the_working_folder_has_the_platforms_name(nsml: Nsml, trained: str, tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_a_closed_stream_is_no_fault(nsml: Nsml, dataset: str, project: Path) ->
 
 
 def test_login_says_where_a_variable_goes_before_it(nsml: Nsml) -> None:
-    told = nsml("login", "kim")
-    assert told.out == "Hello kim\n" and "NSML_USER is set, so new sessions use the name tester" in told.err
+    ended = nsml("login", "kim")
+    assert ended.out == "Hello kim\n" and "NSML_USER is set, so new sessions use the name tester" in ended.err
     assert nsml("login", "tester").err == ""
 
 

@@ -284,10 +284,10 @@ def test_of_a_killed_submit_the_doctor_says_what_it_left_and_removes_it(
     write_json(open_submission(home, dataset) / "process.json", gone | {"host": "elsewhere", "namespace": "another"})
     scoring = tmp_path / f"nsml-score-{1 << 22}-x"
     scoring.mkdir()
-    told = nsml("doctor", TMPDIR=str(tmp_path)).out
-    assert "submission FUNDUS/1 was killed: nsml doctor --repair" in told and "FUNDUS/2 was" not in told
-    assert "FUNDUS/3 was" not in told
-    assert "1 temporary files of ended processes" in told
+    output = nsml("doctor", TMPDIR=str(tmp_path)).out
+    assert "submission FUNDUS/1 was killed: nsml doctor --repair" in output and "FUNDUS/2 was" not in output
+    assert "FUNDUS/3 was" not in output
+    assert "1 temporary files of ended processes" in output
     nsml("doctor", "--repair", TMPDIR=str(tmp_path))
     assert "was killed" not in nsml("doctor").out
     assert sorted(path.name for path in folder.iterdir()) == ["failure.json", "launch.json"]

@@ -17,8 +17,8 @@ def test_a_submit_prints_the_score_and_done(nsml: Nsml, trained: str) -> None:
 
 
 def test_a_submit_says_how_long_loading_and_predicting_took(nsml: Nsml, trained: str) -> None:
-    told = nsml("submit", trained, "best").err
-    assert "load nsml model takes" in told and ".Infer test set takes" in told
+    errors = nsml("submit", trained, "best").err
+    assert "load nsml model takes" in errors and ".Infer test set takes" in errors
 
 
 def test_a_submission_is_on_the_board(nsml: Nsml, trained: str) -> None:
@@ -152,7 +152,7 @@ def test_an_infer_may_return_any_sequence_of_integers(nsml: Nsml, dataset: str, 
     assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 100.010001"
 
 
-def test_a_program_that_ends_before_paused_is_told_so(nsml: Nsml, dataset: str, project: Path) -> None:
+def test_a_program_that_ends_before_paused_gets_an_error_that_says_so(nsml: Nsml, dataset: str, project: Path) -> None:
     program = (project / "main.py").read_text().replace("    nsml.paused(scope=locals())", "    raise SystemExit(0)")
     (project / "main.py").write_text(program)
     failed = nsml("submit", start_and_wait(nsml), "best")
@@ -177,10 +177,10 @@ def test_a_program_without_the_reserved_arguments_is_warned_at_run_and_refused_a
     program = (project / "main.py").read_text()
     program = program.replace('parser.add_argument("--mode", default="train")\n', "args_mode = 'train'\n")
     (project / "main.py").write_text(program.replace("args.mode", "args_mode"))
-    assert "warning: main.py: does not take --mode" in nsml("run", "-d", dataset).err
+    assert "warning: main.py: does not accept --mode" in nsml("run", "-d", dataset).err
     nsml("logs", "-f", "FUNDUS/1")
     refused = nsml("submit", "FUNDUS/1", "best")
-    assert refused.status == 2 and "main.py does not take --mode, which submit needs" in refused.err
+    assert refused.status == 2 and "main.py does not accept --mode, which submit needs" in refused.err
 
 
 def test_iteration_is_passed_only_to_a_program_that_takes_it(nsml: Nsml, dataset: str, project: Path) -> None:
@@ -350,9 +350,9 @@ def test_what_cannot_be_scored_anew_stays_as_it_is_with_the_reason(nsml: Nsml, t
     (home_predictions,) = (tmp_path / "home" / "submissions" / "FUNDUS" / "1").glob("prediction*")
     home_predictions.unlink()
     correct_labels(tmp_path / "source", nsml)
-    told = nsml("dataset", "rescore", "FUNDUS")
-    assert "submission 1: its predictions are missing" in told.err
-    assert told.out == "0 submissions are rescored\n"
+    ended = nsml("dataset", "rescore", "FUNDUS")
+    assert "submission 1: its predictions are missing" in ended.err
+    assert ended.out == "0 submissions are rescored\n"
     assert json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)[0]["rank"] is None
 
 

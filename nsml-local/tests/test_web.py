@@ -145,7 +145,7 @@ def test_new_lines_do_not_move_a_log_that_is_scrolled_up(place: Home, open_page:
     place.nsml("stop", "-f", name)
 
 
-def test_a_line_of_the_log_is_found_and_shown(place: Home, open_page: Tabs) -> None:
+def test_a_search_in_the_log_shows_the_line(place: Home, open_page: Tabs) -> None:
     name = place.run_to_the_end("--epoch 700")
     page = open_page(f"/session/{name}")
     log = page.get_by_role("log", name="Log")

@@ -309,7 +309,7 @@ def _as_json(pair: Pair, figures: dict[str, Compared], test: McNemar, judged: Ve
         },
         "one_class": {"first": pair.only_class(pair.first), "second": pair.only_class(pair.second)},
         "mcnemar": {"only_first_right": test.only_first, "only_second_right": test.only_second, "p": test.p},
-        "told_apart": judged.significant,
+        "significant": judged.significant,
         "patients_needed": judged.patients_needed,
         "sentence": judged.sentence,
     }

@@ -133,7 +133,7 @@ def _wrong_encoding(content: bytes) -> tuple[int, str] | None:
 
 
 def _is_call(node: ast.AST, name: str) -> bool:
-    """Whether a node calls `nsml.NAME(...)`, or NAME where it was imported by itself."""
+    """Whether a node calls `nsml.NAME(...)` or `NAME(...)`."""
     if not isinstance(node, ast.Call):
         return False
     function = node.func
@@ -172,7 +172,7 @@ def _binders(trees: dict[str, ast.Module]) -> set[str]:
 
 
 def _scopes(tree: ast.Module) -> Iterator[list[ast.stmt]]:
-    """The module's own statements, and each function's."""
+    """The statements of the module outside functions, and those of each function."""
     yield [s for s in tree.body if not isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     for node in walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -243,7 +243,7 @@ def _arguments(folder: Path, entry: str, trees: dict[str, ast.Module]) -> list[F
 
 
 def _unguarded(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that run where a statement does, whatever --mode and --pause say: no bodies of functions, no `if mode == "train":`."""
+    """The nodes that run with a statement for any --mode and --pause: not those in bodies of functions or of `if mode == "train":`."""
     yield node
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
         return
@@ -255,7 +255,7 @@ def _unguarded(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _last_name(node: ast.AST) -> str:
-    """`c` of `a.b.c` and of `c`, `"c"` of a text."""
+    """The last name of a node: c for `a.b.c`, `c` and `"c"`."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
             return name
@@ -273,14 +273,14 @@ def _names_data(node: ast.AST, side: str) -> bool:
 
 
 def _early_data(entry: str, trees: dict[str, ast.Module]) -> list[Finding]:
-    """Where test data are named, or training data read, in front of `paused`: the one is forbidden, the other are not there at submit."""
+    """Test data named, or training data read, before `paused`: the first is forbidden, and a submit has no training data."""
     functions: dict[str, ast.AST] = {
         node.name: node for tree in trees.values() for node in walk(tree) if isinstance(node, ast.FunctionDef)
     }
     modules = {Path(file).stem for file in trees}
     binders = _binders(trees)
     for statements in _scopes(trees[entry]):
-        # Itself it mostly stands in `if pause:`.
+        # The call itself is mostly in `if pause:`.
         outside = [s for s in statements if not isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
         calls = [n for s in outside for n in walk(s) if isinstance(n, ast.Call) and _is_call(n, "paused")]
         paused = min((call.lineno for call in calls), default=None)
@@ -294,26 +294,26 @@ def _early_data(entry: str, trees: dict[str, ast.Module]) -> list[Finding]:
         paths = _training_paths(walk(trees[entry]))
         for node in nodes:
             if isinstance(node, ast.Call) and _reads_training_data(node, paths, functions, modules, binders):
-                text = "the training data are read before nsml.paused, but a submit has none; read them after it, where mode is train"
+                text = "the training data are read before nsml.paused, but a submit has none; read them after it, if mode is train"
                 return [Finding(entry, node.lineno, text, certain=False)]
     return []
 
 
 def _training_paths(nodes: Iterable[ast.AST]) -> set[str]:
-    """The names that paths of the training data are given, also by way of other such names."""
-    given = [node for node in nodes if isinstance(node, ast.Assign) and _makes_path(node.value)]
-    found: set[str] = set()
+    """The variables with paths of the training data, including those assigned from other such variables."""
+    assignments = [node for node in nodes if isinstance(node, ast.Assign) and _makes_path(node.value)]
+    names: set[str] = set()
     while True:
         more = {
             target.id
-            for node in given
-            if _names_data(node.value, "train") or any(_last_name(inner) in found for inner in walk(node.value))
+            for node in assignments
+            if _names_data(node.value, "train") or any(_last_name(inner) in names for inner in walk(node.value))
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-        if more <= found:
-            return found
-        found |= more
+        if more <= names:
+            return names
+        names |= more
 
 
 def _makes_path(value: ast.AST) -> bool:
@@ -328,7 +328,7 @@ def _reads_training_data(
     binders: Collection[str],
     depth: int = 3,
 ) -> bool:
-    """Whether a call is given the training data, as more than a path to put together, or calls a function that reads them."""
+    """Whether a call gets paths of training data, except to build a path, or calls a function that reads training data."""
     name = _name_of(call)
     if name in _MAKE_PATHS or name in binders:
         return False
@@ -338,7 +338,7 @@ def _reads_training_data(
         for part in parts
     ):
         return True
-    # `load()` and `data.load()` of a module, but not a method of that name.
+    # `load()` or `data.load()` of a module, but not a method.
     of_module = (
         isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) and call.func.value.id in modules
     )
@@ -354,19 +354,19 @@ def _reads_training_data(
 
 
 def reads_training_early(folder: Path, entry: str) -> str:
-    """Where a program reads training data before `nsml.paused`, as one line, or ""."""
+    """One line on where a program reads training data before `nsml.paused`, or ""."""
     trees = dict(
         reachable_files(entry, lambda name: _parse(folder, name, [], False) if (folder / name).is_file() else None)
     )
-    found = _early_data(entry, trees) if entry in trees else []
-    return next((str(finding) for finding in found if "training" in finding.text), "")
+    findings = _early_data(entry, trees) if entry in trees else []
+    return next((str(finding) for finding in findings if "training" in finding.text), "")
 
 
 def _unknown_modules(folder: Path, trees: dict[str, ast.Module], entry: str) -> list[Finding]:
-    """What the program imports at its start and neither the project nor this Python has, where nothing is to be installed."""
+    """Imports at the start of the program that neither the project nor this Python has, if no packages are to be installed."""
     if missing_packages(read_needs(folder)):
         return []
-    found = {}
+    findings = {}
     for file, tree in reachable_files(entry, trees.get):
         plain = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
         for module, line in imported_modules(plain, file):
@@ -378,15 +378,15 @@ def _unknown_modules(folder: Path, trees: dict[str, ast.Module], entry: str) -> 
                 folder / file / ".." / f"{name}.py",
             )
             if (
-                name in found
+                name in findings
                 or name in sys.stdlib_module_names
                 or any(os.path.exists(os.path.normpath(p)) for p in beside)
             ):
                 continue
             if not _is_installed(name):
                 text = f"imports {name}, which is not installed; name its package in requirements.txt"
-                found[name] = Finding(file, line, text, certain=False)
-    return list(found.values())
+                findings[name] = Finding(file, line, text, certain=False)
+    return list(findings.values())
 
 
 def _is_installed(name: str) -> bool:
@@ -396,18 +396,18 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _left_out_modules(folder: Path, trees: dict[str, ast.Module], travelling: Snapshot) -> list[Finding]:
-    found = {}
+def _left_out_modules(folder: Path, trees: dict[str, ast.Module], snapshot: Snapshot) -> list[Finding]:
+    findings = {}
     for file, tree in trees.items():
         for module, line in imported_modules(tree, file):
             for candidate in (f"{module}.py", f"{module}/__init__.py"):
-                if candidate in travelling.files or not (folder / candidate).is_file():
+                if candidate in snapshot.files or not (folder / candidate).is_file():
                     continue
-                reason = travelling.why_not(candidate)
+                reason = snapshot.why_not(candidate)
                 if reason == STANDS_IN:
                     continue
-                text = f"imports {module.replace('/', '.')}, but {candidate} does not travel: {reason}"
+                text = f"imports {module.replace('/', '.')}, but {candidate} is not copied to the session: {reason}"
                 if IGNORE_FILE in reason:
                     text = f"imports {module.replace('/', '.')}, but {IGNORE_FILE} leaves {candidate} out; take it out of {IGNORE_FILE}"
-                found[file, candidate] = Finding(file, line, text)
-    return list(found.values())
+                findings[file, candidate] = Finding(file, line, text)
+    return list(findings.values())

@@ -1,4 +1,4 @@
-"""The entry file: whether it exists, and which of the platform's reserved arguments it takes, read without running it."""
+"""The entry file: check that it exists, and read from its source which reserved arguments of the platform it accepts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESERVED = ("mode", "pause", "iteration")
 _LARGEST = 2 * 1024 * 1024
 _GETOPT = ("getopt", "gnu_getopt")
 _CONVERT = "convert it with 'jupyter nbconvert --to script"
-# What makes the options of a function's arguments or a class's fields.
+# Packages that turn arguments of functions or fields of classes into options.
 _BY_SIGNATURE = frozenset({"fire", "typer", "plac", "tyro", "defopt", "clize", "jsonargparse", "simple_parsing", "tap"})
 
 
@@ -25,9 +25,9 @@ def check_entry(folder: Path, entry: str) -> str:
     """The path of `entry` relative to `folder`. NsmlError if it is not a Python file inside the folder."""
     path = folder / entry
     if not real_path(path).is_relative_to(real_path(folder)):
-        raise NsmlError(f"-e {entry}: the entry file must lie inside {folder}")
+        raise NsmlError(f"-e {entry}: the entry file must be inside {folder}")
     if path.suffix == ".ipynb" and path.is_file():
-        raise NsmlError(f"{entry} is a notebook; {_CONVERT} {entry}' and name the .py file that it makes")
+        raise NsmlError(f"{entry} is a notebook; {_CONVERT} {entry}' and give the .py file")
     if not path.is_file():
         names = sorted(p.name for p in folder.glob("*.py"))[:6]
         there = f"; there are {', '.join(names)}" if names else ""
@@ -39,11 +39,11 @@ def check_entry(folder: Path, entry: str) -> str:
 
 @dataclass(frozen=True)
 class Takes:
-    """Which of the reserved arguments a program takes, as far as its source tells.
+    """The reserved arguments that a program accepts, according to its source.
 
-    names: those that it takes. Where the source is in doubt, those that it is given all the same.
-    parses: whether a parser of arguments is seen.
-    doubt: why the source does not tell, or "".
+    names: the arguments; if there is doubt, those that it gets anyway.
+    parses: whether the source uses a parser of arguments.
+    doubt: the reason for doubt, or "".
     """
 
     names: frozenset[str] = frozenset()
@@ -52,10 +52,10 @@ class Takes:
 
 
 def reserved_arguments(folder: Path, entry: str) -> Takes:
-    """Which of --mode, --pause and --iteration the program takes, read without running it.
+    """Which of --mode, --pause and --iteration the program accepts, read without running it.
 
-    The entry file and what it imports of `folder` are read; where none of them parses arguments, reads them by hand or names a
-    reserved one, the import may be one that cannot be seen from here, and every Python file is.
+    Reads the entry file and its imports in `folder`. If none of them uses arguments, the import of the parser may be dynamic, and all
+    Python files are read.
     """
     arguments = _read(tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
     if arguments.parses or arguments.names or arguments.doubt:
@@ -90,17 +90,17 @@ def _read(trees: Iterable[ast.Module]) -> Takes:
             break
     doubt = ""
     if parses and not {"mode", "pause"} <= names and (computed or not literal):
-        doubt = "its options are not written out"
+        doubt = "its options are not literals"
     elif not parses and (names or by_hand or "pause" in mentioned):
-        doubt = "it has no parser that is known"
+        doubt = "its parser is unknown"
     if doubt:
-        # The platform gave all three to every program, but a fifth of them refuse --iteration.
+        # The platform passed all three to all programs, but a fifth of these refuse --iteration.
         names |= {"mode", "pause"} | (mentioned & {"iteration"})
     return Takes(frozenset(names), parses, doubt)
 
 
 def _parses(node: ast.AST) -> bool:
-    """Whether a node is where one of the parsers comes in: argparse and what is built on it, optparse, getopt, absl, click, fire..."""
+    """Whether a node uses a parser: argparse and parsers built on it, optparse, getopt, absl, click, fire..."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return not _imported(node).isdisjoint({"docopt", "click"} | _BY_SIGNATURE)
     name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
@@ -140,8 +140,8 @@ def _imported(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 
 def _takes(tree: ast.Module, name: str) -> bool:
-    """`--name` as a text of its own, as the name of a flag, in getopt's list, in the usage that docopt reads, or as the argument or the
-    field by which fire, typer and their like name an option."""
+    """Whether a module has an option `--name`: as a string, as the name of a flag, in getopt's list, in docopt's usage, or as an argument
+    or field from which fire, typer and similar packages make an option."""
     nodes = walk(tree)
     imported = {m for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for m in _imported(node)}
     for node in nodes:
@@ -165,7 +165,7 @@ def _takes(tree: ast.Module, name: str) -> bool:
 
 
 def knows_mode(folder: Path, entry: str, mode: str) -> bool:
-    """Whether the program takes --mode and names this value of it somewhere, read without running it."""
+    """Whether the program accepts --mode and contains this value as a string, read without running it."""
     if "mode" not in reserved_arguments(folder, entry).names:
         return False
     trees = (tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
@@ -173,31 +173,31 @@ def knows_mode(folder: Path, entry: str, mode: str) -> bool:
 
 
 def missing_reserved(folder: Path, entry: str) -> str | None:
-    """One line on the missing reserved arguments of a program that parses its arguments, else None."""
+    """One line on the missing reserved arguments of a program with a parser, else None."""
     takes = reserved_arguments(folder, entry)
     missing = [f"--{name}" for name in ("mode", "pause") if name not in takes.names]
     if not missing or not takes.parses:
         return None
     example = "parser.add_argument('--mode', default='train'); parser.add_argument('--pause', type=int, default=0)"
-    return f"{entry} does not take {' and '.join(missing)}, which submit needs; add {example}"
+    return f"{entry} does not accept {' and '.join(missing)}, which submit needs; add {example}"
 
 
 def doubtful_reserved(folder: Path, entry: str) -> str | None:
-    """One line that says what is given to a program whose source does not tell which reserved arguments it takes, else None."""
+    """One line on the arguments that a program in doubt gets, else None."""
     takes = reserved_arguments(folder, entry)
     if not takes.doubt:
         return None
     given = ", ".join(f"--{name}" for name in RESERVED if name in takes.names)
-    return f"{entry} does not tell which arguments it takes: {takes.doubt}; a submit, fork or resume gives it {given} as NSML did"
+    return f"{entry} has arguments that cannot be read from its source: {takes.doubt}; a submit, fork or resume passes {given}, as NSML did"
 
 
 def paused_arguments(folder: Path, entry: str, checkpoint: str, mode: str | None = None) -> list[str]:
-    """The reserved arguments of a program that is to load a checkpoint: those that it takes, or may take; see `Takes`."""
+    """The reserved arguments with which a program loads a checkpoint: those that it accepts, or may accept, see `Takes`."""
     names = reserved_arguments(folder, entry).names
     values = {"mode": mode, "pause": "1", "iteration": checkpoint}
     words = []
     for name, value in values.items():
         if name in names and value is not None:
-            # A value that begins with a dash would be taken for an option of its own.
+            # As one word, as a value that begins with a dash looks like an option.
             words += [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]
     return words

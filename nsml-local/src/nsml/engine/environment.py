@@ -1,8 +1,8 @@
 """The Python environment of a session: the current one, or a layer over it with the project's additional packages.
 
-A layer is a virtual environment whose path goes on into the current environment's packages, so that only what is missing or of
-another version is installed. It is kept in `environments/` under a name made from what was asked for and what it lies on, shared by
-sessions, and built once even where two start together.
+A layer is a virtual environment whose path includes the current environment's packages, so that only missing packages and other versions
+are installed. It is stored in `environments/` under a hash of the requirements and of the current environment, shared by sessions, and
+built only once.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _LONGEST_PATH = 1 << 14
 
 
 def session_interpreter(home: Home, session: Session, say: Callable[[str], None]) -> str:
-    """The Python to start a session's program with, see `interpreter_for`; the current one where the session was started so."""
+    """The interpreter of a session, see `interpreter_for`; the current one if the session was started with `--env current`."""
     if session.record().get("env") == CURRENT or not any((session.code / name).exists() for name in _FILES):
         return sys.executable
-    # What it was trained with, also where the environment below has changed since.
+    # The interpreter of its training, even if the current environment has changed since.
     used = session.folder / _USED
     with contextlib.suppress(OSError):
         interpreter = Path(read_regular(used, _LONGEST_PATH).decode().strip())
@@ -50,13 +50,13 @@ def session_interpreter(home: Home, session: Session, say: Callable[[str], None]
 
 
 def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str:
-    """The Python to start a program with; a layer is built where the running interpreter lacks something.
+    """The interpreter for a program: the current one, or that of a layer if packages are missing. Builds the layer if needed.
 
     Args:
-        say: is told, in lines, that something is installed, and how it goes.
+        say: called with lines on the progress of the installation.
 
     Raises:
-        RunFailed: pip failed; the message ends in its last lines. No half environment is left behind.
+        RunFailed: the installation failed; the message ends with the installer's last lines. No partial environment remains.
     """
     missing = missing_packages(needs)
     if not missing:
@@ -82,7 +82,7 @@ def _name(missing: list[str], options: tuple[str, ...]) -> str:
 
 
 def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say: Callable[[str], None]) -> None:
-    """Build, or wait for whoever is building; a builder that died is cleared away."""
+    """Build the layer, or wait for the process that builds it. Removes the lock of a dead process."""
     lock = folder.with_name(f".lock-{folder.name}")
     until = time.monotonic() + TIME
     waits = False
@@ -119,12 +119,12 @@ def _is_held(lock: Path) -> bool:
 def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Callable[[str], None]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        # Built under its own name, since a virtual environment cannot be moved; the mark inside says when it is whole.
+        # Built in its final place, as a virtual environment cannot be moved. The file `_READY` marks it as complete.
         run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "the virtual environment", say, folder)
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         packages = folder / "lib" / version / "site-packages"
         below = [p for p in dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))) if p]
-        # site.addsitedir, unlike a plain path, also reads the .pth files of editable installations.
+        # site.addsitedir, not a plain path, so that the .pth files of editable installations are read.
         lines = [f"import site; site.addsitedir({path!r})" for path in below]
         (packages / "nsml_below.pth").write_text("\n".join(lines) + "\n")
         instead = install(folder, missing, options, say)
@@ -137,7 +137,7 @@ def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Call
 
 
 def list_environments(home: Home) -> list[tuple[Path, list[str], int, float]]:
-    """Folder, packages, bytes and time of last use of each whole environment."""
+    """Folder, packages, bytes and time of last use of each complete environment."""
     environments = []
     for entry in visible(home.path / "environments"):
         folder = Path(entry.path)
@@ -150,9 +150,10 @@ def list_environments(home: Home) -> list[tuple[Path, list[str], int, float]]:
 
 
 def prune_environments(home: Home) -> tuple[int, int, int]:
-    """Remove environments that no running session uses; return number and bytes of the removed, and number of the remaining.
+    """Remove the environments that no running session uses. Sessions build them again if needed.
 
-    They are built again when a session needs them.
+    Returns:
+        Number and bytes of removed environments, and number of remaining ones.
     """
     used = set()
     for session in list_sessions(home, but_for_ended=True):

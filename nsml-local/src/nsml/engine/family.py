@@ -1,10 +1,9 @@
-"""What a program started, and all that these started: found however they hide, so that nothing of a session outlives it.
+"""The family of a program: all processes started by it or by its descendants, so that no process outlives its session.
 
-On Linux every program has a keeper: a process between it and the one that started it, which adopts what below it loses its parent and ends
-with the program (prctl(2): PR_SET_CHILD_SUBREAPER). The family of a program is what lies below its keeper, so that one process can start
-several programs, and sessions beside them. A keeper and a program die with the process that started them (PR_SET_PDEATHSIG). Elsewhere only
-what still hangs below the program is found. What a lost session left behind is found by its environment and
-its log.
+On Linux, each program has a keeper: its parent process, which adopts orphaned descendants and ends with the program (prctl(2):
+PR_SET_CHILD_SUBREAPER). The family is all processes below the keeper, so that one process can start several programs and sessions. A
+keeper and a program die with the process that started them (PR_SET_PDEATHSIG). On other systems, the family is only the program's current
+descendants. Remaining processes of a lost session are recognised by their environment and by its log.
 """
 
 from __future__ import annotations
@@ -54,14 +53,14 @@ def _die_with(parent: int) -> None:
 
 
 def die_with_parent() -> Callable[[], None]:
-    """A function for a new process to call, which is then killed when this one is gone."""
+    """A function to be called in a new process, which is then killed when this process ends."""
     _libc()
     parent = os.getpid()
     return lambda: _die_with(parent)
 
 
 def below_bubblewrap(pid: int) -> list[psutil.Process]:
-    """The living processes that bubblewrap runs: all below it but the first, which is its own too and reaps the others."""
+    """The living processes below bubblewrap, except the first, which is its own and reaps the others."""
     import psutil
 
     try:
@@ -73,11 +72,11 @@ def below_bubblewrap(pid: int) -> list[psutil.Process]:
 
 
 def below_a_keeper(home: Home) -> Callable[[], None]:
-    """A function for a new process to call before it becomes a program: it stays as the keeper, and a child of it becomes the program.
+    """A function to be called in a new process before it runs a program: the process becomes the keeper, and its child runs the program.
 
-    The keeper ends as the program ended, after it has killed the rest of the family.
+    The keeper kills the rest of the family after the program has ended, and ends with the same status.
     """
-    # What the keeper needs is imported here: there, another thread of this process may hold the lock of an import for ever.
+    # Imported before the fork: in the new process, the import lock may be held for ever by a thread of this one.
     import psutil  # noqa: F401
 
     _libc()
@@ -99,11 +98,11 @@ def below_a_keeper(home: Home) -> Callable[[], None]:
 
 
 def _run_keeper(program: int, home: Home) -> None:
-    """Wait for the program, kill what it leaves behind, and end in the same way. Never returns."""
+    """Wait for the program, kill its remaining processes, and exit with its status or signal. Never returns."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        os.closerange(3, 1 << 20)  # else the process that started this one waits for it to become a program
+        os.closerange(3, 1 << 20)  # else Popen in the parent process waits for the keeper
         ended = None
         while ended is None:
             pid, status = os.waitpid(-1, 0)
@@ -120,10 +119,10 @@ def _run_keeper(program: int, home: Home) -> None:
 
 
 def kill_below(home: Home) -> None:
-    """Kill all that lies below this process, which adopts orphans, but for sessions that were started there."""
+    """Kill all processes below this one, which adopts orphans, except sessions that were started there."""
     until = time.monotonic() + _KILLING
     nobody = 0
-    # One look is not enough: what has just lost its parent is for a moment below nobody.
+    # Twice, as a process that has just lost its parent is not below this one for a moment.
     while nobody < 2 and time.monotonic() < until:
         left = family(os.getpid(), home)
         nobody = 0 if left else nobody + 1
@@ -137,9 +136,9 @@ def kill_below(home: Home) -> None:
 
 
 def family(keeper: int, home: Home) -> list[psutil.Process]:
-    """The living processes below a keeper, the program among them.
+    """The living processes below a keeper, including the program.
 
-    The supervisors of sessions of `home`, and all below them, are left out: a session that a session starts is one of its own.
+    Supervisors of sessions of `home` and all processes below them are left out: a session started by a session is independent.
     """
     import psutil
 
@@ -177,10 +176,7 @@ def _supervisors(home: Home) -> Iterator[int]:
 
 
 def strays(home: Home, session: Session) -> list[psutil.Process]:
-    """The processes that a lost session left behind, known by the launch in their environment, or by its log, to which they print.
-
-    None of any other session, and nobody who only reads the log.
-    """
+    """The remaining processes of a lost session: those with its launch in their environment, or with its log open for writing."""
     import psutil
 
     launch = str(session.folder / FILE)

@@ -19,9 +19,9 @@ from .isolation import isolate_build, pass_environment
 from .requirements import loosened
 
 TIME = 3600
-# Below an environment, while it is built: what an isolated installer downloads and unpacks.
+# Folder in an environment during its installation: downloads and temporary files of an isolated installer.
 CACHE = "cache"
-# A line of `uv pip install --dry-run` for a package that it would add.
+# A line of `uv pip install --dry-run` for an added package.
 _ADDED = re.compile(r"^ \+ (\S+?)==(\S+?)(?: \(from (\S+)\))?\s*$", re.MULTILINE)
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -30,7 +30,7 @@ _WITH_PKG_RESOURCES = "setuptools<81\n"
 
 
 class InstallationFailed(RunFailed):
-    """`output` is the whole output of the installer."""
+    """A failed installation. `output` is the whole output of the installer."""
 
     def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
@@ -38,27 +38,27 @@ class InstallationFailed(RunFailed):
 
 
 def installer_name() -> str:
-    """uv or pip."""
+    """The installer: "uv" or "pip"."""
     return "uv" if shutil.which("uv") else "pip"
 
 
 def install(layer: Path, packages: Sequence[str], options: Sequence[str], say: Callable[[str], None]) -> list[str]:
-    """Install into the environment `layer` what of `packages` and all they need the running environment lacks.
+    """Install `packages` and their dependencies into the environment `layer`, except those of the running environment.
 
-    Wheels are tried first. Versions of years ago often exist for no Python of today, or as sources alone, which take minutes to build and
-    then do not work: where a package has no wheel as it is asked for, but one in the version that is here or that fits, that one is
-    taken. What has no wheel at all is built.
+    Wheels are tried first. Old versions often have no wheels for a current Python, and builds from sources take minutes and then do not
+    work. If a required version has no wheel, but the installed version or another one has, that version is used. Packages without any
+    wheel are built.
 
     Args:
         packages: pip requirements.
-        options: lines of a requirements file that are pip's own, such as `--find-links FOLDER`.
-        say: is told, in lines, how it goes where it takes long, and why the packages could not be installed as asked for.
+        options: lines of a requirements file with pip's options, such as `--find-links FOLDER`.
+        say: called with lines on the progress of long installations, and on the reasons for other versions.
 
     Returns:
-        A line for each package that was built, or installed in another version than was asked for.
+        A line for each package that was built or installed in another version.
 
     Raises:
-        RunFailed: they could be installed in no way; the message ends in the last lines of the first try with builds.
+        RunFailed: the installation failed; the message ends with the last lines of the first attempt with builds.
     """
     try:
         _install_as_asked(layer, packages, [*options, "--only-binary :all:"], say)
@@ -87,8 +87,8 @@ def install(layer: Path, packages: Sequence[str], options: Sequence[str], say: C
 def _with_wheels(
     layer: Path, packages: Sequence[str], options: Sequence[str], say: Callable[[str], None]
 ) -> tuple[list[str], list[str], list[str]]:
-    """What to install in place of `packages` so that as little as possible is built, a line on each change and build, and the option
-    that has the rest taken as wheels."""
+    """Requirements to replace `packages` with as few builds as possible, a line on each change and build, and the option that allows only
+    wheels for all other packages."""
     asked: list[str] = []
     lines: list[str] = []
     binary: list[str] = []
@@ -108,7 +108,7 @@ def _with_wheels(
 
 
 def _has_wheel(layer: Path, package: str, options: Sequence[str], say: Callable[[str], None]) -> bool:
-    """Whether a requirement can be met, for itself, without building anything."""
+    """Whether a requirement, without its dependencies, can be installed from a wheel."""
     file = str(_write(layer, [package], options))
     how = ["--dry-run", "--no-deps", "--only-binary", ":all:", "-r", file]
     if (uv := shutil.which("uv")) is not None:
@@ -122,7 +122,7 @@ def _has_wheel(layer: Path, package: str, options: Sequence[str], say: Callable[
 
 
 def _constraint(layer: Path) -> list[str]:
-    """Keeps what is installed in place of a version that was asked for from bringing other versions of what is here, gigabytes of them."""
+    """An option that keeps the running environment's versions: with other versions, a replacement could install gigabytes."""
     return [f"--constraint {_write_versions_here(layer)}"]
 
 
@@ -139,7 +139,7 @@ def _install_as_asked(layer: Path, packages: Sequence[str], options: Sequence[st
 
 def _install(layer: Path, packages: Sequence[str], options: Sequence[str], say: Callable[[str], None]) -> None:
     uv = shutil.which("uv")
-    # pip knows mirrors and constraints of its own that uv does not, so where uv fails the word is pip's.
+    # pip may have its own mirrors and constraints, so it is tried if uv fails.
     if uv is not None and _install_with_uv(uv, layer, packages, options, say):
         return
     asked = _write(layer, packages, options)
@@ -152,7 +152,7 @@ def _pip(layer: Path) -> list[str]:
 
 
 def _pip_tells_bytes() -> bool:
-    """Whether this pip, of 24.1 or later, has a progress bar for programs to read."""
+    """Whether this pip has a machine-readable progress bar: version 24.1 or later."""
     from importlib.metadata import PackageNotFoundError, version
 
     from packaging.version import InvalidVersion, Version
@@ -172,8 +172,10 @@ def brief(packages: Sequence[str]) -> str:
 def _install_with_uv(
     uv: str, layer: Path, packages: Sequence[str], options: Sequence[str], say: Callable[[str], None]
 ) -> bool:
-    """Whether uv did it: planned against the running environment, since it would not see what a layer inherits, then installed as
-    planned."""
+    """Install with uv, and return whether it succeeded.
+
+    The dependencies are resolved against the running environment, as uv does not see the packages that a layer inherits.
+    """
     asked = _write(layer, packages, options)
     look = [uv, "pip", "install", "--dry-run", "--break-system-packages", "--python", sys.executable, "-r", str(asked)]
     try:
@@ -211,7 +213,7 @@ def _call(command: Sequence[str], say: Callable[[str], None], layer: Path) -> su
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
     home = Home(layer.parents[1])
     if isolated_datasets(home):
-        # A package that is built runs a program of its own.
+        # Building a package runs its code.
         cache = make_private(layer / CACHE)
         environment = pass_environment(environment, installs=True) | {
             "XDG_CACHE_HOME": str(cache),
@@ -219,26 +221,27 @@ def _call(command: Sequence[str], say: Callable[[str], None], layer: Path) -> su
         }
         command = isolate_build(home, layer, command)
     if (constraints := layer / _BUILD_CONSTRAINTS).exists():
-        # uv's, pip's since 25.3, and pip's before that, which goes for installations too.
+        # The variables of uv, of pip since 25.3, and of older pip, where it applies to installations too.
         environment |= dict.fromkeys(("UV_BUILD_CONSTRAINT", "PIP_BUILD_CONSTRAINT"), str(constraints))
         environment["PIP_CONSTRAINT"] = f"{environment.get('PIP_CONSTRAINT', '')} {constraints}".strip()
     return follow(command, environment, say, TIME)
 
 
 def run(command: Sequence[str], what: str, say: Callable[[str], None], layer: Path) -> None:
-    """Run a command that makes an environment `layer` or installs into it, `say` is told how it goes.
+    """Run a command that creates or changes the environment `layer`. `say` is called with lines on its progress.
 
-    RunFailed with its last lines where it fails.
+    Raises:
+        RunFailed: the command failed; the message has its last lines.
     """
     try:
         done = _call(command, say, layer)
     except subprocess.TimeoutExpired:
         raise RunFailed(f"{what} could not be installed within {TIME} seconds") from None
     if done.returncode:
-        said = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-        errors = [line for line in said if re.match(r"(\w+\.)*\w*(Error|Exception): ", line)]
-        last = " / ".join([*errors[-1:], *[x for x in said if not x.startswith(("WARNING", "[notice]"))][-4:]])
+        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        errors = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception): ", line)]
+        last = " / ".join([*errors[-1:], *[x for x in lines if not x.startswith(("WARNING", "[notice]"))][-4:]])
         raise InstallationFailed(
             f"{what} could not be installed: {last}; correct setup.py or requirements.txt, or run with --env current",
-            "\n".join(said),
+            "\n".join(lines),
         )

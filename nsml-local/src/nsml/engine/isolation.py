@@ -1,8 +1,8 @@
-"""Programs that reach no labels, whatever they read as the user who started them: each runs in bubblewrap, see bwrap(1) (Linux only).
+"""Isolation of programs by bubblewrap, see bwrap(1), so that they cannot read labels (Linux only).
 
-While a home holds a dataset that was pushed with --isolate, this holds for every program of it. A program sees the system read-only, an
-empty home, and of that only what it needs; it writes into its working folder, its checkpoints and its output. It has its own processes,
-/tmp, /dev and environment, and whatever it started ends with it.
+While a home has a dataset pushed with --isolate, all its programs are isolated. A program sees the system read-only, and only those files
+of the home that it needs; it can write to its working folder, its checkpoints and its output. It has its own processes, /tmp, /dev and
+environment, and all its processes end with it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NAMESPACES = (
     "ALL",
 )
 _SYSTEM = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
-# Below /run are the sockets of services that do things for the user: containers, systemd, D-Bus.
+# /run has the sockets of services that act for the user: containers, systemd, D-Bus.
 _PRIVATE = ("/tmp", "/var/tmp", "/run")
 _DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 _PASSED = re.compile(
@@ -49,13 +49,13 @@ _PASSED = re.compile(
     r"|NSML_(?!WEB_)\w+|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY"
 )  # fmt: skip
 _PASSED_TO_INSTALLERS = re.compile(r"(PIP|UV)_\w+")
-# How many sessions' checkpoints a program sees without naming them.
+# Number of sessions whose checkpoints a program sees without naming them.
 NEWEST = 30
 _LONGEST_PROGRAM = 1 << 20  # bytes
 
 
 def why_not() -> str:
-    """Why no program can be isolated on this machine; "" where it can."""
+    """The reason why programs cannot be isolated on this machine, or ""."""
     if why := _why_no_bubblewrap():
         return why
     tried = subprocess.run(
@@ -69,18 +69,18 @@ def _why_no_bubblewrap() -> str:
         return "bubblewrap exists for Linux only"
     if shutil.which("bwrap") is None:
         return f"bubblewrap is not installed; {_INSTALL}"
-    told = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    found = re.search(r"(\d+)\.(\d+)", told)
-    if found is None or tuple(map(int, found.groups())) < _OLDEST:
-        return f"{told or 'bwrap'} is too old; install bubblewrap {'.'.join(map(str, _OLDEST))} or later"
+    output = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    version = re.search(r"(\d+)\.(\d+)", output)
+    if version is None or tuple(map(int, version.groups())) < _OLDEST:
+        return f"{output or 'bwrap'} is too old; install bubblewrap {'.'.join(map(str, _OLDEST))} or later"
     return ""
 
 
 def check_isolation(home: Home) -> None:
-    """RunFailed where programs of this home are to be isolated, and cannot be here."""
-    if (found := isolated_datasets(home)) and (why := _why_no_bubblewrap()):
+    """Raise RunFailed if programs of this home must be isolated, but this machine cannot do so."""
+    if (datasets := isolated_datasets(home)) and (why := _why_no_bubblewrap()):
         raise RunFailed(
-            f"dataset {found[0].name} was pushed with --isolate, so every program of {home.path} is isolated, which this machine "
+            f"dataset {datasets[0].name} was pushed with --isolate, so every program of {home.path} is isolated, which this machine "
             f"cannot do: {why}"
         )
 
@@ -92,7 +92,7 @@ def isolate_program(
 
     Args:
         python: its interpreter.
-        writable: folders into which it writes besides its work, its output and, in a session, its checkpoints.
+        writable: further folders that it can write to, besides its work, its output and, in a session, its checkpoints.
     """
     session = Path(launch["session"])
     # A path without a dot may be a link in /tmp to the dataset's folder, see `plain_path`.
@@ -107,7 +107,7 @@ def isolate_program(
         readable.append(Path(launch["loader"]).parent)
     writes = [work, make_private(home.output / launch["user"]), *writable]
     if folder == session:
-        # A file is mounted where there is one; one without a single byte counts as damaged.
+        # Only an existing file can be mounted; an empty one counts as damaged.
         if not (session / metrics.FILE).exists():
             write_bytes(session / metrics.FILE, b"\n")
         writes += [session / "checkpoints", session / metrics.FILE, make_private(session / ANSWERS)]
@@ -119,9 +119,9 @@ def isolate_program(
 
 
 def _loadable_sessions(home: Home, launch: Mapping[str, Any], work: Path) -> list[Session]:
-    """The sessions of its user whose checkpoints a program may load: the newest, and those whose number its arguments or files contain.
+    """The user's sessions whose checkpoints a program can load: the newest, and those whose number is in its arguments or files.
 
-    Not all, since bubblewrap takes longer for each mount: 0.05 s for 100 in all, 14 s for 2000.
+    Not all, as each mount takes bubblewrap longer than the one before: 0.05 s for 100 mounts, 14 s for 2000.
     """
 
     def age(session: Session) -> float:
@@ -145,9 +145,9 @@ def isolate_build(home: Home, layer: Path, command: Sequence[str]) -> list[str]:
 
 
 def pass_environment(variables: Mapping[str, str], *, installs: bool = False) -> dict[str, str]:
-    """Those of the variables that an isolated program is given: what the system, the network and the numerical libraries go by.
+    """The environment variables for an isolated program: those of the system, the network and numerical libraries.
 
-    Others may hold secrets. An installer is given its own too.
+    Other variables may contain secrets. installs: include those of pip and uv.
     """
     return {
         name: value
@@ -164,15 +164,15 @@ def _command(
     command: Sequence[str],
     links: Mapping[Path, Path] = MappingProxyType({}),
 ) -> list[str]:
-    """bwrap with its arguments; `links` are made, each to its value. The deepest mount decides what is seen at a path."""
+    """bwrap and its arguments. `links`: symbolic links to create, with their targets. The deepest mount of a path applies."""
     top = real_path(home.path)
 
     def inside(path: Path) -> Path:
-        """Where a path lies, without a link above it; the home's own folders are in their place even where they are links."""
+        """The path without links above it. Folders of the home stay in the home even if they are links."""
         return top / path.relative_to(home.path) if path.is_relative_to(home.path) else real_path(path)
 
     def strays(path: Path) -> bool:
-        """Whether a path of the home leads elsewhere by a link below the home's own folders, as one that a program made may."""
+        """Whether a path of the home leads elsewhere by a link inside a folder of the home, perhaps created by a program."""
         if not path.is_relative_to(home.path):
             return False
         own, *rest = path.relative_to(home.path).parts
@@ -206,13 +206,13 @@ def _command(
 
 
 def _interpreter() -> list[Path]:
-    """The folders of this interpreter, of its packages and of nsml, which may lie in a folder that is hidden."""
+    """The folders of this interpreter, its packages and nsml, which may be inside a hidden folder."""
     packages = (sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
     return list(map(Path, (sys.prefix, sys.base_prefix, *packages, str(Path(__file__).parents[2]))))
 
 
 def _source(dataset: Dataset) -> Path | None:
-    """The organiser's folder, where that is known and there."""
+    """The organiser's folder of a dataset, or None if unknown."""
     try:
         source = Path(str(dataset.record()["source"]))
     except Damaged:
@@ -221,7 +221,7 @@ def _source(dataset: Dataset) -> Path | None:
 
 
 def _linked(home: Home, shown: Path) -> list[Path]:
-    """What a dataset that is not isolated shows at this path by links into the organiser's folder, without the labels."""
+    """The targets of a dataset's links at this path into the organiser's folder, without labels; none if the dataset is isolated."""
     try:
         dataset = find_dataset(home, shown.parent.name)
     except NsmlError:

@@ -12,12 +12,12 @@ from ..store.processes import memory_of_group
 from ..wording import size
 
 _PROC, _CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
-# A program that had this part of the memory when it was killed is taken to have been killed for it.
+# A killed program that used more than this share of the memory was probably killed for lack of memory.
 _NEARLY_ALL = 0.7
 
 
 class MemoryWatch:
-    """The memory of one program, from before its start to its end."""
+    """Watches the memory of one program. Created before the program starts."""
 
     def __init__(self) -> None:
         self._most_seen = 0
@@ -25,21 +25,24 @@ class MemoryWatch:
         self._kills_before = _kills_now()
 
     def look(self, pid: int) -> int:
-        """Bytes that the program of that `Program.pid` and all that it started use now."""
+        """Measure the bytes used now by a program and all its processes. pid: `Program.pid`."""
         used = memory_of_group(pid)
         self._most_seen = max(self._most_seen, used)
         return used
 
     @property
     def peak(self) -> int:
-        """Bytes at most, as far as it was seen; 0 where nothing was."""
-        # It may have grown and ended between two looks. The kernel knows the largest process, but not what several had together.
+        """The largest measured number of bytes; 0 if nothing was measured."""
+        # It may have grown between two measurements. The kernel knows the peak of the largest process, but not of several together.
         largest = _largest_child()
         return max(self._most_seen, largest if largest > self._largest_before else 0)
 
     def why_it_ended(self, code: int) -> tuple[str, bool]:
-        """Whether a program that ended with `code`, as Popen has it, was killed for its memory: a line, empty where nothing speaks for
-        it, and whether it is nearly sure."""
+        """Whether a program that ended with Popen's `code` was killed for lack of memory.
+
+        Returns:
+            One line, or "" if nothing indicates it, and whether it is nearly certain.
+        """
         here, anywhere = (now > before for now, before in zip(_kills_now(), self._kills_before, strict=True))
         if code == 0 or not (here or code == -signal.SIGKILL):
             return "", False
@@ -50,13 +53,13 @@ class MemoryWatch:
             who = "the program" if code == -signal.SIGKILL else "a process that the program started"
             return f"the system killed {who}, since memory ran out: {used}; {fix}", True
         return (
-            f"killed from outside, which the system does where memory runs out: {used}; if that is much, {fix}",
+            f"killed from outside, possibly by the system for lack of memory: {used}; if that is much, {fix}",
             False,
         )
 
 
 def _largest_child() -> int:
-    """Bytes of the largest process of all that this process has waited for."""
+    """Peak bytes of the largest ended child of this process."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -64,7 +67,7 @@ def _largest_child() -> int:
 
 
 def _kills_now() -> tuple[int, int]:
-    """How many processes the kernel has killed for memory, of this process's control group and of the machine; 0 where it does not say."""
+    """Number of processes that the kernel killed for memory, in this process's control group and on the machine; 0 if unknown."""
     # The files of version 2 and 1.
     files = [folder / name for folder in _control_groups() for name in ("memory.events", "memory.oom_control")]
     return next((_kills_in(file) for file in files if file.exists()), 0), _kills_in(_PROC / "vmstat")
@@ -77,7 +80,7 @@ def _kills_in(file: Path) -> int:
 
 
 def _limit() -> tuple[int, str]:
-    """Bytes of memory that this process's control group, one above it, or the machine allows, and which of these."""
+    """The memory limit in bytes, of this process's control group, one above it or the machine, and the name of which."""
     import psutil
 
     most, whose = psutil.virtual_memory().total, "machine"
@@ -90,8 +93,7 @@ def _limit() -> tuple[int, str]:
 
 
 def _control_groups() -> Iterator[Path]:
-    """The folders of the control group that limits this process's memory, and of those above it. In a container the one at the top
-    may stand for all."""
+    """The folders of this process's control group for memory and of the groups above it. In a container, perhaps only the top one."""
     with contextlib.suppress(OSError):
         for line in (_PROC / "self" / "cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)

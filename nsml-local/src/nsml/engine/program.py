@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 _KILLING = 3.0
-# TensorFlow and JAX take all of a GPU's memory when they start, and a checkpoint is often submitted while its session goes on training.
+# By default, TensorFlow and JAX reserve all of a GPU's memory, but a checkpoint is often submitted while its session is training.
 _SHARED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 _SET_BY_THE_PLATFORM = ("NSML_DATASET", "NSML_DATASET_PATH", "NSML_DATASET_NAME")
 
 
 class Program(subprocess.Popen[bytes]):
-    """A program that this process started, with the home of its session. `pid` is its keeper's, where it has one, or bubblewrap's."""
+    """A program started by this process, with the home of its session. `pid` is that of its keeper, if it has one, or of bubblewrap."""
 
     home: Home
     isolated = False
@@ -38,7 +38,7 @@ class Program(subprocess.Popen[bytes]):
 
     @property
     def returncode(self) -> Any:  # type: ignore[override]
-        """As of any process; bubblewrap says 128 + N of a program that signal N ended."""
+        """As of `subprocess.Popen`. For a program ended by signal N, bubblewrap returns 128 + N."""
         ended = self._ended
         is_signal = self.isolated and ended is not None and 128 < ended < 128 + signal.NSIG
         return 128 - ended if is_signal and ended is not None else ended
@@ -48,7 +48,7 @@ class Program(subprocess.Popen[bytes]):
         self._ended = ended
 
     def family(self) -> list[psutil.Process]:
-        """The living processes of the program, itself among them, without its keeper, or bubblewrap's own two."""
+        """The living processes of the program, including itself, without its keeper or the two of bubblewrap."""
         if self.isolated:
             return below_bubblewrap(self.pid) if self.poll() is None else []
         processes = family(self.pid, self.home)
@@ -63,10 +63,14 @@ class Program(subprocess.Popen[bytes]):
 def start_program(
     folder: Path, work: Path, python: str = sys.executable, *, writable: Sequence[Path] = (), **environment: str
 ) -> Program:
-    """Start what `folder/launch.json` says in `work`, as the leader of a process group of its own. It dies with this process.
+    """Start the program of `folder/launch.json` in `work`, as the leader of a new process group. It dies with this process.
 
-    What it prints is appended to `folder/log.txt` unbuffered. `python` is the interpreter; `environment` is added to this process's.
-    While its home holds an isolated dataset it is isolated, and writes into its work, its output and, besides, the `writable` folders.
+    Its output is appended to `folder/log.txt` unbuffered. If its home has an isolated dataset, it is isolated.
+
+    Args:
+        python: the interpreter.
+        writable: if it is isolated, further folders that it can write to, besides its work and its output.
+        environment: variables added to those of this process.
     """
     launch: dict[str, Any] = read_json(folder / FILE)
     inherited = _SHARED | {name: value for name, value in os.environ.items() if name not in _SET_BY_THE_PLATFORM}
@@ -76,9 +80,9 @@ def start_program(
         "PYTHONIOENCODING": "utf-8:backslashreplace",
     }
     if launch["dataset_paths"]:
-        # Read by the oldest programs in place of the constants; where there is no dataset, they look whether these are there.
+        # The oldest programs read these instead of the constants; unset, they mean that there is no dataset.
         own |= {"NSML_DATASET_PATH": launch["dataset_paths"][0], "NSML_DATASET_NAME": launch["dataset"]}
-    # What the program starts as `python` is to find the same packages.
+    # So that `python`, started by the program, has the same packages.
     beside = Path(python).parent
     own["PATH"] = os.pathsep.join([str(beside), inherited.get("PATH") or os.defpath])
     if (beside.parent / "pyvenv.cfg").exists():

@@ -14,7 +14,7 @@ from ..store.files import read_text
 
 _IMAGE = re.compile(r"^\s*#\s*nsml\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# Distributions that bring the same modules; a program that names one is content with the other.
+# Distributions with the same modules; each satisfies a requirement of the other.
 _SAME = {
     "opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
     "opencv-contrib-python": ("opencv-contrib-python-headless",),
@@ -22,16 +22,21 @@ _SAME = {
     "tensorflow": ("tensorflow-cpu",),
     "sklearn": ("scikit-learn",),
 }
-# What pip can install in their place.
+# Replacements that pip can install.
 _RENAMED = {"tensorflow-gpu": "tensorflow", "sklearn": "scikit-learn"}
-# Part of Python itself, or of every environment, but named by old setup.py files.
+# Part of Python or of every environment, but required in old setup.py files.
 _NOTHING = frozenset({"argparse", "nsml", "nsml-local", "pathlib", "typing", "setuptools", "pip", "wheel"})
 
 
 @dataclass(frozen=True)
 class Needs:
-    """`packages` are pip requirements in the order of setup.py, then requirements.txt; `debian` package names; `image` the
-    docker image that is named, which is not used here; `options` are lines of requirements.txt that are pip's own."""
+    """The requirements of a project.
+
+    packages: pip requirements, of setup.py, then of requirements.txt.
+    options: lines of requirements.txt with pip's options.
+    debian: names of Debian packages.
+    image: Docker image, which is ignored.
+    """
 
     packages: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
@@ -40,7 +45,7 @@ class Needs:
 
 
 def read_needs(folder: Path) -> Needs:
-    """What the files in `folder` ask for. NsmlError where setup.py is not Python or a file cannot be read."""
+    """The requirements of the project in `folder`. NsmlError if setup.py is not Python or a file cannot be read."""
     setup, requirements, debian = (_text(folder / n) for n in ("setup.py", "requirements.txt", "nsml_package.txt"))
     packages = _from_setup(folder / "setup.py", setup)
     lines = [line.split(" #")[0].strip() for line in requirements.replace("\\\n", " ").splitlines()]
@@ -64,7 +69,7 @@ def _text(path: Path) -> str:
 
 
 def _from_setup(path: Path, text: str) -> list[str]:
-    """The strings of `install_requires`: a list in the call, or a name that was given one."""
+    """The strings of `install_requires`: a list in the call, or a variable with a list."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -84,7 +89,7 @@ def _from_setup(path: Path, text: str) -> list[str]:
 
 
 def missing_packages(needs: Needs) -> list[str]:
-    """The requirements that the running interpreter does not meet."""
+    """The requirements that the running interpreter does not satisfy."""
     return [requirement for requirement in needs.packages if not _is_met(requirement)]
 
 
@@ -102,7 +107,7 @@ def _is_met(requirement: str) -> bool:
         if wanted.url or (wanted.marker and not wanted.marker.evaluate()):
             return not wanted.url
     except ValueError:
-        return False  # a marker that cannot be compared, as a kernel's release with a version: pip decides
+        return False  # a marker that cannot be compared, such as a kernel's release with a version: pip decides
     name = canonicalize_name(wanted.name)
     if name in _NOTHING:
         return True
@@ -116,10 +121,10 @@ def _is_met(requirement: str) -> bool:
 
 
 def loosened(requirement: str) -> tuple[str | None, str]:
-    """What to ask for where a requirement cannot be met as it stands, and a line on it.
+    """The replacement of a requirement that cannot be satisfied, and a line on it.
 
-    A package that is here in another version is not asked for (None), any other without its version. What is no plain name and version
-    is left as it is, without a line.
+    For a package that is installed in another version, None; for others, the requirement without its version. Requirements other than
+    name and version are returned unchanged, without a line.
     """
     from importlib.metadata import PackageNotFoundError, version
 
@@ -144,7 +149,7 @@ def loosened(requirement: str) -> tuple[str | None, str]:
 
 
 def missing_debian(needs: Needs) -> list[str]:
-    """The Debian packages that are not installed; none where this is no Debian."""
+    """The Debian packages that are not installed; empty if this is not Debian."""
     if not needs.debian or shutil.which("dpkg-query") is None:
         return []
     names = [name for name in needs.debian if _NAME.fullmatch(name)]

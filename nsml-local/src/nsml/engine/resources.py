@@ -16,7 +16,7 @@ from ..store.launches import FILE
 from .log_limit import DEFAULT
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-# The variables by which the usual numerical libraries are told how many threads to start.
+# Variables for the number of threads of the usual numerical libraries.
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -28,7 +28,7 @@ _THREADS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """`gpus` are device numbers (None: as the machine is), `cpus` a number, `memory` bytes; None is no limit. `log` is in bytes."""
+    """Limits of a session: device numbers of `gpus`, number of `cpus`, `memory` and `log` in bytes. None: no limit."""
 
     gpus: tuple[int, ...] | None = None
     cpus: int | None = None
@@ -41,7 +41,7 @@ class Limits:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Limits:
-        """The inverse of `to_dict`. Anything else is a Damaged error."""
+        """The inverse of `to_dict`. Damaged if the values are invalid."""
         fits = isinstance(values, dict)
         gpus, cpus, memory, log = (values.get(name) if fits else None for name in ("gpus", "cpus", "memory", "log"))
         numbers = [*gpus, cpus, memory, log] if isinstance(gpus, list | tuple) else [gpus, cpus, memory, log]
@@ -50,45 +50,45 @@ class Limits:
         return cls(None if gpus is None else tuple(gpus), cpus, memory, log or DEFAULT)
 
     def environment(self) -> dict[str, str]:
-        """The variables that the usual libraries go by."""
+        """The environment variables for the usual libraries."""
         variables = {} if self.gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(map(str, self.gpus))}
         if self.cpus is not None:
             variables |= dict.fromkeys(_THREADS, str(self.cpus))
         return variables
 
     def restrict_processors(self) -> None:
-        """Keep this process, and what it starts, on so many processors, where the system can."""
+        """Restrict this process and its children to `cpus` processors, if the system can."""
         if self.cpus is not None and hasattr(os, "sched_setaffinity"):
             allowed = sorted(os.sched_getaffinity(0))
             os.sched_setaffinity(0, allowed[: self.cpus])
 
 
 def parse_size(text: str, option: str = "--memory", least: int = 1) -> int:
-    """Bytes of "24G", "512m", "1.5GB", "24000000000"; units are powers of 1000. NsmlError for anything else, and for less than `least`."""
+    """Bytes of "24G", "512m", "1.5GB", "24000000000". Units are powers of 1000. NsmlError if invalid or below `least`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text.upper())
     size = int(float(match[1]) * _UNITS[match[2]]) if match else 0
     if size <= 0:
-        raise NsmlError(f"{option} {text!r} is no size; give 24G, 512M or a number of bytes")
+        raise NsmlError(f"{option} {text!r} is not a size; give 24G, 512M or a number of bytes")
     if size < least:
         raise NsmlError(f"{option} {text!r} is too little; give {least:,} bytes or more")
     return size
 
 
 def check_gpus(count: int) -> bool:
-    """Whether there are any GPUs. NsmlError where there are some, but fewer than `count`."""
-    there = len(list_gpus())
-    if 0 < there < count:
-        raise NsmlError(f"-g {count}: this machine has {there} GPUs; give {there} or fewer, -g 0 for none")
-    return there > 0
+    """Whether there are GPUs. NsmlError if there are some, but fewer than `count`."""
+    available = len(list_gpus())
+    if 0 < available < count:
+        raise NsmlError(f"-g {count}: this machine has {available} GPUs; give {available} or fewer, -g 0 for none")
+    return available > 0
 
 
 def list_gpus() -> list[int]:
     """The numbers of the NVIDIA GPUs of this machine."""
-    # A supervisor without children so far tells its program's memory better.
+    # Not a trial: the peak of the largest child is more exact for a supervisor without other children.
     if not any(os.access(os.path.join(folder, "nvidia-smi"), os.X_OK) for folder in os.get_exec_path()):
         return []
     try:
-        told = subprocess.run(
+        result = subprocess.run(
             ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
             capture_output=True,
             text=True,
@@ -97,24 +97,27 @@ def list_gpus() -> list[int]:
         )
     except (OSError, subprocess.SubprocessError):
         return []
-    return [int(line) for line in told.stdout.split() if line.strip().isdecimal()]
+    return [int(line) for line in result.stdout.split() if line.strip().isdecimal()]
 
 
 def gpu_use(*, header: bool) -> str:
-    """A line of CSV on each GPU: number, name, memory used and there, use; "" where there is none."""
+    """A line of CSV for each GPU: number, name, used memory, total memory, utilisation; "" without GPUs."""
     if not list_gpus():
         return ""
     fields = "index,name,memory.used,memory.total,utilization.gpu"
     kind = "csv" if header else "csv,noheader"
-    told = subprocess.run(
+    result = subprocess.run(
         ["nvidia-smi", f"--query-gpu={fields}", f"--format={kind}"], capture_output=True, text=True, check=False
     )
-    return told.stdout.rstrip() or told.stderr.rstrip()
+    return result.stdout.rstrip() or result.stderr.rstrip()
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What sessions share: numbers of GPUs, processors, bytes of memory. `sessions` without -c and GPU fill the processors."""
+    """The resources of a machine: device numbers of GPUs, number of processors, bytes of memory.
+
+    `sessions`: number of sessions without -c and GPU that run at once.
+    """
 
     gpus: tuple[int, ...]
     cpus: int
@@ -123,12 +126,12 @@ class Machine:
 
 
 def this_machine(home: Home) -> Machine:
-    """This machine."""
+    """The resources of this machine."""
     gpus, cpus, memory = _hardware()
     return Machine(gpus, cpus, memory, side_by_side(home) or default_side_by_side(cpus))
 
 
-@functools.cache  # a supervisor looks again after it has restricted itself to some processors
+@functools.cache  # a supervisor reads them again after it has restricted itself to some processors
 def _hardware() -> tuple[tuple[int, ...], int, int]:
     import psutil
 
@@ -137,21 +140,21 @@ def _hardware() -> tuple[tuple[int, ...], int, int]:
 
 
 def default_side_by_side(cpus: int) -> int:
-    """How many sessions without -c and GPU run at once on so many processors."""
+    """The default number of sessions without -c and GPU that run at once on `cpus` processors."""
     return max(1, cpus // 2)
 
 
 def side_by_side(home: Home) -> int | None:
-    """The number that was set; None where nobody has."""
+    """The number of `set_side_by_side`, or None."""
     try:
-        found = read_json(home.queue / "limit.json").get("sessions")
+        sessions = read_json(home.queue / "limit.json").get("sessions")
     except (FileNotFoundError, Damaged):
         return None
-    return found if isinstance(found, int) and found > 0 else None
+    return sessions if isinstance(sessions, int) and sessions > 0 else None
 
 
 def set_side_by_side(home: Home, sessions: int | None) -> None:
-    """Set it, or return to the default."""
+    """Set the number of sessions without -c and GPU that run at once. None: the default."""
     make_private(home.queue)
     if sessions is None:
         (home.queue / "limit.json").unlink(missing_ok=True)
