@@ -65,7 +65,7 @@ def _difference(images: np.ndarray) -> float:
     indices = np.arange(len(images))
     maps = affine_parameters(0, 1, indices, 1.0, _SIZE)
     largest = 0.0
-    for image, found, matrix in zip(images, augment(images, 0, 1, indices, 1.0), maps, strict=True):
+    for image, result, matrix in zip(images, augment(images, 0, 1, indices, 1.0), maps, strict=True):
         for channel in range(3):
             pixels = image[..., channel].astype(np.float64)
             surround = np.median(pixels[[0, 0, -1, -1], [0, -1, 0, -1]])
@@ -73,5 +73,5 @@ def _difference(images: np.ndarray) -> float:
             exact = ndimage.affine_transform(
                 pixels, matrix[::-1, 1::-1], matrix[::-1, 2], order=1, mode="grid-constant", cval=surround
             )
-            largest = max(largest, float(np.abs(found[..., channel] - exact).max()))
+            largest = max(largest, float(np.abs(result[..., channel] - exact).max()))
     return largest

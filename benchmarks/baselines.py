@@ -80,5 +80,5 @@ def feed_infer(output: Path, folder: Path, infer_function: Callable[[list[np.nda
     paths = sorted(folder.glob("*.jpg"))
     images = [_read(path) for path in paths]
     predictions = infer_function(images)
-    lines = [f"test_data,{path.name},{found}\n" for path, found in zip(paths, predictions, strict=True)]
+    lines = [f"test_data,{path.name},{predicted}\n" for path, predicted in zip(paths, predictions, strict=True)]
     output.write_text("".join(lines), encoding="utf-8")

@@ -49,7 +49,7 @@ def benchmark(plan: Plan) -> list[Record]:
 
     again()
     samples = measure([Way(_FIRST, first), Way(_AGAIN, again)], plan.rounds(5, 2), least=0.05)
-    found: list[Record] = [
+    records: list[Record] = [
         samples.faster(_AGAIN, _FIRST, MILLISECONDS, 100, f"{_AGAIN}, {len(paths)} photographs of 3900x3072")
     ]
 
@@ -58,8 +58,8 @@ def benchmark(plan: Plan) -> list[Record]:
     prepared_images(small[:8], preparation, folder)
     prepared_images(small, preparation, folder)
     grown = run([sys.executable, "-c", _MEMORY, str(small[0].parent), str(folder)], plan.folder, environment())
-    found.append(Condition("memory for 1,000 images until they are used", float(grown.out), "MB", "at most", 10))
+    records.append(Condition("memory for 1,000 images until they are used", float(grown.out), "MB", "at most", 10))
     shutil.rmtree(folder)
     shutil.rmtree(fresh)
     shutil.rmtree(kept)
-    return found
+    return records

@@ -27,15 +27,15 @@ def split_document(path: Path) -> tuple[str, str]:
     return before, after
 
 
-def write_document(path: Path, found: dict[str, Any]) -> None:
+def write_document(path: Path, result: dict[str, Any]) -> None:
     """Puts the tables of a run into the document at `path`, in place of those that are there."""
     before, after = split_document(path)
-    path.write_text(f"{before}{BEGIN}\n{markdown(found)}\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{BEGIN}\n{markdown(result)}\n{END}{after}", encoding="utf-8")
 
 
-def markdown(found: dict[str, Any]) -> str:
+def markdown(result: dict[str, Any]) -> str:
     """The machine and the tables of a run."""
-    facts = [f"{name} {value}" for name, value in found["machine"].items()]
-    kind = "A quick run. " if found["quick"] else ""
-    tables = [markdown_table(f"{name}: {ROWS[name]}", records) for name, records in found["results"].items()]
+    facts = [f"{name} {value}" for name, value in result["machine"].items()]
+    kind = "A quick run. " if result["quick"] else ""
+    tables = [markdown_table(f"{name}: {ROWS[name]}", records) for name, records in result["results"].items()]
     return "\n\n".join([f"{kind}Measured on: {'; '.join(facts)}.", *tables])

@@ -27,13 +27,13 @@ def benchmark(plan: Plan) -> list[Record]:
     The measure of what is small: the exact way itself, its square cut one pixel of the photograph further.
     Real photographs are taken from the folder that FUNDUS_PHOTOGRAPHS names, else from ../shared/fundus, where there is one.
     """
-    found: list[Record] = []
+    records: list[Record] = []
     big = photographs(plan.folder, plan.rounds(_BIG, 2))
     fast, slow, shifted = _all_ways(big, Preparation(512))
-    found += _differences("3900x3072 at 512 pixels", fast, slow, shifted)
+    records += _differences("3900x3072 at 512 pixels", fast, slow, shifted)
     for name, dataset in _datasets(plan):
-        found += _answers(plan, name, dataset)
-    return found
+        records += _answers(plan, name, dataset)
+    return records
 
 
 def _datasets(plan: Plan) -> Iterator[tuple[str, Path]]:

@@ -52,7 +52,7 @@ def _commands(plan: Plan) -> list[Record]:
         for name, words in commands.items():
             seconds = _median(partial(_discard, words, plan.folder, where), plan.rounds(5, 2))
             values[name].append(1e3 * seconds)
-    return [Growth(name, name.split()[-1], sizes, tuple(found), "ms") for name, found in values.items()]
+    return [Growth(name, name.split()[-1], sizes, tuple(times), "ms") for name, times in values.items()]
 
 
 def _logs(plan: Plan) -> list[Record]:
@@ -73,7 +73,7 @@ def _logs(plan: Plan) -> list[Record]:
             for name, words in ways.items():
                 values[name].append(1e3 * _median(partial(_discard, words, plan.folder, where), plan.rounds(3, 1)))
     session.log.unlink()
-    return [Growth(name, "MB", sizes, tuple(found), "ms") for name, found in values.items()]
+    return [Growth(name, "MB", sizes, tuple(times), "ms") for name, times in values.items()]
 
 
 def _discard(words: Sequence[str], folder: Path, where: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ _TARGETS = {512: 15, 1024: 30}
 
 def benchmark(plan: Plan) -> list[Record]:
     """Milliseconds an image on one thread, and the difference from a Gaussian in float64."""
-    found: list[Record] = []
+    records: list[Record] = []
     for size, target in _TARGETS.items():
         image = baselines.shrink(draw(0, (1300, 1024))[:, 138:1162], size)
         formula, ours = f"GaussianBlur formula at {size}", f"subtract_local_average at {size}"
@@ -35,7 +35,7 @@ def benchmark(plan: Plan) -> list[Record]:
         with one_opencv_thread():
             samples = measure(ways, plan.rounds(15, 3), least=plan.rounds(2, 1) / 10)
         difference = np.abs(subtract_local_average(image, size / 30) - exact.subtract_local_average(image, size / 30))
-        found += [
+        records += [
             samples.faster(ours, formula, MILLISECONDS, target),
             samples.faster(masked, formula, MILLISECONDS),
             Condition(
@@ -49,4 +49,4 @@ def benchmark(plan: Plan) -> list[Record]:
                 6.0,
             ),
         ]
-    return found
+    return records

@@ -25,14 +25,14 @@ from model.settings import Settings
 def benchmark(plan: Plan) -> list[Record]:
     """Images a second, and how far the probabilities of a trained network are from Keras' own."""
     target = 6.5 if has_bfloat16_units() else 1.25
-    found: list[Record] = []
+    records: list[Record] = []
     for size, width in (DEFAULT, HALF_WIDTH)[: plan.rounds(2, 1)]:
         model, where = trained(plan, size, width).model, f"{size} pixels, width {width}"
-        found += _of_model(plan, model, predictors(model), where, plan.rounds(1000, 300), target)
+        records += _of_model(plan, model, predictors(model), where, plan.rounds(1000, 300), target)
     # Its last layer is not trained, which changes no time, but what rounding does to its answers.
     model = begin_network(Settings(transfer(), CLASSES)).model
     ours = {"predictor": predictor(model)}
-    return found + _of_model(plan, model, ours, "EfficientNet-Lite0, 224 pixels", plan.rounds(200, 32), 1.5)
+    return records + _of_model(plan, model, ours, "EfficientNet-Lite0, 224 pixels", plan.rounds(200, 32), 1.5)
 
 
 def _of_model(
@@ -49,24 +49,24 @@ def _of_model(
     samples = measure(ways, plan.rounds(5, 3), least=0)
     exact = baselines.predict(model, in_memory)
     # What the template takes by itself is what was promised.
-    found: list[Record] = [
+    records: list[Record] = [
         samples.faster(name, keras_way, rate("images"), None if number else target) for number, name in enumerate(ours)
     ]
     for name, function in ours.items():
         probabilities = function(images)
         same = float((probabilities.argmax(1) == exact.argmax(1)).mean())
         largest = float(np.abs(probabilities - exact).max())
-        found += [
+        records += [
             Condition(f"same class, {name}", 100 * same, "%", "at least", 99.9),
             Condition(f"largest difference of a probability, {name}", largest, "", "at most", 2e-3),
         ]
-    return found
+    return records
 
 
 def predictors(model: object) -> dict[str, Predict]:
     """The template's prediction as it chooses by itself, then at each precision that it can be told."""
-    found: dict[str, Predict] = {"predictor": predictor(model)}
+    functions: dict[str, Predict] = {"predictor": predictor(model)}
     make: Callable[..., Predict] = predictor
     if "precision" in inspect.signature(make).parameters:
-        found |= {f"predictor in {name}": make(model, precision=name) for name in ("float32", "bfloat16")}
-    return found
+        functions |= {f"predictor in {name}": make(model, precision=name) for name in ("float32", "bfloat16")}
+    return functions

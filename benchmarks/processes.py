@@ -38,12 +38,12 @@ def environment(home: Path | None = None, **more: str) -> dict[str, str]:
     import nsml
 
     library = str(Path(nsml.__file__).parent.parent)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NSML_")}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("NSML_")}
     # Where it is set, the project's modules would be compiled at each start, as they are on nobody's machine.
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     paths = [str(ROOT), library, *filter(None, [os.environ.get("PYTHONPATH")])]
-    kept |= {"PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3", "NSML_USER": "team"}
-    return kept | ({} if home is None else {"NSML_HOME": str(home)}) | more
+    variables |= {"PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3", "NSML_USER": "team"}
+    return variables | ({} if home is None else {"NSML_HOME": str(home)}) | more
 
 
 def run(
@@ -115,15 +115,15 @@ def _peak_memory(pid: int) -> Iterator[list[int]]:
             if over.wait(0.1):
                 return
 
-    found: list[int] = []
+    result: list[int] = []
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
     try:
-        yield found
+        yield result
     finally:
         over.set()
         watcher.join()
-        found += largest.values()
+        result += largest.values()
 
 
 def _family(pid: int) -> list[int]:

@@ -154,11 +154,11 @@ def to_dict(record: Record) -> dict[str, Any]:
     return {"kind": type(record).__name__.lower(), **values, **more, "reached": record.reached}
 
 
-def from_dict(found: dict[str, Any]) -> Record:
+def from_dict(result: dict[str, Any]) -> Record:
     """The inverse of `to_dict`. KeyError or TypeError where something is missing or unknown."""
     kinds: dict[str, type[Record]] = {"comparison": Comparison, "condition": Condition, "growth": Growth}
-    kind = kinds[found["kind"]]
-    values = {name: value for name, value in found.items() if name not in ("kind", "reached", "exponent")}
+    kind = kinds[result["kind"]]
+    values = {name: value for name, value in result.items() if name not in ("kind", "reached", "exponent")}
     for name, value in values.items():
         if isinstance(value, dict):
             values[name] = Spread(**value)

@@ -48,5 +48,5 @@ def function(name: str) -> Callable[[Plan], Iterable[Record]]:
 
         # Before anything else imports TensorFlow, whose first lines would fill the terminal.
         start_tensorflow(0)
-    found: Callable[[Plan], Iterable[Record]] = import_module(f"benchmarks.{name}").benchmark
-    return found
+    function: Callable[[Plan], Iterable[Record]] = import_module(f"benchmarks.{name}").benchmark
+    return function

@@ -83,11 +83,11 @@ def _first_line(plan: Plan) -> list[Record]:
     if not (why := why_not()):
         ways.append(Way(_ISOLATED, partial(session, new_home(plan.folder / "start-isolated", isolate=True))))
     samples = measure(ways, plan.rounds(11, 3), least=0)
-    found: list[Record] = [samples.later(_RUN, _BY_HAND, MILLISECONDS, 0.3)]
+    records: list[Record] = [samples.later(_RUN, _BY_HAND, MILLISECONDS, 0.3)]
     if why:
         print(f"benchmarks: start: no program can be isolated here ({why}), so that is not measured", file=sys.stderr)
-        return found
-    return [*found, samples.later(_ISOLATED, _RUN, MILLISECONDS, 0.05), samples.longer(_ISOLATED, _RUN, MILLISECONDS)]
+        return records
+    return [*records, samples.later(_ISOLATED, _RUN, MILLISECONDS, 0.05), samples.longer(_ISOLATED, _RUN, MILLISECONDS)]
 
 
 def _submit(plan: Plan) -> list[Record]:

@@ -46,7 +46,7 @@ def benchmark(plan: Plan) -> list[Record]:
         Way(ours, lambda: start(ours, [*NSML, "submit", str(session.name), "best"])),
     ]
     samples = measure(ways, plan.rounds(2, 1), warm=False, retries=0)
-    peaks = {name: max(found.peak for found in several) / 1e9 for name, several in ended.items()}
+    peaks = {name: max(each.peak for each in several) / 1e9 for name, several in ended.items()}
     return [
         samples.faster(ours, theirs, SECONDS, 3),
         Comparison(

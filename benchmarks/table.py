@@ -102,10 +102,10 @@ def _reached(record: Record) -> str:
     return {None: "", True: "yes", False: "no"}[record.reached]
 
 
-def _spread(found: Spread, form: str) -> str:
-    text = form.format(number(found.median))
-    alone = (found.low, found.high) == (found.median, found.median)
-    return text if alone else f"{text}\n{number(found.low)}..{number(found.high)}"
+def _spread(result: Spread, form: str) -> str:
+    text = form.format(number(result.median))
+    alone = (result.low, result.high) == (result.median, result.median)
+    return text if alone else f"{text}\n{number(result.low)}..{number(result.high)}"
 
 
 def _notes(records: Sequence[Record]) -> list[str]:

@@ -22,10 +22,10 @@ _SKIPPED = 2  # batches, while the pipeline fills
 
 def benchmark(plan: Plan) -> list[Record]:
     """Images a second with augmentation against arrays in memory, and the share of an epoch that waits for input."""
-    found: list[Record] = []
+    records: list[Record] = []
     for size, width in (DEFAULT, HALF_WIDTH)[: plan.rounds(2, 1)]:
-        found += _of_network(plan, size, width)
-    return found
+        records += _of_network(plan, size, width)
+    return records
 
 
 def _of_network(plan: Plan, size: int, width: int) -> list[Record]:

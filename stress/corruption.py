@@ -121,24 +121,24 @@ def _losses_of(home: Home, path: Path, change: Change, words: tuple[str, ...]) -
     """Whether a command names the file where it is the one to do so, and shows all that is whole."""
     for user in USERS if "{}" in words else ("",):
         name = f"{user}/{DATASET}/1"
-        told = nsml(*(word.format(name) for word in words))
+        ended = nsml(*(word.format(name) for word in words))
         where = f"'nsml {' '.join(words)}' of {user or 'all'} after {change} of {path}"
         owner = home.sessions / user if user else home.path
         if words == TOLD_BY["weights"] and not path.is_relative_to(owner):
             continue
-        if "Traceback" in told.err or "bug in nsml" in told.err:
-            yield f"{where}: {told.err}"
+        if "Traceback" in ended.err or "bug in nsml" in ended.err:
+            yield f"{where}: {ended.err}"
         if TOLD_BY[path.name] == words and path.is_relative_to(owner):
-            if str(path) not in told.err:
-                yield f"{where} does not name it: {told.err or told.out}"
-        elif told.status and not (path.name == "dataset.json" and str(path) in told.err):
+            if str(path) not in ended.err:
+                yield f"{where} does not name it: {ended.err or ended.out}"
+        elif ended.status and not (path.name == "dataset.json" and str(path) in ended.err):
             # How a board ranks is known from its dataset only.
-            yield f"{where} fails: {told.err}"
-        if not user and not told.status:
-            yield from (f"{where} does not show {other}" for other in _hidden(path, words, told))
+            yield f"{where} fails: {ended.err}"
+        if not user and not ended.status:
+            yield from (f"{where} does not show {other}" for other in _hidden(path, words, ended))
 
 
-def _hidden(path: Path, words: tuple[str, ...], told: Ended) -> Iterator[str]:
+def _hidden(path: Path, words: tuple[str, ...], ended: Ended) -> Iterator[str]:
     """The users whose session, or submission, is whole and is not shown."""
     if words == ("dataset", "ls"):
         return
@@ -148,7 +148,7 @@ def _hidden(path: Path, words: tuple[str, ...], told: Ended) -> Iterator[str]:
             if words == TOLD_BY["session.json"]
             else path.name == "submission.json" and path.parent.name == str(number)
         )
-        if not damaged and f"{user}/{DATASET}/1" not in told.out:
+        if not damaged and f"{user}/{DATASET}/1" not in ended.out:
             yield user
 
 

@@ -43,13 +43,13 @@ def prove(plan: Plan) -> Counts:
         if tried := re.search(r"stat::number_of_executed_units: (\d+)", ended.stderr):
             counts.done["inputs"] += int(tried[1])
         if ended.returncode:
-            found = [path.read_bytes()[:300] for path in folder.glob("*-*")]
+            content = [path.read_bytes()[:300] for path in folder.glob("*-*")]
             said = [
                 line
                 for line in ended.stderr.splitlines()
                 if re.match(r"\w*(Error|Exception)\b|ALARM|.*==ERROR", line.strip())
             ]
-            counts.losses.append(f"{name}: {' '.join(said[:2]) or ended.stderr[-300:]} {found}")
+            counts.losses.append(f"{name}: {' '.join(said[:2]) or ended.stderr[-300:]} {content}")
     return counts
 
 

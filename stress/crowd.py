@@ -43,8 +43,10 @@ def prove(plan: Plan) -> Counts:
     for process, right in zip(submitted, rights, strict=True):
         out, err = process.communicate()
         counts.check(process.returncode == 0, f"a submit failed: {err}")
-        told = out.split("\n")[0].removeprefix("Score: ")
-        counts.check(process.returncode != 0 or float(told) == score_of(right), f"{told} is told for --right {right}")
+        score = out.split("\n")[0].removeprefix("Score: ")
+        counts.check(
+            process.returncode != 0 or float(score) == score_of(right), f"{score} is score for --right {right}"
+        )
     counts.done["submits"] += len(submitted)
     _check_board(homes, users, rights, counts)
     return counts
@@ -80,9 +82,9 @@ def _check_board(homes: tuple[Path, ...], users: list[str], rights: list[int], c
     for path in homes:
         ranks, warnings = leaderboard(open_home(path), DATASET)
         counts.losses.extend(warnings)
-        found = {rank.user: (rank.score, rank.submissions) for rank in ranks}
+        result = {rank.user: (rank.score, rank.submissions) for rank in ranks}
         wanted = {}
         for user in set(users):
             own = [score_of(right) for right, other in zip(rights, users, strict=True) if other == user]
             wanted[user] = (max(own), len(own))
-        counts.check(found == wanted, f"the board of {path} is {found}, not {wanted}")
+        counts.check(result == wanted, f"the board of {path} is {result}, not {wanted}")

@@ -39,7 +39,7 @@ def _save(plan: Plan, home: Path, limit: Callable[[random.Random], Iterator[None
     chance = random.Random(plan.seed)
     until = time.monotonic() + plan.seconds
     session = create_session(open_home(home), "me", "D", {"entry": "main.py", "arguments": []})
-    kept = lines = 0
+    saved = lines = 0
     for value in range(1, plan.times + 1):
         if time.monotonic() > until:
             break
@@ -55,11 +55,11 @@ def _save(plan: Plan, home: Path, limit: Callable[[random.Random], Iterator[None
                 finally:
                     writer.close()
                 store(session.checkpoints, "last", _writer(value, size), elapsed=0.0, summary={})
-            kept = value
+            saved = value
             counts.done["saves"] += 1
         except OSError:
             counts.done["full disks"] += 1
-        _check(session, kept, counts)
+        _check(session, saved, counts)
     counts.check(len(read_metrics(session.folder)[0]) >= lines, "a metric line that was written is gone")
 
 
@@ -72,16 +72,16 @@ def _writer(value: int, size: int) -> Callable[[Path], None]:
     return write
 
 
-def _check(session: Session, kept: int, counts: Counts) -> None:
-    if not kept:
+def _check(session: Session, saved: int, counts: Counts) -> None:
+    if not saved:
         return
     try:
-        found = find_checkpoint(session.checkpoints, "last", str(session.name))
-        found.verify()
-        value = int((found.model / "b").read_text().split("\n", 1)[0])
-        counts.check(value == kept, f"save {value} is there, {kept} was the last")
+        checkpoint = find_checkpoint(session.checkpoints, "last", str(session.name))
+        checkpoint.verify()
+        value = int((checkpoint.model / "b").read_text().split("\n", 1)[0])
+        counts.check(value == saved, f"save {value} is there, {saved} was the last")
     except (NsmlError, OSError, ValueError) as error:
-        counts.losses.append(f"after save {kept}: {error}")
+        counts.losses.append(f"after save {saved}: {error}")
     left = [path.name for path in session.checkpoints.iterdir() if path.name.startswith(".")]
     counts.check(not left, f"left behind: {left}")
 

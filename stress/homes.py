@@ -98,8 +98,8 @@ class Ended:
 
 def environment(home: Path, user: str = "tester") -> dict[str, str]:
     """This process's environment, with a home and a user's name."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NSML_")}
-    return kept | {"NSML_HOME": str(home), "NSML_USER": user, "COLUMNS": "100"}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("NSML_")}
+    return variables | {"NSML_HOME": str(home), "NSML_USER": user, "COLUMNS": "100"}
 
 
 def start_nsml(home: Path, *arguments: str, user: str = "tester") -> subprocess.Popen[str]:

@@ -104,8 +104,8 @@ class Driver:
         code, out, err = self._command(known.user, "submit", name, "best")
         self.counts.done["submits"] += 1
         if self._holds(code == 0, f"a submit of {name} failed: {err}"):
-            told = float(out.splitlines()[0].removeprefix("Score: "))
-            self._holds(told == score_of(known.right), f"{name} scores {told}, not {score_of(known.right)}")
+            score = float(out.splitlines()[0].removeprefix("Score: "))
+            self._holds(score == score_of(known.right), f"{name} scores {score}, not {score_of(known.right)}")
             self.model.scores.setdefault(known.user, []).append(score_of(known.right))
 
     def kill_a_submit(self) -> None:
@@ -186,8 +186,8 @@ class Driver:
         code, _, err = self._command(self.model.sessions[name].user, "model", "rm", "-f", name, "0")
         self.counts.done["removals of a checkpoint"] += 1
         self._holds(code == 0, f"checkpoint 0 of {name} is not removed: {err}")
-        kept = self._checkpoints(name)
-        self._holds(kept == before - {"0"}, f"{name} has {sorted(kept)} of {sorted(before)} after 0 was removed")
+        saved = self._checkpoints(name)
+        self._holds(saved == before - {"0"}, f"{name} has {sorted(saved)} of {sorted(before)} after 0 was removed")
 
     # What must be true.
 
@@ -212,20 +212,20 @@ class Driver:
         """Stop what runs; at the end nothing is damaged, whatever was killed."""
         for name in self._running():
             self._command(self.model.sessions[name].user, "stop", "-f", name)
-        told = nsml("doctor").out.splitlines()
-        damaged = [line for line in told if "damaged" in line or "has no session.json" in line]
+        lines = nsml("doctor").out.splitlines()
+        damaged = [line for line in lines if "damaged" in line or "has no session.json" in line]
         self._holds(not damaged, f"doctor says: {damaged[:3]}")
         self.counts.done["sessions at the end"] = len(self.model.sessions)
 
     def _check_checkpoints(self, name: str) -> None:
-        for kept in list_checkpoints(self._session(name).checkpoints):
+        for saved in list_checkpoints(self._session(name).checkpoints):
             try:
-                if not isinstance(kept, Checkpoint):
-                    raise kept
-                kept.verify()
+                if not isinstance(saved, Checkpoint):
+                    raise saved
+                saved.verify()
                 self.counts.done["checkpoints verified"] += 1
             except NsmlError as error:
-                self._holds(isinstance(kept, Checkpoint) and not kept.folder.exists(), str(error))
+                self._holds(isinstance(saved, Checkpoint) and not saved.folder.exists(), str(error))
 
     # How to ask.
 
@@ -239,14 +239,14 @@ class Driver:
         self.model.sessions[name] = known
 
     def _listed(self) -> dict[str, Any]:
-        told = nsml("ps", "-a", "-j")
-        self._holds(told.status == 0 and not told.err, f"ps says: {told.err}")
-        return {row["name"]: row for row in json.loads(told.out or "[]")}
+        ended = nsml("ps", "-a", "-j")
+        self._holds(ended.status == 0 and not ended.err, f"ps says: {ended.err}")
+        return {row["name"]: row for row in json.loads(ended.out or "[]")}
 
     def _board(self) -> dict[str, tuple[float, int]]:
-        told = nsml("dataset", "board", "-j", DATASET)
-        self._holds(told.status == 0 and not told.err, f"board says: {told.err}")
-        return {row["user"]: (row["score"], row["submissions"]) for row in json.loads(told.out)}
+        ended = nsml("dataset", "board", "-j", DATASET)
+        self._holds(ended.status == 0 and not ended.err, f"board says: {ended.err}")
+        return {row["user"]: (row["score"], row["submissions"]) for row in json.loads(ended.out)}
 
     def _session(self, name: str) -> Session:
         return find_session(self.home, parse_session_name(name, "nobody"))
@@ -257,12 +257,12 @@ class Driver:
 
     def _one_that_ended(self, checkpoint: str | None) -> str | None:
         """A session that has ended and, where one is named, has that checkpoint; None where there is none."""
-        found = []
+        result = []
         for name in sorted(self.model.sessions):
             session = self._session(name)
             if session.status() in ENDED and (checkpoint is None or checkpoint in self._checkpoints(name)):
-                found.append(name)
-        return self.chance.choice(found) if found else None
+                result.append(name)
+        return self.chance.choice(result) if result else None
 
     def _checkpoints(self, name: str) -> set[str]:
         return set(checkpoint_names(self._session(name).checkpoints))

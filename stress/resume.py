@@ -31,10 +31,10 @@ def prove(plan: Plan) -> Counts:
         if _run(folder, None if spared else chance.uniform(0.5, 1) * length):
             continue
         counts.done["kills"] += 1
-    found = np.load(folder / "everything.npz")
-    counts.check(set(found.files) == set(wanted.files), "other variables")
+    loaded = np.load(folder / "everything.npz")
+    counts.check(set(loaded.files) == set(wanted.files), "other variables")
     for name in wanted.files:
-        same = found[name].dtype == wanted[name].dtype and found[name].tobytes() == wanted[name].tobytes()
+        same = loaded[name].dtype == wanted[name].dtype and loaded[name].tobytes() == wanted[name].tobytes()
         counts.check(same, f"{name} differs after {counts.done['kills']} kills")
     counts.done["arrays compared"] = len(wanted.files)
     return counts

@@ -98,22 +98,22 @@ def _writer(value: int) -> Callable[[Path], None]:
 
 def _content(session: Session) -> int:
     try:
-        kept = find_checkpoint(session.checkpoints, "last", str(session.name))
-        return int((kept.model / "a").read_text().split("\n", 1)[0])
+        checkpoint = find_checkpoint(session.checkpoints, "last", str(session.name))
+        return int((checkpoint.model / "a").read_text().split("\n", 1)[0])
     except (NsmlError, OSError, ValueError):
         return 0
 
 
 def _check_last(session: Session, saved: int, counts: Counts) -> None:
     """The session's checkpoint is the one last told of, or the one after it."""
-    found = _content(session)
+    result = _content(session)
     counts.check(
-        found in (saved, saved + 1), f"session {session.name} holds save {found}, the program had saved {saved}"
+        result in (saved, saved + 1), f"session {session.name} holds save {result}, the program had saved {saved}"
     )
-    if found:
-        kept = find_checkpoint(session.checkpoints, "last", str(session.name))
-        texts = {(kept.model / name).read_text() for name in _FILES}
-        counts.check(texts == {f"{found}\n" * 1000}, f"session {session.name} holds a mixture of saves")
+    if result:
+        checkpoint = find_checkpoint(session.checkpoints, "last", str(session.name))
+        texts = {(checkpoint.model / name).read_text() for name in _FILES}
+        counts.check(texts == {f"{result}\n" * 1000}, f"session {session.name} holds a mixture of saves")
 
 
 def _check_all(home: Home, counts: Counts) -> None:
@@ -121,10 +121,10 @@ def _check_all(home: Home, counts: Counts) -> None:
     for session in list_sessions(home):
         try:
             session.record()
-            for kept in list_checkpoints(session.checkpoints):
-                if not isinstance(kept, Checkpoint):
-                    raise kept
-                kept.verify()
+            for checkpoint in list_checkpoints(session.checkpoints):
+                if not isinstance(checkpoint, Checkpoint):
+                    raise checkpoint
+                checkpoint.verify()
                 counts.done["checkpoints verified"] += 1
         except NsmlError as error:
             counts.losses.append(str(error))

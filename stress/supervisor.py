@@ -66,15 +66,15 @@ def _kill(session: Session, counts: Counts) -> None:
 
 def _whole(session: Session, counts: Counts) -> int:
     """How many checkpoints are listed, all of which must be whole."""
-    kept = list_checkpoints(session.checkpoints)
-    for one in kept:
+    checkpoints = list_checkpoints(session.checkpoints)
+    for one in checkpoints:
         try:
             if not isinstance(one, Checkpoint):
                 raise one
             one.verify()
         except NsmlError as error:
             counts.losses.append(str(error))
-    return len(kept)
+    return len(checkpoints)
 
 
 def _resume(home: Path, session: Session, counts: Counts) -> None:

@@ -157,8 +157,8 @@ def _manifest(folder: Path) -> object:
     inside = folder / "checkpoints" / "best@1"
     inside.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / "checkpoint.json", inside / "checkpoint.json")
-    kept = [c for c in list_checkpoints(folder / "checkpoints") if isinstance(c, Checkpoint)]
-    return [(c.name, c.saved_at, c.elapsed, c.summary, c.size, c.beside) for c in kept]
+    checkpoints = [c for c in list_checkpoints(folder / "checkpoints") if isinstance(c, Checkpoint)]
+    return [(c.name, c.saved_at, c.elapsed, c.summary, c.size, c.beside) for c in checkpoints]
 
 
 def _submission(folder: Path) -> object:

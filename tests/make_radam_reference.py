@@ -48,17 +48,17 @@ def main() -> None:
     import torch
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-    found: dict[str, dict[str, list[float]]] = {}
+    values: dict[str, dict[str, list[float]]] = {}
     for case, arguments in CASES.items():
         variable = torch.tensor(start(), dtype=torch.float64, requires_grad=True)
         optimizer = torch.optim.RAdam([variable], lr=RATE, **arguments)
-        found[case] = {}
+        values[case] = {}
         for step in range(1, STEPS + 1):
             optimizer.param_groups[0]["lr"] = rate(case, step)
             variable.grad = torch.tensor(gradient(case, step))
             optimizer.step()
             if step in KEPT:
-                found[case][str(step)] = variable.tolist()
+                values[case][str(step)] = variable.tolist()
     module = torch.nn.ParameterList([torch.nn.Parameter(torch.tensor(start(), dtype=torch.float64))])
     optimizer = torch.optim.RAdam(module.parameters(), lr=RATE)
     averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(AVERAGING))
@@ -72,7 +72,7 @@ def main() -> None:
     path = Path(__file__).parent / "data" / "radam_reference.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(
-        json.dumps({"torch": torch.__version__, "cases": found, "averages": averages}, indent=1) + "\n",
+        json.dumps({"torch": torch.__version__, "cases": values, "averages": averages}, indent=1) + "\n",
         encoding="utf-8",
     )
 

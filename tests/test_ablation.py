@@ -27,17 +27,17 @@ from tests.ablation_samples import RECORD, draw_dataset, outcome, predictions
 
 def changes(before: object, after: object, prefix: str = "") -> set[str]:
     """The names of the fields, of nested records too, in which two records differ."""
-    found = set()
+    result = set()
     for field in dataclasses.fields(before):  # type: ignore[arg-type]
         mine, theirs = getattr(before, field.name), getattr(after, field.name)
         if dataclasses.is_dataclass(mine) and theirs is not None:
-            found |= changes(mine, theirs, f"{prefix}{field.name}.")
+            result |= changes(mine, theirs, f"{prefix}{field.name}.")
         elif isinstance(mine, tuple) and mine and dataclasses.is_dataclass(mine[0]) and len(mine) == len(theirs):
             for one, other in zip(mine, theirs, strict=True):
-                found |= changes(one, other, f"{prefix}{field.name}.")
+                result |= changes(one, other, f"{prefix}{field.name}.")
         elif mine != theirs:
-            found.add(prefix + field.name)
-    return found
+            result.add(prefix + field.name)
+    return result
 
 
 @pytest.mark.parametrize(
@@ -82,17 +82,17 @@ def test_every_arm_has_a_digest_of_its_own() -> None:
 )
 def test_what_came_of_a_run_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple]) -> None:
     path = tmp_path_factory.mktemp("runs") / "run.json"
-    kept = Predictions(
+    validation = Predictions(
         [row[0] for row in rows], [row[1] for row in rows], np.array([row[2] for row in rows], int),
         np.array([[row[3], 1 - row[3]] for row in rows], np.float32).reshape(len(rows), -1),
     )  # fmt: skip
-    write_outcome(path, Run(ARMS[0], RECORD, "run"), outcome(kept))
-    found = read_outcome(path)
-    assert found is not None and found.validation is not None
-    assert found.test is None
-    assert (found.validation.samples, found.validation.patients) == (kept.samples, kept.patients)
-    np.testing.assert_array_equal(found.validation.labels, kept.labels)
-    np.testing.assert_array_equal(found.validation.probabilities, kept.probabilities)
+    write_outcome(path, Run(ARMS[0], RECORD, "run"), outcome(validation))
+    loaded = read_outcome(path)
+    assert loaded is not None and loaded.validation is not None
+    assert loaded.test is None
+    assert (loaded.validation.samples, loaded.validation.patients) == (validation.samples, validation.patients)
+    np.testing.assert_array_equal(loaded.validation.labels, validation.labels)
+    np.testing.assert_array_equal(loaded.validation.probabilities, validation.probabilities)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"validation": 3}'])
@@ -260,20 +260,20 @@ def test_wrong_use_is_one_line_that_names_the_fix(
 
 
 def test_a_dataset_knows_its_test_labels_and_tells_changed_photographs_apart(drawn: Path, tmp_path: Path) -> None:
-    found = find_dataset(str(drawn), None, 2, 1)
-    assert found.classes == ("NORMAL", "AMD")
-    assert found.test_labels.tolist() == [0, 1] * 4
+    dataset = find_dataset(str(drawn), None, 2, 1)
+    assert dataset.classes == ("NORMAL", "AMD")
+    assert dataset.test_labels.tolist() == [0, 1] * 4
     (drawn / "train" / "train_data" / "AMD" / "Wide_AMD_1_R.jpg").write_bytes(b"other")
-    assert find_dataset(str(drawn), None, 2, 1).digest != found.digest
+    assert find_dataset(str(drawn), None, 2, 1).digest != dataset.digest
 
 
 def test_an_outcome_file_is_json_that_says_what_was_trained(tmp_path: Path) -> None:
     arm: Arm = BY_NAME["adam"]
     run = Run(arm, arm.change(RECORD), "adam")
     write_outcome(tmp_path / "adam.json", run, outcome(predictions(0)))
-    found = json.loads((tmp_path / "adam.json").read_text(encoding="utf-8"))
-    assert found["record"]["settings"]["recipe"]["optimizer"] == "adam"
-    assert found["ended"] == "2026-01-02 03:04"
+    values = json.loads((tmp_path / "adam.json").read_text(encoding="utf-8"))
+    assert values["record"]["settings"]["recipe"]["optimizer"] == "adam"
+    assert values["ended"] == "2026-01-02 03:04"
 
 
 def test_another_recipe_is_an_arm_by_its_name() -> None:

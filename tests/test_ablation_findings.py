@@ -16,22 +16,22 @@ from tests.ablation_samples import RECORD, outcome, predictions
 
 def done(arms: dict[str, float], folds: int = 2, seeds: int = 1, tested: bool = True) -> list[tuple[Run, Outcome]]:
     """Runs of arms that are as skilled as is said, on the same photographs."""
-    found = []
+    result = []
     for seed in range(seeds):
         for fold in range(folds):
             for name, skill in arms.items():
                 record = RECORD.with_settings(seed=seed, fold=fold)
                 test = predictions(99 + seed, 30, skill, 30) if tested else None
                 answers = predictions(10 * seed + fold, 40, skill, start=100 * fold)
-                found.append((Run(BY_NAME[name], record, f"{name}-{seed}-{fold}"), outcome(answers, test)))
-    return found
+                result.append((Run(BY_NAME[name], record, f"{name}-{seed}-{fold}"), outcome(answers, test)))
+    return result
 
 
 def test_the_figures_of_one_fold_are_those_of_scikit_learn() -> None:
-    found = done({"recipe": 0.7}, folds=1)
-    answers = found[0][1].validation
+    runs = done({"recipe": 0.7}, folds=1)
+    answers = runs[0][1].validation
     assert answers is not None
-    row = tabulate(found, [BY_NAME["recipe"]], resamples=50).rows[0]
+    row = tabulate(runs, [BY_NAME["recipe"]], resamples=50).rows[0]
     assert row.validation is not None
     said = answers.probabilities.argmax(axis=1)
     assert [figure.value for figure in row.validation] == pytest.approx(
@@ -44,9 +44,9 @@ def test_the_figures_of_one_fold_are_those_of_scikit_learn() -> None:
 
 
 def test_accuracies_are_of_all_photographs_and_an_auc_is_the_mean_of_the_folds() -> None:
-    found = done({"recipe": 0.7}, folds=2)
-    row = tabulate(found, [BY_NAME["recipe"]], resamples=50).rows[0]
-    folds = [result.validation for _, result in found if result.validation is not None]
+    runs = done({"recipe": 0.7}, folds=2)
+    row = tabulate(runs, [BY_NAME["recipe"]], resamples=50).rows[0]
+    folds = [result.validation for _, result in runs if result.validation is not None]
     labels = np.concatenate([fold.labels for fold in folds])
     said = np.concatenate([fold.probabilities.argmax(axis=1) for fold in folds])
     areas = [roc_auc_score(fold.labels, fold.probabilities[:, 1]) for fold in folds]
@@ -67,19 +67,19 @@ def test_a_difference_that_is_there_has_an_interval_without_zero_and_one_that_is
 
 
 def test_only_folds_that_every_arm_was_trained_on_are_compared() -> None:
-    found = done({"recipe": 1.0, "adam": 1.0})[:-1]
-    table = tabulate(found, [BY_NAME["recipe"], BY_NAME["adam"]], resamples=10)
+    runs = done({"recipe": 1.0, "adam": 1.0})[:-1]
+    table = tabulate(runs, [BY_NAME["recipe"], BY_NAME["adam"]], resamples=10)
     assert table.cells == ((0, 0),)
     assert table.left_out == 1
 
 
 def test_an_arm_that_could_not_be_trained_has_no_figures_but_a_count() -> None:
-    found = done({"recipe": 1.0, "no_batch_norm": 1.0})
-    found = [
-        (run, outcome(None, None, "the loss is nan") if run.arm.name == "no_batch_norm" else kept)
-        for run, kept in found
+    runs = done({"recipe": 1.0, "no_batch_norm": 1.0})
+    runs = [
+        (run, outcome(None, None, "the loss is nan") if run.arm.name == "no_batch_norm" else saved)
+        for run, saved in runs
     ]
-    row = tabulate(found, [BY_NAME["recipe"], BY_NAME["no_batch_norm"]], resamples=10).rows[1]
+    row = tabulate(runs, [BY_NAME["recipe"], BY_NAME["no_batch_norm"]], resamples=10).rows[1]
     assert row.validation is None
     assert row.failed == 2
     assert sentence(row) == "no BatchNorm: 2 of its trainings failed, so there are no figures: it is needed"
@@ -108,10 +108,10 @@ def test_a_sentence_says_no_more_than_the_interval_does(row: Row, words: str) ->
 
 
 def test_folds_together_answer_by_their_mean_probabilities() -> None:
-    found = done({"recipe": 0.5}, folds=3)
+    runs = done({"recipe": 0.5}, folds=3)
     tests = [predictions(50 + fold, 30, 0.5, 30) for fold in range(3)]
-    found = [(run, outcome(kept.validation, test)) for (run, kept), test in zip(found, tests, strict=True)]
-    (averaged,) = together(found, [BY_NAME["recipe"]], resamples=20)
+    runs = [(run, outcome(saved.validation, test)) for (run, saved), test in zip(runs, tests, strict=True)]
+    (averaged,) = together(runs, [BY_NAME["recipe"]], resamples=20)
     mean = np.mean([test.probabilities[:, 1] for test in tests], axis=0)
     assert averaged.difference is None
     assert [figure.value for figure in averaged.test] == pytest.approx(
@@ -124,17 +124,17 @@ def test_folds_together_answer_by_their_mean_probabilities() -> None:
 
 
 def test_folds_together_are_those_of_a_seed_and_the_figures_the_mean_over_the_seeds() -> None:
-    found = done({"recipe": 0.4, "adam": 0.8}, folds=2, seeds=2)
+    runs = done({"recipe": 0.4, "adam": 0.8}, folds=2, seeds=2)
     arms = [BY_NAME["recipe"], BY_NAME["adam"]]
-    recipe, adam = together(found, arms, resamples=200)
-    of_seeds = [together([pair for pair in found if pair[0].cell[0] == seed], arms, resamples=20) for seed in (0, 1)]
+    recipe, adam = together(runs, arms, resamples=200)
+    of_seeds = [together([pair for pair in runs if pair[0].cell[0] == seed], arms, resamples=20) for seed in (0, 1)]
     for averaged, one, other in ((recipe, *(o[0] for o in of_seeds)), (adam, *(o[1] for o in of_seeds))):
         wanted = [(a.value + b.value) / 2 for a, b in zip(one.test, other.test, strict=True)]
         assert [figure.value for figure in averaged.test] == pytest.approx(wanted)
     assert adam.difference is not None and adam.difference[0].low > 0
     # A third seed of one fold is no ensemble to be compared with the others.
     more = done({"recipe": 0.4, "adam": 0.8}, folds=1, seeds=3)[4:]
-    assert together(found + more, arms, resamples=200) == (recipe, adam)
+    assert together(runs + more, arms, resamples=200) == (recipe, adam)
 
 
 def test_one_fold_is_not_averaged() -> None:
@@ -143,12 +143,12 @@ def test_one_fold_is_not_averaged() -> None:
 
 def test_a_leak_is_validation_above_the_test_set() -> None:
     arms = [BY_NAME["recipe"], BY_NAME["file_split"]]
-    kept = done({"recipe": 1.0}, folds=4)
+    runs = done({"recipe": 1.0}, folds=4)
     split = [
-        (run, outcome(found.validation, predictions(7, 200, 0.0, 200)))
-        for run, found in done({"file_split": 2.0}, folds=4)
+        (run, outcome(result.validation, predictions(7, 200, 0.0, 200)))
+        for run, result in done({"file_split": 2.0}, folds=4)
     ]
-    by_patient, by_file = leaks([*kept, *split], arms)
+    by_patient, by_file = leaks([*runs, *split], arms)
     assert by_file.gap[1].low > 0.1
     assert by_patient.gap[1].low < by_patient.gap[1].value < by_patient.gap[1].high
     assert "split by file, " in leak_sentence([by_patient, by_file])

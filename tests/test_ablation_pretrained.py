@@ -32,11 +32,11 @@ def test_the_recipe_is_held_against_one_that_begins_with_other_weights(
     assert main([*command, "--set", "width=2"]) == 0
     printed = capsys.readouterr().out
     assert "DRAWN: 2 arms, 2 folds, 1 seeds: 4 runs, 4 to make" in printed and "\npretrained" in printed
-    found = {
+    result = {
         path.name.partition("-")[0]: json.loads(path.read_text(encoding="utf-8"))
         for path in (tmp_path / "out" / "runs").glob("*-seed0-fold0-*.json")
     }
-    assert found["recipe"]["validation"] != found["pretrained"]["validation"]
+    assert result["recipe"]["validation"] != result["pretrained"]["validation"]
 
 
 def test_weights_of_another_network_are_refused(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -131,10 +131,10 @@ def test_without_the_library_a_note_says_that_near_duplicates_are_missing(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fingerprint, "available", lambda: False)
-    found = audit(dataset)
-    assert fingerprint.MISSING in found.notes
-    assert not any(finding.name.startswith("near") for finding in found.findings)
-    assert any(finding.name.startswith("exact") and finding.count for finding in found.findings)
+    result = audit(dataset)
+    assert fingerprint.MISSING in result.notes
+    assert not any(finding.name.startswith("near") for finding in result.findings)
+    assert any(finding.name.startswith("exact") and finding.count for finding in result.findings)
 
 
 def test_classes_can_be_chosen(dataset: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -208,11 +208,11 @@ class Elements(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.tags.append((tag, dict(attrs)))
         if tag not in ("meta", "img"):
             self.open.append(tag)
 
@@ -229,14 +229,14 @@ def test_the_page_escapes_what_comes_from_the_dataset_and_loads_nothing(
         name = f"{wicked}&\"'_{folder[:3]}_{number // 2}_R.jpg"
         cv2.imwrite(str(tmp_path / folder / name), draw_fundus(120, 150, seed=1, light=1 - number / 10))
         os.link(tmp_path / folder / name, tmp_path / folder / name.replace("_R.", "_R_2."))
-    found = audit(tmp_path)
-    text = page(found)
+    result = audit(tmp_path)
+    text = page(result)
     parser = Elements()
     parser.feed(text)
     assert parser.open == []
-    tags = {tag for tag, _ in parser.found}
+    tags = {tag for tag, _ in parser.tags}
     assert "script" not in tags and "link" not in tags and "img" in tags
-    assert all(str(a["src"]).startswith("data:image/jpeg;base64,") for tag, a in parser.found if tag == "img")
+    assert all(str(a["src"]).startswith("data:image/jpeg;base64,") for tag, a in parser.tags if tag == "img")
     assert not re.search(r"https?:|url\(|\bon\w+=", text)
     assert wicked not in text and "&lt;script&gt;alert(1)&lt;" in text
     assert "default-src 'none'" in text
@@ -293,10 +293,10 @@ def test_the_real_set_comes_out_as_known(fundus_photographs: Path, tmp_path: Pat
         # A third of them is enough, and three times as fast.
         for path in {*paths[::3], *(path for path in paths if path.name in known)}:
             (tmp_path / folder / path.name).symlink_to(path.resolve())
-    found = audit(tmp_path)
-    groups = {finding.name: [[p.name for p in group] for group in finding.groups] for finding in found.findings}
+    result = audit(tmp_path)
+    groups = {finding.name: [[p.name for p in group] for group in finding.groups] for finding in result.findings}
     assert groups["unreadable"] == groups["text burned in"] == groups["in two classes"] == []
     assert len(groups["almost black"]) >= 5
     assert groups["near, across patients"] == [["Mex_DMR_0730_L.jpg", "Mex_DMR_1082_L.jpg"]]
     assert groups["near, train and test"] == [["Mex_DMR_0488_R.jpg", "7495aeedb601.jpg"]]
-    assert found.probes["colours"].auc.low > 0.6
+    assert result.probes["colours"].auc.low > 0.6

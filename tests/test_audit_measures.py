@@ -68,9 +68,9 @@ def test_text_beside_the_retina_is_located(draw_fundus: Draw, surround: int, pla
     assert len(find_text(image, retina)) == 0
     colour = (255, 255, 255) if surround == 0 else (0, 0, 0)
     cv2.putText(image, "L 04/11/61", place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
-    found = find_text(image, find_retina(image))
-    assert len(found) >= 1
-    assert all(place[0] - 4 <= x and y <= place[1] + 6 and y + h >= place[1] - 16 for x, y, _, h in found)
+    boxes = find_text(image, find_retina(image))
+    assert len(boxes) >= 1
+    assert all(place[0] - 4 <= x and y <= place[1] + 6 and y + h >= place[1] - 16 for x, y, _, h in boxes)
 
 
 def test_a_notch_noise_and_a_single_mark_are_no_text(draw_fundus: Draw) -> None:

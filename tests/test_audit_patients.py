@@ -24,11 +24,11 @@ def sample(patient: str, eye: str, label: int = 0, name: str = "") -> Sample:
 
 def test_patients_in_two_classes_both_eyes_and_several_pictures_are_listed() -> None:
     samples = [sample("1", "R"), sample("1", "L", 1), sample("2", "R"), sample("2", "R"), sample("x/y.jpg", "")]
-    found = read_patients(samples)
-    assert (found.patients, found.eyes) == (3, 3)
-    assert found.in_two_classes == {"1": [0, 1]}
-    assert found.both_eyes == {"1": [0, 1]}
-    assert found.several_pictures == {("2", "R"): [2, 3]}
+    patients = read_patients(samples)
+    assert (patients.patients, patients.eyes) == (3, 3)
+    assert patients.in_two_classes == {"1": [0, 1]}
+    assert patients.both_eyes == {"1": [0, 1]}
+    assert patients.several_pictures == {("2", "R"): [2, 3]}
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
@@ -52,9 +52,9 @@ def test_the_share_seen_before_is_the_mean_over_all_splits(sizes: list[int]) -> 
     for chosen in itertools.combinations(range(len(owners)), validation):
         training = {owners[index] for index in range(len(owners)) if index not in chosen}
         seen += sum(owners[index] in training for index in chosen)
-    found = read_patients([sample(str(owner), "R") for owner in owners], 0.4)
+    patients = read_patients([sample(str(owner), "R") for owner in owners], 0.4)
     expected = seen / (validation * comb(len(owners), validation)) if validation else 0
-    assert found.seen_before == pytest.approx(expected, abs=1e-12)
+    assert patients.seen_before == pytest.approx(expected, abs=1e-12)
 
 
 def test_files_of_the_same_content_are_grouped(tmp_path: Path) -> None:

@@ -49,21 +49,21 @@ def test_the_figures_are_scikit_learns_and_the_intervals_hold_them() -> None:
     folds = folds_of({"NORMAL": 30, "AMD": 20, "DMR": 12})
     features = np.random.default_rng(1).normal(size=(len(folds.labels), 3)) + folds.labels[:, None] * [0.8, 0.4, 0]
     chances = out_of_fold(features, folds)
-    found = probe(features, folds)
+    result = probe(features, folds)
     predicted = chances.argmax(axis=1)
-    assert found.accuracy.value == pytest.approx(accuracy_score(folds.labels, predicted))
-    assert found.balanced.value == pytest.approx(balanced_accuracy_score(folds.labels, predicted))
-    assert found.auc.value == pytest.approx(roc_auc_score(folds.labels, chances, multi_class="ovr", average="macro"))
-    for figure in (found.accuracy, found.balanced, found.auc):
+    assert result.accuracy.value == pytest.approx(accuracy_score(folds.labels, predicted))
+    assert result.balanced.value == pytest.approx(balanced_accuracy_score(folds.labels, predicted))
+    assert result.auc.value == pytest.approx(roc_auc_score(folds.labels, chances, multi_class="ovr", average="macro"))
+    for figure in (result.accuracy, result.balanced, result.auc):
         assert 0 <= figure.low < figure.value < figure.high <= 1
-    assert probe(features, folds) == found
-    assert probe(features, folds, seed=1) != found
+    assert probe(features, folds) == result
+    assert probe(features, folds, seed=1) != result
 
 
 def test_the_intervals_are_those_of_drawing_patients_one_by_one() -> None:
     folds = folds_of({"NORMAL": 20, "AMD": 15}, pictures=3)
     features = np.random.default_rng(2).normal(size=(len(folds.labels), 1)) + 0.7 * folds.labels[:, None]
-    found = probe(features, folds)
+    result = probe(features, folds)
     chances = out_of_fold(features, folds)
     predicted = chances.argmax(axis=1)
     rng = np.random.default_rng(9)
@@ -80,7 +80,7 @@ def test_the_intervals_are_those_of_drawing_patients_one_by_one() -> None:
             ]
         )
     low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    for column, figure in enumerate((found.accuracy, found.balanced, found.auc)):
+    for column, figure in enumerate((result.accuracy, result.balanced, result.auc)):
         assert figure.low == pytest.approx(low[column], abs=0.04)
         assert figure.high == pytest.approx(high[column], abs=0.04)
 

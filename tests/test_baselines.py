@@ -27,7 +27,7 @@ def photographs(count: int, seed: int, mark: Any) -> tuple[np.ndarray, np.ndarra
     return images, labels, [f"{seed}-{i // 2}" for i in range(count)]
 
 
-def found(mark: Any, **more: Any) -> dict[str, Baseline]:
+def results(mark: Any, **more: Any) -> dict[str, Baseline]:
     images, labels, patients = photographs(120, 0, mark)
     unseen, truth, _ = photographs(60, 1, mark)
     rows = baselines(images, labels, patients, unseen, truth, CLASSES, **more)
@@ -50,7 +50,7 @@ def smooth(image: np.ndarray) -> None:
     ("mark", "named"), [(dark_corner, "edges and corners"), (red, "colours"), (smooth, "sharpness")]
 )
 def test_each_shortcut_is_seen_by_its_own_probe(mark: Any, named: str) -> None:
-    rows = found(mark, pretrained=False)
+    rows = results(mark, pretrained=False)
     assert list(rows) == ["always NORMAL", *SHORTCUTS]
     assert rows[named].auc > 0.99
     if mark is dark_corner:
@@ -59,7 +59,7 @@ def test_each_shortcut_is_seen_by_its_own_probe(mark: Any, named: str) -> None:
 
 
 def test_always_the_largest_class_is_named_and_right_for_its_share() -> None:
-    row = found(red, pretrained=False)["always NORMAL"]
+    row = results(red, pretrained=False)["always NORMAL"]
     assert str(row) == "always NORMAL: accuracy 0.667, balanced 0.500, AUC 0.500"
 
 
@@ -70,19 +70,19 @@ def test_frozen_features_tell_what_no_probe_sees_within_seconds() -> None:
         image[(distance > 14) & (distance < 18)] = 115
 
     started = time.process_time()
-    rows = found(ring)
+    rows = results(ring)
     assert rows["frozen features"].auc > 0.95
     assert time.process_time() - started < 60
 
 
 def test_photographs_without_a_mark_cannot_be_distinguished() -> None:
-    rows = found(lambda image: None)
+    rows = results(lambda image: None)
     assert all(0.25 < row.auc < 0.75 for row in rows.values())
 
 
 def test_more_photographs_than_are_needed_are_drawn_by_class(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.baselines._MOST", 60)
-    assert found(red, pretrained=False)["colours"].auc > 0.99
+    assert results(red, pretrained=False)["colours"].auc > 0.99
 
 
 def test_a_class_of_one_patient_is_fitted_without_folds() -> None:

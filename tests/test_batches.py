@@ -51,12 +51,12 @@ def test_smoothed_labels_are_those_of_keras(smoothing: float, classes: int) -> N
     dataset = training_batches(
         IMAGES, LABELS, classes, batch_size=N, epochs=range(1), strength=0.0, seed=3, label_smoothing=smoothing
     )
-    ((images, found, _),) = [tuple(part.numpy() for part in batch) for batch in dataset]
+    ((images, targets, _),) = [tuple(part.numpy() for part in batch) for batch in dataset]
     one_hot = np.eye(classes, dtype=np.float32)[LABELS[images[:, 0, 0, 0].astype(int)]]
     answered = np.random.default_rng(0).dirichlet(np.ones(classes), N).astype(np.float32)
     wanted = keras.losses.categorical_crossentropy(one_hot, answered, label_smoothing=smoothing)
-    np.testing.assert_allclose(keras.losses.categorical_crossentropy(found, answered), wanted, rtol=1e-6)
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(keras.losses.categorical_crossentropy(targets, answered), wanted, rtol=1e-6)
+    np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_batches_with_any_number_of_workers() -> None:

@@ -94,13 +94,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 
 
 def test_json_holds_the_machine_and_each_record(measured: tuple[str, Path]) -> None:
-    found = json.loads(measured[1].read_text(encoding="utf-8"))
-    assert found["quick"] is True
-    assert {"processor", "cores", "memory", "python", "tensorflow", "keras", "numpy", "opencv"} <= found[
+    content = json.loads(measured[1].read_text(encoding="utf-8"))
+    assert content["quick"] is True
+    assert {"processor", "cores", "memory", "python", "tensorflow", "keras", "numpy", "opencv"} <= content[
         "machine"
     ].keys()
-    assert found["results"].keys() == {"commands", "local_average"}
-    for name, records in found["results"].items():
+    assert content["results"].keys() == {"commands", "local_average"}
+    for name, records in content["results"].items():
         comparisons = [record for record in records if record["kind"] == "comparison"]
         assert comparisons, name
         for record in comparisons:
@@ -108,7 +108,7 @@ def test_json_holds_the_machine_and_each_record(measured: tuple[str, Path]) -> N
             assert record["baseline"] and record["unit"] == "ms"
             assert record["samples"] >= 3 and record["discarded"] >= 0 and record["disturbed"] >= 0
             assert (record["reached"] is None) == (record["target"] is None)
-    conditions = [record for record in found["results"]["local_average"] if record["kind"] == "condition"]
+    conditions = [record for record in content["results"]["local_average"] if record["kind"] == "condition"]
     assert {record["target"] for record in conditions} == {1.0, 6.0}
     assert all(record["reached"] for record in conditions)
 
@@ -238,12 +238,12 @@ def records(draw: st.DrawFn) -> Record:
     return Growth(draw(words), "photographs", tuple(sizes), tuple(costs), "ms", bound, target)
 
 
-@given(found=st.lists(records(), max_size=4))
-def test_any_records_fit_the_tables_and_come_back_from_json(found: list[Record]) -> None:
-    assert all(len(line) <= WIDTH for line in terminal_table("a title", found).splitlines())
-    rows = [line for line in markdown_table("a title", found).splitlines() if line.startswith("|")]
+@given(result=st.lists(records(), max_size=4))
+def test_any_records_fit_the_tables_and_come_back_from_json(result: list[Record]) -> None:
+    assert all(len(line) <= WIDTH for line in terminal_table("a title", result).splitlines())
+    rows = [line for line in markdown_table("a title", result).splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in rows}) == 1
-    assert [from_dict(json.loads(json.dumps(to_dict(record)))) for record in found] == found
+    assert [from_dict(json.loads(json.dumps(to_dict(record)))) for record in result] == result
 
 
 @given(value=st.floats(-1e9, 1e9))

@@ -58,10 +58,10 @@ def test_accuracy_and_recalls_are_those_of_scikit_learn(seed: int, classes: int)
     probabilities = rng.dirichlet(np.ones(classes), len(labels))
     weights = rng.integers(1, 4, (3, len(labels))).astype(float)
     predicted = probabilities.argmax(axis=1)
-    for row, found, of_classes in zip(
+    for row, result, of_classes in zip(
         weights, accuracy(labels, probabilities, weights), recalls(labels, probabilities, weights), strict=True
     ):
-        assert found == pytest.approx(accuracy_score(labels, predicted, sample_weight=row))
+        assert result == pytest.approx(accuracy_score(labels, predicted, sample_weight=row))
         assert of_classes == pytest.approx(recall_score(labels, predicted, average=None, sample_weight=row))
 
 
@@ -73,6 +73,6 @@ def test_a_draw_of_patients_takes_both_eyes_or_none() -> None:
 
 
 def test_draws_without_a_value_are_left_out_of_the_interval() -> None:
-    found = estimate(np.array([0.5, np.nan, 0.25, 0.75]))
-    assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.2625, 0.7375))
+    result = estimate(np.array([0.5, np.nan, 0.25, 0.75]))
+    assert (result.value, result.low, result.high) == pytest.approx((0.5, 0.2625, 0.7375))
     assert np.isnan(estimate(np.array([0.5, np.nan])).low)

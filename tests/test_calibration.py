@@ -32,10 +32,10 @@ def test_the_temperature_is_the_one_of_maximum_likelihood(seed: int, temperature
     def loss(log_temperature: float) -> float:
         return -log_softmax(scores / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels].mean()
 
-    found = fit_temperature(probabilities, labels)
+    fitted = fit_temperature(probabilities, labels)
     reference = minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded", options={"xatol": 1e-9})
-    assert loss(np.log(found)) <= reference.fun + 1e-9
-    assert found == pytest.approx(np.exp(reference.x), rel=1e-3)
+    assert loss(np.log(fitted)) <= reference.fun + 1e-9
+    assert fitted == pytest.approx(np.exp(reference.x), rel=1e-3)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -47,10 +47,10 @@ def test_a_network_that_is_too_sure_by_a_factor_gets_it_as_its_temperature(tempe
 @given(st.integers(0, 10_000), st.floats(0.05, 20))
 def test_scaling_is_the_softmax_of_the_divided_scores_and_keeps_the_order(seed: int, temperature: float) -> None:
     probabilities, _ = answers(seed, 1.0, 20)
-    found = scaled(probabilities, temperature)
+    outputs = scaled(probabilities, temperature)
     wanted = softmax(np.log(probabilities.astype(np.float64)) / temperature, axis=1)
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
-    np.testing.assert_array_equal(np.argsort(probabilities, axis=1)[:, -1], np.argsort(found, axis=1)[:, -1])
+    np.testing.assert_allclose(outputs, wanted, atol=1e-6)
+    np.testing.assert_array_equal(np.argsort(probabilities, axis=1)[:, -1], np.argsort(outputs, axis=1)[:, -1])
 
 
 def test_a_temperature_of_one_changes_no_bit() -> None:
@@ -79,26 +79,26 @@ def test_a_probability_of_zero_for_the_truth_is_no_infinity() -> None:
 def test_nobody_is_scaled_by_a_temperature_that_was_fitted_to_them() -> None:
     probabilities, labels = answers(3, 3.0, 100)
     patients = [str(number // 2) for number in range(100)]
-    found = scaled_by_others(probabilities, labels, patients)
+    outputs = scaled_by_others(probabilities, labels, patients)
     changed = labels.copy()
     changed[:2] = (probabilities[:2].argmax(axis=1) + 1) % 4
     again = scaled_by_others(probabilities, changed, patients)
-    np.testing.assert_array_equal(found[:2], again[:2])
-    assert not np.array_equal(found, again)
+    np.testing.assert_array_equal(outputs[:2], again[:2])
+    assert not np.array_equal(outputs, again)
 
 
 @given(st.integers(0, 10_000))
 def test_the_bins_are_those_of_scikit_learn_and_the_error_is_their_mean_gap(seed: int) -> None:
     probabilities, labels = answers(seed, 2.0, 120)
-    found = calibration.reliability(probabilities, labels)
+    result = calibration.reliability(probabilities, labels)
     right = probabilities.argmax(axis=1) == labels
     confidence = probabilities.max(axis=1)
     share, mean = calibration_curve(right, confidence, n_bins=10)
-    there = found.count > 0
-    np.testing.assert_allclose(found.accuracy[there], share)
-    np.testing.assert_allclose(found.confidence[there], mean, rtol=1e-6)
-    gaps = [abs(share - mean) * count for share, mean, count in zip(share, mean, found.count[there], strict=True)]
-    assert found.expected_error == pytest.approx(sum(gaps) / 120, rel=1e-5)
+    there = result.count > 0
+    np.testing.assert_allclose(result.accuracy[there], share)
+    np.testing.assert_allclose(result.confidence[there], mean, rtol=1e-6)
+    gaps = [abs(share - mean) * count for share, mean, count in zip(share, mean, result.count[there], strict=True)]
+    assert result.expected_error == pytest.approx(sum(gaps) / 120, rel=1e-5)
 
 
 @given(st.integers(0, 10_000))

@@ -62,9 +62,9 @@ def test_an_ensemble_predicts_the_weighted_mean_of_its_networks(ensemble: Ensemb
         for network in ensemble.networks
     )
     assert ensemble.preparations == (Preparation(small_network.SIZE), LARGER)
-    found = ensemble.predict(*map(prepared, ensemble.preparations))
-    np.testing.assert_allclose(found, (first + 2 * second + 0.5 * third) / 3.5, atol=1e-6)
-    assert found.dtype == np.float32
+    probabilities = ensemble.predict(*map(prepared, ensemble.preparations))
+    np.testing.assert_allclose(probabilities, (first + 2 * second + 0.5 * third) / 3.5, atol=1e-6)
+    assert probabilities.dtype == np.float32
 
 
 def test_each_photograph_is_prepared_once_for_all_networks_that_want_it_so(ensemble: Ensemble, monkeypatch) -> None:
@@ -75,23 +75,23 @@ def test_each_photograph_is_prepared_once_for_all_networks_that_want_it_so(ensem
         return prepare_array(photograph, preparation)
 
     monkeypatch.setattr(stream, "prepare_array", counted)
-    found = infer([*photographs(), None], ensemble.predict, ensemble.preparations, batch_size=2)
-    assert sorted(sizes) == [16] * 6 + [24] * 5  # what is no photograph is found so by the first preparation
-    assert found[:5] == ensemble.predict(*map(prepared, ensemble.preparations)).argmax(axis=1).tolist()
-    assert len(found) == 6
+    predictions = infer([*photographs(), None], ensemble.predict, ensemble.preparations, batch_size=2)
+    assert sorted(sizes) == [16] * 6 + [24] * 5  # the first preparation rejects an invalid photograph
+    assert predictions[:5] == ensemble.predict(*map(prepared, ensemble.preparations)).argmax(axis=1).tolist()
+    assert len(predictions) == 6
 
 
 def test_an_ensemble_comes_back_as_it_was_saved(ensemble: Ensemble, tmp_path: Path) -> None:
     checkpoint.save(tmp_path, ensemble)
-    found = checkpoint.load(tmp_path)
-    assert isinstance(found, Ensemble)
+    loaded = checkpoint.load(tmp_path)
+    assert isinstance(loaded, Ensemble)
     images = [prepared(preparation) for preparation in ensemble.preparations]
-    np.testing.assert_array_equal(found.predict(*images), ensemble.predict(*images))
-    assert found.weights == ensemble.weights
-    assert [network.settings for network in found.networks] == [network.settings for network in ensemble.networks]
-    assert found.validation is not None and ensemble.validation is not None
-    assert found.validation.samples == ensemble.validation.samples
-    np.testing.assert_array_equal(found.validation.probabilities, ensemble.validation.probabilities)
+    np.testing.assert_array_equal(loaded.predict(*images), ensemble.predict(*images))
+    assert loaded.weights == ensemble.weights
+    assert [network.settings for network in loaded.networks] == [network.settings for network in ensemble.networks]
+    assert loaded.validation is not None and ensemble.validation is not None
+    assert loaded.validation.samples == ensemble.validation.samples
+    np.testing.assert_array_equal(loaded.validation.probabilities, ensemble.validation.probabilities)
     assert not list(tmp_path.rglob("training.h5"))
 
 
@@ -101,8 +101,8 @@ def test_a_network_whose_weights_are_averaged_predicts_the_same_as_a_member(tmp_
         variable.assign(variable + 0.1)
     checkpoint.save(tmp_path, Ensemble([network], [1.0]))
     images = prepared(Preparation(small_network.SIZE))
-    found = checkpoint.load(tmp_path)
-    np.testing.assert_array_equal(found.predict(images), network.predict(images))
+    loaded = checkpoint.load(tmp_path)
+    np.testing.assert_array_equal(loaded.predict(images), network.predict(images))
 
 
 def test_a_network_takes_the_folds_before_it_along(tmp_path: Path, networks: list[Network]) -> None:
@@ -111,12 +111,12 @@ def test_a_network_takes_the_folds_before_it_along(tmp_path: Path, networks: lis
     earlier.validation = answered(["a.jpg"])
     network.earlier = (earlier,)
     checkpoint.save(tmp_path, network)
-    found = checkpoint.load(tmp_path)
-    assert isinstance(found, Network)
-    assert found.settings == network.settings
-    assert [each.settings for each in found.earlier] == [earlier.settings]
-    assert found.earlier[0].validation is not None
-    assert found.earlier[0].validation.samples == ["a.jpg"]
+    loaded = checkpoint.load(tmp_path)
+    assert isinstance(loaded, Network)
+    assert loaded.settings == network.settings
+    assert [each.settings for each in loaded.earlier] == [earlier.settings]
+    assert loaded.earlier[0].validation is not None
+    assert loaded.earlier[0].validation.samples == ["a.jpg"]
     checkpoint.save(tmp_path, networks[0])
     again = checkpoint.load(tmp_path)
     assert isinstance(again, Network)
@@ -183,16 +183,16 @@ def test_networks_that_do_not_fit_are_refused(networks: list[Network]) -> None:
 def test_validation_predictions_are_averaged_over_those_who_validated_on_a_photograph(
     held: list[list[str] | None], weights: list[float]
 ) -> None:
-    found = [None if names is None else of_letters(names, number) for number, names in enumerate(held)]
+    result = [None if names is None else of_letters(names, number) for number, names in enumerate(held)]
     table = pandas.DataFrame(
         [
             {"sample": sample, "weight": weight, **dict(zip("0123", weight * row.astype(float), strict=True))}
-            for predictions, weight in zip(found, weights, strict=False)
+            for predictions, weight in zip(result, weights, strict=False)
             if predictions is not None
             for sample, row in zip(predictions.samples, predictions.probabilities, strict=True)
         ]
     )
-    combined = combine(found, weights[: len(found)])
+    combined = combine(result, weights[: len(result)])
     if table.empty:
         assert combined is None
         return
@@ -208,9 +208,9 @@ def test_validation_predictions_are_averaged_over_those_who_validated_on_a_photo
 
 def of_letters(names: list[str], seed: int) -> Predictions:
     """Predictions whose labels and patients depend on the names only."""
-    found = answered(names, seed)
+    result = answered(names, seed)
     labels = np.array(["abcdef".index(name) % 4 for name in names], int)
-    return Predictions(found.samples, found.patients, labels, found.probabilities)
+    return Predictions(result.samples, result.patients, labels, result.probabilities)
 
 
 def test_networks_that_contradict_each_other_about_a_photograph_are_not_put_together() -> None:

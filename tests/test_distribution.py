@@ -43,8 +43,8 @@ with strategy.scope():
     assert run(network, save)[-1] > 0.9
     resumed = weights.load(f"{sys.argv[1]}/5")
     assert len(run(resumed, lambda name: None)) == 3
-for found, wanted in zip(resumed.model.get_weights(), network.model.get_weights(), strict=True):
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
+for value, wanted in zip(resumed.model.get_weights(), network.model.get_weights(), strict=True):
+    np.testing.assert_allclose(value, wanted, atol=1e-5)
 
 # One epoch on two devices and on one, without what each device draws for itself.
 def epoch(strategy):
@@ -53,8 +53,8 @@ def epoch(strategy):
         train(network, small_network.recipe(1, 0, 0.01), small_network.data(64), report=lambda **values: None, save=lambda name: None)
         return network.model.get_weights()
 
-for found, wanted in zip(epoch(strategy), epoch(tf.distribute.get_strategy()), strict=True):
-    np.testing.assert_allclose(found, wanted, atol=2e-5)
+for value, wanted in zip(epoch(strategy), epoch(tf.distribute.get_strategy()), strict=True):
+    np.testing.assert_allclose(value, wanted, atol=2e-5)
 alone = weights.load(f"{sys.argv[1]}/8")
 images = small_network.data(40).train_images
 np.testing.assert_allclose(alone.predict(images), network.predict(images), atol=1e-5)

@@ -35,9 +35,9 @@ def unsettle(model: keras.Model, seed: int) -> keras.Model:
 
 def images(count: int = 7, size: int = SIZE) -> np.ndarray:
     # Lit on some sides and dark on others: what is wrong along the border shows.
-    found = np.random.default_rng(1).integers(0, 256, (count, size, size, 3)).astype(np.uint8)
-    found[::2] //= 8
-    return found
+    result = np.random.default_rng(1).integers(0, 256, (count, size, size, 3)).astype(np.uint8)
+    result[::2] //= 8
+    return result
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
@@ -45,8 +45,8 @@ def images(count: int = 7, size: int = SIZE) -> np.ndarray:
 def test_a_folded_model_predicts_the_same_without_normalisation(depth: int, batch_norm: bool) -> None:
     model = unsettled(depth, batch_norm)
     wanted = model(images().astype("float32"), training=False).numpy()
-    kept = [node.layer for node in nodes(model)]
-    assert not any(isinstance(layer, layers.BatchNormalization | layers.Dropout) for layer in kept)
+    remaining = [node.layer for node in nodes(model)]
+    assert not any(isinstance(layer, layers.BatchNormalization | layers.Dropout) for layer in remaining)
     predict = predictor(model, batch_size=3)
     for _ in range(2):  # the second time by constants
         np.testing.assert_allclose(predict(images()), wanted, atol=1e-5)
@@ -94,9 +94,9 @@ def test_a_trained_network_predicts_the_same_classes_in_either_precision(
     unseen = small_network.data(4000, seed=9)
     pixels = np.concatenate([unseen.train_images, unseen.validation_images])
     wanted = trained.model.predict(pixels, verbose=0)
-    found = predictor(trained.model, precision=precision)(pixels)
-    assert np.mean(found.argmax(axis=1) == wanted.argmax(axis=1)) >= 0.999
-    assert np.abs(found - wanted).max() <= (2e-3 if precision == "float32" else 2e-2)
+    probabilities = predictor(trained.model, precision=precision)(pixels)
+    assert np.mean(probabilities.argmax(axis=1) == wanted.argmax(axis=1)) >= 0.999
+    assert np.abs(probabilities - wanted).max() <= (2e-3 if precision == "float32" else 2e-2)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -114,8 +114,8 @@ def test_prediction_changes_nothing_of_the_model() -> None:
     model = unsettled(2, True)
     before = [variable.numpy() for variable in model.variables]
     predictor(model)(images())
-    for found, wanted in zip(model.variables, before, strict=True):
-        np.testing.assert_array_equal(found.numpy(), wanted)
+    for value, wanted in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(value.numpy(), wanted)
 
 
 def test_no_images_are_no_probabilities() -> None:

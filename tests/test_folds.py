@@ -68,19 +68,19 @@ class Session:
 def session(tmp_path_factory: pytest.TempPathFactory, determinism_ends: None) -> Session:
     """One that trained both folds without a stop."""
     start_tensorflow(0)
-    found = Session(tmp_path_factory.mktemp("session"))
-    found.run(views=8)
-    return found
+    result = Session(tmp_path_factory.mktemp("session"))
+    result.run(views=8)
+    return result
 
 
 def ensemble_of(session: Session) -> Ensemble:
-    found = checkpoint.load(session.folder / "all")
-    assert isinstance(found, Ensemble)
-    return found
+    loaded = checkpoint.load(session.folder / "all")
+    assert isinstance(loaded, Ensemble)
+    return loaded
 
 
-def assert_same_weights(found: Network, wanted: Network) -> None:
-    for mine, theirs in zip(found.model.get_weights(), wanted.model.get_weights(), strict=True):
+def assert_same_weights(result: Network, wanted: Network) -> None:
+    for mine, theirs in zip(result.model.get_weights(), wanted.model.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 
@@ -97,23 +97,23 @@ def test_the_network_of_a_fold_is_that_of_the_fold_alone(session: Session) -> No
     alone = small_network.network(folds=2, fold=1)
     train(alone, RECIPE, read(alone.settings), report=lambda **values: None, save=lambda name: None)
     assert_same_weights(ensemble_of(session).networks[1], alone)
-    found = checkpoint.load(session.folder / "fold1")
-    assert isinstance(found, Network)
-    assert_same_weights(found, alone)
+    loaded = checkpoint.load(session.folder / "fold1")
+    assert isinstance(loaded, Network)
+    assert_same_weights(loaded, alone)
 
 
 def test_each_photograph_is_validated_once_by_the_network_that_did_not_see_it(session: Session) -> None:
-    found = ensemble_of(session)
-    assert found.validation is not None
-    assert list(found.validation.samples) == [f"{number:02d}.jpg" for number in range(COUNT)]
-    for network in found.networks:
+    result = ensemble_of(session)
+    assert result.validation is not None
+    assert list(result.validation.samples) == [f"{number:02d}.jpg" for number in range(COUNT)]
+    for network in result.networks:
         data = read(network.settings)
-        places = [found.validation.samples.index(name) for name in data.validation_samples]
+        places = [result.validation.samples.index(name) for name in data.validation_samples]
         np.testing.assert_allclose(
-            found.validation.probabilities[places], symmetric(network.predict)(data.validation_images), atol=1e-6
+            result.validation.probabilities[places], symmetric(network.predict)(data.validation_images), atol=1e-6
         )
-        assert found.validation.labels[places].tolist() == data.validation_labels.tolist()
-    right = found.validation.probabilities.argmax(axis=1) == found.validation.labels
+        assert result.validation.labels[places].tolist() == data.validation_labels.tolist()
+    right = result.validation.probabilities.argmax(axis=1) == result.validation.labels
     assert session.reports[-1]["val__accuracy"] == pytest.approx(right.mean())
 
 
@@ -133,19 +133,19 @@ def test_a_stopped_training_goes_on_in_its_fold_as_if_it_had_not_stopped(
     resumed = Session(tmp_path / "fork")
     resumed.run(network, views=8)
     assert resumed.kept == kept
-    found, wanted = ensemble_of(resumed), ensemble_of(session)
-    assert [network.settings for network in found.networks] == [network.settings for network in wanted.networks]
-    for mine, theirs in zip(found.networks, wanted.networks, strict=True):
+    result, wanted = ensemble_of(resumed), ensemble_of(session)
+    assert [network.settings for network in result.networks] == [network.settings for network in wanted.networks]
+    for mine, theirs in zip(result.networks, wanted.networks, strict=True):
         assert_same_weights(mine, theirs)
-    assert found.validation is not None and wanted.validation is not None
-    np.testing.assert_array_equal(found.validation.probabilities, wanted.validation.probabilities)
+    assert result.validation is not None and wanted.validation is not None
+    np.testing.assert_array_equal(result.validation.probabilities, wanted.validation.probabilities)
 
 
 def test_a_fold_trained_alone_is_taken_and_the_others_are_trained_besides(session: Session, tmp_path: Path) -> None:
     trained = checkpoint.load(session.folder / "fold1")
     assert isinstance(trained, Network)
     resumed = Session(tmp_path)
-    found = resumed.run(replace(trained, earlier=()), views=8)
+    result = resumed.run(replace(trained, earlier=()), views=8)
     assert resumed.kept == ["fold0", "fold0", "all"]
-    for mine, theirs in zip(found.networks, ensemble_of(session).networks, strict=True):
+    for mine, theirs in zip(result.networks, ensemble_of(session).networks, strict=True):
         assert_same_weights(mine, theirs)

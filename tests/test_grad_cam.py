@@ -27,11 +27,11 @@ def class_activation_map(model: keras.Model, name: str, photographs: np.ndarray,
 def test_in_the_networks_of_this_recipe_it_is_class_activation_mapping(size: int) -> None:
     model = build_vgg(size, classes=3, width=4, depth=3, seed=1)
     classes = np.array([0, 1, 2, 2, 0])
-    found = grad_cam(model, images(5, size), classes)
+    heats = grad_cam(model, images(5, size), classes)
     wanted = class_activation_map(model, "block3_relu2", images(5, size), classes)
-    assert found.dtype == np.float32
-    assert found.any()
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
+    assert heats.dtype == np.float32
+    assert heats.any()
+    np.testing.assert_allclose(heats, wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_a_class_for_which_one_channel_speaks_is_seen_where_that_channel_is() -> None:
@@ -56,8 +56,8 @@ def test_a_class_for_which_one_channel_speaks_is_seen_where_that_channel_is() ->
 def test_many_images_are_answered_as_one_by_one() -> None:
     model = build_vgg(16, width=4, depth=2)
     classes = np.arange(40) % 4
-    found = grad_cam(model, images(40), classes)
-    np.testing.assert_allclose(found[35:36], grad_cam(model, images(40)[35:36], classes[35:36]), rtol=1e-4, atol=1e-7)
+    heats = grad_cam(model, images(40), classes)
+    np.testing.assert_allclose(heats[35:36], grad_cam(model, images(40)[35:36], classes[35:36]), rtol=1e-4, atol=1e-7)
     assert grad_cam(model, images(40)[:0], classes[:0]).shape == (0, 8, 8)
 
 
@@ -65,12 +65,12 @@ def test_a_softmax_within_the_last_layer_weighs_the_channels_by_the_logarithm_of
     inputs = keras.Input((6, 6, 3))
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 1, activation="relu", name="c")(inputs / 255))
     model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="scores")(x))
-    found = grad_cam(model, images(2, 6), np.array([0, 1]))
+    heats = grad_cam(model, images(2, 6), np.array([0, 1]))
     activations = keras.Model(inputs, model.get_layer("c").output)(images(2, 6).astype(np.float32)).numpy()
     kernel, chances = model.get_layer("scores").get_weights()[0], model(images(2, 6).astype(np.float32)).numpy()
     slopes = np.stack([kernel[:, c] - kernel @ chances[c] for c in (0, 1)])  # of log p by the pooled features
     np.testing.assert_allclose(
-        found, np.maximum(np.einsum("nhwk,nk->nhw", activations, slopes) / 36, 0), rtol=1e-3, atol=1e-7
+        heats, np.maximum(np.einsum("nhwk,nk->nhw", activations, slopes) / 36, 0), rtol=1e-3, atol=1e-7
     )
 
 

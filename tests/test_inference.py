@@ -31,9 +31,9 @@ def by_brightness(images: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_each_photograph_gets_its_class_in_order_as_a_python_int(batch_size: int) -> None:
     wanted = [3, 0, 1, 2, 2, 0, 3, 1, 1]
-    found = infer([grey(64 * label + 20) for label in wanted], by_brightness, PREPARATION, batch_size)
-    assert found == wanted
-    assert all(type(label) is int for label in found)
+    predictions = infer([grey(64 * label + 20) for label in wanted], by_brightness, PREPARATION, batch_size)
+    assert predictions == wanted
+    assert all(type(label) is int for label in predictions)
 
 
 def test_no_photographs_give_no_predictions() -> None:
@@ -46,8 +46,8 @@ def test_what_is_no_photograph_gets_the_prediction_of_a_blank_one_and_a_warning(
 ) -> None:
     blank = classes_of(by_brightness(prepare_blank(PREPARATION)[None]))[0]
     wrong = [None, np.zeros((0, 0, 3), np.uint8), np.zeros((5, 5, 7), np.uint8), grey(200).astype("float64"), "text"]
-    found = infer([grey(20), *wrong, grey(220)], by_brightness, PREPARATION, batch_size=3)
-    assert found == [0, *[blank] * len(wrong), 3]
+    predictions = infer([grey(20), *wrong, grey(220)], by_brightness, PREPARATION, batch_size=3)
+    assert predictions == [0, *[blank] * len(wrong), 3]
     warnings = capsys.readouterr().err.splitlines()
     assert warnings == [
         "warning: 5 of 7 photographs could not be used (the first is number 1); they get the prediction of a blank image"

@@ -94,8 +94,8 @@ def test_weights_of_the_cache_are_those_that_predict(cache: Path, monkeypatch: p
             return "6d6bbae143d832006294945121d1f1fc"
 
     monkeypatch.setattr(keras_networks.hashlib, "file_digest", lambda stream, kind: Published())
-    found = build_keras_network("VGG16", 32)
-    for ours, theirs in zip(found.weights[:-2], made.weights, strict=True):
+    built = build_keras_network("VGG16", 32)
+    for ours, theirs in zip(built.weights[:-2], made.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 

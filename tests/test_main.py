@@ -40,8 +40,8 @@ def start(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Star
     """Start main.py, or `nsml`, ensemble.py or the program at a whole path where the first word is that, and wait for its end."""
     work = tmp_path_factory.mktemp("work")
 
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NSML_", "COVERAGE_"))}
-    common = {**kept, "NSML_HOME": str(home), "NSML_USER": "team", "PYTHONPATH": str(LIBRARY)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("NSML_", "COVERAGE_"))}
+    common = {**inherited, "NSML_HOME": str(home), "NSML_USER": "team", "PYTHONPATH": str(LIBRARY)}
     # Where there is a dataset, the programs import TensorFlow, which takes them seconds.
     light, heavy = CommandServer(environment=common), CommandServer(TENSORFLOW, common)
 
@@ -256,9 +256,9 @@ def test_it_trains_goes_on_predicts_the_test_photographs_and_reports(start: Star
 
     tested = start("--mode", "test", "--iteration", "best", dataset=dataset)
     assert tested.returncode == 0, tested.stderr
-    found = re.search(r"accuracy\s+([0-9.]+)", tested.stdout)
-    assert found, tested.stdout
-    assert float(found[1]) > 0.6
+    result = re.search(r"accuracy\s+([0-9.]+)", tested.stdout)
+    assert result, tested.stdout
+    assert float(result[1]) > 0.6
     assert "the same answer for every photograph reaches at best " in tested.stderr
 
     compared = start("nsml", "compare", "SMALL/1:2", "SMALL/1:best")

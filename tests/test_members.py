@@ -67,17 +67,17 @@ def test_a_member_is_fetched_and_one_that_is_missing_or_no_checkpoint_is_named_i
 
 def test_the_networks_of_a_member_that_is_an_ensemble_share_its_weight() -> None:
     one, two, three = (small_network.network(seed=seed) for seed in (1, 2, 3))
-    found = together([FIRST, SECOND], [Ensemble([one, two], [3.0, 1.0]), three], [2.0, 1.0])
-    assert found.networks == [one, two, three]
-    assert found.weights == [1.5, 0.5, 1.0]
-    assert found.validation is None
+    ensemble = together([FIRST, SECOND], [Ensemble([one, two], [3.0, 1.0]), three], [2.0, 1.0])
+    assert ensemble.networks == [one, two, three]
+    assert ensemble.weights == [1.5, 0.5, 1.0]
+    assert ensemble.validation is None
 
 
 def test_validation_predictions_are_put_together_within_a_dataset_only() -> None:
     one, two = validated(small_network.network(), "a", "b"), validated(small_network.network(), "b", "c")
-    found = together([FIRST, SECOND], [one, two], [1.0, 1.0])
-    assert found.validation is not None
-    assert list(found.validation.samples) == ["a", "b", "c"]
+    ensemble = together([FIRST, SECOND], [one, two], [1.0, 1.0])
+    assert ensemble.validation is not None
+    assert list(ensemble.validation.samples) == ["a", "b", "c"]
     elsewhere = SessionCheckpoint("team/OTHER/1", "best")
     assert together([FIRST, elsewhere], [one, two], [1.0, 1.0]).validation is None
 
@@ -123,18 +123,18 @@ def values(network: Network) -> list[np.ndarray]:
 def test_a_network_begins_with_all_weights_of_one_of_the_same_classes_and_another_size() -> None:
     network, other = small_network.network(seed=1), small_network.network(seed=2, image_size=8)
     take_weights(network, other)
-    for found, wanted in zip(values(network), values(other), strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    for value, wanted in zip(values(network), values(other), strict=True):
+        np.testing.assert_array_equal(value, wanted)
 
 
 def test_the_last_layer_keeps_its_own_weights_if_the_classes_differ() -> None:
     network, other = small_network.network(seed=1), small_network.network(seed=2, classes=("NORMAL", "AMD"))
     before = values(network)
     take_weights(network, other)
-    for found, wanted in zip(values(network)[:-2], values(other)[:-2], strict=True):
-        np.testing.assert_array_equal(found, wanted)
-    for found, wanted in zip(values(network)[-2:], before[-2:], strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    for value, wanted in zip(values(network)[:-2], values(other)[:-2], strict=True):
+        np.testing.assert_array_equal(value, wanted)
+    for value, wanted in zip(values(network)[-2:], before[-2:], strict=True):
+        np.testing.assert_array_equal(value, wanted)
 
 
 def test_averaged_weights_are_begun_with_and_averages_begin_at_them() -> None:
@@ -144,8 +144,8 @@ def test_averaged_weights_are_begun_with_and_averages_begin_at_them() -> None:
         variable.assign(variable + 1.0)
     network = small_network.network(seed=1, ema=0.5)
     take_weights(network, other)
-    for found, wanted in zip(values(network), average, strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    for value, wanted in zip(values(network), average, strict=True):
+        np.testing.assert_array_equal(value, wanted)
     for variable in network.model.trainable_variables:
         np.testing.assert_array_equal(network.value(variable), variable.numpy())
 
@@ -159,8 +159,8 @@ def test_a_network_of_another_width_or_an_ensemble_cannot_be_begun_with(tmp_path
     checkpoint.save(tmp_path / "team/DEMO/2/30", Ensemble([small_network.network()], [1.0]))
     with pytest.raises(MemberError, match=r"^team/DEMO/2:30 is an ensemble of 1 networks; name"):
         pretrain(network, SECOND, loading(tmp_path))
-    for found, wanted in zip(values(network), before, strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    for value, wanted in zip(values(network), before, strict=True):
+        np.testing.assert_array_equal(value, wanted)
 
 
 def test_a_network_of_another_name_cannot_be_begun_with() -> None:

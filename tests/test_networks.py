@@ -63,8 +63,8 @@ def test_three_networks_of_keras_go_from_training_to_report_and_ensemble(photogr
     resumed = checkpoint.load(tmp_path / "first")
     assert isinstance(resumed, network.Network)
     small_network.train_network(resumed, data, report=lambda **values: None, save=lambda name: None)
-    for found, goal in zip(resumed.model.variables, trained[0].model.variables, strict=True):
-        np.testing.assert_array_equal(found.numpy(), goal.numpy(), err_msg=goal.path)
+    for value, goal in zip(resumed.model.variables, trained[0].model.variables, strict=True):
+        np.testing.assert_array_equal(value.numpy(), goal.numpy(), err_msg=goal.path)
 
     weights = [1.0, 2.0, 1.0]
     together = Ensemble(trained, weights, combine([each.validation for each in trained], weights))
@@ -137,9 +137,9 @@ def test_a_network_without_inputs_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_file_of_weights_is_where_a_network_and_its_averages_begin(tmp_path: Path) -> None:
     first, path = small_network.network(seed=1), str(tmp_path / "a.weights.h5")
     first.model.save_weights(path)
-    found = begin_network(small_network.settings(seed=2, weights=path, ema=0.9))
+    other = begin_network(small_network.settings(seed=2, weights=path, ema=0.9))
     images = small_network.data().train_images
-    np.testing.assert_array_equal(found.predict(images), first.predict(images))
+    np.testing.assert_array_equal(other.predict(images), first.predict(images))
     with pytest.raises(PretrainedWeightsError, match=r"a\.weights\.h5 does not have the weights of this network"):
         check_network(small_network.settings(weights=path, width=5))
 
@@ -147,5 +147,5 @@ def test_a_file_of_weights_is_where_a_network_and_its_averages_begin(tmp_path: P
 @pytest.mark.parametrize(("ema", "momentum"), [(0.0, NORM_MOMENTUM), (0.95, 0.95)])
 def test_the_momentum_of_every_normalisation_fits_the_averaged_weights(ema: float, momentum: float) -> None:
     made = new_network(settings("MobileNetV3Small", ema=ema))
-    found = {each.momentum for each in made.model.layers if isinstance(each, layers.BatchNormalization)}
-    assert found == {momentum}
+    momentums = {each.momentum for each in made.model.layers if isinstance(each, layers.BatchNormalization)}
+    assert momentums == {momentum}

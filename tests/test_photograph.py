@@ -323,10 +323,10 @@ def test_marks_lie_where_the_prepared_image_shows_what_they_mark(draw_fundus, sh
     cv2.circle(marks, spot, shape[0] // 16, 255, -1)
     with_spot = image.copy()
     with_spot[marks > 0] = 255
-    found, _ = prepare_marks(image, marks, preparation)
+    result, _ = prepare_marks(image, marks, preparation)
     plain = Preparation(preparation.size, preparation.crop, local_average=False, mask=preparation.mask)
     changed = np.abs(prepare_array(with_spot, plain).astype(int) - prepare_array(image, plain)).max(axis=2)
-    np.testing.assert_array_equal(found > 0.9, changed > 0.9 * changed.max())
+    np.testing.assert_array_equal(result > 0.9, changed > 0.9 * changed.max())
 
 
 def test_the_retina_is_what_the_preparation_shows_of_it(draw_fundus) -> None:

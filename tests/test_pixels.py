@@ -114,9 +114,9 @@ FILES: dict[str, tuple[Callable[[np.ndarray], bytes], bool]] = {
 
 
 def fed(path: Path) -> np.ndarray:
-    found = Photographs([path])[0]
-    assert isinstance(found, np.ndarray)
-    return found
+    result = Photographs([path])[0]
+    assert isinstance(result, np.ndarray)
+    return result
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -210,18 +210,18 @@ def test_dicom_is_read_where_pydicom_is_installed(draw_fundus, tmp_path: Path, p
         pixels = 4095 - pixels
     if photometric == "YBR_FULL":
         pixels = cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb)[..., [0, 2, 1]]
-    found = pydicom.Dataset()
-    found.file_meta = pydicom.dataset.FileMetaDataset()
-    found.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    found.file_meta.MediaStorageSOPClassUID = found.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
-    found.file_meta.MediaStorageSOPInstanceUID = found.SOPInstanceUID = "1.2.3"
-    found.Rows, found.Columns, found.SamplesPerPixel = 120, 160, 1 if bits == 12 else 3
-    found.BitsAllocated, found.BitsStored, found.HighBit = (16, 12, 11) if bits == 12 else (8, 8, 7)
-    found.PixelRepresentation, found.PhotometricInterpretation = 0, photometric
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = "1.2.3"
+    data.Rows, data.Columns, data.SamplesPerPixel = 120, 160, 1 if bits == 12 else 3
+    data.BitsAllocated, data.BitsStored, data.HighBit = (16, 12, 11) if bits == 12 else (8, 8, 7)
+    data.PixelRepresentation, data.PhotometricInterpretation = 0, photometric
     if bits == 8:
-        found.PlanarConfiguration = 0
-    found.PixelData = np.ascontiguousarray(pixels).tobytes()
-    found.save_as(path, enforce_file_format=True)
+        data.PlanarConfiguration = 0
+    data.PixelData = np.ascontiguousarray(pixels).tobytes()
+    data.save_as(path, enforce_file_format=True)
     wanted = cv2.cvtColor(grey(image), cv2.COLOR_GRAY2BGR) if bits == 12 else image
     read = read_pixels(path.read_bytes(), read_header(path))
     assert np.abs(read.astype(int) - wanted).max() <= 3

@@ -35,8 +35,8 @@ def middle(name: str, size: int = 224) -> np.ndarray:
 def test_the_weights_know_a_daisy_and_a_palace() -> None:
     model = build_efficientnet_lite0(224, 1000)
     load_lite0(model, head=True)
-    found = model(np.array([middle("flower.jpg"), middle("china.jpg")], np.float32), training=False).numpy()
-    assert found.argmax(axis=1).tolist() == [985, 698]
+    result = model(np.array([middle("flower.jpg"), middle("china.jpg")], np.float32), training=False).numpy()
+    assert result.argmax(axis=1).tolist() == [985, 698]
 
 
 def test_a_network_of_other_classes_takes_all_but_the_last_layer() -> None:
@@ -57,11 +57,11 @@ def test_probabilities_stay_float32_under_mixed_precision() -> None:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        found = build_efficientnet_lite0(32, 2)(np.zeros((1, 32, 32, 3), np.float32)).numpy()
+        built = build_efficientnet_lite0(32, 2)(np.zeros((1, 32, 32, 3), np.float32)).numpy()
     finally:
         keras.config.set_dtype_policy(before)
-    assert found.dtype == np.float32
-    assert abs(found.sum() - 1) < 1e-6
+    assert built.dtype == np.float32
+    assert abs(built.sum() - 1) < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def tensor(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple
     return Reduced(_rebuild_tensor_v2, storage, offset, shape, strides, False, OrderedDict())
 
 
-def write(path: Path, found: Any, *storages: Storage, cut: int = 0) -> Path:
+def write(path: Path, content: Any, *storages: Storage, cut: int = 0) -> Path:
     file = io.BytesIO()
 
     class Pickler(pickle.Pickler):
@@ -154,7 +154,7 @@ def write(path: Path, found: Any, *storages: Storage, cut: int = 0) -> Path:
 
     for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}):
         pickle.dump(part, file, 2)
-    Pickler(file, 2).dump(found)
+    Pickler(file, 2).dump(content)
     pickle.dump([storage.key for storage in storages], file, 2)
     for storage in storages:
         file.write(struct.pack("<q", len(storage.numbers)) + storage.numbers.astype("<f4").tobytes())
@@ -166,8 +166,8 @@ def write(path: Path, found: Any, *storages: Storage, cut: int = 0) -> Path:
 @pytest.mark.usefixtures("torch")
 def test_strides_and_offsets_are_heeded(tmp_path: Path) -> None:
     storage = Storage("7", np.arange(13))
-    found = read_tensors(write(tmp_path / "a.pth", OrderedDict(a=tensor(storage, 1, (3, 4), (1, 3))), storage))
-    np.testing.assert_array_equal(found["a"], np.arange(1, 13).reshape(4, 3).T)
+    tensors = read_tensors(write(tmp_path / "a.pth", OrderedDict(a=tensor(storage, 1, (3, 4), (1, 3))), storage))
+    np.testing.assert_array_equal(tensors["a"], np.arange(1, 13).reshape(4, 3).T)
 
 
 @pytest.mark.usefixtures("torch")
@@ -194,10 +194,10 @@ def test_anything_but_tensors_is_refused_in_one_line_and_not_run(tmp_path: Path,
 
 
 @pytest.mark.usefixtures("torch")
-@pytest.mark.parametrize("found", [OrderedDict(a=3), [1], None, {"a": OrderedDict()}])
-def test_a_file_of_something_else_is_refused(tmp_path: Path, found: Any) -> None:
+@pytest.mark.parametrize("content", [OrderedDict(a=3), [1], None, {"a": OrderedDict()}])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: Any) -> None:
     with pytest.raises(TensorsError, match="it is not a dictionary of tensors"):
-        read_tensors(write(tmp_path / "a.pth", found))
+        read_tensors(write(tmp_path / "a.pth", content))
 
 
 @pytest.mark.usefixtures("torch")

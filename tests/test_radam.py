@@ -20,14 +20,14 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "radam_reference.json")
 def arguments_of(case: str) -> dict[str, Any]:
     """PyTorch's arguments of a case in this class' names."""
     given: dict[str, Any] = dict(CASES[case])
-    found: dict[str, Any] = {"learning_rate": RATE}
+    result: dict[str, Any] = {"learning_rate": RATE}
     if "betas" in given:
-        found["beta_1"], found["beta_2"] = given["betas"]
+        result["beta_1"], result["beta_2"] = given["betas"]
     if "eps" in given:
-        found["epsilon"] = given["eps"]
+        result["epsilon"] = given["eps"]
     if "weight_decay" in given:
-        found["weight_decay"] = given["weight_decay"]
-    return found
+        result["weight_decay"] = given["weight_decay"]
+    return result
 
 
 def walk(
@@ -41,17 +41,17 @@ def walk(
     def step_with(values: tf.Tensor) -> None:
         optimizer.apply([values], [variable])
 
-    found = {}
+    result = {}
     for step in range(1, steps + 1):
         optimizer.learning_rate = rate(case, step)
         step_with(tf.constant(gradient(case, step), dtype))
         if step in KEPT:
-            found[step] = variable.numpy()
-    return found
+            result[step] = variable.numpy()
+    return result
 
 
-def assert_as_pytorch(found: dict[int, np.ndarray], case: str) -> None:
-    for step, values in found.items():
+def assert_as_pytorch(result: dict[int, np.ndarray], case: str) -> None:
+    for step, values in result.items():
         np.testing.assert_allclose(values, REFERENCE[case][str(step)], rtol=0, atol=1e-6, err_msg=f"step {step}")
 
 
@@ -80,12 +80,12 @@ def test_gradients_given_as_indexed_slices_are_taken_like_dense_ones() -> None:
 
 
 def test_excluded_variables_are_not_decayed() -> None:
-    kept, decayed = keras.Variable(np.ones(3), name="bias"), keras.Variable(np.ones(3), name="kernel")
+    excluded, decayed = keras.Variable(np.ones(3), name="bias"), keras.Variable(np.ones(3), name="kernel")
     optimizer = RAdam(0.1, weight_decay=0.5)
-    optimizer.build([kept, decayed])
-    optimizer.exclude_from_weight_decay(var_list=[kept])
-    optimizer.apply([tf.zeros(3), tf.zeros(3)], [kept, decayed])
-    assert (kept.numpy() == 1.0).all()
+    optimizer.build([excluded, decayed])
+    optimizer.exclude_from_weight_decay(var_list=[excluded])
+    optimizer.apply([tf.zeros(3), tf.zeros(3)], [excluded, decayed])
+    assert (excluded.numpy() == 1.0).all()
     assert (decayed.numpy() < 1.0).all()
 
 

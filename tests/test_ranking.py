@@ -34,8 +34,8 @@ def test_the_average_precision_is_that_of_scikit_learn(seed: int) -> None:
 @given(st.integers(0, 10_000), st.sampled_from([0.5, 0.9, 0.95, 1.0]))
 def test_the_sensitivity_is_the_highest_that_the_specificity_allows(seed: int, specificity: float) -> None:
     positive, scores, weights = cases(seed)
-    found = Ranking(positive, scores, weights).sensitivity_at(specificity)
-    for row, sensitivity in zip(weights, found, strict=True):
+    result = Ranking(positive, scores, weights).sensitivity_at(specificity)
+    for row, sensitivity in zip(weights, result, strict=True):
         fall_out, recall, _ = roc_curve(positive, scores, sample_weight=row, drop_intermediate=False)
         assert sensitivity == pytest.approx(recall[fall_out <= 1 - specificity + 1e-9].max())
 
@@ -51,8 +51,8 @@ def figures(labels: list[int], classes: tuple[str, ...] = CLASSES, seed: int = 0
     probabilities = rng.dirichlet(np.ones(len(classes)), len(labels)) + 2 * np.eye(len(classes))[labels]
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     patients = [str(number // 2) for number in range(len(labels))]
-    found = Predictions(["x"] * len(labels), patients, np.array(labels), probabilities.astype(np.float32))
-    return work_out(found, classes, 1.5, resamples=100)
+    result = Predictions(["x"] * len(labels), patients, np.array(labels), probabilities.astype(np.float32))
+    return work_out(result, classes, 1.5, resamples=100)
 
 
 def test_every_interval_holds_its_figure_and_narrows_with_more_patients() -> None:
@@ -66,11 +66,11 @@ def test_every_interval_holds_its_figure_and_narrows_with_more_patients() -> Non
 
 
 def test_a_class_without_photographs_is_left_out_of_the_curves_and_counted_as_none() -> None:
-    found = figures([0, 1, 3] * 10)
-    assert [one.name for one in found.classes] == ["NORMAL", "AMD", "DMR"]
-    assert found.counts[2] == (0, 0)
-    assert found.recalls[2] is None
-    assert found.confusion.sum(axis=1).tolist() == [10, 10, 0, 10]
+    result = figures([0, 1, 3] * 10)
+    assert [one.name for one in result.classes] == ["NORMAL", "AMD", "DMR"]
+    assert result.counts[2] == (0, 0)
+    assert result.recalls[2] is None
+    assert result.confusion.sum(axis=1).tolist() == [10, 10, 0, 10]
 
 
 def test_two_classes_and_one_alone_are_enough() -> None:

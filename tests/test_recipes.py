@@ -85,10 +85,10 @@ def test_a_field_or_value_that_does_not_exist_is_one_line(values: dict[str, str]
 
 def test_set_changes_fields_of_every_type_and_of_phases() -> None:
     values = {"width": "24", "dropout": "0.5", "local_average": "0", "optimizer": "adam", "gentle.rate": "0.05"}
-    found = changed(winning(), values)
-    assert (found.width, found.dropout, found.local_average, found.optimizer) == (24, 0.5, False, "adam")
-    assert [phase.rate for phase in found.phases] == [1.0, 0.05]
-    assert found != winning() == changed(winning(), {})
+    result = changed(winning(), values)
+    assert (result.width, result.dropout, result.local_average, result.optimizer) == (24, 0.5, False, "adam")
+    assert [phase.rate for phase in result.phases] == [1.0, 0.05]
+    assert result != winning() == changed(winning(), {})
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -92,11 +92,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_page_loads_and_runs_nothing_from_elsewhere(written: Path) -> None:
     text = (written / "report.html").read_text(encoding="utf-8")
-    found = Links()
-    found.feed(text)
-    assert len(found.sources) > 8
-    assert all(source.startswith("data:image/png;base64,") for source in found.sources)
-    assert not found.tags & {"script", "iframe", "object", "link", "b>"}
+    links = Links()
+    links.feed(text)
+    assert len(links.sources) > 8
+    assert all(source.startswith("data:image/png;base64,") for source in links.sources)
+    assert not links.tags & {"script", "iframe", "object", "link", "b>"}
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in text
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", text).replace("http-equiv", "")
 
@@ -187,13 +187,13 @@ def test_a_checkpoint_without_predictions_and_a_missing_matplotlib_are_errors(
 
 def of_fold(network: Network, *places: int, **changed: object) -> Network:
     """Another network, that has answered the photographs at these places as `network` has."""
-    found = small_network.network(classes=network.classes, **changed)
+    other = small_network.network(classes=network.classes, **changed)
     answers = network.validation
     assert answers is not None
     chosen = [list(part[place] for place in places) for part in (answers.samples, answers.patients)]
-    found.validation = Predictions(*chosen, answers.labels[list(places)], answers.probabilities[list(places)])
-    found.history = HISTORY[: 3 + int(found.settings.fold)]
-    return found
+    other.validation = Predictions(*chosen, answers.labels[list(places)], answers.probabilities[list(places)])
+    other.history = HISTORY[: 3 + int(other.settings.fold)]
+    return other
 
 
 def ensemble_of(*networks: Network, weights: tuple[float, ...]) -> Ensemble:
@@ -258,13 +258,13 @@ def on_lesions(tmp_path: Path, bright: bool) -> tuple[float, float]:
     def heat_of(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
         return (images.min(axis=-1) > 200).astype(np.float32) if bright else np.ones((len(images), 4, 4), np.float32)
 
-    found, unusable = look_at_lesions(
+    heats, unusable = look_at_lesions(
         tmp_path / "train_data", samples, ["a", "a", "b", "c"], np.ones(4, int), ("NORMAL", "AMD"),
         [View(Preparation(64, local_average=False), heat_of)] * 4,
     )  # fmt: skip
     assert unusable == []
-    assert [(one.name, one.photographs) for one in found] == [("AMD", 4)]
-    return found[0].area, found[0].heat.value
+    assert [(one.name, one.photographs) for one in heats] == [("AMD", 4)]
+    return heats[0].area, heats[0].heat.value
 
 
 def test_a_heat_that_is_the_same_everywhere_falls_on_lesions_by_their_area(tmp_path: Path) -> None:

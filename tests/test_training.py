@@ -136,7 +136,7 @@ def test_each_checkpoint_can_hold_the_validation_predictions_of_its_own_epoch() 
     names = [f"{number}.jpg" for number in range(len(data.validation_labels))]
     named = dataclasses.replace(data, validation_samples=names, validation_patients=names[::-1])
     reported: list[float] = []
-    kept: dict[Any, tuple[int, float]] = {}
+    saved: dict[Any, tuple[int, float]] = {}
 
     def report(**values: Any) -> None:
         reported.append(values["val__accuracy"])
@@ -145,11 +145,11 @@ def test_each_checkpoint_can_hold_the_validation_predictions_of_its_own_epoch() 
         assert network.validation is not None
         assert (network.validation.samples, network.validation.patients) == (names, names[::-1])
         right = network.validation.probabilities.argmax(axis=1) == network.validation.labels
-        kept[name] = (network.settings.epoch, right.mean())
+        saved[name] = (network.settings.epoch, right.mean())
 
     train(network, small_network.recipe(3, 2), named, report=report, save=save, save_every=1)
-    assert kept.keys() == {1, 2, 3, 4, 5, "best"}
-    assert all(accuracy == pytest.approx(reported[epoch - 1]) for epoch, accuracy in kept.values())
+    assert saved.keys() == {1, 2, 3, 4, 5, "best"}
+    assert all(accuracy == pytest.approx(reported[epoch - 1]) for epoch, accuracy in saved.values())
 
 
 def test_a_training_whose_photographs_have_no_names_keeps_no_predictions() -> None:
@@ -188,33 +188,33 @@ def test_a_decayed_rate_ends_near_nothing_and_a_prediction_of_one_class_is_warne
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.floats(0, 1))
 def test_class_weights_go_from_none_to_all_classes_alike(labels: list[int], power: float) -> None:
     counts = np.bincount(labels)
-    found = class_weights(np.array(labels), power)
-    assert found[np.array(labels)].mean() == pytest.approx(1, rel=1e-5)
+    weights = class_weights(np.array(labels), power)
+    assert weights[np.array(labels)].mean() == pytest.approx(1, rel=1e-5)
     present = counts[counts > 0]
-    ratios = found[counts > 0] / found[counts > 0][0]
+    ratios = weights[counts > 0] / weights[counts > 0][0]
     np.testing.assert_allclose(ratios, (present[0] / present) ** power, rtol=1e-5)
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
 def test_full_class_weights_are_those_of_scikit_learn(labels: list[int]) -> None:
-    found = class_weights(np.array(labels), 1.0)
+    weights = class_weights(np.array(labels), 1.0)
     present = np.unique(labels)
-    np.testing.assert_allclose(found[present], compute_class_weight("balanced", classes=present, y=labels), rtol=1e-6)
-    assert found[np.array(labels)].mean() == pytest.approx(1)
+    np.testing.assert_allclose(weights[present], compute_class_weight("balanced", classes=present, y=labels), rtol=1e-6)
+    assert weights[np.array(labels)].mean() == pytest.approx(1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
 def test_the_score_is_made_of_the_figures_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     labels, predictions = np.array(pairs).T
     present = np.unique(labels)
-    found = score(labels, predictions)
-    assert found.accuracy == pytest.approx(accuracy_score(labels, predictions))
-    assert found.sensitivity == pytest.approx(recall_score(labels, predictions, labels=present, average="macro"))
+    result = score(labels, predictions)
+    assert result.accuracy == pytest.approx(accuracy_score(labels, predictions))
+    assert result.sensitivity == pytest.approx(recall_score(labels, predictions, labels=present, average="macro"))
     tables = multilabel_confusion_matrix(labels, predictions, labels=present)
     defined = [t[0, 0] / (t[0, 0] + t[0, 1]) for t in tables if t[0].sum()]
-    assert found.specificity == pytest.approx(np.mean(defined) if defined else 0.0)
-    assert found.value == pytest.approx(
-        round(found.accuracy, 4) * 100 + round(found.sensitivity, 4) / 100 + round(found.specificity, 4) / 1e6,
+    assert result.specificity == pytest.approx(np.mean(defined) if defined else 0.0)
+    assert result.value == pytest.approx(
+        round(result.accuracy, 4) * 100 + round(result.sensitivity, 4) / 100 + round(result.specificity, 4) / 1e6,
         abs=1e-10,
     )
 

@@ -14,10 +14,10 @@ def photographs(count: int = 3, size: int = 32) -> np.ndarray:
 
 
 def test_it_gives_a_probability_for_each_class() -> None:
-    found = build_vgg(32, classes=5, width=4, depth=3)(photographs()).numpy()
-    assert found.shape == (3, 5)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+    built = build_vgg(32, classes=5, width=4, depth=3)(photographs()).numpy()
+    assert built.shape == (3, 5)
+    assert built.dtype == np.float32
+    np.testing.assert_allclose(built.sum(axis=1), 1, rtol=1e-6)
 
 
 def test_it_has_the_convolutions_of_configuration_a_of_the_paper() -> None:

@@ -31,9 +31,9 @@ def images() -> np.ndarray:
 
 
 def test_the_views_are_the_eight_symmetries_of_the_square(images: np.ndarray) -> None:
-    found = {np.ascontiguousarray(view[0]).tobytes() for view in symmetries(images)}
-    assert found == {np.ascontiguousarray(view).tobytes() for view in by_opencv(images[0])}
-    assert len(found) == 8
+    views = {np.ascontiguousarray(view[0]).tobytes() for view in symmetries(images)}
+    assert views == {np.ascontiguousarray(view).tobytes() for view in by_opencv(images[0])}
+    assert len(views) == 8
 
 
 def test_probabilities_are_the_mean_of_those_of_the_views(network: Network, images: np.ndarray) -> None:
@@ -41,10 +41,10 @@ def test_probabilities_are_the_mean_of_those_of_the_views(network: Network, imag
         network.model(np.stack(by_opencv(image)).astype("float32"), training=False).numpy().mean(axis=0)
         for image in images
     ]
-    found = symmetric(network.predict)(images)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
-    assert np.abs(found - network.predict(images)).max() > 1e-4
+    probabilities = symmetric(network.predict)(images)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, wanted, atol=1e-6)
+    assert np.abs(probabilities - network.predict(images)).max() > 1e-4
 
 
 def test_a_turned_photograph_gets_the_same_probabilities(network: Network, images: np.ndarray) -> None:

@@ -37,9 +37,9 @@ def test_the_average_agrees_with_pytorch_over_500_steps(dtype: str) -> None:
         if step == 1:
             average.restart()  # PyTorch's average begins with the values after the first step
         if step in KEPT:
-            found = average.value(variable)
-            np.testing.assert_allclose(found, REFERENCE["averages"][str(step)], rtol=0, atol=1e-6, err_msg=f"{step}")
-    assert np.abs(found - variable.numpy()).max() > 1e-4
+            result = average.value(variable)
+            np.testing.assert_allclose(result, REFERENCE["averages"][str(step)], rtol=0, atol=1e-6, err_msg=f"{step}")
+    assert np.abs(result - variable.numpy()).max() > 1e-4
 
 
 @pytest.fixture
@@ -79,9 +79,9 @@ def test_without_averaging_the_weights_themselves_predict() -> None:
 
 @pytest.mark.parametrize(("ema", "wanted"), [(0.0, NORM_MOMENTUM), (0.5, NORM_MOMENTUM), (0.95, 0.95)])
 def test_the_normalisation_is_averaged_as_long_as_the_weights(ema: float, wanted: float) -> None:
-    found = [
+    result = [
         layer.momentum
         for layer in small_network.network(ema=ema).model.layers
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
-    assert found == [wanted] * 2
+    assert result == [wanted] * 2

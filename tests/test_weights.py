@@ -81,14 +81,14 @@ def test_going_on_gives_the_same_network_bit_for_bit(
     train_until(network)
     assert network.settings == uninterrupted[optimised].settings
     assert network.history == uninterrupted[optimised].history
-    for found, wanted in zip(everything(network), everything(uninterrupted[optimised]), strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    for value, wanted in zip(everything(network), everything(uninterrupted[optimised]), strict=True):
+        np.testing.assert_array_equal(value, wanted)
 
 
 def test_averaging_changes_nothing_of_how_a_network_is_trained(uninterrupted: dict[str, Network]) -> None:
     plain, averaged = (uninterrupted[name].model.trainable_variables for name in ("last weights", "averaged weights"))
-    for found, wanted in zip(averaged, plain, strict=True):
-        np.testing.assert_array_equal(found.numpy(), wanted.numpy())
+    for value, wanted in zip(averaged, plain, strict=True):
+        np.testing.assert_array_equal(value.numpy(), wanted.numpy())
 
 
 def test_the_file_of_weights_holds_those_that_predict(uninterrupted: dict[str, Network], tmp_path: Path) -> None:
@@ -111,10 +111,10 @@ def saved(tmp_path: Path) -> Path:
 
 def test_a_checkpoint_holds_weights_and_json_only(saved: Path) -> None:
     assert sorted(path.name for path in saved.iterdir()) == ["model.weights.h5", "settings.json", "training.h5"]
-    found = json.loads((saved / "settings.json").read_text(encoding="utf-8"))
-    assert found["classes"] == list(small_network.CLASSES)
-    assert found["recipe"]["image_size"] == small_network.SIZE
-    assert (found["epoch"], found["phase"], found["best_loss"], found["seed"]) == (7, "strong", 0.71, 3)
+    values = json.loads((saved / "settings.json").read_text(encoding="utf-8"))
+    assert values["classes"] == list(small_network.CLASSES)
+    assert values["recipe"]["image_size"] == small_network.SIZE
+    assert (values["epoch"], values["phase"], values["best_loss"], values["seed"]) == (7, "strong", 0.71, 3)
 
 
 def test_the_settings_come_back(saved: Path) -> None:
@@ -132,8 +132,8 @@ def test_what_is_only_to_predict_does_so_without_the_state_of_training(saved: Pa
 def test_keras_reads_the_weights_by_itself(saved: Path) -> None:
     model = build_vgg(small_network.SIZE, 4, width=4, depth=2, seed=99)
     model.load_weights(saved / "model.weights.h5")
-    for found, wanted in zip(model.get_weights(), small_network.network().model.get_weights(), strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    for value, wanted in zip(model.get_weights(), small_network.network().model.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, wanted)
 
 
 def test_saving_again_replaces_and_leaves_nothing_behind(saved: Path) -> None:
@@ -171,9 +171,9 @@ def test_a_damaged_file_is_named_in_one_line(saved: Path, name: str, harm: Calla
 
 def rewrite(saved: Path, recipe: dict[str, object] | None = None, **changed: object) -> None:
     path = saved / "settings.json"
-    found = json.loads(path.read_text(encoding="utf-8"))
-    found["recipe"].update(recipe or {})
-    path.write_text(json.dumps({**found, **changed}), encoding="utf-8")
+    values = json.loads(path.read_text(encoding="utf-8"))
+    values["recipe"].update(recipe or {})
+    path.write_text(json.dumps({**values, **changed}), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -203,8 +203,8 @@ def test_settings_that_make_no_sense_are_refused(saved: Path, changed: dict[str,
 
 def answered(probabilities: object = ((0.1, 1 / 3, 1e-30, 0.5), (1, 0, 0, 0))) -> Predictions:
     """Predictions for two photographs with awkward names."""
-    found = np.array(probabilities, np.float32)
-    return Predictions(['AMD/a,"b" 한글.jpg', "AMD/caf\udce9.jpg"], ["12", "RVO/가"], np.array([1, 2]), found)
+    result = np.array(probabilities, np.float32)
+    return Predictions(['AMD/a,"b" 한글.jpg', "AMD/caf\udce9.jpg"], ["12", "RVO/가"], np.array([1, 2]), result)
 
 
 @pytest.fixture
@@ -217,12 +217,12 @@ def answering(tmp_path: Path) -> Path:
 
 
 def test_validation_predictions_come_back_exactly(answering: Path) -> None:
-    found, wanted = weights.load(answering).validation, answered()
-    assert found is not None
-    assert (found.samples, found.patients) == (wanted.samples, wanted.patients)
-    np.testing.assert_array_equal(found.labels, wanted.labels)
-    np.testing.assert_array_equal(found.probabilities, wanted.probabilities)
-    assert found.probabilities.dtype == np.float32
+    loaded, wanted = weights.load(answering).validation, answered()
+    assert loaded is not None
+    assert (loaded.samples, loaded.patients) == (wanted.samples, wanted.patients)
+    np.testing.assert_array_equal(loaded.labels, wanted.labels)
+    np.testing.assert_array_equal(loaded.probabilities, wanted.probabilities)
+    assert loaded.probabilities.dtype == np.float32
 
 
 @given(arrays(np.float32, (3, 2), elements=st.floats(0, 1, width=32)))
@@ -231,8 +231,8 @@ def test_every_probability_is_read_back_bit_for_bit(probabilities: np.ndarray) -
     with TemporaryDirectory() as folder:
         path = Path(folder) / "validation.csv"
         write_predictions(path, wanted, ("NORMAL", "AMD"))
-        found = read_predictions(path, ("NORMAL", "AMD"))
-    np.testing.assert_array_equal(found.probabilities, wanted.probabilities)
+        outputs = read_predictions(path, ("NORMAL", "AMD"))
+    np.testing.assert_array_equal(outputs.probabilities, wanted.probabilities)
 
 
 def test_validation_predictions_are_a_table_that_a_person_can_read(answering: Path) -> None:
@@ -333,19 +333,19 @@ def test_a_resumed_training_changes_what_it_may_and_names_what_it_ignores() -> N
 def test_how_the_epochs_went_and_what_was_to_beat_come_back(uninterrupted: dict[str, Network], tmp_path: Path) -> None:
     network = replace(uninterrupted["last weights"], baselines=[Baseline("always 정상, all", 0.5, 0.25, 0.745)])
     weights.save(tmp_path, network)
-    found = weights.load(tmp_path)
-    assert found.history == network.history
-    assert found.baselines == network.baselines
-    assert [(epoch.epoch, epoch.phase) for epoch in found.history] == [
+    loaded = weights.load(tmp_path)
+    assert loaded.history == network.history
+    assert loaded.baselines == network.baselines
+    assert [(epoch.epoch, epoch.phase) for epoch in loaded.history] == [
         (1, "strong"), (2, "strong"), (3, "strong"), (4, "gentle")
     ]  # fmt: skip
-    assert found.settings == network.settings
+    assert loaded.settings == network.settings
 
 
 def test_a_field_that_an_older_program_did_not_know_gets_its_default(saved: Path) -> None:
-    found = json.loads((saved / "settings.json").read_text(encoding="utf-8"))
-    del found["recipe"]["views"], found["share"]
-    (saved / "settings.json").write_text(json.dumps(found), encoding="utf-8")
+    values = json.loads((saved / "settings.json").read_text(encoding="utf-8"))
+    del values["recipe"]["views"], values["share"]
+    (saved / "settings.json").write_text(json.dumps(values), encoding="utf-8")
     settings = weights.load(saved).settings
     assert (settings.recipe.views, settings.share) == (1, 1.0)
 

@@ -122,9 +122,9 @@ def test_what_is_no_hdf5_is_refused_in_one_line_and_not_run(
 
 
 def first_array(file: h5py.File) -> str:
-    found: list[str] = []
-    file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) and item.shape else None)
-    return found[0]
+    result: list[str] = []
+    file.visititems(lambda name, item: result.append(name) if isinstance(item, h5py.Dataset) and item.shape else None)
+    return result[0]
 
 
 def an_external_link(file: h5py.File, name: str, other: Path) -> None:

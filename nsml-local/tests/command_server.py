@@ -107,7 +107,7 @@ def _read_at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read_all(files: Sequence[int], timeout: float, command: Sequence[str]) -> list[bytes]:
-    found = {file: bytearray() for file in files}
+    result = {file: bytearray() for file in files}
     until = time.monotonic() + timeout
     with selectors.DefaultSelector() as selector:
         for file in files:
@@ -116,16 +116,16 @@ def _read_all(files: Sequence[int], timeout: float, command: Sequence[str]) -> l
             while selector.get_map():
                 ready = selector.select(until - time.monotonic())
                 if not ready:
-                    raise subprocess.TimeoutExpired(list(command), timeout, bytes(found[files[0]]))
+                    raise subprocess.TimeoutExpired(list(command), timeout, bytes(result[files[0]]))
                 for key, _ in ready:
                     if block := os.read(key.fd, 65536):
-                        found[key.fd] += block
+                        result[key.fd] += block
                     else:
                         selector.unregister(key.fd)
         finally:
             for file in files:
                 os.close(file)
-    return [bytes(found[file]) for file in files]
+    return [bytes(result[file]) for file in files]
 
 
 def _measure_coverage() -> Callable[[], None]:

@@ -30,8 +30,8 @@ def _store(folder: Path, name: str, content: str = "weights") -> Checkpoint:
 
 def test_a_checkpoint_holds_what_was_written(tmp_path: Path) -> None:
     _store(tmp_path, "best")
-    found = find_checkpoint(tmp_path, "best", "s")
-    assert (found.model / "weights.txt").read_text() == "weights" and found.size == 7
+    checkpoint = find_checkpoint(tmp_path, "best", "s")
+    assert (checkpoint.model / "weights.txt").read_text() == "weights" and checkpoint.size == 7
 
 
 def test_saving_a_name_again_replaces_it(tmp_path: Path) -> None:
@@ -92,9 +92,9 @@ def test_a_single_file_can_be_a_checkpoint(tmp_path: Path) -> None:
         path.write_text("x")
 
     store(tmp_path, "file", write, elapsed=0, summary={})
-    found = find_checkpoint(tmp_path, "file", "s")
-    found.verify()
-    assert found.model.read_text() == "x"
+    checkpoint = find_checkpoint(tmp_path, "file", "s")
+    checkpoint.verify()
+    assert checkpoint.model.read_text() == "x"
 
 
 def test_without_a_name_the_newest_by_time_is_chosen(tmp_path: Path) -> None:
@@ -117,17 +117,17 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path) -
 
 @pytest.mark.parametrize("change", [b"Weights", b"weight", b""])
 def test_a_changed_file_is_noticed(tmp_path: Path, change: bytes) -> None:
-    kept = _store(tmp_path, "best")
-    (kept.model / "weights.txt").write_bytes(change)
+    checkpoint = _store(tmp_path, "best")
+    (checkpoint.model / "weights.txt").write_bytes(change)
     with pytest.raises(Damaged, match="best is damaged"):
         find_checkpoint(tmp_path, "best", "s").verify()
 
 
 def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
-    kept = _store(tmp_path, "best")
-    (kept.model / "weights.txt").unlink()
+    checkpoint = _store(tmp_path, "best")
+    (checkpoint.model / "weights.txt").unlink()
     with pytest.raises(Damaged, match=r"weights\.txt"):
-        kept.verify()
+        checkpoint.verify()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"name": "x", "files": 3}'])

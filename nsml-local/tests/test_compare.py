@@ -184,10 +184,10 @@ def test_each_side_is_compared_with_the_largest_class_for_every_sample(compare: 
     assert shown.endswith(" B predicts NORMAL for all 70 samples: it may have collapsed.\n")
     result = json.loads(compare("-j", f"{session}:a", f"{session}:b").out)
     assert result["one_class"] == {"first": None, "second": "NORMAL"}
-    found = result["constant"]["figures"]["accuracy"]
-    gain = found["first_minus_constant"]
+    actual = result["constant"]["figures"]["accuracy"]
+    gain = actual["first_minus_constant"]
     assert gain["low"] < gain["value"] < gain["high"]
-    assert gain["value"] == pytest.approx(result["figures"]["accuracy"]["first"]["value"] - found["value"]["value"])
+    assert gain["value"] == pytest.approx(result["figures"]["accuracy"]["first"]["value"] - actual["value"]["value"])
     assert result["constant"]["figures"]["macro_auc"]["value"]["value"] == 0.5
 
 

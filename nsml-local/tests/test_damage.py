@@ -97,10 +97,10 @@ def test_a_manifest_that_names_a_file_outside_its_checkpoint_is_damaged(filled: 
     from nsml.store.files import read_json, write_json
 
     session = list_sessions(filled[0])[0]
-    kept = store(session.checkpoints, "odd", lambda path: path.write_text("x") and None, elapsed=0.0, summary={})
-    manifest = read_json(kept.folder / "checkpoint.json")
+    checkpoint = store(session.checkpoints, "odd", lambda path: path.write_text("x") and None, elapsed=0.0, summary={})
+    manifest = read_json(checkpoint.folder / "checkpoint.json")
     manifest["files"][0]["path"] = "../../../session.json"
-    write_json(kept.folder / "checkpoint.json", manifest)
+    write_json(checkpoint.folder / "checkpoint.json", manifest)
     pulled = nsml("model", "pull", str(session.name), "odd", os.devnull)
     assert pulled.status == 1 and "checkpoint.json is damaged" in pulled.err
-    kept.folder.rename(kept.folder.with_name(".removed"))
+    checkpoint.folder.rename(checkpoint.folder.with_name(".removed"))

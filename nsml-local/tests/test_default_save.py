@@ -36,9 +36,9 @@ def program(project: Path, python: Nsml) -> Nsml:
 
 def _files() -> list[str]:
     (session,) = list_sessions(open_home())
-    (kept,) = list_checkpoints(session.checkpoints)
-    assert isinstance(kept, Checkpoint)
-    return sorted(os.listdir(kept.model))
+    (checkpoint,) = list_checkpoints(session.checkpoints)
+    assert isinstance(checkpoint, Checkpoint)
+    return sorted(os.listdir(checkpoint.model))
 
 
 def test_objects_with_a_state_are_put_back(program: Nsml) -> None:

@@ -42,9 +42,9 @@ def test_specificity_is_the_mean_over_the_classes_present(answers: list[tuple[in
 @given(pairs)
 def test_the_score_packs_the_three_figures_as_the_contract_says(answers: list[tuple[int, int]]) -> None:
     labels, predictions = map(list, zip(*answers, strict=True))
-    found = fundus_score(labels, predictions)
-    packed = round(found.accuracy, 4) * 100 + round(found.sensitivity, 4) / 100 + round(found.specificity, 4) / 1e6
-    assert found.score == round(packed, 10)
+    result = fundus_score(labels, predictions)
+    packed = round(result.accuracy, 4) * 100 + round(result.sensitivity, 4) / 100 + round(result.specificity, 4) / 1e6
+    assert result.score == round(packed, 10)
 
 
 def test_a_perfect_answer_scores_100() -> None:

@@ -29,12 +29,12 @@ ANSWERS: dict[Kind, Any] = {Kind.CLASS: st.integers(0, 3), Kind.NUMBER: st.float
 def test_no_same_answer_for_every_photograph_scores_better_than_the_one_that_is_shown(
     data: st.DataObject, metric: str
 ) -> None:
-    found = METRICS[metric]
+    result = METRICS[metric]
     labels = [*data.draw(st.lists(st.integers(0, 3), min_size=1, max_size=12)), 0, 1]
-    answer = data.draw(ANSWERS[found.kind])
-    constant = best_constant(found.kind, labels, 4)
-    tried, best = (found.compute(labels, [each] * len(labels)).score for each in (answer, constant))
-    assert best <= tried + 1e-9 if found.lower_is_better else best >= tried - 1e-9
+    answer = data.draw(ANSWERS[result.kind])
+    constant = best_constant(result.kind, labels, 4)
+    tried, best = (result.compute(labels, [each] * len(labels)).score for each in (answer, constant))
+    assert best <= tried + 1e-9 if result.lower_is_better else best >= tried - 1e-9
 
 
 def test_the_constant_answer_of_a_known_case_has_its_score(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_records_that_know_nothing_of_guessing_stay_on_the_board(nsml: Nsml, dat
     record = read_json(folder / "submission.json")
     odd = {"constant": "high", "one_class": 3}
     for more in ({}, odd):
-        kept = {name: value for name, value in record.items() if name not in odd}
-        write_json(folder / "submission.json", kept | more)
+        remaining = {name: value for name, value in record.items() if name not in odd}
+        write_json(folder / "submission.json", remaining | more)
         (row,) = json.loads(nsml("dataset", "board", "-j", dataset).out)
         assert (row["score"], row["constant"], row["one_class"]) == (70.0, None, None)
 

@@ -33,11 +33,11 @@ def test_a_save_that_dies_at_any_step_leaves_the_old_one_or_the_new_one(tmp_path
             with contextlib.suppress(Dead):
                 save(folder, "new")
             asked = steps() if steps() < step else step + 1
-        (kept,) = list_checkpoints(folder)
-        found = find_checkpoint(folder, "best", "s")
-        found.verify()
-        assert kept == found
-        texts = {(found.model / name).read_text() for name in ("a", "inside/b")}
+        (saved,) = list_checkpoints(folder)
+        checkpoint = find_checkpoint(folder, "best", "s")
+        checkpoint.verify()
+        assert saved == checkpoint
+        texts = {(checkpoint.model / name).read_text() for name in ("a", "inside/b")}
         assert texts in ({"old"}, {"new"})
         outcomes |= texts
     assert step > 8 and outcomes == {"old", "new"}

@@ -32,10 +32,10 @@ def test_the_last_lines_before_a_place_begin_where_they_do(lines: list[bytes], l
 @given(LINES, st.sampled_from(["a", "B", "0", "é"]))
 def test_the_search_finds_the_lines_that_hold_the_text(lines: list[bytes], text: str) -> None:
     content = b"".join(line + b"\n" for line in lines)
-    found = list(find_lines(_log(content), text, 1000))
+    matches = list(find_lines(_log(content), text, 1000))
     wanted = text.encode().lower()
     places = [sum(len(line) + 1 for line in lines[:n]) for n, line in enumerate(lines) if wanted in line.lower()]
-    assert [match.start for match in found] == places
+    assert [match.start for match in matches] == places
 
 
 def test_the_search_stops_at_the_most_that_is_asked_for() -> None:

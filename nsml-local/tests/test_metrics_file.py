@@ -22,7 +22,7 @@ def test_there_is_no_file_before_there_is_a_line(tmp_path: Path) -> None:
     writer.append(record(0))
     writer.append(record(1))
     writer.close()
-    assert [found["step"] for found in read_metrics(tmp_path)[0]] == [0, 1]
+    assert [result["step"] for result in read_metrics(tmp_path)[0]] == [0, 1]
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
@@ -47,7 +47,7 @@ def test_processes_that_begin_at_once_lose_no_line(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(report, range(24)))
     records, damage = read_metrics(tmp_path)
-    assert sorted(found["step"] for found in records) == list(range(24)) and damage == ""
+    assert sorted(result["step"] for result in records) == list(range(24)) and damage == ""
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
@@ -62,5 +62,5 @@ def test_a_disk_on_which_a_file_has_one_name_only_will_do(
     writer.append(record(0))
     writer.append(record(1))
     writer.close()
-    assert [found["step"] for found in read_metrics(tmp_path)[0]] == [0, 1]
+    assert [result["step"] for result in read_metrics(tmp_path)[0]] == [0, 1]
     assert [path.name for path in tmp_path.iterdir()] == [FILE]

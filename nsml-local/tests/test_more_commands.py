@@ -15,7 +15,7 @@ from nsml.store.sessions import find_session
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "result"),
     [
         ("--epoch 2 --lr=0.1 -v", {"--epoch": "2", "--lr": "0.1", "-v": "-v"}),
         ("--members a:best b:30 --tta 1", {"--members": "a:best b:30", "--tta": "1"}),
@@ -24,13 +24,13 @@ from nsml.store.sessions import find_session
     ],
 )
 def test_diff_gives_each_argument_its_own_values(
-    nsml: Nsml, dataset: str, project: Path, words: str, found: dict[str, str]
+    nsml: Nsml, dataset: str, project: Path, words: str, result: dict[str, str]
 ) -> None:
     (project / "show.py").write_text("print('here')")
     nsml("run", "-d", dataset, "-e", "show.py", "-a", words)
     nsml("run", "-d", dataset, "-e", "show.py")
     arguments = json.loads(nsml("diff", "FUNDUS/1", "FUNDUS/2", "-j").out)["arguments"]
-    assert {name: pair[0] for name, pair in arguments.items() if name != "entry"} == found
+    assert {name: pair[0] for name, pair in arguments.items() if name != "entry"} == result
 
 
 def test_diff_shows_arguments_results_and_files(nsml: Nsml, dataset: str, project: Path) -> None:
@@ -43,8 +43,11 @@ def test_diff_shows_arguments_results_and_files(nsml: Nsml, dataset: str, projec
         and "-        return [int(image.mean()) % 4" in shown
         and "+        return [int(image.mean()) % 3" in shown
     )
-    found = json.loads(nsml("diff", "-j", one, two).out)
-    assert found["arguments"]["--epoch"] == ["2", "3"] and found["metrics"]["train/loss"] == [0.5, pytest.approx(1 / 3)]
+    values = json.loads(nsml("diff", "-j", one, two).out)
+    assert values["arguments"]["--epoch"] == ["2", "3"] and values["metrics"]["train/loss"] == [
+        0.5,
+        pytest.approx(1 / 3),
+    ]
 
 
 def test_diff_shows_what_each_session_was_given_and_asked_for(nsml: Nsml, dataset: str, project: Path) -> None:
@@ -116,8 +119,8 @@ def test_plot_as_csv_holds_every_value(nsml: Nsml, dataset: str) -> None:
 
 
 def test_status_shows_the_machine(nsml: Nsml) -> None:
-    found = json.loads(nsml("status", "-j").out)
-    assert found["processors"] >= 1 and found["memory"] > 0 and found["disk_free"] > 0
+    values = json.loads(nsml("status", "-j").out)
+    assert values["processors"] >= 1 and values["memory"] > 0 and values["disk_free"] > 0
 
 
 def test_credit_says_that_local_use_is_free(nsml: Nsml) -> None:

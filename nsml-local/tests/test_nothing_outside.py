@@ -56,9 +56,16 @@ def test_links_to_a_secret_of_every_kind_are_not_copied_with_the_code(tmp_path: 
     (project / "folder").symlink_to(secret.parent)
     (project / "itself").symlink_to("itself")
     os.mkfifo(project / "pipe")
-    taken = take_snapshot(project, tmp_path / "code")
-    assert taken.files == ["main.py"] and SECRET not in _texts(tmp_path / "code")
-    assert {name for name, _ in taken.left_out} == {"absolute", "relative", "inner/chain", "folder", "itself", "pipe"}
+    snapshot = take_snapshot(project, tmp_path / "code")
+    assert snapshot.files == ["main.py"] and SECRET not in _texts(tmp_path / "code")
+    assert {name for name, _ in snapshot.left_out} == {
+        "absolute",
+        "relative",
+        "inner/chain",
+        "folder",
+        "itself",
+        "pipe",
+    }
 
 
 def test_names_that_a_disk_might_confuse_travel_side_by_side(tmp_path: Path) -> None:
@@ -184,15 +191,15 @@ def test_an_environment_does_not_travel_whatever_its_name(project: Path, tmp_pat
             (project / folder / name).write_text("")
     (project / "venv").mkdir()
     (project / "venv" / "model.py").write_text("")
-    taken = take_snapshot(project, tmp_path / "code")
-    assert taken.files == ["main.py", "venv/model.py"]
-    assert taken.left_out == [("tf215", "a virtual environment"), ("tools/.keras", "a virtual environment")]
+    snapshot = take_snapshot(project, tmp_path / "code")
+    assert snapshot.files == ["main.py", "venv/model.py"]
+    assert snapshot.left_out == [("tf215", "a virtual environment"), ("tools/.keras", "a virtual environment")]
 
 
 def test_a_project_that_is_its_own_environment_travels_without_it(project: Path, tmp_path: Path) -> None:
     for name in ("pyvenv.cfg", "bin/python", "lib/python3.11/site-packages/x.py", "model/net.py"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("")
-    taken = take_snapshot(project, tmp_path / "code")
-    assert set(taken.files) == {"main.py", "pyvenv.cfg", "model/net.py"}
-    assert [name for name, _ in taken.left_out] == ["bin", "lib"]
+    snapshot = take_snapshot(project, tmp_path / "code")
+    assert set(snapshot.files) == {"main.py", "pyvenv.cfg", "model/net.py"}
+    assert [name for name, _ in snapshot.left_out] == ["bin", "lib"]

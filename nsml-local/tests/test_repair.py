@@ -51,12 +51,12 @@ def fixed(nsml: Nsml) -> list[str]:
 
 def put_aside(home: Path) -> dict[str, Path]:
     """What lies in damaged/, by its name; each with a note."""
-    found = {}
+    result = {}
     for folder in (home / "damaged").iterdir():
         assert (folder / "note.txt").read_text().count("\n") == 3
         (path,) = [path for path in folder.iterdir() if path.name != "note.txt"]
-        found[path.name] = path
-    return found
+        result[path.name] = path
+    return result
 
 
 def test_in_a_home_in_order_nothing_is_touched(nsml: Nsml, session: Session, home: Path) -> None:
@@ -71,15 +71,15 @@ def test_a_damaged_checkpoint_is_put_aside_and_the_others_stay(nsml: Nsml, sessi
     (line,) = fixed(nsml)
     assert f"{folder}: put aside in " in line
     assert (put_aside(home)[folder.name] / "model").read_bytes() == content
-    assert [kept.name for kept in list_checkpoints(session.checkpoints)] == ["1"]  # type: ignore[union-attr]
+    assert [checkpoint.name for checkpoint in list_checkpoints(session.checkpoints)] == ["1"]  # type: ignore[union-attr]
 
 
 def test_what_a_program_left_that_was_killed_between_two_saves_is_cleared(nsml: Nsml, session: Session) -> None:
-    kept = next(path for path in session.checkpoints.iterdir() if path.name.startswith("2"))
-    shutil.copytree(kept, older := kept.with_name("2@0"))
+    folder = next(path for path in session.checkpoints.iterdir() if path.name.startswith("2"))
+    shutil.copytree(folder, older := folder.with_name("2@0"))
     (line,) = fixed(nsml)
-    assert f"{older}: removed, the checkpoint has been saved again" in line
-    assert kept.exists() and not older.exists()
+    assert f"{older}: removed, the checkpoint has been folder again" in line
+    assert folder.exists() and not older.exists()
 
 
 def test_damaged_lines_of_metrics_are_put_aside_and_the_others_stay(nsml: Nsml, session: Session, home: Path) -> None:
@@ -171,7 +171,7 @@ def test_what_a_program_calls_as_nsml_calls_its_leftovers_stays(
         (path / ".tmp-999999-cache" / "part").write_text("the program's")
         (path / ".tmp-999998-index").write_text("the program's")
 
-    kept = store(session.checkpoints, "own", write, elapsed=0, summary={})
+    checkpoint = store(session.checkpoints, "own", write, elapsed=0, summary={})
     photograph = home / "datasets" / dataset / "training" / "train" / ".tmp-999997-shot.jpg"
     photograph.write_text("the organiser's")
     (home / "submissions" / "D" / "1").mkdir(parents=True)
@@ -179,7 +179,7 @@ def test_what_a_program_calls_as_nsml_calls_its_leftovers_stays(
     for folder in own:
         (folder / ".tmp-999999-ab").write_text("half")
     assert len([line for line in fixed(nsml) if "its process has ended" in line]) == len(own)
-    kept.verify()
+    checkpoint.verify()
     assert photograph.exists()
 
 

@@ -85,11 +85,11 @@ def test_without_a_name_it_is_on_best_and_a_new_report_takes_the_place_of_the_ol
     session: str, report: Nsml, home: Path, tmp_path: Path
 ) -> None:
     assert report(session).status == 0
-    kept = home / "sessions" / session / "reports" / "best"
-    (kept / "stale.png").write_text("old")
+    folder = home / "sessions" / session / "reports" / "best"
+    (folder / "stale.png").write_text("old")
     ended = report(f"{session}:best", "--out", str(tmp_path / "pages"))
     assert ended.status == 0, ended.err
-    assert sorted(path.name for path in kept.iterdir()) == ["picture.png", "report.html"]
+    assert sorted(path.name for path in folder.iterdir()) == ["picture.png", "report.html"]
     assert ended.out.splitlines()[-1] == f"2 files are in {tmp_path / 'pages'}"
     assert (tmp_path / "pages" / "report.html").read_text() == "1True"
     again = report(session, "--out", str(tmp_path / "pages"))
@@ -114,9 +114,9 @@ def test_the_browser_is_opened_only_where_it_is_asked_for(
     indirect=["session"],
 )
 def test_a_report_that_fails_leaves_the_one_before_it(session: str, report: Nsml, home: Path, message: str) -> None:
-    kept = home / "sessions" / session / "reports" / "best"
-    kept.mkdir(parents=True)
-    (kept / "report.html").write_text("before")
+    folder = home / "sessions" / session / "reports" / "best"
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("before")
     ended = report(session)
     assert ended.status == 1
     assert message in ended.err and len(ended.err.splitlines()[-1:]) == 1

@@ -28,9 +28,9 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def records(folder: Path) -> list[dict[str, Any]]:
     """What was reported, none of it damaged."""
-    found, damage = read_metrics(folder)
+    result, damage = read_metrics(folder)
     assert damage == ""
-    return found
+    return result
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

@@ -123,12 +123,12 @@ def test_ps_as_json_holds_the_same_for_programs(nsml: Nsml, trained: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("options", "found"), [(("-s", "two"), 1), (("-n", "1"), 1), (("-d", "FUNDUS"), 2), (("-d", "X"), 0)]
+    ("options", "result"), [(("-s", "two"), 1), (("-n", "1"), 1), (("-d", "FUNDUS"), 2), (("-d", "X"), 0)]
 )
-def test_ps_narrows_down(nsml: Nsml, dataset: str, options: tuple[str, ...], found: int) -> None:
+def test_ps_narrows_down(nsml: Nsml, dataset: str, options: tuple[str, ...], result: int) -> None:
     start_and_wait(nsml, "-m", "one")
     start_and_wait(nsml, "-m", "two")
-    assert len(json.loads(nsml("ps", "-a", "-j", *options).out)) == found
+    assert len(json.loads(nsml("ps", "-a", "-j", *options).out)) == result
 
 
 def test_model_ls_shows_the_checkpoints_in_the_order_of_saving(nsml: Nsml, dataset: str) -> None:

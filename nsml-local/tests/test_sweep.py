@@ -95,8 +95,8 @@ def test_a_sweep_is_ranked_with_a_corrected_best(nsml: Nsml, project: Path) -> N
     assert lines[0].split() == ["Session", "Status", "right", "seed", "accuracy,", "%"]
     assert [line.split()[2] for line in lines[1:5]] == ["0.75", "0.75", "0.5", "0.5"]
     assert "75.0 (" in lines[1] and "over 40 patients. The best of 4 flatters itself" in table.out
-    found = json.loads(nsml("compare", "--sweep", "none/sweep-1", "-j").out)
-    assert 0.7 < found["corrected_accuracy"] < 0.8
+    values = json.loads(nsml("compare", "--sweep", "none/sweep-1", "-j").out)
+    assert 0.7 < values["corrected_accuracy"] < 0.8
     assert len(json.loads(nsml("ps", "--sweep", "none/sweep-1", "-j").out)) == 4
     assert nsml("logs", "none/sweep-1").out.count("==> ") == 4
     assert "sweep-1: right=0.5 seed=1" in nsml("ps", "-a").out

@@ -93,9 +93,9 @@ def test_a_new_submission_changes_the_board_without_a_reload(place: Home, open_p
 
 def test_the_board_marks_predictions_of_one_class_and_says_what_guessing_reaches(place: Home, open_page: Tabs) -> None:
     home = store.Home(place.path)
-    found = {"session": "tester/FUNDUS/1", "checkpoint": "best", "score": 25.0, "constant": 25.0, "one_class": "0"}
+    result = {"session": "tester/FUNDUS/1", "checkpoint": "best", "score": 25.0, "constant": 25.0, "one_class": "0"}
     scored_by = find_dataset(home, "FUNDUS").scored_by()
-    record_score(open_submission(home, "FUNDUS"), user="guesser", scored_by=scored_by, **found)  # type: ignore[arg-type]
+    record_score(open_submission(home, "FUNDUS"), user="guesser", scored_by=scored_by, **result)  # type: ignore[arg-type]
     board = open_page("/dataset/FUNDUS")
     row = board.locator("tbody tr").filter(has_text="guesser")
     expect(row).to_contain_text("25 *")
