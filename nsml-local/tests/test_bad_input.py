@@ -50,7 +50,7 @@ def test_an_entry_file_outside_the_folder_is_refused(nsml: Nsml, dataset: str, p
 
 def test_an_entry_file_that_nsmlignore_names_is_refused(nsml: Nsml, dataset: str, project: Path) -> None:
     (project / ".nsmlignore").write_text("main.py\n")
-    _is_one_clear_line(nsml("run", "-d", dataset), 2, "no main.py", ".nsmlignore names it")
+    _is_one_clear_line(nsml("run", "-d", dataset), 2, "main.py is not copied to the session", ".nsmlignore names it")
     assert nsml("ps", "-a", "-j").out == "[]\n"
 
 

@@ -60,7 +60,7 @@ def test_a_session_that_runs_already_holds_an_isolated_push_up(
     refused = nsml("dataset", "push", "FUNDUS", str(make_dataset(tmp_path / "source")), "--isolate")
     nsml("stop", "-f", "none/1")
     assert refused.status == 1
-    assert "session tester/none/1 runs, and is not isolated" in refused.err
+    assert "session tester/none/1 is running without isolation" in refused.err
     assert nsml("dataset", "ls").out.count("FUNDUS") == 0
 
 

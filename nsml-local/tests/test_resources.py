@@ -60,7 +60,7 @@ def test_the_most_memory_of_a_session_is_noted(nsml: Nsml, dataset: str, project
 def test_the_message_on_a_killed_program_names_memory_and_the_fix(nsml: Nsml, dataset: str, project: Path) -> None:
     (project / "kill.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     log = nsml("logs", start_and_wait(nsml, "-e", "kill.py")).out
-    assert re.search(r"where memory runs out: it had used [\d.]+ MB of the [\d.]+ [GT]B that", log)
+    assert re.search(r"for lack of memory: it had used [\d.]+ MB of the [\d.]+ [GT]B that", log)
     assert "smaller batch size" in log and "Failed (signal 9)" in nsml("ps", "-a").out
 
 

@@ -117,7 +117,7 @@ BAD_INFER = {
     "probabilities": ("import numpy; return numpy.zeros((4, 4))", "scores by class"),
     "an exception": ("raise KeyError('lens')", "submit failed at infer: KeyError: 'lens' (main.py, line 18)"),
     "an exit": ("import os; os._exit(0)", "main.py ended with exit status 0 before it had predicted all images"),
-    "a kill": ("import os; os.kill(os.getpid(), 9)", "the system does where memory runs out: it had used"),
+    "a kill": ("import os; os.kill(os.getpid(), 9)", "by the system for lack of memory: it had used"),
     "a clean exit": ("import sys; sys.exit(0)", "submit failed at infer: SystemExit"),
 }
 

@@ -81,9 +81,9 @@ def erase_line() -> None:
 
 def _drawn(text: str) -> str:
     pieces, place = [], 0
-    for found in _DRAWING.finditer(text):
-        pieces += [printable(text[place : found.start()]), found[0]]
-        place = found.end()
+    for match in _DRAWING.finditer(text):
+        pieces += [printable(text[place : match.start()]), match[0]]
+        place = match.end()
     return "".join([*pieces, printable(text[place:])])
 
 

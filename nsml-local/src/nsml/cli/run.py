@@ -110,13 +110,13 @@ def run(
         raise NsmlError("a sweep is queued and runs in the background; leave -i and --no-wait out")
     words = [word for text in arguments for word in split_arguments(text)]
     limits = limits_from(gpus, cpus, memory, log_limit)
-    found = [find_dataset(home, name) for name in datasets]
+    registered = [find_dataset(home, name) for name in datasets]
 
     def start(source: Path, point: dict[str, str], sweep: str) -> tuple[Session, Snapshot]:
         about = " ".join([f"{sweep}:", *(f"{name}={value}" for name, value in point.items())]) if sweep else ""
         return start_session(
             home,
-            found,
+            registered,
             source,
             entry=started,
             arguments=[*words, *arguments_of_point(point, folds)],
@@ -137,19 +137,19 @@ def run(
         )
     else:
         starts = [start(Path.cwd(), {}, "")]
-    session, taken = starts[0]
+    session, snapshot = starts[0]
     if not datasets:
         click.echo("warning: without -d the session has no dataset; 'nsml dataset ls' lists them", err=True)
     _print_needs(session, env)
     if verbose:
-        click.echo(f"{len(taken.files)} files, {size(taken.size)}", err=True)
-    for name, reason in taken.left_out[:10]:
+        click.echo(f"{len(snapshot.files)} files, {size(snapshot.size)}", err=True)
+    for name, reason in snapshot.left_out[:10]:
         click.echo(f"left out: {name} ({reason})", err=True)
-    if len(taken.left_out) > 10:
-        click.echo(f"left out: {len(taken.left_out) - 10} more", err=True)
+    if len(snapshot.left_out) > 10:
+        click.echo(f"left out: {len(snapshot.left_out) - 10} more", err=True)
     from ..engine.check import check_project
 
-    for finding in check_project(Path.cwd(), str(session.record()["entry"]), taken):
+    for finding in check_project(Path.cwd(), str(session.record()["entry"]), snapshot):
         click.echo(f"warning: {finding}", err=True)
     for one, _ in starts:
         tell_start(home, one, f"Session {one.name} is started")

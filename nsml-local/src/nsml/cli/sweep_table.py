@@ -109,7 +109,7 @@ def _flattery(rows: list[dict[str, Any]], choice: Choice) -> str:
     best, count = 100 * rows[0]["accuracy"]["value"], len(choice.accuracies)
     text = f"95 % intervals over {choice.patients:,} patients. The best of {count} flatters itself, since it was chosen on them: "
     if math.isnan(choice.corrected):
-        return f"{text}by how much cannot be told from so few patients."
+        return f"{text}by how much is uncertain with so few patients."
     return (
         f"{text}{best:.1f} %, of which {100 * choice.corrected:.1f} % are left for patients that the choice has not seen "
         "(BBC-CV, Tsamardinos et al. 2018)."

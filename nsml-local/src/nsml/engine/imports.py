@@ -1,4 +1,4 @@
-"""The project's files that a program imports, found without running it."""
+"""The project's files that a program imports, read from its source."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _SOONEST, _LATEST = 0.01, 0.5
 
 
 class LogLimit:
-    """Looks at one log. `trouble` says why the limit cannot be kept, "" where it can."""
+    """Limits one log. `trouble`: the reason why the log cannot be cut, or ""."""
 
     def __init__(self, log: Path, limit: int) -> None:
         self._log = log
@@ -32,7 +32,7 @@ class LogLimit:
         self.trouble = ""
 
     def look(self) -> float:
-        """Cut the log where it is too long; the seconds until it should be looked at again."""
+        """Cut the log if it is too long, and return the seconds until the next check."""
         size = self._size()
         now, (then, less) = time.monotonic(), self._before
         self._before = now, size

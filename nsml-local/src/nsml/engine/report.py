@@ -41,17 +41,17 @@ def write_report(
     say: Callable[[str], None],
     on_output: Callable[[bytes], None],
 ) -> Path:
-    """Start the program of `session` with `--mode report` in the session's environment, and keep what it leaves; the page's path.
+    """Run the program of `session` with `--mode report` in the session's environment, store its report, and return the page's path.
 
-    The report takes the place of an earlier one when it is whole. The session is not changed otherwise.
+    A complete report replaces an earlier one. Nothing else of the session changes.
 
     Args:
-        say: is told, in lines, that something is installed.
-        on_output: is called with what the program prints, often with nothing; what it raises ends the program.
+        say: called with lines on the progress of an installation.
+        on_output: called with the output of the program, often empty. Its exceptions end the program.
 
     Raises:
-        NsmlError: a session without code, a program that does not know `--mode report`.
-        RunFailed: the program failed, or left no page.
+        NsmlError: the session has no code, or its program does not support `--mode report`.
+        RunFailed: the program failed or wrote no page.
     """
     record = session.record_with_code()
     entry = record["entry"]

@@ -39,7 +39,7 @@ class _Stop(Exception):
 
 
 class _StopSignal:
-    """Raises _Stop where the supervisor is told to end the session, but not between starting a program and knowing it."""
+    """Raises _Stop when a signal asks to end the session, except between the start of a program and the assignment of its object."""
 
     def __init__(self) -> None:
         self._requested = False
@@ -56,7 +56,7 @@ class _StopSignal:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """What comes in meanwhile is raised at the end."""
+        """A context that delays _Stop to its end."""
         self._armed = False
         yield
         self._armed = True

@@ -31,12 +31,12 @@ def points(
     axes: dict[str, list[str]] = {}
     for text in grid:
         name, equals, values = text.partition("=")
-        name, found = " ".join(name.split()).lstrip("-"), [value.strip() for value in values.split(",")]
-        if not name or not equals or not all(found):
+        name, stripped = " ".join(name.split()).lstrip("-"), [value.strip() for value in values.split(",")]
+        if not name or not equals or not all(stripped):
             raise NsmlError(f'--grid {text!r} is not NAME=VALUE,VALUE; give --grid "learning_rate=0.001,0.003"')
         if name in axes:
             raise NsmlError(f"--grid {name} is given twice; put all its values into one")
-        axes[name] = found
+        axes[name] = stripped
     if pairs and len({len(values) for values in axes.values()}) > 1:
         lengths = ", ".join(f"{name} has {len(values)}" for name, values in axes.items())
         raise NsmlError(f"--zip needs as many values of each --grid: {lengths}")

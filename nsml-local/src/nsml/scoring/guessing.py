@@ -69,14 +69,14 @@ def _numbers(text: str) -> list[float]:
         return []
 
 
-def one_answer_warning(found: dict[str, Any]) -> list[str]:
-    """What to say on `one_answer`: a line, or none."""
-    if not found:
+def one_answer_warning(result: dict[str, Any]) -> list[str]:
+    """A warning on the result of `one_answer`, as a list of one line, or of none."""
+    if not result:
         return []
-    answer = found["one_class"]
+    answer = result["one_class"]
     same = "of one class" if answer.isdecimal() else "the same"
     return [
-        f"all {found['predictions']:,} predictions are {same}, {answer}: the network may have collapsed; look at its training, and at "
+        f"all {result['predictions']:,} predictions are {same}, {answer}: the network may have collapsed; look at its training, and at "
         "what infer returns ('nsml submit -t')"
     ]
 

@@ -46,8 +46,8 @@ def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str) -> str
         name, comma, value = (part.strip() for part in line.rpartition(","))
         if '"' in line or line.count("'") > 1:
             return f"{where}: quotes stand around its fields; remove them"
-        if bare and (found := [words for mark, words in _SEPARATORS.items() if mark in line]):
-            return f"{where}: {found[0]} stand between its fields; put commas"
+        if bare and (separators := [words for mark, words in _SEPARATORS.items() if mark in line]):
+            return f"{where}: {separators[0]} stand between its fields; put commas"
         if not bare and not (comma and value):
             return f"{where}: it is not FOLDER,FILE,LABEL; correct it"
         if not is_value(value):

@@ -130,10 +130,10 @@ def score_files(metric: str, prediction: Path, labels: Path, classes: int = 0) -
             if value > highest:
                 raise PredictionsRefused(f"the prediction for {name} is {value}, outside 0 .. {highest}")
     compute = METRICS[metric].compute
-    found = [label for label, _ in pairs]
-    constant = best_constant(kind, found, max(class_count(metric, labels), classes))
-    result = compute(found, [prediction for _, prediction in pairs])
-    return replace(result, constant=compute(found, [constant] * len(found)).score)
+    truths = [label for label, _ in pairs]
+    constant = best_constant(kind, truths, max(class_count(metric, labels), classes))
+    result = compute(truths, [prediction for _, prediction in pairs])
+    return replace(result, constant=compute(truths, [constant] * len(truths)).score)
 
 
 def _read_predictions(path: Path, kind: Kind) -> dict[str, Any]:

@@ -31,6 +31,6 @@ def rescore(home: Home, dataset: Dataset) -> Iterator[tuple[Path, float | str]]:
             yield folder, str(error)
             continue
         before = [*record.get("before", []), {name: record.get(name) for name in ("score", "constant", *scored_by)}]
-        found = {"score": result.value, "constant": result.constant, **same, "before": before}
-        write_json(folder / "submission.json", record | scored_by | found)
+        scores = {"score": result.value, "constant": result.constant, **same, "before": before}
+        write_json(folder / "submission.json", record | scored_by | scores)
         yield folder, result.value

@@ -115,13 +115,13 @@ def list_datasets(home: Home) -> list[Dataset]:
 
 
 def isolated_datasets(home: Home) -> list[Dataset]:
-    """Those pushed with --isolate; while there is one, every program of the home is isolated. A record that cannot be read says nothing."""
-    found = []
+    """The datasets pushed with --isolate. If there is one, all programs of the home are isolated. Damaged records do not count."""
+    isolated = []
     for dataset in list_datasets(home):
         with contextlib.suppress(Damaged):
             if dataset.isolated():
-                found.append(dataset)
-    return found
+                isolated.append(dataset)
+    return isolated
 
 
 def find_dataset(home: Home, name: str) -> Dataset:

@@ -19,8 +19,8 @@ def identity(pid: int | None = None) -> dict[str, Any]:
 
     pid = pid or os.getpid()
     start = _start_since_boot(pid)
-    found = {"pid": pid, "started": round(psutil.Process(pid).create_time(), 2), "host": socket.gethostname()}
-    return found | {"namespace": _pid_namespace()} | (start[0] if start else {})
+    values = {"pid": pid, "started": round(psutil.Process(pid).create_time(), 2), "host": socket.gethostname()}
+    return values | {"namespace": _pid_namespace()} | (start[0] if start else {})
 
 
 def other_host(written: object) -> str:
@@ -33,9 +33,9 @@ def other_host(written: object) -> str:
     return "" if host == socket.gethostname() else host
 
 
-def is_process_number(found: object) -> bool:
-    """Whether a stored value can be the number of a process. 0 and less would mean groups of them."""
-    return isinstance(found, int) and not isinstance(found, bool) and 0 < found < 1 << 31
+def is_process_number(value: object) -> bool:
+    """Whether a stored value can be the number of a process. 0 and negative numbers mean groups of processes."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 31
 
 
 def is_alive(written: object) -> bool:

@@ -126,8 +126,8 @@ class Session:
     def sweep(self) -> tuple[str, dict[str, str]]:
         """Name of the sweep that the session belongs to, as `sweep-3`, and its arguments there; "" and {} if it belongs to none."""
         try:
-            found = self.record()["sweep"]
-            return str(found["name"]), {str(name): str(value) for name, value in found["point"].items()}
+            sweep = self.record()["sweep"]
+            return str(sweep["name"]), {str(name): str(value) for name, value in sweep["point"].items()}
         except (NsmlError, KeyError, TypeError, AttributeError):
             return "", {}
 

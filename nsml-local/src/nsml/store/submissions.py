@@ -51,7 +51,7 @@ def close_submission(folder: Path) -> None:
 
 def killed_submissions(home: Home) -> list[Path]:
     """Folders of the submissions whose process ended before it stored a score or a failure."""
-    found = []
+    folders = []
     for entry in (entry for dataset in visible(home.submissions) for entry in visible(Path(dataset.path))):
         with contextlib.suppress(FileNotFoundError):
             try:
@@ -59,8 +59,8 @@ def killed_submissions(home: Home) -> list[Path]:
             except Damaged:
                 process = {}
             if not is_alive(process) and not other_host(process):
-                found.append(Path(entry.path))
-    return found
+                folders.append(Path(entry.path))
+    return folders
 
 
 def running_submission(home: Home, dataset: str) -> int | None:

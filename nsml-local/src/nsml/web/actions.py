@@ -162,9 +162,9 @@ class Actions:
         dialog.open()
 
     def _submit(self, name: str, checkpoint: str, on_step: Callable[[dict[str, Any]], None]) -> Outcome:
-        def step(found: dict[str, Any]) -> None:
+        def step(progress: dict[str, Any]) -> None:
             stop_if_ending()
-            on_step(found)
+            on_step(progress)
 
         session = self._site.session(name)
         return submit(

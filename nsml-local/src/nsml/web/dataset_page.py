@@ -24,9 +24,9 @@ def register(site: Site) -> None:
         with frame(site, request, name) as t:
             source = None
             try:
-                found = find_dataset(site.home, check_name(name, "DATASET"))
-                found.record()
-                source = found
+                registered = find_dataset(site.home, check_name(name, "DATASET"))
+                registered.record()
+                source = registered
             except NsmlError as error:
                 # Sessions outlive their dataset.
                 has_sessions = bool(list_sessions(site.home, dataset=name))

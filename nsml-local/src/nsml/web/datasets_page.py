@@ -112,7 +112,7 @@ def _usage(home: Home) -> dict[str, _Usage]:
     """Usage by dataset, without opening any session."""
     usage: dict[str, _Usage] = {}
     for parent in [home.submissions, *(Path(user.path) for user in visible(home.sessions))]:
-        for entry in filter(lambda found: is_name(found.name), visible(parent)):
+        for entry in filter(lambda folder: is_name(folder.name), visible(parent)):
             item = usage.setdefault(entry.name, _Usage())
             with contextlib.suppress(OSError):
                 item.changed = max(item.changed, entry.stat().st_mtime)
