@@ -78,7 +78,7 @@ def test_what_a_program_left_that_was_killed_between_two_saves_is_cleared(nsml: 
     folder = next(path for path in session.checkpoints.iterdir() if path.name.startswith("2"))
     shutil.copytree(folder, older := folder.with_name("2@0"))
     (line,) = fixed(nsml)
-    assert f"{older}: removed, the checkpoint has been folder again" in line
+    assert f"{older}: removed, the checkpoint has been saved again" in line
     assert folder.exists() and not older.exists()
 
 
