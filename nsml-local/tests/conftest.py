@@ -36,9 +36,9 @@ settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """NSML_HOME in a temporary folder; the user is called `tester`, and sessions run side by side."""
-    folder = tmp_path / "home"
+    folder = tmp_path_factory.mktemp("home") / "home"
     set_side_by_side(open_home(folder), 1000)
     for name in ("NSML_DATASET", "NSML_LAUNCH", "NSML_DEBUG"):
         monkeypatch.delenv(name, raising=False)

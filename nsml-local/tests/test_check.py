@@ -218,3 +218,9 @@ def test_training_data_read_before_paused_are_named_with_the_line(nsml: Nsml, pr
         f"warning: main.py, line {program[:at].count(chr(10)) + line}: the training data are read before nsml.paused"
     )
     assert len(findings) == bool(line) and all(text.startswith(place) for text in findings)
+
+
+def test_a_module_with_a_name_too_long_for_a_file_is_missing_like_any_other(nsml: Nsml, project: Path) -> None:
+    (project / "main.py").write_text(f"import a{'9' * 300}\n{(project / 'main.py').read_text()}")
+    checked = nsml("check")
+    assert checked.status == 0 and f"imports a{'9' * 300}, which is n" in checked.out

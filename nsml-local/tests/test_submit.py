@@ -345,9 +345,11 @@ def test_a_score_of_other_labels_is_marked_and_stands_apart_until_it_is_scored_a
     assert [(r["rank"], r["score"]) for r in board] == [(1, board[0]["score"]), (2, board[0]["score"])]
 
 
-def test_what_cannot_be_scored_anew_stays_as_it_is_with_the_reason(nsml: Nsml, trained: str, tmp_path: Path) -> None:
+def test_what_cannot_be_scored_anew_stays_as_it_is_with_the_reason(
+    nsml: Nsml, trained: str, tmp_path: Path, home: Path
+) -> None:
     nsml("submit", trained, "best")
-    (home_predictions,) = (tmp_path / "home" / "submissions" / "FUNDUS" / "1").glob("prediction*")
+    (home_predictions,) = (home / "submissions" / "FUNDUS" / "1").glob("prediction*")
     home_predictions.unlink()
     correct_labels(tmp_path / "source", nsml)
     ended = nsml("dataset", "rescore", "FUNDUS")

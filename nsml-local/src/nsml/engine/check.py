@@ -356,7 +356,7 @@ def _reads_training_data(
 def reads_training_early(folder: Path, entry: str) -> str:
     """One line on where a program reads training data before `nsml.paused`, or ""."""
     trees = dict(
-        reachable_files(entry, lambda name: _parse(folder, name, [], False) if (folder / name).is_file() else None)
+        reachable_files(entry, lambda name: _parse(folder, name, [], False) if os.path.isfile(folder / name) else None)
     )
     findings = _early_data(entry, trees) if entry in trees else []
     return next((str(finding) for finding in findings if "training" in finding.text), "")
@@ -401,7 +401,9 @@ def _left_out_modules(folder: Path, trees: dict[str, ast.Module], snapshot: Snap
     for file, tree in trees.items():
         for module, line in imported_modules(tree, file):
             for candidate in (f"{module}.py", f"{module}/__init__.py"):
-                if candidate in snapshot.files or not (folder / candidate).is_file():
+                if candidate in snapshot.files or not os.path.isfile(
+                    folder / candidate
+                ):  # also where the name is too long for a file
                     continue
                 reason = snapshot.why_not(candidate)
                 if reason == STANDS_IN:
