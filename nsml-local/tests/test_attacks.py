@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import sys
 from pathlib import Path
@@ -232,7 +233,8 @@ def breaks_out(home: Path, isolated: Path, number: int) -> str:
     writes += [
         home / "datasets" / "FUNDUS" / "training" / "x",
         Path(sys.prefix) / "x.pth",
-        Path.home() / ".bashrc.d" / "x",
+        # Not HOME, which may lie in /tmp, and that is the program's own.
+        Path(pwd.getpwuid(os.getuid()).pw_dir) / ".bashrc.d" / "x",
     ]
     labels = "test/test_label"
     named = {
