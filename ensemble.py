@@ -24,13 +24,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--members", type=session_checkpoint, nargs="+", metavar="SESSION:CHECKPOINT",
         help="networks or ensembles of sessions of main.py with the same classes; image sizes and recipes may differ",
     )  # fmt: skip
-    parser.add_argument(
-        "--weights",
-        type=between(float, 1e-6, 1e6),
-        nargs="+",
-        metavar="N",
-        help="one for each member (default: equal weights)",
-    )
+    weight, text = between(float, 1e-6, 1e6), "one for each member (default: equal weights)"
+    parser.add_argument("--weights", type=weight, nargs="+", metavar="N", help=text)
     parser.add_argument(
         "--views", type=int, choices=(1, 8), default=1, help="8: average over flips and turns as well (default: 1)"
     )

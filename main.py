@@ -15,14 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dataprep.catalog import CLASSES
 from model.console import between
 from model.recipes import DEFAULT
 from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
 
 if TYPE_CHECKING:
     from model.run.entry import Hooks
-
-CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

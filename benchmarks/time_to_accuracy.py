@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from dataprep.catalog import CLASSES
 from evidence import machine
 from model.console import Parser, between
 
-CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 WAYS = ("transfer", "keras", "winning")
 # Of Keras' guide: https://keras.io/guides/transfer_learning
 KERAS_EPOCHS, KERAS_RATES = (20, 10), (1e-3, 1e-5)
