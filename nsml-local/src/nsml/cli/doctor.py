@@ -104,14 +104,18 @@ def _datasets(home: Home) -> Iterator[Line]:
         except Damaged as error:
             yield f"dataset {dataset.name}", f"{error}; 'nsml dataset rm {dataset.name}', then push it again"
             continue
+        unread: list[OSError] = []
         broken = sum(
             not os.path.exists(os.path.join(root, name))
             for side in (dataset.training, dataset.submission)
-            for root, _, names in os.walk(side)
+            for root, _, names in os.walk(side, onerror=unread.append)
             for name in names
         )
         text = f"dataset {dataset.name}, {record.get('train_files')} training and {record.get('test_files')} test files"
-        yield text, f"{broken} files are missing from {record.get('source')}; push it again" if broken else None
+        fix = f"{broken} files are missing from {record.get('source')}; push it again" if broken else None
+        if unread:
+            fix = f"{unread[0].filename} cannot be read ({unread[0].strerror}); give yourself the right to read it"
+        yield text, fix
 
 
 def _sessions(home: Home) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import Checkpoint
-from ..store.files import folder_beside, make_private, regular, remove_tree, temporary_name, visible
+from ..store.files import folder_beside, make_private, regular, remove_tree, temporary_name, visible, walk
 from ..store.home import Home
 from ..store.launches import write_launch
 from ..store.names import encode_checkpoint
@@ -122,7 +122,7 @@ def _put(folder: Path, target: Path) -> None:
 
     What is neither a folder nor a regular file, a link for instance, is removed: who opens the page would follow it.
     """
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in walk(folder):
         for path in (Path(root, name) for name in [*folders, *names]):
             if not (stat.S_ISDIR(mode := path.lstat().st_mode) or stat.S_ISREG(mode)):
                 path.unlink()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import NsmlError, RunFailed, fix_for
 from ..store.copies import copy_file
-from ..store.files import read_text, real_path
+from ..store.files import read_text, real_path, walk
 from ..store.home import default_home
 
 IGNORE_FILE = ".nsmlignore"
@@ -55,7 +55,11 @@ def list_snapshot(source: Path) -> Snapshot:
     snapshot = Snapshot()
     root = real_path(source)
     home = str(real_path(default_home()))
-    for folder, folders, files in os.walk(root):
+
+    def leave_out(error: OSError) -> None:
+        snapshot.left_out.append((os.path.relpath(error.filename, root), f"it cannot be read: {error.strerror}"))
+
+    for folder, folders, files in os.walk(root, onerror=leave_out):
         inside = os.path.relpath(folder, root)
         prefix = "" if inside == "." else f"{inside}/"
         folders[:] = sorted(f for f in folders if f not in _NEVER and not is_ignored(f"{prefix}{f}/"))
@@ -169,7 +173,7 @@ def _is_private_key(path: Path) -> bool:
 def copy_code(code: Path, work: Path) -> None:
     """A fresh working folder with the files of a snapshot, which are regular ones. RunFailed where the disk is full."""
     try:
-        for root, _, names in os.walk(code):
+        for root, _, names in walk(code):
             (work / os.path.relpath(root, code)).mkdir(parents=True)
             for name in names:
                 path = Path(root, name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..errors import NsmlError
+from ..store.files import walk
 from ..store.photographs import is_photograph
 from .pixels import read_pixels
 
@@ -26,14 +27,10 @@ def limit_of_photographs() -> dict[str, str]:
 def photographs_below(folder: Path) -> list[Path]:
     """Photographs below `folder`, sorted by path; hidden files and folders are skipped. OSError if a folder cannot be read."""
     photographs = []
-    for parent, folders, names in os.walk(folder, onerror=_raise):
+    for parent, folders, names in walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         photographs += [Path(parent, name) for name in names if is_photograph(Path(name))]
     return sorted(photographs)
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 class Photographs(Sequence[Any]):

@@ -26,6 +26,7 @@ from .files import (
     remove_tree,
     temporary_name,
     visible,
+    walk,
     write_json,
 )
 from .names import encode_checkpoint
@@ -174,7 +175,7 @@ def _manifest_of(folder: Path) -> list[dict[str, Any]]:
     """
     model = folder / _MODEL
     _replace_links(folder)
-    paths = sorted(Path(root) / name for root, _, files in os.walk(folder) for name in files)
+    paths = sorted(Path(root) / name for root, _, files in walk(folder) for name in files)
     files = []
     for path in paths:
         name = "" if path == model else os.path.relpath(path, model)
@@ -187,7 +188,7 @@ def _replace_links(folder: Path) -> None:
     """Replace each link by a copy of its target, as reading a checkpoint follows no links."""
     import shutil
 
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in walk(folder):
         for path in (Path(root, name) for name in [*folders, *files]):
             if path.is_symlink():
                 copied = temporary_name(folder)

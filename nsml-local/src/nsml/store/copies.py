@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
-from .files import real_path, regular
+from .files import real_path, regular, walk
 
 _PIECE = 1 << 20
 
 
 def _files(source: Path) -> Iterator[Path]:
     """Regular files below a folder; links are skipped."""
-    for root, folders, names in os.walk(source):
+    for root, folders, names in walk(source):
         folders[:] = sorted(f for f in folders if not os.path.islink(os.path.join(root, f)))
         for name in sorted(names):
             path = Path(root, name)

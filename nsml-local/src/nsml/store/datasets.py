@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
-from .files import folder_beside, is_number, make_private, read_json, real_path, remove_tree, visible, write_json
+from .files import folder_beside, is_number, make_private, read_json, real_path, remove_tree, visible, walk, write_json
 from .home import Home
 from .names import check_name, is_name, nearest
 from .photographs import count_endings, is_photograph, left_by_a_system, looks_like_labels
@@ -283,7 +283,7 @@ def _fill(
     import shutil
 
     hidden: list[str] = []
-    for root, folders, files in os.walk(source, followlinks=True, onerror=_raise):
+    for root, folders, files in walk(source, followlinks=True):
         at_top = Path(root) == source
         folders[:] = sorted(f for f in folders if not (at_top and f in leave_out) and not _leads_up(source, root, f))
         if hide_labels:
@@ -331,12 +331,7 @@ def _count(folder: Path) -> dict[str, Any]:
     """
     data = folder / "training" / "train" / "train_data"
     by_class = {
-        e.name: [
-            Path(name)
-            for _, _, names in os.walk(e.path, onerror=_raise)
-            for name in names
-            if not left_by_a_system(name)
-        ]
+        e.name: [Path(name) for _, _, names in walk(Path(e.path)) for name in names if not left_by_a_system(name)]
         for e in visible(data)
         if e.is_dir()
     }
@@ -357,10 +352,6 @@ def _count(folder: Path) -> dict[str, Any]:
                 test += sum(not left_by_a_system(name) for name in files)
     left_out = {"left_out": count_endings(others)} if others else {}
     return {"train": classes, "train_files": train - len(others), "test_files": test, "size": size, **left_out}
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def present_name(home: Home, name: str) -> str:

@@ -209,6 +209,15 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def walk(folder: Path, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk`, but OSError for a folder that cannot be read, which `os.walk` leaves out in silence."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    return os.walk(folder, followlinks=followlinks, onerror=fail)
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files below a folder. Links are not followed."""
     if not path.is_dir():

@@ -38,6 +38,7 @@ from .files import (
     regular,
     remove_tree,
     visible,
+    walk,
     write_json,
     write_text,
 )
@@ -155,7 +156,7 @@ class Session:
 
     def check_code(self) -> None:
         """RunFailed if its code contains a link, a pipe or another irregular file, which only a program can have added."""
-        for root, folders, files in os.walk(self.code):
+        for root, folders, files in walk(self.code):
             for path in (root, *(os.path.join(root, name) for name in [*folders, *files])):
                 if os.path.islink(path) or not (os.path.isdir(path) or os.path.isfile(path)):
                     raise RunFailed(f"{path} is not a regular file; a program created it: remove it")
