@@ -1,4 +1,4 @@
-"""Programs of a home that holds a dataset pushed with --isolate: what they are given, what is kept of theirs, what ends with them."""
+"""Programs of a home that holds a dataset pushed with --isolate: their environment, their files, and their processes."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..engine.entry import doubtful_reserved
@@ -42,10 +44,7 @@ def fork(
     cpus: int | None,
     memory: str | None,
     log_limit: str | None,
-    priority: int,
-    after: tuple[str, ...],
-    after_any: tuple[str, ...],
-    no_wait: bool,
+    **queue: Any,
 ) -> None:
     """Start a new session with the same code from a checkpoint."""
     home = open_home()
@@ -55,7 +54,7 @@ def fork(
         checkpoint,
         arguments=[word for text in arguments for word in split_arguments(text)] if arguments else None,
         limits=limits_from(gpus, cpus, memory, log_limit),
-        request=request_from(home, gpus, priority, after, after_any, no_wait),
+        request=request_from(home, gpus, **queue),
     )
     _warn_doubtful_reserved(started)
     tell_start(home, started, f"Session {started.name} is started")
@@ -81,9 +80,7 @@ def resume(
     cpus: int | None,
     memory: str | None,
     log_limit: str | None,
-    priority: int,
-    after: tuple[str, ...],
-    after_any: tuple[str, ...],
+    **queue: Any,
 ) -> None:
     """Restart an ended session from its newest checkpoint ('*' and '?' in the number); log and metrics continue."""
     if queued == (session is not None):
@@ -103,7 +100,7 @@ def resume(
             click.echo(f"Session {ended.name} is {status} and stays so")
             continue
         limits = limits_from(gpus, cpus, memory, log_limit)
-        request = request_from(home, gpus, priority, after, after_any)
+        request = request_from(home, gpus, **queue)
         if is_sweep and not checkpoint_names(ended.checkpoints):
             restart_session(home, ended, limits, request)
             tell_start(home, ended, f"Session {ended.name} has no checkpoint and is started anew")

@@ -79,7 +79,7 @@ def limits_from(gpus: int | None, cpus: int | None, memory: str | None, log_limi
 
 
 def queue_options(*, may_refuse: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """--priority, --after, --after-any, and --no-wait where a command may refuse to start a session."""
+    """--priority, --after, --after-any, and --no-wait where a command may refuse to start a session; `request_from` takes them all."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         options = [

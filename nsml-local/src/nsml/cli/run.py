@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,7 +28,7 @@ Examples:
   nsml run -d ODIR_FUNDUS -e train.py -a "--epoch 5 --learning_rate 0.02" -m "first try"
   nsml run train.py -i -d ODIR_FUNDUS --memory 12G
   nsml run -d ODIR_FUNDUS -e finetune.py --after ODIR_FUNDUS/1
-  nsml run -d ODIR_FUNDUS --grid "learning_rate=0.001,0.003" --grid "set width=16,24"
+  nsml run -d ODIR_FUNDUS --grid "learning_rate=0.001,0.003" --grid "set dropout=0.3,0.5"
 """
 )
 @click.argument("file", required=False, metavar="[FILE]")
@@ -77,16 +78,13 @@ def run(
     cpus: int | None,
     memory: str | None,
     log_limit: str | None,
-    priority: int,
-    after: tuple[str, ...],
-    after_any: tuple[str, ...],
-    no_wait: bool,
     env: str,
     grid: tuple[str, ...],
     pairs: bool,
     seeds: int | None,
     folds: int | None,
     verbose: bool,
+    **queue: Any,
 ) -> None:
     """Copy this folder and start its entry file (main.py, or FILE) as a session in the background.
 
@@ -106,7 +104,7 @@ def run(
     is_sweep = bool(grid or seeds or folds)
     if pairs and not grid:
         raise NsmlError("--zip pairs the values of several --grid; give them")
-    if is_sweep and (interactive or no_wait):
+    if is_sweep and (interactive or queue["no_wait"]):
         raise NsmlError("a sweep is queued and runs in the background; leave -i and --no-wait out")
     words = [word for text in arguments for word in split_arguments(text)]
     limits = limits_from(gpus, cpus, memory, log_limit)
@@ -122,7 +120,7 @@ def run(
             arguments=[*words, *arguments_of_point(point, folds)],
             memo=f"{about}  {memo}".strip(),
             limits=limits,
-            request=request_from(home, gpus, priority, after, after_any, no_wait),
+            request=request_from(home, gpus, **queue),
             env=env,
             sweep={"name": sweep, "point": point} if sweep else None,
         )
