@@ -72,7 +72,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     """Train a new network, or go on with the one that the hooks loaded."""
     import nsml
     from model.baselines import print_baselines, print_beaten
-    from model.data import check_folds, read_data
+    from model.data import check_folds, list_photographs, read_data
     from model.folds import train_folds
     from model.plan import print_plan
     from model.run.entry import cache_folder, settings_for
@@ -82,14 +82,15 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
 
     network = hooks.network
     settings = settings_for(args, network, CLASSES)
+    catalog = list_photographs(photographs, settings)
     if network is None:
-        settings.recipe = print_plan(photographs, settings, args.changes)
+        settings.recipe = print_plan(catalog, settings, args.changes)
     saving = {"report": nsml.report, "save_every": args.save_every, "deadline": args.deadline}
-    read = partial(read_data, photographs, cache=cache_folder())
+    read = partial(read_data, photographs, cache=cache_folder(), catalog=catalog)
     first = partial(begin, pretrained=args.pretrained, load=nsml.load)
     if args.fold == "all":
         print(f"session {nsml.SESSION_NAME}: {settings.folds} folds, recipe {settings.recipe.name}", flush=True)
-        check_folds(photographs, settings)
+        check_folds(catalog, settings)
         train_folds(network, settings, begin=first, read=read, keep=hooks.keep, **saving)
         return
     data = read(settings)

@@ -7,7 +7,6 @@ the rest, after an epoch; predicting for it does not count as time. FOLDER is a 
 
 from __future__ import annotations
 
-import csv
 import math
 import sys
 import tempfile
@@ -19,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from dataprep.catalog import CLASSES
 from evidence import machine
+from evidence.ablation.dataset import find_dataset
 from model.console import Parser, between
+from model.data import DataError
 
 WAYS = ("transfer", "keras", "winning")
 # Of Keras' guide: https://keras.io/guides/transfer_learning
@@ -94,27 +94,26 @@ def train_as_keras_does(data: Any, settings: Any, test: tuple[Any, np.ndarray]) 
     return curve.points
 
 
-def read_test(folder: Path, classes: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
-    """Paths and labels of the test photographs of these classes."""
-    with open(folder / "test" / "test_label", encoding="utf-8", newline="") as file:
-        rows = [(Path(kind, name), CLASSES[int(label)]) for kind, name, label in csv.reader(file)]
-    rows = [row for row in rows if row[1] in classes]
-    return [folder / "test" / path for path, _ in rows], np.array([classes.index(name) for _, name in rows])
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The exit status."""
     parser = Parser(
         prog="time_to_accuracy", usage="python -m benchmarks.time_to_accuracy FOLDER [--classes A,B] [--auc N]"
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add("--classes", str, ",".join(CLASSES), "classes that are in the folder")
+    parser.add_argument("--classes", metavar="A,B", help="only these classes (default: all that have photographs)")
     parser.add("--auc", between(float, 0.5, 1), 0.8, "the test AUC to reach")
     parser.add("--seed", between(int, 0, 2**31 - 1), 0, "of split, first weights and augmentation")
     parser.add("--ways", str, ",".join(WAYS), "which to train")
     args = parser.parse_args(arguments)
-    classes = tuple(name for name in CLASSES if name in args.classes.split(","))
-    if not (args.folder / "test" / "test_label").is_file():
+    ways = args.ways.split(",")
+    if unknown := [way for way in ways if way not in WAYS]:
+        parser.error(f"argument --ways: there is no {unknown[0]}; give some of {','.join(WAYS)}")
+    try:
+        dataset = find_dataset(str(args.folder), args.classes and args.classes.split(","), folds=0, seeds=0)
+    except DataError as error:
+        parser.error(str(error))
+    classes, labels = dataset.classes, dataset.test_labels
+    if not dataset.test:
         parser.error(f"{args.folder}: there is no test/test_label; give the folder of a dataset with its labels")
     from model.run.devices import start_tensorflow
 
@@ -124,14 +123,13 @@ def main(arguments: list[str] | None = None) -> int:
     from model.recipes import RECIPES
     from model.settings import Settings
 
-    paths, labels = read_test(args.folder, classes)
     rows = []
     with tempfile.TemporaryDirectory() as cache:
-        for way in args.ways.split(","):
-            recipe = replace(RECIPES.get(way, RECIPES["transfer"])(), baselines=False)
+        for way in ways:
+            recipe = replace(RECIPES["transfer" if way == "keras" else way](), baselines=False)
             settings = Settings(recipe, classes, args.seed)
-            data = read_data(args.folder / "train" / "train_data", settings, Path(cache))
-            test = prepared_images(paths, settings.preparation, Path(cache)), labels
+            data = read_data(dataset.photographs, settings, Path(cache))
+            test = prepared_images(dataset.test, settings.preparation, Path(cache)), labels
             points = (
                 train_as_keras_does(data, settings, test) if way == "keras" else train_recipe(way, data, settings, test)
             )
@@ -139,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
             rows.append(
                 f"{way:10} {reached:>8} {points[-1].seconds / 60:8.1f} {points[-1].auc:9.3f} {max(p.auc for p in points):9.3f}"
             )
-    print(f"\n{args.folder.name}, {', '.join(classes)}: {len(data.train_labels)} to learn from, {len(labels)} tested")
+    print(f"\n{dataset.name}, {', '.join(classes)}: {len(data.train_labels)} to learn from, {len(labels)} tested")
     print(f"{'':10} {'minutes':>8} {'minutes':>8} {'test AUC':>9} {'highest':>9}")
     print(f"{'':10} {'to ' + format(args.auc, '.2f'):>8} {'in all':>8} {'at last':>9} {'':>9}")
     print("\n".join(rows))

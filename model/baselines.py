@@ -11,7 +11,7 @@ import numpy as np
 
 from dataprep.shortcuts import SHORTCUTS, measure
 
-from .data import Data
+from .data import Data, Rows
 from .efficientnet_lite import FEATURES, build_efficientnet_lite0
 from .metrics import macro_auc
 from .network import Network
@@ -79,7 +79,7 @@ def baselines(
     if (counts > 0).sum() < 2:
         return results
     drawn = _draw(labels, _MOST, seed)
-    images, labels, groups = _Rows(images, drawn), labels[drawn], groups[drawn]
+    images, labels, groups = Rows(images, drawn), labels[drawn], groups[drawn]
 
     def fitted(name: str, features: np.ndarray, unseen: np.ndarray) -> Baseline:
         chances = np.zeros((len(unseen), len(classes)))
@@ -141,20 +141,6 @@ def score_chances(name: str, labels: np.ndarray, chances: np.ndarray) -> Baselin
     right = chances.argmax(axis=1) == labels
     balanced = np.mean([right[labels == label].mean() for label in np.unique(labels)])
     return Baseline(name, macro_auc(labels, chances), float(balanced), float(right.mean()))
-
-
-class _Rows:
-    """Some rows of images, read on demand."""
-
-    def __init__(self, images: Any, rows: np.ndarray) -> None:
-        self.images, self.rows = images, rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, key: slice) -> np.ndarray:
-        rows: np.ndarray = self.images[self.rows[key]]
-        return rows
 
 
 def _draw(labels: np.ndarray, most: int, seed: int) -> np.ndarray:

@@ -58,15 +58,19 @@ class Data:
     train_patients: Sequence[str] = ()
 
 
-def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
-    """Read the photographs below `folder`, split them as in `settings`, and prepare them. Prints warnings and a table of the split.
+def read_data(folder: Path, settings: Settings, cache: Path, catalog: Catalog | None = None) -> Data:
+    """Split the photographs below `folder` as in `settings`, and prepare them. Prints warnings and a table of the split.
+
+    Args:
+        catalog: of `folder`, if it is read already; reading it opens every photograph.
 
     Raises:
         DataError: the folder or the split is invalid.
     """
     from dataprep.patients import glance
 
-    catalog, split = read_split(folder, settings)
+    catalog = catalog or list_photographs(folder, settings)
+    split = split_catalog(catalog, settings)
     for warning in (*catalog.warnings, *split.warnings):
         print(f"warning: {warning}", flush=True)
     print(glance(catalog.samples), flush=True)
@@ -84,27 +88,34 @@ def read_data(folder: Path, settings: Settings, cache: Path) -> Data:
     )  # fmt: skip
 
 
-def read_split(folder: Path, settings: Settings) -> tuple[Catalog, Split]:
-    """The catalog of `folder` and its split into training and validation. DataError as from `read_data`."""
+def list_photographs(folder: Path, settings: Settings) -> Catalog:
+    """The catalog of `folder`. DataError as from `read_data`."""
+    try:
+        return read_catalog(folder, settings.classes)
+    except CatalogError as error:
+        raise DataError(str(error)) from None
+
+
+def split_catalog(catalog: Catalog, settings: Settings) -> Split:
+    """The split of a catalog into training and validation. DataError as from `read_data`."""
     if settings.split not in SPLITS:
         raise DataError(f"split is {settings.split!r}; give one of {', '.join(SPLITS)}")
     try:
-        catalog = read_catalog(folder, settings.classes)
         samples = catalog.samples if settings.split == "patient" else _each_alone(catalog.samples)
         if settings.folds:
             split = split_folds(samples, settings.folds, settings.fold, settings.seed)
         else:
             split = split_samples(samples, seed=settings.seed)
-        return catalog, split if settings.share == 1 else _less(samples, split, settings.share, settings.seed)
-    except (CatalogError, SplitError) as error:
+        return split if settings.share == 1 else _less(samples, split, settings.share, settings.seed)
+    except SplitError as error:
         raise DataError(str(error)) from None
 
 
-def check_folds(folder: Path, settings: Settings) -> None:
+def check_folds(catalog: Catalog, settings: Settings) -> None:
     """Split every fold. DataError names one that is not possible, which would else come out after hours of training the ones before."""
     for fold in range(settings.folds):
         try:
-            read_split(folder, replace(settings, fold=fold))
+            split_catalog(catalog, replace(settings, fold=fold))
         except DataError as error:
             raise DataError(f"fold {fold}: {error}") from None
 

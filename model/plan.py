@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dataprep.catalog import Catalog
 from dataprep.header import PhotographError, read_header
 
-from .data import read_split
+from .data import split_catalog
 from .recipes import Recipe
 from .settings import Settings
 from .training import class_weights
@@ -22,10 +23,9 @@ _HEADERS = 64
 _STEP, _SMALLEST = 32, 96
 
 
-def print_plan(photographs: Path, settings: Settings, given: Collection[str] = ()) -> Recipe:
-    """Print the plan for the photographs below a folder, and return the planned recipe. DataError if the split is not possible."""
-    catalog, split = read_split(photographs, settings)
-    training = [catalog.samples[index] for index in split.train]
+def print_plan(catalog: Catalog, settings: Settings, given: Collection[str] = ()) -> Recipe:
+    """Print the plan for the training photographs of a catalog, and return the planned recipe. DataError if the split is not possible."""
+    training = [catalog.samples[index] for index in split_catalog(catalog, settings).train]
     side = shorter_side([sample.path for sample in training])
     recipe, lines = plan(settings.recipe, [sample.label for sample in training], settings.classes, side, given)
     for line in lines:

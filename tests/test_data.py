@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from model.data import DataError, read_split
+from model.data import DataError, list_photographs, split_catalog
 from tests import small_network
 
 SETTINGS = small_network.settings(classes=("NORMAL", "AMD"), folds=2)
@@ -30,7 +30,9 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def patients(folder: Path, **changed: object) -> tuple[list[str], list[str]]:
     """Of each photograph on both sides."""
-    catalog, split = read_split(folder, replace(SETTINGS, **changed))  # type: ignore[arg-type]
+    settings = replace(SETTINGS, **changed)  # type: ignore[arg-type]
+    catalog = list_photographs(folder, settings)
+    split = split_catalog(catalog, settings)
     train, validation = ([catalog.samples[index].patient for index in side] for side in (split.train, split.validation))
     return train, validation
 
@@ -54,10 +56,11 @@ def test_a_share_leaves_out_training_patients_of_each_class_and_none_that_valida
     assert same == validation
     assert set(part) < set(whole)
     assert all(part.count(patient) == 2 for patient in part)
-    catalog, split = read_split(photographs, replace(SETTINGS, share=share))
+    catalog = list_photographs(photographs, SETTINGS)
+    split = split_catalog(catalog, replace(SETTINGS, share=share))
     for label in (0, 1):
         count = sum(catalog.samples[index].label == label for index in split.train)
-        of_whole = sum(catalog.samples[index].label == label for index in read_split(photographs, SETTINGS)[1].train)
+        of_whole = sum(catalog.samples[index].label == label for index in split_catalog(catalog, SETTINGS).train)
         assert abs(count - share * of_whole) <= 2
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from dataprep.cache import prepared_images
 from model import checkpoint
 from model.baselines import frozen_features, regression
-from model.data import Data, read_data, read_split
+from model.data import Data, list_photographs, read_data, split_catalog
 from model.network import Network, begin_network
 from model.predict.views import averaged_over
 from model.records import Predictions
@@ -89,7 +89,8 @@ def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predic
     _latest.clear()
     keras.backend.clear_session()
     settings = record.settings
-    catalog, split = read_split(dataset.photographs, settings)
+    catalog = list_photographs(dataset.photographs, settings)
+    split = split_catalog(catalog, settings)
     samples = catalog.samples
     labels = np.array([sample.label for sample in samples])
     predict = train_sample_cnn(
