@@ -70,7 +70,7 @@ def test_renamed_datasets_go_on_in_sessions_forks_submits_and_on_the_board(nsml:
 
 def test_a_session_can_be_named_by_its_datasets_former_name(nsml: Nsml, forked: str) -> None:
     nsml("dataset", "rename", "FUNDUS", "EYES")
-    assert nsml("model", "ls", "FUNDUS/1").out == nsml("model", "ls", "EYES/1").out
+    assert nsml("model", "ls", "-j", "FUNDUS/1").out == nsml("model", "ls", "-j", "EYES/1").out
     refused = nsml("run", "-d", "FUNDUS")
     assert refused.status == 2 and "dataset FUNDUS was renamed; it is EYES now" in refused.err
 
