@@ -1,13 +1,12 @@
 """`python -m benchmarks.time_to_accuracy FOLDER`: minutes of training until a test AUC is reached, of each recipe and of Keras' own way.
 
-Keras' way is that of its guide on transfer learning: the last layer first, then all layers at a rate of 1e-5 with BatchNormalization as it
-came. It has the same network, weights, photographs, batches and minutes as `transfer`. Each test AUC is the macro AUC of one class against
+Keras' way is that of its guide on transfer learning (see evidence/ablation/keras_way.py), with the network, weights, photographs and
+batches of `transfer`, and about as many minutes. Each test AUC is the macro AUC of one class against
 the rest, after an epoch; predicting for it does not count as time. FOLDER is a dataset with test/test_label.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 import tempfile
 import time
@@ -24,8 +23,6 @@ from model.console import Parser, between
 from model.data import DataError
 
 WAYS = ("transfer", "keras", "winning")
-# Of Keras' guide: https://keras.io/guides/transfer_learning
-KERAS_EPOCHS, KERAS_RATES = (20, 10), (1e-3, 1e-5)
 
 
 @dataclass(frozen=True)
@@ -66,31 +63,17 @@ def train_recipe(name: str, data: Any, settings: Any, test: tuple[Any, np.ndarra
 
 
 def train_as_keras_does(data: Any, settings: Any, test: tuple[Any, np.ndarray]) -> list[Point]:
-    """The guide's two steps, with its rates and epochs."""
-    import keras
+    """The two steps of Keras' guide."""
+    from evidence.ablation.keras_way import train_keras_way
 
-    from dataprep.batches import training_batches
-    from model.network import begin_network
+    current: list[Any] = []
+    curve = Curve(lambda images: current[0].predict(images), *test)
 
-    network = begin_network(replace(settings, recipe=replace(settings.recipe, ema=0.0)))
-    model, steps = network.model, math.ceil(len(data.train_labels) / settings.recipe.batch_size)
-    curve = Curve(lambda images: network.predict(images), *test)
-    start = 0
-    for epochs, rate, whole in zip(KERAS_EPOCHS, KERAS_RATES, (False, True), strict=True):
-        for layer in model.layers:
-            layer.trainable = layer.name == "scores" or (
-                whole and not isinstance(layer, keras.layers.BatchNormalization)
-            )
-        model.compile(keras.optimizers.Adam(rate), keras.losses.CategoricalCrossentropy())
-        batches = training_batches(
-            data.train_images, data.train_labels, len(settings.classes), batch_size=settings.recipe.batch_size,
-            epochs=range(start, start + epochs), strength=0.3, seed=settings.seed,
-        )  # fmt: skip
-        ended = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: curve.measure())
-        model.fit(
-            batches, initial_epoch=start, epochs=start + epochs, steps_per_epoch=steps, verbose=0, callbacks=[ended]
-        )
-        start += epochs
+    def ended(network: Any) -> None:
+        current[:] = [network]
+        curve.measure()
+
+    train_keras_way(data, settings, ended)
     return curve.points
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,8 +18,11 @@ from evidence.ablation import document
 from evidence.ablation.arms import ARMS, BY_NAME, Arm, Record, tried_arm
 from evidence.ablation.dataset import find_dataset
 from evidence.ablation.execute import execute
+from evidence.ablation.keras_way import train_keras_way
 from evidence.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
 from evidence.ablation.schedule import claim, make_runs
+from model.data import read_data
+from model.network import Network, begin_network
 from model.recipes import transfer, winning
 from model.records import Predictions
 from model.settings import Settings
@@ -294,3 +298,27 @@ def test_a_rival_is_fitted_on_the_same_split_and_trains_no_network(
     assert fitted.validation.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     answers = fitted.validation.probabilities.argmax(axis=1)
     assert (len(np.unique(answers)) == 1) == (rival == "largest_class")
+
+
+def test_the_keras_guide_trains_the_last_layer_and_then_all_but_the_normalisation(drawn: Path, tmp_path: Path) -> None:
+    dataset = find_dataset(str(drawn), None, 2, 1)
+    recipe = dataclasses.replace(winning(), image_size=32, width=4, epochs=2)
+    settings = Settings(recipe, dataset.classes, folds=2)
+    data = read_data(dataset.photographs, settings, tmp_path)
+    before = [layer.get_weights() for layer in begin_network(settings).model.layers]
+    changed: list[set[str]] = []
+
+    def compare(network: Network) -> None:
+        layers = zip(network.model.layers, before, strict=True)
+        changed.append(
+            {
+                layer.name
+                for layer, old in layers
+                if any((a != b).any() for a, b in zip(layer.get_weights(), old, strict=True))
+            }
+        )
+
+    model = train_keras_way(data, settings, compare).model
+    weighted = [layer for layer in model.layers if layer.weights]
+    normalised = {layer.name for layer in weighted if isinstance(layer, keras.layers.BatchNormalization)}
+    assert changed == [{weighted[-1].name}] * 2 + [{layer.name for layer in weighted} - normalised] * 2

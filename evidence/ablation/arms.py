@@ -15,7 +15,7 @@ from model.settings import FILE, Settings
 from .sample_cnn import SampleCnn
 
 RECIPE, FILE_SPLIT, SAMPLE_CNN, PRETRAINED = "recipe", "file_split", "sample_cnn", "pretrained"
-LARGEST_CLASS, FROZEN_FEATURES = "largest_class", "frozen_features"
+LARGEST_CLASS, FROZEN_FEATURES, KERAS_WAY = "largest_class", "frozen_features", "keras_way"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Record:
     """All settings of a training on given photographs.
 
     settings: as in `main.py`, with the recipe. sample: if not None, this network is trained instead, on the same split and image size.
-    pretrained: if not None, replaces the recipe's initial weights. rival: LARGEST_CLASS or FROZEN_FEATURES, which train no network.
+    pretrained: if not None, replaces the recipe's initial weights. rival: LARGEST_CLASS, FROZEN_FEATURES or KERAS_WAY, each trained in
+    place of the recipe; "" for the recipe.
     """
 
     settings: Settings
@@ -168,7 +169,7 @@ ARMS: tuple[Arm, ...] = (
         lambda record: replace(record, sample=SampleCnn()),
     ),
 )
-# Arms that add to the recipe, for --only.
+# Arms that add to the recipe, and a rival that takes as long as it, for --only.
 ADDITIONS: tuple[Arm, ...] = (
     Arm(
         "tta",
@@ -205,6 +206,12 @@ ADDITIONS: tuple[Arm, ...] = (
         "a quarter of the patients",
         "about a quarter of the training photographs, by whole patients: a point of the learning curve",
         lambda record: record.with_settings(share=0.25),
+    ),
+    Arm(
+        KERAS_WAY,
+        "Keras' guide",
+        "the last layer with Adam at 1e-3, then all layers at 1e-5, as in Keras' guide on transfer learning, for about as long",
+        lambda record: replace(record, rival=KERAS_WAY),
     ),
 )
 TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", "longer", "wider", PRETRAINED), ("half", "quarter")

@@ -22,8 +22,9 @@ from model.training import TrainingError, train
 from model.validation import validate
 
 from ..machine import describe, gpus
-from .arms import FROZEN_FEATURES, Pretrained, PretrainedError, Record
+from .arms import FROZEN_FEATURES, KERAS_WAY, Pretrained, PretrainedError, Record
 from .dataset import Dataset
+from .keras_way import train_keras_way
 from .runs import Outcome, now
 from .sample_cnn import train_sample_cnn
 
@@ -108,7 +109,7 @@ def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predic
 
 
 def _fit_rival(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions, Predictions | None]:
-    """Predict always the largest class, or by a logistic regression on features of an ImageNet network."""
+    """Predict always the largest class, by a logistic regression on features of an ImageNet network, or as Keras' guide trains."""
     data, settings = read_data(dataset.photographs, record.settings, cache), record.settings
     classes = len(settings.classes)
     largest = np.bincount(data.train_labels, minlength=classes).argmax()
@@ -128,6 +129,10 @@ def _fit_rival(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictio
             features(data.train_images), data.train_labels, np.asarray(data.train_patients), settings.seed
         )
         predict = regress
+    elif record.rival == KERAS_WAY:
+        _latest.clear()
+        keras.backend.clear_session()
+        predict = train_keras_way(data, settings).predict
     images = prepared_images(dataset.test, settings.preparation, cache) if dataset.test else None
     return validate(predict, data), None if images is None else _of_test(dataset, predict(images))
 

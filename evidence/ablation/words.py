@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from model.recipes import RECIPES
 
 from ..bootstrap import Figure
-from .arms import FILE_SPLIT, FROZEN_FEATURES, LARGEST_CLASS, LEARNING_CURVE, RECIPE, SAMPLE_CNN, TRIED_ON_TOP
+from .arms import (
+    FILE_SPLIT,
+    FROZEN_FEATURES,
+    KERAS_WAY,
+    LARGEST_CLASS,
+    LEARNING_CURVE,
+    RECIPE,
+    SAMPLE_CNN,
+    TRIED_ON_TOP,
+)
 from .figures import BALANCED, Leak, Row, Table
 
 
@@ -32,7 +41,7 @@ def sentence(row: Row) -> str:
 def _meaning(name: str, worse: bool) -> str:
     if name == FILE_SPLIT:
         return "validation promises " + ("less than by patient" if worse else "more than by patient, see `leak`")
-    if name in (LARGEST_CLASS, FROZEN_FEATURES, SAMPLE_CNN):
+    if name in (LARGEST_CLASS, FROZEN_FEATURES, KERAS_WAY, SAMPLE_CNN):
         return "the recipe is " + ("above" if worse else "below") + " it"
     if name in LEARNING_CURVE:
         return "more patients help" if worse else "fewer patients do here"
