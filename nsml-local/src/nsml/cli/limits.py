@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from ..engine.engines import engine_of
 from ..engine.log_limit import DEFAULT, SMALLEST
-from ..engine.queue import Request, places
+from ..engine.queue import Request
 from ..engine.resources import Limits, check_gpus, parse_size
 from ..store.files import read_json
 from ..store.home import Home
@@ -121,8 +122,7 @@ def request_from(
 def tell_start(home: Home, session: Session, otherwise: str) -> None:
     """Say that the session waits, at which place and why; else `otherwise`."""
     if session.status() == QUEUED:
-        place, why = places(home).get(str(session.name), (0, "its supervisor starts"))
-        click.echo(f"Session {session.name} is queued at place {place}: {why}")
+        click.echo(f"Session {session.name} is queued {engine_of(session).where(home, session)}")
     else:
         gpus = read_json(session.folder / FILE)["limits"]["gpus"]
         if gpus:

@@ -10,7 +10,7 @@ from typing import IO, TypeVar
 
 import click
 
-from ..engine.queue import places
+from ..engine.engines import engine_of
 from ..errors import Damaged
 from ..store.home import Home, open_home
 from ..store.log_cut import checked_cut, read_cut
@@ -59,8 +59,7 @@ def logs(session: str, following: bool, lines: int, everything: bool) -> None:
 def _show(home: Home, chosen: Session, following: bool, last: int | None) -> None:
     _warn_damaged(lambda: checked_cut(chosen.log))
     if _warn_damaged(chosen.status) == QUEUED:
-        place, why = places(home).get(str(chosen.name), (0, "its supervisor starts"))
-        click.echo(f"session {chosen.name} is queued at place {place}: {why}", err=True)
+        click.echo(f"session {chosen.name} is queued {engine_of(chosen).where(home, chosen)}", err=True)
     if following:
         try:
             follow(chosen, last)

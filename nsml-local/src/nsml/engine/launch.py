@@ -15,7 +15,7 @@ from ..store.files import remove_tree
 from ..store.home import Home
 from ..store.launches import write_launch
 from ..store.sessions import ENDED, NO_DATASET, Session, create_session, remove_session
-from .background import leave_supervisor
+from .engines import engine_of
 from .entry import check_entry, paused_arguments
 from .environment import LAYER
 from .family import end_strays
@@ -256,7 +256,7 @@ def _start(session: Session, prepare: Callable[[], None]) -> None:
     try:
         prepare()
         session.forget_state()
-        leave_supervisor(session.folder)
+        engine_of(session).start(session)
     except Exception as error:
         session.write_state("Failed", error=str(error))
         if isinstance(error, OSError):

@@ -24,11 +24,12 @@ from ..store.names import SessionName
 from ..store.processes import identity
 from ..store.sessions import HEARTBEAT, Session
 from ..wording import size
+from .engines import engine_of
 from .family import adopt_orphans, kill_below
 from .log_limit import LogLimit
 from .memory import MemoryWatch
 from .program import Program, end_program, how_it_ended, kill_program, start_program
-from .queue import NeverStarts, look, wait_for_turn
+from .queue import NeverStarts
 from .resources import Limits
 
 _LOOK, _LOOK_WITHOUT_LIMIT = 0.5, 5.0  # seconds between two looks at the memory
@@ -79,7 +80,7 @@ def _layer_interpreter(home: Home, session: Session) -> str:
 def supervise(folder: Path) -> None:
     """Run the program of the session in `folder` to its end."""
     session = Session(SessionName(folder.parts[-3], folder.parts[-2], int(folder.parts[-1])), folder)
-    process = identity()
+    process, engine = identity(), engine_of(session)
     stop = _StopSignal()
     program = None
     memory = None
@@ -88,12 +89,11 @@ def supervise(folder: Path) -> None:
     began, passed = time.time(), time.monotonic()
     adopt_orphans()
     try:
-        if not wait_for_turn(home, session, process):
+        if not engine.claim(home, session, process):
             return
         began, passed = time.time(), time.monotonic()
         launch = read_json(folder / FILE)
         limits = Limits.from_dict(launch.get("limits") or {})
-        limits.restrict_processors()
         python = launch.get("python") or _layer_interpreter(home, session)
         with stop.held():
             memory = MemoryWatch()
@@ -109,7 +109,7 @@ def supervise(folder: Path) -> None:
         if program is not None:
             end_program(program)
         code = program.returncode if program is not None else -signal.SIGTERM
-        status = "Stopped"
+        status, reason = engine.interrupted(session)
     except NeverStarts as failure:
         code, status, reason, cause = -signal.SIGTERM, "Stopped", str(failure), "queue"
     except (OSError, NsmlError) as failure:
@@ -129,7 +129,7 @@ def supervise(folder: Path) -> None:
         append_line(session.log, f"{reason}\n{last}" if reason else last)
     finally:
         session.write_state(status, process=process, started_at=began, ended_at=time.time(), exit_status=code, **facts)
-        look(home)
+        engine.release(home)
 
 
 def _wait(program: Program, session: Session, memory: MemoryWatch, limit: int | None, log: LogLimit) -> str:
