@@ -110,6 +110,18 @@ def test_a_strange_file_hides_no_other_session_and_the_doctor_names_it(
     assert (secret / "main.py").read_text() == SECRET
 
 
+@pytest.mark.parametrize("name", ["session.json", "state.json"])
+def test_the_row_of_an_ended_session_follows_its_files(home: Path, name: str) -> None:
+    path = make_session().folder / name
+    rows = SessionRows(open_home(), "FUNDUS")
+    first = rows.read()
+    whole = path.read_bytes()
+    path.write_text("{")
+    assert name in rows.read()[0]["why"]
+    path.write_bytes(whole)
+    assert rows.read() == first
+
+
 @pytest.mark.parametrize(
     "command", [("submit", "FUNDUS/1", "best"), ("model", "pull", "FUNDUS/1", "best", "out"), ("resume", "FUNDUS/1")]
 )

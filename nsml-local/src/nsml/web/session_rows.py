@@ -13,8 +13,9 @@ from ..engine.differences import arguments_of
 from ..engine.queue import places
 from ..errors import Damaged, NsmlError
 from ..store.home import Home
+from ..store.metrics import FILE as METRICS
 from ..store.metrics import last_summary
-from ..store.sessions import ENDED, QUEUED, Session, list_sessions
+from ..store.sessions import ENDED, EXIT_STATUS, QUEUED, Session, list_sessions
 from ..wording import plain, short
 
 DAMAGED = "Damaged"
@@ -61,15 +62,15 @@ class SessionRows:
 
 
 def _cache_key(folder: Path) -> object:
-    """A key that changes with the files of an ended session; None if it has not ended."""
-    try:
-        ended = os.stat(f"{folder}/ended").st_mtime_ns
-    except OSError:
+    """A key that changes with each file that a row of an ended session shows; None if it has not ended."""
+    if not os.path.exists(f"{folder}/ended"):
         return None
-    memo = None
-    with contextlib.suppress(OSError):
-        memo = os.stat(f"{folder}/memo.txt").st_mtime_ns
-    return ended, memo
+    key = []
+    for name in ("ended", "session.json", "state.json", EXIT_STATUS, "memo.txt", METRICS):
+        with contextlib.suppress(OSError):
+            status = os.stat(f"{folder}/{name}", follow_symlinks=False)
+            key.append((name, status.st_mtime_ns, status.st_size))
+    return key
 
 
 def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any]:
