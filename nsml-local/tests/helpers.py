@@ -13,6 +13,9 @@ from pathlib import Path
 
 from command_server import CommandServer
 
+from nsml.engine.family import HAS_KEEPERS
+from nsml.store.sessions import Session
+
 # A program in the usual shape: its "model" is a dict, its infer answers with the remainder of the photograph's mean.
 PROGRAM = """\
 import argparse
@@ -128,11 +131,20 @@ def start_and_wait(nsml: Nsml, *options: str, dataset: str = "FUNDUS") -> str:
     return name
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, "it did not happen in time"
         time.sleep(0.05)
+
+
+def lose(session: Session) -> None:
+    """Kill the supervisor of a session, with which its program dies, except where there are no keepers."""
+    state = session.state()
+    os.kill(state["process"]["pid"], signal.SIGKILL)
+    if not HAS_KEEPERS:
+        os.killpg(state["program"], signal.SIGKILL)
+    wait_until(lambda: session.status() == "Lost")
 
 
 def start_for_ctrl_c(command: Sequence[str], folder: Path, output: Path) -> subprocess.Popen[bytes]:

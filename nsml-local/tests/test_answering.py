@@ -57,7 +57,7 @@ def test_a_session_that_has_ended_cannot_be_asked(nsml: Nsml, trained: str) -> N
 
 def _infer(project: Path, name: str, text: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "nsml", "infer", name, "best"]
-    return subprocess.run(command, cwd=project, input=text, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=project, input=text, capture_output=True, text=True, timeout=120)
 
 
 def test_infer_answers_a_line_with_what_the_program_answers(

@@ -1,12 +1,10 @@
 """`nsml check`, which `nsml run` calls too, and `nsml doctor`."""
 
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, wait_until
+from helpers import Nsml, lose, wait_until
 
 from nsml.store.home import open_home
 from nsml.store.names import SessionName
@@ -136,9 +134,7 @@ def test_doctor_says_how_to_fix_a_lost_session(nsml: Nsml, dataset: str, project
     nsml("run", "-d", dataset, "-e", "sleep.py")
     session = find_session(open_home(), SessionName("tester", dataset, 1))
     wait_until(lambda: session.status() == "Running")
-    state = session.state()
-    os.kill(state["process"]["pid"], signal.SIGKILL)
-    os.killpg(state["program"], signal.SIGKILL)
+    lose(session)
     looked = nsml("doctor")
     assert looked.status == 1 and "session tester/FUNDUS/1 is lost: nsml resume tester/FUNDUS/1" in looked.out
 

@@ -1,13 +1,11 @@
 """`nsml fork` and `nsml resume`."""
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, start_and_wait, wait_until
+from helpers import Nsml, lose, start_and_wait, wait_until
 
 from nsml.store.home import open_home
 from nsml.store.names import SessionName
@@ -50,12 +48,9 @@ def test_a_killed_session_is_resumed_from_its_newest_checkpoint(nsml: Nsml, data
     wait += "        open('again', 'w').close(); time.sleep(60)\n\n\n"
     (project / "main.py").write_text(program.replace("parser = ", wait + "parser = ", 1))
     nsml("run", "-d", dataset, "-a", "--epoch 4")
-    wait_until(lambda: "epoch 1" in nsml("logs", "FUNDUS/1").out)
     session = find_session(open_home(), SessionName("tester", dataset, 1))
-    state = session.state()
-    os.kill(state["process"]["pid"], signal.SIGKILL)
-    os.killpg(state["program"], signal.SIGKILL)
-    wait_until(lambda: session.status() == "Lost")
+    wait_until((session.work / "again").exists)  # since when checkpoint 1 is there
+    lose(session)
     assert "resumed from checkpoint 1" in nsml("resume", "FUNDUS/1").out
     assert _epochs(nsml, "FUNDUS/1") == ["epoch 0", "epoch 1", "epoch 2", "epoch 3"]
     assert session.status() == "Exited"

@@ -52,7 +52,7 @@ def test_progress_is_one_plain_line_for_any_output_of_the_installer(lines: list[
 
 
 def test_progress_is_shown_during_an_installation_and_its_output_stored() -> None:
-    script = "import sys, time; print('Building lens', flush=True); print('slow', file=sys.stderr); time.sleep(1); sys.exit(3)"
+    script = "import sys, time; print('Building lens', flush=True); print('slow', file=sys.stderr); time.sleep(2); sys.exit(3)"
     lines: list[str] = []
     done = follow([sys.executable, "-c", script], {}, lines.append, timeout=60, every=0.2)
     assert done.returncode == 3

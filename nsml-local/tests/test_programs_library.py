@@ -141,5 +141,5 @@ def test_infer_of_the_library_answers_locally_with_its_keywords(project: Path, p
 def test_a_program_of_sentences_answers_a_text_and_a_list(nsml: Nsml, project: Path, line: str, answer: str) -> None:
     put(project, "library/infers_locally.py")
     command = [sys.executable, "-m", "nsml", "infer", train(nsml), "now"]
-    asked = subprocess.run(command, cwd=project, input=f"{line}\n", capture_output=True, text=True, timeout=60)
+    asked = subprocess.run(command, cwd=project, input=f"{line}\n", capture_output=True, text=True, timeout=120)
     assert asked.stdout == f"{answer}\n"

@@ -1,7 +1,6 @@
 """Sessions on disk: numbers, states, damage."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, wait_until
+from helpers import Nsml, lose, wait_until
 
 from nsml.errors import NsmlError
 from nsml.store.home import open_home
@@ -57,10 +56,7 @@ def test_a_killed_supervisor_makes_its_session_lost(nsml: Nsml, dataset: str, pr
     nsml("run", "-d", dataset, "-e", "sleep.py")
     session = find_session(open_home(), SessionName("tester", dataset, 1))
     wait_until(lambda: session.status() == "Running" and session.log.exists())
-    state = session.state()
-    os.kill(state["process"]["pid"], signal.SIGKILL)
-    wait_until(lambda: session.status() == "Lost")
-    os.killpg(state["program"], signal.SIGKILL)
+    lose(session)
     assert "Lost" in nsml("ps", "-a").out
 
 
