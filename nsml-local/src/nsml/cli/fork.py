@@ -8,6 +8,7 @@ import click
 
 from ..engine.entry import doubtful_reserved
 from ..engine.launch import fork_session, restart_session, resume_session
+from ..engine.notify import notify_at_the_end_of_sweep
 from ..engine.queue import revive
 from ..engine.words import split_arguments
 from ..store.checkpoints import checkpoint_names
@@ -94,11 +95,13 @@ def resume(
             click.echo("no queued session has lost its supervisor", err=True)
         return
     is_sweep = f"/{SWEEP}" in session
+    resumed = []
     for ended in match_sessions(home, session, home.user()):
         # Of a sweep, only what has not reached its end.
         if is_sweep and (status := ended.status()) in ("Exited", "Queued", "Starting", "Running"):
             click.echo(f"Session {ended.name} is {status} and stays so")
             continue
+        resumed.append(ended)
         limits = limits_from(gpus, cpus, memory, log_limit)
         request = request_from(home, gpus, **queue)
         if is_sweep and not checkpoint_names(ended.checkpoints):
@@ -108,6 +111,8 @@ def resume(
         name = resume_session(home, ended, limits, request)
         _warn_doubtful_reserved(ended)
         tell_start(home, ended, f"Session {ended.name} is resumed from checkpoint {name}")
+    for ended in {one.sweep_folder(): one for one in resumed}.values():
+        notify_at_the_end_of_sweep(ended)
 
 
 def _warn_doubtful_reserved(session: Session) -> None:

@@ -9,6 +9,7 @@ import click
 
 from ..engine.environment import CURRENT, LAYER
 from ..engine.launch import start_session
+from ..engine.notify import check_receiver, notify_at_the_end_of_sweep
 from ..engine.snapshot import Snapshot
 from ..engine.sweep import arguments_of_point, points, start_sweep
 from ..engine.words import split_arguments
@@ -66,6 +67,8 @@ Examples:
 )
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="A sweep over --seed 0 to N-1.")
 @click.option("--folds", type=click.IntRange(min=2), metavar="N", help="A sweep over --fold 0 to N-1, with --folds N.")
+@click.option("--notify", envvar="NSML_NOTIFY", metavar="URL|COMMAND",
+              help="Send one message at the end: a webhook's address, or a command that reads JSON.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show number and size of the copied files.")
 def run(
     file: str | None,
@@ -83,6 +86,7 @@ def run(
     pairs: bool,
     seeds: int | None,
     folds: int | None,
+    notify: str | None,
     verbose: bool,
     **queue: Any,
 ) -> None:
@@ -108,6 +112,7 @@ def run(
         raise NsmlError("a sweep is queued and runs in the background; leave -i and --no-wait out")
     words = [word for text in arguments for word in split_arguments(text)]
     limits = limits_from(gpus, cpus, memory, log_limit)
+    receiver = None if notify is None else check_receiver(notify)
     registered = [find_dataset(home, name) for name in datasets]
 
     def start(source: Path, point: dict[str, str], sweep: str) -> tuple[Session, Snapshot]:
@@ -123,6 +128,7 @@ def run(
             request=request_from(home, gpus, **queue),
             env=env,
             sweep={"name": sweep, "point": point} if sweep else None,
+            receiver=None if sweep else receiver,
         )
 
     if is_sweep:
@@ -153,6 +159,8 @@ def run(
         tell_start(home, one, f"Session {one.name} is started")
     if is_sweep:
         click.echo(f"Sweep {sweep} has {len(starts)} sessions; 'nsml compare --sweep {sweep}' ranks them")
+        if receiver is not None:
+            notify_at_the_end_of_sweep(session, receiver)
     if interactive:
         _follow_to_end(session)
 

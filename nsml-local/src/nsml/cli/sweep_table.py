@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..comparing import FILE
+from ..engine.sweep import rank_by_reported
 from ..errors import Damaged, NsmlError
 from ..store.files import is_number
 from ..store.home import Home
@@ -18,9 +19,6 @@ from .display import print_json, print_table
 
 if TYPE_CHECKING:
     from ..comparing.choosing import Choice
-
-# What the name of a reported value ends in, where more is better, then where less is.
-_MORE, _LESS = ("score", "accuracy", "acc", "auc"), ("loss", "error")
 
 
 def show_sweep(home: Home, text: str, as_json: bool) -> None:
@@ -84,17 +82,10 @@ def _ranked(rows: list[dict[str, Any]], choice: Choice | None) -> tuple[list[dic
     """The rows, best first, those without a value last; and what they are ranked by."""
     if choice is not None:
         return sorted(rows, key=lambda row: -row["accuracy"]["value"] if "accuracy" in row else 1.0), "accuracy, %"
-    names = list(dict.fromkeys(name for row in rows for name, value in row["reported"].items() if is_number(value)))
-    for sign, endings in ((-1, _MORE), (1, _LESS)):
-        for ending in endings:
-            for name in names:
-                if name.lower().endswith(ending):
-                    for row in rows:
-                        row["value"] = value if is_number(value := row["reported"].get(name)) else None
-                    return sorted(
-                        rows, key=lambda row: math.inf if row["value"] is None else sign * row["value"]
-                    ), plain(name)
-    return rows, "reported"
+    name, order = rank_by_reported([row["reported"] for row in rows])
+    for row in rows:
+        row["value"] = value if is_number(value := row["reported"].get(name)) else None
+    return [rows[place] for place in order], plain(name) or "reported"
 
 
 def _cell(row: dict[str, Any]) -> str:

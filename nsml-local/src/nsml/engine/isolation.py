@@ -46,7 +46,7 @@ _DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 _PASSED = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|TZ|TERM|COLUMNS|LD_LIBRARY_PATH|VIRTUAL_ENV|(HF|TORCH|KERAS)_HOME|XDG_CACHE_HOME"
     r"|PYTHON\w*|(LC|CUDA|CUDNN|NVIDIA|NCCL|HIP|ROCR|TF|XLA|KERAS|PYTORCH|JAX|OMP|OPENBLAS|MKL|NUMEXPR|OPENCV)_\w+"
-    r"|NSML_(?!WEB_)\w+|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY"
+    r"|NSML_(?!WEB_|NOTIFY)\w+|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY"
 )  # fmt: skip
 _PASSED_TO_INSTALLERS = re.compile(r"(PIP|UV)_\w+")
 # Number of sessions whose checkpoints a program sees without naming them.

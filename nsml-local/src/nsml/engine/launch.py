@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import whole_checkpoint
 from ..store.datasets import Dataset, find_dataset
-from ..store.files import remove_tree
+from ..store.files import remove_tree, write_json
 from ..store.home import Home
-from ..store.launches import write_launch
+from ..store.launches import NOTIFY, write_launch
 from ..store.sessions import ENDED, NO_DATASET, Session, create_session, remove_session
 from .engines import engine_of
 from .entry import check_entry, paused_arguments
@@ -40,11 +40,13 @@ def start_session(
     request: Request | None = None,
     env: str = LAYER,
     sweep: dict[str, Any] | None = None,
+    receiver: Mapping[str, Any] | None = None,
 ) -> tuple[Session, Snapshot]:
     """Copy `source`, and leave a supervisor behind that runs `entry` on the copy.
 
     It sees all `datasets`, and is named after and scored on the first; there may be none. `env` is LAYER, to install what the
-    project needs besides, or CURRENT. The session is Queued where the machine has no room for it.
+    project needs besides, or CURRENT. The session is Queued where the machine has no room for it. `receiver` gets a message at its end,
+    see `check_receiver`.
 
     Raises:
         NsmlError: no such entry file, one that does not travel, a bad `.nsmlignore`, no room where the request does not wait.
@@ -77,6 +79,8 @@ def start_session(
         copy_code(session.code, session.work)
         if memo:
             session.write_memo(memo)
+        if receiver is not None:
+            write_json(session.folder / NOTIFY, receiver)
         write_launch(
             session.folder,
             home,

@@ -76,6 +76,10 @@ class NeverStarts(NsmlError):
     """The session has no place in the queue, and never will."""
 
 
+class Refused(NeverStarts):
+    """It would have to wait, and does not."""
+
+
 def places(home: Home) -> dict[str, tuple[int, str]]:
     """Place (from 1) and reason of each waiting session, by name, as of the last plan."""
     try:
@@ -284,7 +288,7 @@ def _claim(me: Session, process: dict[str, Any], order: list[Place], doomed: dic
     place = next(place for place in order if place.name == name)
     if place.gpus is None:
         if not launch["queue"]["waits"]:
-            raise NeverStarts(f"the session {place.why}; without --no-wait it waits")
+            raise Refused(f"the session {place.why}; without --no-wait it waits")
         return None
     if place.gpus:
         launch["limits"]["gpus"] = place.gpus

@@ -14,22 +14,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from ..errors import NsmlError
 from ..store.files import read_json
 from ..store.home import Home
-from ..store.launches import FILE
+from ..store.launches import FILE, NOTIFY
 from ..store.log_lines import append_line
 from ..store.names import SessionName
 from ..store.processes import identity
-from ..store.sessions import HEARTBEAT, Session
+from ..store.sessions import ENDED, HEARTBEAT, Session
 from ..wording import size
 from .engines import engine_of
 from .family import adopt_orphans, kill_below
 from .log_limit import LogLimit
 from .memory import MemoryWatch
 from .program import Program, end_program, how_it_ended, kill_program, start_program
-from .queue import NeverStarts
+from .queue import NeverStarts, Refused
 from .resources import Limits
 
 _LOOK, _LOOK_WITHOUT_LIMIT = 0.5, 5.0  # seconds between two looks at the memory
@@ -84,7 +85,7 @@ def supervise(folder: Path) -> None:
     stop = _StopSignal()
     program = None
     memory = None
-    reason, cause = "", ""
+    reason, cause, is_refused = "", "", False
     home = Home(folder.parents[3])
     began, passed = time.time(), time.monotonic()
     adopt_orphans()
@@ -112,6 +113,7 @@ def supervise(folder: Path) -> None:
         status, reason = engine.interrupted(session)
     except NeverStarts as failure:
         code, status, reason, cause = -signal.SIGTERM, "Stopped", str(failure), "queue"
+        is_refused = isinstance(failure, Refused)
     except (OSError, NsmlError) as failure:
         code, status, reason = 1, "Failed", f"the program could not be started: {failure}"
     stop.ignore()
@@ -125,11 +127,39 @@ def supervise(folder: Path) -> None:
         facts["peak_memory"] = memory.peak
         most = f", at most {size(memory.peak)} of memory,"
     last = f"Session {session.name} {verb} with {how_it_ended(code)}{most} after {passed:.1f} seconds"
+    tells = (folder / NOTIFY).exists() and status in ENDED and not is_refused
+    message = _message(session, status, how_it_ended(code), passed, exit_status=code, **facts) if tells else None
     try:
         append_line(session.log, f"{reason}\n{last}" if reason else last)
     finally:
         session.write_state(status, process=process, started_at=began, ended_at=time.time(), exit_status=code, **facts)
         engine.release(home)
+    if message is not None:
+        _send(session, message)
+    if session.sweep()[0]:
+        from .notify import notify_sweep
+
+        notify_sweep(session)
+
+
+def _message(session: Session, *how: Any, **facts: Any) -> dict[str, Any] | None:
+    """That of `--notify`, read before the state shows that the session has ended: then it may be removed."""
+    # Imported here, since most sessions send no message.
+    from .notify import tell_session
+
+    try:
+        return tell_session(session, *how, **facts)
+    except Exception as error:  # no message may change how a session ends
+        append_line(session.log, f"--notify: the message could not be written: {error}")
+        return None
+
+
+def _send(session: Session, message: dict[str, Any]) -> None:
+    from .notify import send
+
+    if failure := send(session.folder, message):
+        with contextlib.suppress(OSError):
+            append_line(session.log, failure)
 
 
 def _wait(program: Program, session: Session, memory: MemoryWatch, limit: int | None, log: LogLimit) -> str:

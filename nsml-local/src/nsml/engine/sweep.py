@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..errors import NsmlError
-from ..store.files import claim_numbered_folder
+from ..store.files import claim_numbered_folder, is_number
 from ..store.home import Home
-from ..store.sessions import NO_DATASET, SWEEP, Session
-from .snapshot import Snapshot
+from ..store.metrics import LESS, MORE, more_is_better
+from ..store.sessions import NO_DATASET, SWEEP, SWEEPS, Session, list_sessions
+
+if TYPE_CHECKING:
+    from .snapshot import Snapshot
 
 _MOST = 200  # sessions of a sweep
 
@@ -71,8 +76,31 @@ def start_sweep(
 ) -> tuple[str, list[tuple[Session, Snapshot]]]:
     """Start a session for each point by `start(source, point, sweep's name)`, all on the code of the first; USER/DATASET/sweep-N."""
     parent = home.sessions / home.user() / (dataset or NO_DATASET)
-    name = f"{SWEEP}{claim_numbered_folder(parent / '.sweeps').name}"
+    name = f"{SWEEP}{claim_numbered_folder(parent / SWEEPS).name}"
     started: list[tuple[Session, Snapshot]] = []
     for point in members:
         started.append(start(started[0][0].code if started else source, point, name))
     return f"{home.user()}/{parent.name}/{name}", started
+
+
+def members_of(session: Session) -> list[Session]:
+    """The sessions of the sweep that a session belongs to, by number; none if it belongs to none."""
+    name = session.sweep()[0]
+    of_user = list_sessions(Home(session.folder.parents[3]), session.name.user, session.name.dataset) if name else []
+    return [one for one in of_user if one.sweep()[0] == name]
+
+
+def rank_by_reported(reported: Sequence[Mapping[str, Any]]) -> tuple[str, list[int]]:
+    """The name of a value that says which of several sessions is better, and their places in `reported`, best first.
+
+    Names that end in `score` go before those in `accuracy`, `acc` and `auc`, these before `loss` and `error`; "" without such a value.
+    Sessions without the value come last.
+    """
+    names = list(dict.fromkeys(name for of in reported for name, value in of.items() if is_number(value)))
+    for ending in (*MORE, *LESS):
+        for name in names:
+            if name.lower().endswith(ending):
+                sign = -1 if more_is_better(name) else 1
+                keys = [sign * of[name] if is_number(of.get(name)) else math.inf for of in reported]
+                return name, sorted(range(len(reported)), key=keys.__getitem__)
+    return "", list(range(len(reported)))

@@ -15,6 +15,8 @@ VARIABLE = "NSML_LAUNCH"
 # Set for a program that is isolated.
 ISOLATED = "NSML_ISOLATED"
 FILE = "launch.json"
+# Who gets the messages of --notify. A file of its own, since programs read the launch.
+NOTIFY = "notify.json"
 
 
 def write_launch(

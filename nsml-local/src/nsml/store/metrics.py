@@ -18,6 +18,8 @@ FILE = "metrics.jsonl"
 _TAIL = 64 * 1024
 _LARGEST = 1 << 30  # bytes, about ten million reports
 _MOMENT = 0.05
+# What the name of a value ends in where more is better, and where less is; the most telling first.
+MORE, LESS = ("score", "accuracy", "acc", "auc"), ("loss", "error")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 # First members of lines that older versions wrote, without a checksum.
 _UNSEALED = frozenset({"step"})
@@ -170,6 +172,11 @@ def last_summary(folder: Path) -> dict[str, Any]:
     except OSError:
         return {}
     return next((shown(r) for r in _records(lines[::-1]) if r is not None and r.get("summary")), {})
+
+
+def more_is_better(name: str) -> bool:
+    """Whether the larger of two values of this name is the better one: unless it ends in loss or error."""
+    return not name.lower().endswith(LESS)
 
 
 def shown(record: dict[str, Any]) -> dict[str, Any]:

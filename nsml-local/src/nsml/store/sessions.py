@@ -2,6 +2,7 @@
 
 session.json      entry file, arguments, dataset, ... (written once, at the start)
 state.json        status and result (written by the supervisor; in the foreground by the program)
+notify.json       who gets a message at the end (written once, at the start)
 python.txt        the interpreter of the session's own environment, if any (written by the installer)
 ended             empty; exists if state.json has a final status, so that lists need not open state.json
 exit-status       of a program in the foreground: one byte, empty until it ends (written by the C library)
@@ -50,6 +51,8 @@ from .processes import is_alive, is_process_number, other_host
 NO_DATASET = "none"
 # Begins the name of a sweep, in place of a session's number.
 SWEEP = "sweep-"
+# The folder with a folder for each sweep of a user on a dataset, beside the sessions.
+SWEEPS = ".sweeps"
 ENDED = ("Exited", "Failed", "Stopped", "Lost")
 # A session that waits stays so without a supervisor: the next command starts another.
 QUEUED = "Queued"
@@ -131,6 +134,11 @@ class Session:
             return str(sweep["name"]), {str(name): str(value) for name, value in sweep["point"].items()}
         except (NsmlError, KeyError, TypeError, AttributeError):
             return "", {}
+
+    def sweep_folder(self) -> Path | None:
+        """The folder of the sweep that the session belongs to, if any: what concerns the sweep as a whole lies there."""
+        name = self.sweep()[0]
+        return self.folder.parent / SWEEPS / name.removeprefix(SWEEP) if name else None
 
     def datasets(self) -> list[str]:
         """Names of the session's datasets. The first is the one in its name, on which it is scored."""
