@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +33,9 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"page"})
 
 
-def ask(guard: Guard, path: str = "/", query: str = "", **headers: str) -> tuple[int, dict[str, str]]:
+def ask(
+    guard: Guard, path: str = "/", query: str = "", client: tuple[str, int] | None = None, **headers: str
+) -> tuple[int, dict[str, str]]:
     """Status and headers of a GET."""
     given = {"host": "localhost"} | headers
     scope = {
@@ -40,6 +44,7 @@ def ask(guard: Guard, path: str = "/", query: str = "", **headers: str) -> tuple
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),
+        "client": client,
         "headers": [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in given.items()],
     }
     sent: list[dict[str, Any]] = []
@@ -104,16 +109,37 @@ def test_cookies_of_others_keep_nobody_out(cookie: str) -> None:
     assert ask(guard, cookie=cookie.format(token="wrong"))[0] == 401
 
 
-def test_the_code_for_the_browser_is_taken_once_and_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    guard = open_guard(token=TOKEN, code="once", port=7)
-    status, headers = ask(guard, query="token=once")
-    assert (status, headers["location"]) == (303, "/")
-    assert headers["set-cookie"].startswith(f"nsml_token_7={TOKEN};")
-    assert ask(guard, query="token=once")[0] == 401
-    late = open_guard(token=TOKEN, code="once")
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
-    assert ask(late, query="token=once")[0] == 401
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_the_code_for_the_browser_is_taken_once_and_for_a_minute(
+    monkeypatch: pytest.MonkeyPatch, family: socket.AddressFamily, host: str
+) -> None:
+    if family == socket.AF_INET6 and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with socket.create_server((host, 0), family=family) as listener, socket.socket(family) as client:
+        client.connect(listener.getsockname())
+        own = client.getsockname()[:2]
+        guard = open_guard(token=TOKEN, code="once", port=7)
+        status, headers = ask(guard, query="token=once", client=own)
+        assert (status, headers["location"]) == (303, "/")
+        assert headers["set-cookie"].startswith(f"nsml_token_7={TOKEN};")
+        assert ask(guard, query="token=once", client=own)[0] == 401
+        late = open_guard(token=TOKEN, code="once")
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+        assert ask(late, query="token=once", client=own)[0] == 401
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux says whose a connection is")
+def test_the_code_is_taken_from_no_other_user_who_read_it_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = open_guard(token=TOKEN, code="once")
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        own, elsewhere = client.getsockname(), ("192.0.2.1", client.getsockname()[1])
+        assert ask(guard, query="token=once", client=elsewhere)[0] == 401
+        another = os.getuid() + 1
+        with monkeypatch.context() as patched:
+            patched.setattr("os.getuid", lambda: another)
+            assert ask(guard, query="token=once", client=own)[0] == 401
+        assert ask(guard, query="token=once", client=own)[0] == 303
 
 
 @pytest.fixture

@@ -10,7 +10,11 @@ See https://owasp.org/www-community/attacks/csrf, https://fetch.spec.whatwg.org/
 from __future__ import annotations
 
 import hmac
+import os
+import sys
 import time
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -21,6 +25,8 @@ _SOCKET = "/_nicegui_ws"
 _CODE_LIFETIME = 60.0  # seconds
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 COOKIE = "nsml_token"
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_ESTABLISHED = "01"  # a state of /proc/net/tcp
 
 # NiceGUI needs 'unsafe-eval' for its templates and 'unsafe-inline' for its start script. No other host can be contacted.
 _POLICY = (
@@ -44,8 +50,8 @@ class Guard:
     Args:
         hosts: the allowed names in the Host header; None allows any (the token then protects the page).
         token: the secret that a browser sends once as `?token=`; it then gets a cookie. None: no token.
-        code: is taken for the token once, in the first minute: other users of the machine can read the command line of the browser that
-            is opened, in which it stands.
+        code: is taken for the token once, in the first minute, and on Linux from a process of this user only: other users of the
+            machine can read the command line of the browser that is opened, in which it stands.
         port: part of the cookie's name, since browsers keep the cookies of a host, whatever the port.
     """
 
@@ -117,9 +123,11 @@ class Guard:
     def _is_token(self, text: str) -> bool:
         return self._token is not None and hmac.compare_digest(text.encode(), self._token.encode())
 
-    def _take_code(self, text: str) -> bool:
+    def _take_code(self, text: str, client: tuple[str, int] | None) -> bool:
         """Whether it is the code, which is void from then on."""
         if self._code is None or not hmac.compare_digest(text.encode(), self._code.encode()):
+            return False
+        if not _is_of_this_user(client):
             return False
         self._code = None
         return time.monotonic() < self._code_ends
@@ -128,7 +136,11 @@ class Guard:
         """With the right token: 303 to the same address without it, to keep it out of the browser history. Otherwise 401."""
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         given = [value for name, value in query if name == "token"]
-        if scope["type"] == "http" and given and (self._is_token(given[0]) or self._take_code(given[0])):
+        if (
+            scope["type"] == "http"
+            and given
+            and (self._is_token(given[0]) or self._take_code(given[0], scope.get("client")))
+        ):
             rest = urlencode([pair for pair in query if pair[0] != "token"])
             path = "/" + scope.get("raw_path", b"/").decode("latin-1").partition("?")[0].lstrip("/\\")
             return 303, f"{path}{f'?{rest}' if rest else ''}"
@@ -161,6 +173,37 @@ class _Headers:
     def all(self, name: str) -> list[str]:
         """The values of all headers of that name."""
         return [value for key, value in self._pairs if key == name.encode()]
+
+
+def _is_of_this_user(client: tuple[str, int] | None) -> bool:
+    """Whether this end of an open connection belongs to a process of this user, see proc_net_tcp(5). True where there is no /proc/net."""
+    if not _TABLES[0].exists():
+        return True
+    if client is None:
+        return False
+    address = _without_version(ip_address(client[0]))
+    rows = (line.split() for table in _TABLES if table.exists() for line in table.read_text().splitlines()[1:])
+    return any(
+        int(port, 16) == client[1]
+        and row[3] == _ESTABLISHED
+        and row[7] == str(os.getuid())
+        and _decoded(host) == address
+        for row in rows
+        for host, port in [row[1].split(":")]
+    )
+
+
+def _decoded(words: str) -> IPv4Address | IPv6Address:
+    """An address of /proc/net: 32-bit words in hexadecimal, each in the byte order of the machine."""
+    places = range(0, len(words), 8)
+    return _without_version(
+        ip_address(b"".join(int(words[place : place + 8], 16).to_bytes(4, sys.byteorder) for place in places))
+    )
+
+
+def _without_version(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address within an IPv6 address, if it has one."""
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _is_of_another_site(headers: _Headers) -> bool:
