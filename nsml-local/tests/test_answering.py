@@ -5,10 +5,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from helpers import Nsml, start_and_wait, wait_until, write_photograph
+
+from nsml.errors import RunFailed
+from nsml.session import answering
+from nsml.store.home import open_home
+from nsml.store.sessions import create_session
 
 REPORTS = """
 import time, nsml
@@ -41,6 +47,27 @@ def test_an_expression_that_fails_is_one_line_and_leaves_the_session_running(nsm
     assert failed.status == 1 and "NameError" in failed.err and len(failed.err.splitlines()) == 1
     assert nsml("exec", running, "epoch").out == "3\n"
     nsml("stop", "-f", running)
+
+
+def test_an_expression_that_exits_ends_neither_the_session_nor_exec(nsml: Nsml, running: str) -> None:
+    failed = nsml("exec", running, "exit(3)")
+    assert failed.status == 1 and "SystemExit: 3" in failed.err
+    assert nsml("exec", running, "epoch").out == "3\n"
+    nsml("stop", "-f", running)
+
+
+@pytest.mark.parametrize("ends", ["sum(1 for _ in iter(int, 1))", "__import__('time').sleep(90)"])
+def test_an_expression_that_never_ends_is_given_up_and_the_next_is_evaluated(
+    home: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.setattr(answering, "LONGEST", 0.3)
+    session = create_session(open_home(), "tester", "FUNDUS", {"entry": "main.py", "arguments": []})
+    answering.serve_in_background(answering.listen(session), lambda expression: repr(eval(expression)))
+    with pytest.raises(RunFailed, match=f"{session.name}: it takes more than 0 seconds and is given up"):
+        answering.ask(session, ends)
+    assert answering.ask(session, "1 + 1") == "2"
+    if "iter" in ends:
+        wait_until(lambda: not any(thread.name == "nsml-exec-expression" for thread in threading.enumerate()))
 
 
 def test_the_socket_is_for_its_owner_only(nsml: Nsml, running: str, home: Path) -> None:

@@ -246,18 +246,30 @@ def test_a_program_draws_on_the_terminal_but_does_not_ask_or_set_anything_there(
     assert written.getvalue().decode() == "\x1b[32m녹색\x1b[0m\r\x1b[K50%\x1b[A\n]0;title[6nc6n[?1049h|"
 
 
-def _replying(session: Session, pieces: Callable[[int], bytes]) -> threading.Thread:
-    """A program that answers one request as it likes, in pieces, until the client is gone."""
+def _replying(session: Session, pieces: Callable[[int], bytes], clients: int = 1) -> threading.Thread:
+    """A program that answers these clients as it likes, in pieces, until they are gone."""
     listener = listen(session)
 
     def reply() -> None:
-        with listener, listener.accept()[0] as client, contextlib.suppress(OSError):
-            for number in range(10**9):
-                client.sendall(pieces(number))
+        with listener:
+            for _ in range(clients):
+                with listener.accept()[0] as client, contextlib.suppress(OSError):
+                    for number in range(10**9):
+                        client.sendall(pieces(number))
 
     thread = threading.Thread(target=reply, daemon=True)
     thread.start()
     return thread
+
+
+def _once(line: str) -> Callable[[int], bytes]:
+    """This line, then too little and too late to matter."""
+
+    def piece(number: int) -> bytes:
+        time.sleep(0.1 * bool(number))
+        return b"x" if number else f"{line}\n".encode()
+
+    return piece
 
 
 def test_an_answer_that_never_ends_is_given_up(home: Path) -> None:
@@ -275,6 +287,35 @@ def test_an_answer_that_never_ends_is_given_up(home: Path) -> None:
     with pytest.raises(RunFailed, match="does not answer within 0 seconds"):
         ask(session, "1", timeout=0.3)
     replying.join(10)
+
+
+def test_an_answer_does_not_steer_the_terminal(nsml: Nsml) -> None:
+    session = make_session()
+    session.forget_state()
+    session.write_state("Running", process=identity())
+    for word in ("answer", "error"):
+        replying = _replying(session, _once(json.dumps({word: STEERS})), clients=2)
+        ended = nsml("exec", str(session.name), "1")
+        replying.join(10)
+        assert "owned" in ended.out + ended.err
+        assert re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", ended.out + ended.err) == []
+
+
+@pytest.mark.parametrize("name", ["answers/socket", "answers"])
+def test_an_expression_is_sent_to_no_other_socket_than_the_sessions(
+    home: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, other = make_session(), make_session()
+    replying = _replying(other, _once('{"answer": "of another"}'))
+    (session.folder / "answers").mkdir()
+    path = session.folder / name
+    if path.is_dir():
+        path.rmdir()
+    path.symlink_to(other.folder / name)
+    with pytest.raises(RunFailed, match="does not answer"):
+        ask(session, "1")
+    assert replying.is_alive()
+    assert ask(other, "1") == "of another"
 
 
 def test_an_answer_that_is_too_long_says_how_much_is_missing() -> None:

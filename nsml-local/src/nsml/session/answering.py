@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import queue
 import selectors
 import socket
 import stat
@@ -17,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from ..errors import RunFailed
 from ..store.files import make_private
@@ -29,6 +31,7 @@ _LARGEST_ANSWER = 1 << 20  # letters
 _LARGEST_ERROR = 2000  # letters
 _LARGEST_REQUEST = 1 << 24
 _LARGEST_REPLY = 12 * _LARGEST_ANSWER + 100  # bytes: JSON needs up to 12 per letter
+LONGEST = 30.0  # seconds for an expression
 _SLOWEST = 10.0  # seconds for a client to receive an answer
 
 Answer = Callable[[str], str]
@@ -46,14 +49,41 @@ def _address(session: Session) -> Iterator[str]:
         yield f"{short}/s/{_SOCKET}"
 
 
-def _connect(session: Session, timeout: float) -> socket.socket:
-    """Connect to the session's socket. OSError if nothing listens or the file is not a socket."""
-    if not stat.S_ISSOCK((session.folder / ANSWERS / _SOCKET).lstat().st_mode):
+@contextlib.contextmanager
+def _found(session: Session) -> Iterator[str]:
+    """A path to the session's socket, which on Linux leads to it even if the program puts a link in its place meanwhile.
+
+    OSError if it is not a socket, or behind a link.
+    """
+    path = session.folder / ANSWERS / _SOCKET
+    if not hasattr(os, "O_PATH"):
+        _check_socket(path.lstat())
+        with _address(session) as short:
+            yield short
+        return
+    descriptor = os.open(session.folder.parent, os.O_PATH)
+    try:
+        for name in path.relative_to(session.folder.parent).parts:
+            inner = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        _check_socket(os.fstat(descriptor))
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _check_socket(status: os.stat_result) -> None:
+    if not stat.S_ISSOCK(status.st_mode):
         raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
+
+
+def _connect(session: Session, timeout: float) -> socket.socket:
+    """Connect to the session's socket. OSError if nothing listens, or it is not a socket."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout)
-        with _address(session) as path:
+        with _found(session) as path:
             connection.connect(path)
     except OSError:
         connection.close()
@@ -106,8 +136,40 @@ def _serve_client(connection: socket.socket, begun: bytearray, answer: Answer) -
 
 
 def serve_in_background(listener: socket.socket, answer: Answer) -> None:
-    """`serve` in a thread that ends with the process."""
-    threading.Thread(target=serve, args=(listener, answer), name="nsml-exec", daemon=True).start()
+    """`serve` in a thread that ends with the process. What takes longer than LONGEST is given up, so that the next request is answered."""
+    within = partial(_answer_in_time, answer=answer)
+    threading.Thread(target=serve, args=(listener, within), name="nsml-exec", daemon=True).start()
+
+
+class _GivenUp(BaseException):
+    """Raised in the middle of an evaluation that takes too long."""
+
+
+def _answer_in_time(request: str, answer: Answer) -> str:
+    """The answer, evaluated in a thread of its own, so that one that does not return keeps no other waiting. RunFailed if it fails."""
+    done: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+
+    def evaluate() -> None:
+        from ..scoring.feed import describe
+
+        try:
+            done.put((answer(request), ""))
+        except BaseException as error:  # sys.exit, too, ends the expression alone
+            done.put(("", describe(error)))
+
+    thread = threading.Thread(target=evaluate, name="nsml-exec-expression", daemon=True)
+    thread.start()
+    try:
+        text, failure = done.get(timeout=LONGEST)
+    except queue.Empty:
+        import ctypes
+
+        # Ends Python code. Code in C goes on until it returns.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_GivenUp))
+        raise RunFailed(f"it takes more than {LONGEST:.0f} seconds and is given up; evaluate less at once") from None
+    if failure:
+        raise RunFailed(failure)
+    return text
 
 
 def _answer(line: bytes, answer: Answer) -> dict[str, str]:
