@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nsml.store.home import open_home
 from nsml.store.sessions import ENDED, list_sessions
-from nsml.store.submissions import leaderboard
+from nsml.store.submissions import ranking, submissions_of
 from stress.counts import Counts, Plan
 from stress.homes import DATASET, LABELS, new_home, nsml, score_of, start_nsml, using
 
@@ -80,7 +80,8 @@ def _check_sessions(homes: tuple[Path, ...], names: list[str], rights: list[int]
 
 def _check_board(homes: tuple[Path, ...], users: list[str], rights: list[int], counts: Counts) -> None:
     for path in homes:
-        ranks, warnings = leaderboard(open_home(path), DATASET)
+        made, warnings = submissions_of(open_home(path), DATASET)
+        ranks = ranking(made, lower_is_better=False)
         counts.losses.extend(warnings)
         result = {rank.user: (rank.score, rank.submissions) for rank in ranks}
         wanted = {}

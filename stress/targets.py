@@ -163,12 +163,13 @@ def _manifest(folder: Path) -> object:
 
 def _submission(folder: Path) -> object:
     from nsml.store.home import Home
-    from nsml.store.submissions import leaderboard
+    from nsml.store.submissions import ranking, submissions_of
 
     inside = folder / "submissions" / "D" / "1"
     inside.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / "submission.json", inside / "submission.json")
-    return leaderboard(Home(folder), "D")
+    made, warnings = submissions_of(Home(folder), "D")
+    return ranking(made, lower_is_better=False), warnings
 
 
 def _dataset(folder: Path) -> object:

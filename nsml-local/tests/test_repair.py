@@ -17,7 +17,7 @@ from nsml.store.log_cut import write_cut
 from nsml.store.metrics import MetricsWriter, read_metrics
 from nsml.store.processes import identity
 from nsml.store.sessions import Session, create_session, list_sessions
-from nsml.store.submissions import leaderboard, open_submission, record_score
+from nsml.store.submissions import open_submission, record_score, submissions_of
 
 
 def write_weights(path: Path) -> None:
@@ -119,8 +119,8 @@ def test_a_damaged_submission_is_put_aside_and_the_board_is_whole(nsml: Nsml, ho
         record_score(folder, user="tester", session="tester/FUNDUS/1", checkpoint="1", score=score)
     change_a_byte(folder / "submission.json")
     assert len(fixed(nsml)) == 1
-    ranks, warnings = leaderboard(open_home(), "FUNDUS")
-    assert [rank.score for rank in ranks] == [0.5]
+    made, warnings = submissions_of(open_home(), "FUNDUS")
+    assert [r["score"] for r in made] == [0.5]
     assert warnings == []
     assert "submission.json" in put_aside(home)
 

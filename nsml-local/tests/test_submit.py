@@ -341,7 +341,7 @@ def test_a_score_of_other_labels_is_marked_and_stands_apart_until_it_is_scored_a
     assert [(r["rank"], r["user"], r["outdated"]) for r in board] == [(1, "kim", False), (None, "tester", True)]
     assert board[0]["score"] < board[1]["score"]
     shown = nsml("dataset", "board", "FUNDUS").out
-    assert "Not ranked, as scored with other labels or another scorer" in shown
+    assert "2 of 3 submissions are not ranked, as scored with other labels or another scorer" in shown
     assert "scored with other labels" in nsml("dataset", "board", "--mine", "FUNDUS").out
     assert nsml("dataset", "rescore", "FUNDUS").out == "2 submissions are rescored\n"
     board = json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)

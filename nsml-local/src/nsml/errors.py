@@ -1,6 +1,7 @@
 """The errors of `nsml`, and the exit status of the command for each.
 
 NsmlError                 wrong use: an unknown name, a bad argument, a missing file  (exit status 2)
+  Refused                 a submit that the dataset's rules do not allow              (exit status 2)
   RunFailed               a run, a submit or a write that failed                      (exit status 1)
     Damaged               something stored cannot be read back                        (exit status 1)
     PredictionsRefused    what `infer` returned cannot be scored                      (exit status 1)
@@ -20,6 +21,10 @@ class NsmlError(Exception):
     """Wrong use. `str(error)` is one line for the user."""
 
     exit_status = 2
+
+
+class Refused(NsmlError):
+    """A submit that the dataset's rules do not allow."""
 
 
 class RunFailed(NsmlError):

@@ -23,6 +23,17 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} second{'s' * (f'{seconds:.0f}' != '1')}"
 
 
+def period(seconds: float) -> str:
+    """ "8 hours", "1 hour 30 minutes", "90.5 seconds": nothing is rounded."""
+    parts = []
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        count = seconds if size == 1 else seconds // size
+        seconds -= count * size
+        if count:
+            parts.append(f"{count:.10g} {unit}{'s' * (count != 1)}")
+    return " ".join(parts) or "0 seconds"
+
+
 def size(count: float) -> str:
     """ "1.3 MB", for bytes, in powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):

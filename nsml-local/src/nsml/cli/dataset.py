@@ -9,8 +9,8 @@ import click
 from ..errors import Damaged
 from ..store.datasets import Dataset, find_dataset, list_datasets, remove_dataset, rename_dataset
 from ..store.home import open_home
-from ..store.submissions import Rank, failures_of, leaderboard, submissions_of
-from ..wording import ago, duration, score, size
+from ..store.submissions import Rank, failures_of, ranking, submissions_of
+from ..wording import ago, period, score, size
 from .arguments import complete_datasets, json_option
 from .dataset_push import class_counts, demo, describe, push
 from .display import print_json, print_table
@@ -90,7 +90,7 @@ def show(name: str, as_json: bool) -> None:
         return
     click.echo(describe(dataset))
     order = "the lowest score first" if dataset.lower_is_better() else "the highest score first"
-    every = f", a submission every {duration(record['every'])}" if record.get("every") else ""
+    every = f", a submission every {period(record['every'])}" if record.get("every") else ""
     click.echo(f"Board: {order}{every}")
     click.echo(f"Source: {record['source']}, {size(record['size'])}, pushed {ago(record['created_at'])}")
 
@@ -109,23 +109,31 @@ def rename(name: str, new: str) -> None:
 Examples:
   nsml dataset board FUNDUS_DEMO
   nsml dataset board --mine FUNDUS_DEMO
+  nsml dataset board --all -j FUNDUS_DEMO
 """
 )
 @click.argument("name", shell_complete=complete_datasets)
-@click.option("--mine", is_flag=True, help="Your own submissions, oldest first, failed ones with the reason.")
+@click.option(
+    "--mine", is_flag=True, help="Your own submissions, oldest first, failed and refused ones with the reason."
+)
+@click.option("--all", "everything", is_flag=True, help="The submissions of all users, in the same way.")
 @json_option()
-def board(name: str, mine: bool, as_json: bool) -> None:
+def board(name: str, mine: bool, everything: bool, as_json: bool) -> None:
     """Show the leaderboard: each user's best score; in a tie, the earlier is first.
 
     Scores from other labels or another scorer than the dataset has now are listed separately, without a rank.
     """
-    dataset = find_dataset(open_home(), name)
-    if mine:
-        _print_own(dataset, as_json)
+    home = open_home()
+    dataset = find_dataset(home, name)
+    if mine and everything:
+        raise click.UsageError("--mine and --all exclude each other")
+    if mine or everything:
+        _print_submissions(dataset, home.user() if mine else None, as_json)
         return
-    ranks, warnings = leaderboard(open_home(), name, lower_is_better=dataset.lower_is_better())
+    made, warnings = submissions_of(home, name)
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
+    ranks = ranking(made, lower_is_better=dataset.lower_is_better())
     now = [r for r in ranks if not r.outdated]
     before = [r for r in ranks if r.outdated]
     if as_json:
@@ -134,10 +142,13 @@ def board(name: str, mine: bool, as_json: bool) -> None:
     _print_ranks(now)
     if not ranks:
         click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one", err=True)
-    if before:
+    if count := sum(r["outdated"] for r in made):
+        submissions = f"{count} of {len(made)} submissions {'is' if count == 1 else 'are'}"
         click.echo(
-            f"\nNot ranked, as scored with other labels or another scorer; 'nsml dataset rescore {name}' scores again:"
+            f"\n{submissions} not ranked, as scored with other labels or another scorer; 'nsml dataset rescore {name}' scores again"
         )
+    if before:
+        click.echo("Users with no other submission:")
         _print_ranks(before)
     # Of the dataset's labels and scorer, so the same for each rank.
     if constants := [r.constant for r in now if r.constant is not None]:
@@ -165,31 +176,34 @@ def _print_ranks(ranks: list[Rank]) -> None:
     )
 
 
-def _print_own(dataset: Dataset, as_json: bool) -> None:
+def _print_submissions(dataset: Dataset, user: str | None, as_json: bool) -> None:
     home = open_home()
-    own, warnings = submissions_of(home, dataset.name, home.user())
-    own = sorted([*own, *failures_of(home, dataset.name, home.user())], key=lambda r: float(r["at"]))
+    made, warnings = submissions_of(home, dataset.name, user)
+    made = sorted([*made, *failures_of(home, dataset.name, user)], key=lambda r: float(r["at"]))
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
     if as_json:
-        print_json(own)
+        print_json(made)
         return
     rows = [
         (
-            score(r["score"]) if "score" in r else "failed",
+            r["number"],
+            r["user"],
+            score(r["score"]) if "score" in r else "refused" if r.get("refused") else "failed",
             r["session"],
             r["checkpoint"],
             ago(r["at"]),
             _remark(r),
         )
-        for r in own
+        for r in made
     ]
-    print_table(("Score", "Session", "Checkpoint", "When", "Remark"), rows)
+    print_table(("Number", "User", "Score", "Session", "Checkpoint", "When", "Remark"), rows, right=(0,))
 
 
 def _remark(record: dict[str, Any]) -> str:
     if "error" in record:
-        return str(record["error"])
+        times = record.get("refused", 1)
+        return str(record["error"]) + (f" ({times} times)" if times > 1 else "")
     remarks = ["scored with other labels"] if record["outdated"] else []
     if record["one_class"]:
         remarks.append(f"all predictions are {record['one_class']}")

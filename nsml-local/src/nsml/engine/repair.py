@@ -122,10 +122,16 @@ def _close_killed(folder: Path) -> str:
     """Store the failure of a submission that was killed, and remove what its program worked with."""
     with contextlib.suppress(FileNotFoundError, Damaged):
         launch = {name: str(value) for name, value in read_json(folder / launches.FILE).items()}
-        names = {"user": launch.get("started_by", ""), "checkpoint": launch.get("checkpoint", "")}
         session = "/".join(launch.get(name, "") for name in ("user", "dataset", "number"))
         if not any((folder / name).exists() for name in (SCORED, FAILED)):
-            record_failure(folder, **names, session=session, error="the submit was killed; submit again")
+            error = "the submit was killed; submit again"
+            record_failure(
+                folder,
+                user=launch.get("started_by", ""),
+                session=session,
+                checkpoint=launch.get("checkpoint", ""),
+                error=error,
+            )
     for name in _WORKED_WITH:
         remove_tree(folder / name)
     close_submission(folder)

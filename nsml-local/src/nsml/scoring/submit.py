@@ -6,6 +6,7 @@ The error of a failed submit names the step. A failed submit does not count and 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import time
@@ -23,7 +24,7 @@ from ..engine.memory import MemoryWatch
 from ..engine.program import Program, end_program, how_it_ended, start_program
 from ..engine.resources import Limits
 from ..engine.snapshot import copy_code
-from ..errors import Damaged, NsmlError, PredictionsRefused, RunFailed
+from ..errors import Damaged, NsmlError, PredictionsRefused, Refused, RunFailed
 from ..store.checkpoints import Checkpoint, whole_checkpoint
 from ..store.datasets import Dataset
 from ..store.files import make_private, read_json, read_regular, regular, write_bytes
@@ -34,7 +35,8 @@ from ..store.log_cut import read_cut
 from ..store.log_lines import append_line
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
-from ..store.submissions import close_submission, last_submission, open_submission, record_failure, record_score
+from ..store.submissions import close_submission, counted_submissions, open_submission, record_failure, record_score
+from ..wording import period
 from .guessing import one_answer_warning
 from .labels import label_trouble
 from .photographs import limit_of_photographs
@@ -109,18 +111,19 @@ def submit(
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label, so nothing can be scored; use 'nsml submit -t'"
         )
-    if not dry_run:
-        _check_interval(home, dataset)
-        if trouble := label_trouble(dataset):
-            raise RunFailed(
-                f"the labels of dataset {dataset.name} are wrong, so nothing can be scored: {trouble}; its organiser corrects "
-                "them and pushes it again, and 'nsml submit -t' tries the checkpoint without labels"
-            )
+    user, began = home.user(), time.time()
     test_session = _open_test_session(home, session, record, stored) if dry_run else None
-    folder = test_session.folder if test_session else open_submission(home, dataset.name)
+    folder = test_session.folder if test_session else open_submission(home, dataset.name, user, began)
     code = None
     reason = ""
     try:
+        if not dry_run:
+            _check_interval(home, dataset, folder)
+            if trouble := label_trouble(dataset):
+                raise RunFailed(
+                    f"the labels of dataset {dataset.name} are wrong, so nothing can be scored: {trouble}; its organiser corrects "
+                    "them and pushes it again, and 'nsml submit -t' tries the checkpoint without labels"
+                )
         code = _predict(home, datasets, session, stored, record, folder, limit, batch_size, on_step, on_output)
         predictions = _copy_predictions(folder)
         if dataset.has_label_file and (dataset.loader.exists() or not dry_run):
@@ -135,10 +138,11 @@ def submit(
         result = _score(dataset, predictions)
         record_score(
             folder,
-            user=home.user(),
+            user=user,
             session=str(session.name),
             checkpoint=stored.name,
             score=result.value,
+            at=began,
             scored_by=scored_by,
             constant=result.constant,
             **same,
@@ -150,8 +154,8 @@ def submit(
         with contextlib.suppress(OSError):
             append_line(folder / "log.txt", reason)
         if test_session is None:
-            names = {"user": home.user(), "session": str(session.name), "checkpoint": stored.name}
-            record_failure(folder, **names, error=reason)
+            names = {"user": user, "session": str(session.name), "checkpoint": stored.name}
+            record_failure(folder, **names, error=reason, refused=isinstance(error, Refused))
         raise
     finally:
         if test_session is not None:
@@ -190,14 +194,14 @@ def _first_lines(predictions: Path) -> tuple[str, ...]:
     return tuple(line[:300] for line in text.splitlines()[:10])
 
 
-def _check_interval(home: Home, dataset: Dataset) -> None:
-    """NsmlError if the user's last scored submission is more recent than the dataset's interval; failed and dry runs do not count."""
+def _check_interval(home: Home, dataset: Dataset, folder: Path) -> None:
+    """Refused if the user's last submission is more recent than the dataset's interval; failed and dry runs do not count."""
     every = dataset.record().get("every")
-    last = last_submission(home, dataset.name, home.user())
+    last = max(counted_submissions(home, dataset.name, home.user(), folder), default=None)
     # More than the interval is left only after the clock was set back; then the submit is allowed.
     if every and last is not None and 0 < (left := last + every - time.time()) <= every:
-        raise NsmlError(
-            f"dataset {dataset.name} allows a submission every {every:.0f} seconds; wait {left:.0f} seconds, or try 'nsml submit -t'"
+        raise Refused(
+            f"dataset {dataset.name} allows a submission every {period(every)}; wait {period(math.ceil(left))}, or try 'nsml submit -t'"
         )
 
 

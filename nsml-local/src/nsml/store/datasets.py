@@ -77,13 +77,15 @@ class Dataset:
         return str(self.record().get("metric", "fundus"))
 
     def scored_by(self) -> dict[str, str]:
-        """`labels`: SHA-256 of the label file ("" without one). `scorer`: name of the built-in scorer, or SHA-256 of the organiser's."""
-        import hashlib
-
-        def digest(path: Path) -> str:
-            return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-        return {"labels": digest(self.labels), "scorer": digest(self.evaluation) or self.metric()}
+        """SHA-256 of the labels ("" without any), and of the organiser's scorer with the files beside it, or the metric's name."""
+        scorer = self.metric()
+        if self.evaluation.is_file():
+            used = [
+                path for path in visible(self.evaluation.parent) if path.name not in ("data_loader.py", "__pycache__")
+            ]
+            # Alone, the script has its own digest, as in records of older versions.
+            scorer = digest(self.evaluation if len(used) == 1 else self.evaluation.parent)
+        return {"labels": digest(self.labels), "scorer": scorer}
 
     def lower_is_better(self) -> bool:
         """Whether a lower score ranks higher."""
@@ -107,6 +109,17 @@ class Dataset:
         ):
             raise Damaged(f"{self.folder / 'dataset.json'} is damaged; push the dataset again")
         return record
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of the files in a folder but for compiled ones; "" if there is neither."""
+    import hashlib
+
+    if not path.is_dir():
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    files = sorted(Path(root, name) for root, _, names in walk(path) for name in names if not name.endswith(".pyc"))
+    lines = (f"{file.relative_to(path)}\0{digest(file)}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def list_datasets(home: Home) -> list[Dataset]:

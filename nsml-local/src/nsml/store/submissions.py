@@ -1,7 +1,7 @@
 """Submissions and the leaderboard: `submissions/DATASET/NUMBER/`.
 
-submission.json   score, written once;  failure.json  the error of a failed submit
-process.json      the process of the submit, while it runs
+submission.json   score, written once;  failure.json  the error of a submit that failed, or was refused
+process.json      process, user and start of the submit, while it runs
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import Damaged
 from .datasets import Dataset
-from .files import claim_numbered_folder, is_number, read_json, visible, write_json
+from .files import claim_numbered_folder, is_number, read_json, remove_tree, visible, write_json
 from .home import Home
 from .processes import identity, is_alive, other_host
 from .sessions import renamed_session
@@ -39,9 +39,33 @@ class Rank:
     one_class: str | None = None
 
 
-def open_submission(home: Home, dataset: str) -> Path:
-    """Create the folder of a new submission, which claims its number."""
-    return claim_numbered_folder(home.submissions / dataset, lambda folder: write_json(folder / _PROCESS, identity()))
+def open_submission(home: Home, dataset: str, user: str = "", at: float = 0.0) -> Path:
+    """Create the folder of a new submission, which claims its number. It counts for `user` from `at` until it ends."""
+    process = {**identity(), "user": user, "at": at}
+    return claim_numbered_folder(home.submissions / dataset, lambda folder: write_json(folder / _PROCESS, process))
+
+
+def counted_submissions(home: Home, dataset: str, user: str, asking: Path | None = None) -> list[float]:
+    """Times, in seconds since the epoch, of a user's submissions that are scored or running, in order.
+
+    Args:
+        asking: folder of a submission that has just been opened. It, and running ones of higher numbers, which count it when they
+            ask, do not count. So of several that ask at once, the lowest number is the first.
+    """
+    times = []
+    for entry in visible(home.submissions / dataset):
+        folder, process, record = Path(entry.path), {}, {}
+        # In this order, as a submission stores its score before it ends.
+        with contextlib.suppress(FileNotFoundError, Damaged):
+            process = read_json(folder / _PROCESS)
+        with contextlib.suppress(FileNotFoundError, Damaged):
+            record = read_json(folder / SCORED)
+        if not _valid(record):
+            is_before = asking is None or (folder.name.isdecimal() and int(folder.name) < int(asking.name))
+            record = process if is_before and (is_alive(process) or other_host(process)) else {}
+        if record.get("user") == user and is_number(record.get("at")):
+            times.append(float(record["at"]))
+    return sorted(times)
 
 
 def close_submission(folder: Path) -> None:
@@ -79,6 +103,7 @@ def record_score(
     session: str,
     checkpoint: str,
     score: float,
+    at: float | None = None,
     scored_by: dict[str, str] | None = None,
     constant: float | None = None,
     one_class: str | None = None,
@@ -87,34 +112,55 @@ def record_score(
     """Store a scored submission for the leaderboard.
 
     Args:
+        at: start of the submit, in seconds since the epoch; None for now.
         scored_by: `Dataset.scored_by()` at the time of scoring.
         constant: the best score of the same answer for every photograph; None if unknown.
         one_class: the class of all predictions, `predictions` in number; None if they differ.
     """
     write_json(
         folder / SCORED,
-        {"user": user, "session": session, "checkpoint": checkpoint, "score": score, "at": time.time()}
+        {"user": user, "session": session, "checkpoint": checkpoint, "score": score}
+        | {"at": time.time() if at is None else at}
         | {"constant": constant, "one_class": one_class, "predictions": predictions}
         | (scored_by or {}),
     )
 
 
-def record_failure(folder: Path, *, user: str, session: str, checkpoint: str, error: str) -> None:
-    """Store the error of a failed submission."""
-    write_json(
-        folder / FAILED,
-        {"user": user, "session": session, "checkpoint": checkpoint, "error": error, "at": time.time()},
-    )
+def record_failure(
+    folder: Path, *, user: str, session: str, checkpoint: str, error: str, refused: bool = False
+) -> None:
+    """Store the error of a failed submission. One that the rules refused replaces earlier ones of its checkpoint, and counts them.
+
+    So a program that asks every second leaves one folder, and not thousands.
+    """
+    names = {"user": user, "session": session, "checkpoint": checkpoint}
+    facts: dict[str, Any] = {}
+    earlier: list[Path] = []
+    if refused:
+        facts = {"refused": 1}
+        for entry in visible(folder.parent):
+            with contextlib.suppress(FileNotFoundError, Damaged):
+                record = read_json(Path(entry.path) / FAILED)
+                if names.items() <= record.items() and isinstance(times := record.get("refused"), int):
+                    facts["refused"] += times
+                    earlier.append(Path(entry.path))
+    write_json(folder / FAILED, names | {"error": error, "at": time.time()} | facts)
+    for path in earlier:
+        remove_tree(path)
 
 
-def failures_of(home: Home, dataset: str, user: str) -> list[dict[str, Any]]:
-    """Failed submissions of a user, oldest first; `error` is the message."""
+def failures_of(home: Home, dataset: str, user: str | None = None) -> list[dict[str, Any]]:
+    """Failed submissions of a user, or of all users, oldest first; `error` is the message, `refused` how often the rules refused it."""
     failures = []
     for entry in visible(home.submissions / dataset):
         with contextlib.suppress(FileNotFoundError, Damaged):
             record = read_json(Path(entry.path) / FAILED)
-            if record.get("user") == user and _names_a_checkpoint(record) and isinstance(record.get("error"), str):
-                failures.append(record)
+            if (
+                user in (None, record.get("user"))
+                and _names_a_checkpoint(record)
+                and isinstance(record.get("error"), str)
+            ):
+                failures.append({"number": entry.name, **record})
     return sorted(failures, key=lambda record: record["at"])
 
 
@@ -157,7 +203,9 @@ def _read(home: Home, dataset: str) -> tuple[dict[str, dict[str, Any]], list[tup
             damaged.append((path, str(error)))
             continue
         if _valid(record):
-            records[entry.path] = record | {"outdated": is_outdated(record)} | _guessing(record)
+            records[entry.path] = (
+                {"number": entry.name, **record} | {"outdated": is_outdated(record)} | _guessing(record)
+            )
         else:
             damaged.append((path, f"{path} is damaged; move it away to go on without it"))
     return records, damaged
@@ -183,11 +231,6 @@ def _outdated(dataset: Dataset) -> Callable[[dict[str, Any]], bool]:
         return not scored_by.items() <= record.items() if "labels" in record else bool(record["at"] < pushed)
 
     return is_outdated
-
-
-def last_submission(home: Home, dataset: str, user: str) -> float | None:
-    """Time of this user's last scored submission, in seconds since the epoch; None if there is none."""
-    return max((r["at"] for r in _records(home, dataset)[0] if r["user"] == user), default=None)
 
 
 def submissions_of(home: Home, dataset: str, user: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
@@ -217,12 +260,6 @@ def _valid(record: dict[str, Any]) -> bool:
 def _names_a_checkpoint(record: dict[str, Any]) -> bool:
     texts = all(isinstance(record.get(key), str) for key in ("user", "session", "checkpoint"))
     return texts and is_number(record.get("at"))
-
-
-def leaderboard(home: Home, dataset: str, *, lower_is_better: bool = False) -> tuple[list[Rank], list[str]]:
-    """The `ranking` of a dataset, and a warning for each unreadable submission."""
-    records, warnings = _records(home, dataset)
-    return ranking(records, lower_is_better=lower_is_better), warnings
 
 
 def ranking(records: Iterable[dict[str, Any]], *, lower_is_better: bool) -> list[Rank]:
