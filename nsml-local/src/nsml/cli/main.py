@@ -34,6 +34,7 @@ _COMMANDS = {
     "report": "nsml.cli.report",
     "web": "nsml.cli.web",
     "memo": "nsml.cli.memo",
+    "tag": "nsml.cli.memo",
     "command": "nsml.cli.memo",
     "pull": "nsml.cli.pull",
     "download": "nsml.cli.pull",

@@ -1,4 +1,4 @@
-"""`nsml memo` and `nsml command`: the memo of a session, and the command that starts it."""
+"""`nsml memo`, `nsml tag` and `nsml command`: the memo of a session, its tags, and the command that starts it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import shlex
 import click
 
 from ..engine.words import run_words
+from ..errors import NsmlError
 from ..store.home import open_home
+from ..store.names import check_name
+from ..store.sessions import match_sessions
 from .arguments import session_argument, session_named
 
 
@@ -26,6 +29,34 @@ def memo(session: str, text: str) -> None:
     click.echo(f"Session {chosen.name}: {chosen.memo()}")
 
 
+# Words after SESSION are no options, so that -NAME removes a tag.
+@click.command(
+    context_settings={"allow_interspersed_args": False},
+    epilog="""\b
+Examples:
+  nsml tag FUNDUS_DEMO/1 +baseline +paper
+  nsml tag FUNDUS_DEMO/sweep-1 -paper
+  nsml tag FUNDUS_DEMO/1            shows its tags
+""",
+)
+@session_argument()
+@click.argument("changes", nargs=-1, metavar="[+TAG|-TAG]...")
+def tag(session: str, changes: tuple[str, ...]) -> None:
+    """Add (+TAG) and remove (-TAG) tags of sessions ('*' and '?' in the number); 'nsml ps --tag TAG' lists sessions by tag."""
+    if wrong := [word for word in changes if word[:1] not in ("+", "-")]:
+        raise NsmlError(f"{wrong[0]!r} is neither +TAG nor -TAG; 'nsml tag {session} +{wrong[0]}' adds it")
+    for word in changes:
+        check_name(word[1:], "tag")
+    home = open_home()
+    for one in match_sessions(home, session, home.user()):
+        tags = set(one.tags())
+        for word in changes:
+            (tags.add if word[0] == "+" else tags.discard)(word[1:])
+        if changes:
+            one.write_tags(tags)
+        click.echo(f"Session {one.name}: {' '.join(sorted(tags)) or 'no tags'}")
+
+
 @click.command(
     epilog="""\b
 Example:
@@ -39,4 +70,6 @@ def command(session: str) -> None:
     words = run_words(chosen)
     if text := chosen.memo():
         words += ["-m", text]
+    for name in chosen.tags():
+        words += ["--tag", name]
     click.echo(shlex.join(words))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
+import time
 from typing import Any
 
 import click
 
 from ..engine.queue import places
 from ..errors import Damaged, NsmlError
+from ..store.files import is_number
 from ..store.home import open_home
-from ..store.metrics import last_summary
+from ..store.metrics import last_summary, last_values, more_is_better
 from ..store.sessions import ENDED, QUEUED, Session, list_sessions
 from ..wording import ago, values
 from .arguments import complete_datasets, json_option, sweep_sessions
@@ -23,16 +25,33 @@ Examples:
   nsml ps                 running and queued sessions
   nsml ps -a -n 5         the newest five, also ended ones
   nsml ps -a -d ODIR_FUNDUS -s "first try" -j
+  nsml ps -a --sort val/score --tag baseline
+
+\b
+--sort takes created, duration or the name of a reported value, by its last one.
+The newest, the longest, the best come first: the lowest of a value whose name
+ends in loss or error, the highest of any other. A '-' before it reverses the
+order: --sort -created. Sessions without the value come last.
 """
 )
 @click.option("-a", "--all", "everything", is_flag=True, help="Also list ended sessions.")
-@click.option("-n", "count", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
+@click.option("-n", "count", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @click.option("-d", "--dataset", shell_complete=complete_datasets, help="Only sessions on this dataset.")
 @click.option("--sweep", metavar="SWEEP", help="The sessions of a sweep, also ended ones, as DATASET/sweep-1.")
-@click.option("-s", "--search", metavar="TEXT", help="Only sessions with this text in name, arguments or memo.")
+@click.option("-s", "--search", metavar="TEXT", help="Only sessions with this text in name, arguments, memo or tags.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only sessions with this tag; of several, with all.")
+@click.option("--sort", "by", default="created", metavar="[-]NAME", show_default=True,
+              help="Order by a reported value, created or duration, the best first.")  # fmt: skip
 @json_option()
 def ps(
-    everything: bool, count: int | None, dataset: str | None, search: str | None, sweep: str | None, as_json: bool
+    everything: bool,
+    count: int | None,
+    dataset: str | None,
+    search: str | None,
+    sweep: str | None,
+    tags: tuple[str, ...],
+    by: str,
+    as_json: bool,
 ) -> None:
     """List running and queued sessions, newest first (-a: also ended ones); queued ones with their place and its reason."""
     home = open_home()
@@ -52,11 +71,13 @@ def ps(
             continue  # just removed
         if not everything and row["status"] in ENDED:
             continue
-        if search and search.lower() not in f"{row['name']} {row['arguments']} {row['memo']}".lower():
+        if search and search.lower() not in f"{row['name']} {row['arguments']} {row['memo']} {row['tags']}".lower():
+            continue
+        if not set(tags) <= set(row["tags"]):
             continue
         rows.append(row)
     rows.sort(key=lambda r: (r["created_at"], r["name"]), reverse=True)
-    rows = rows[:count]
+    rows = _sorted(rows, by.replace("__", "/"))[:count]
     for row in rows:
         row["summary"] = last_summary(row.pop("folder"))
     for line in broken:
@@ -66,7 +87,10 @@ def ps(
         return
     print_table(
         ("Name", "Created", "Args", "Status", "Summary", "Description"),
-        [(r["name"], ago(r["created_at"]), r["arguments"], _status(r), values(r["summary"]), r["memo"]) for r in rows],
+        [
+            (r["name"], ago(r["created_at"]), r["arguments"], _status(r), values(r["summary"]), _description(r))
+            for r in rows
+        ],
     )
     if not rows and not everything:
         click.echo("no session is running; 'nsml ps -a' also lists ended ones", err=True)
@@ -78,6 +102,7 @@ def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any
     return {
         "name": str(session.name),
         "created_at": record["created_at"],
+        "duration": _duration(state),
         "arguments": shlex.join(map(str, record["arguments"])),
         "status": str(state.get("status")),
         "on": state.get("on"),
@@ -87,8 +112,38 @@ def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any
         "reason": why or state.get("reason"),
         "peak_memory": state.get("peak_memory"),
         "memo": session.memo(),
+        "tags": session.tags(),
         "folder": session.folder,
     }
+
+
+def _duration(state: dict[str, Any]) -> float | None:
+    """Seconds since the start of the session, or from there to its end."""
+    began, ended = state.get("started_at"), state.get("ended_at") if state["status"] in ENDED else time.time()
+    return float(ended - began) if is_number(began) and is_number(ended) else None  # type: ignore[operator]
+
+
+def _sorted(rows: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
+    """The rows ordered by created, duration or a reported value, with those without it last, each group as it was."""
+    is_reversed, name = by.startswith("-"), by.removeprefix("-")
+    if name in ("created", "duration"):
+        found = [row["created_at" if name == "created" else "duration"] for row in rows]
+        named = {name}
+    else:
+        reported = [last_values(row["folder"]) for row in rows]
+        found, named = [of.get(name) for of in reported], {of for values in reported for of in values}
+    if rows and name not in named:
+        known = ", ".join(sorted(named)[:12])
+        raise NsmlError(
+            f"--sort {name}: none of these sessions has reported it; take created, duration{known and ', '}{known}"
+        )
+    sign = 1 if more_is_better(name) is is_reversed else -1
+    keys = [(0, sign * value) if is_number(value) else (1, 0) for value in found]
+    return [row for _, row in sorted(zip(keys, rows, strict=True), key=lambda pair: pair[0])]
+
+
+def _description(row: dict[str, Any]) -> str:
+    return f"[{' '.join(row['tags'])}] {row['memo']}".strip() if row["tags"] else str(row["memo"])
 
 
 def _status(row: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from ..engine.words import split_arguments
 from ..errors import NsmlError, RunFailed
 from ..store.datasets import find_dataset
 from ..store.home import open_home
+from ..store.names import check_name
 from ..store.sessions import Session, remove_session
 from ..wording import size
 from .arguments import complete_datasets
@@ -45,6 +46,7 @@ Examples:
     help='Arguments of the entry file, as one text: -a "--epoch 5". Repeated options are joined.',
 )
 @click.option("-m", "--memo", default="", metavar="TEXT", help="A note, shown by 'nsml ps'.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag, for 'nsml ps --tag'; as often as needed.")
 @click.option(
     "-i",
     "--interactive",
@@ -76,6 +78,7 @@ def run(
     entry: str | None,
     arguments: tuple[str, ...],
     memo: str,
+    tags: tuple[str, ...],
     interactive: bool,
     gpus: int | None,
     cpus: int | None,
@@ -129,6 +132,7 @@ def run(
             env=env,
             sweep={"name": sweep, "point": point} if sweep else None,
             receiver=None if sweep else receiver,
+            tags=[check_name(tag, "--tag") for tag in tags],
         )
 
     if is_sweep:

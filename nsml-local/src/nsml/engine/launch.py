@@ -41,6 +41,7 @@ def start_session(
     env: str = LAYER,
     sweep: dict[str, Any] | None = None,
     receiver: Mapping[str, Any] | None = None,
+    tags: Sequence[str] = (),
 ) -> tuple[Session, Snapshot]:
     """Copy `source`, and leave a supervisor behind that runs `entry` on the copy.
 
@@ -79,6 +80,8 @@ def start_session(
         copy_code(session.code, session.work)
         if memo:
             session.write_memo(memo)
+        if tags:
+            session.write_tags(tags)
         if receiver is not None:
             write_json(session.folder / NOTIFY, receiver)
         write_launch(

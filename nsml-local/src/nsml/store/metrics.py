@@ -165,13 +165,25 @@ class MetricsReader:
 
 def last_summary(folder: Path) -> dict[str, Any]:
     """The last values reported with `summary=True`, searched only in the last 64 KiB of the file."""
+    return next((shown(record) for record in _newest_records(folder) if record.get("summary")), {})
+
+
+def last_values(folder: Path) -> dict[str, Any]:
+    """The last value of each name that was reported, with `summary=True` or without, in the last 64 KiB of the file."""
+    values: dict[str, Any] = {}
+    for record in _newest_records(folder):
+        values = shown(record) | values
+    return values
+
+
+def _newest_records(folder: Path) -> Iterator[dict[str, Any]]:
     try:
         with regular(folder / FILE, folder.parent) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
             lines = file.read().split(b"\n")
     except OSError:
-        return {}
-    return next((shown(r) for r in _records(lines[::-1]) if r is not None and r.get("summary")), {})
+        return
+    yield from (record for record in _records(lines[::-1]) if record is not None)
 
 
 def more_is_better(name: str) -> bool:

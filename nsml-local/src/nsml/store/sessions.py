@@ -7,7 +7,7 @@ python.txt        the interpreter of the session's own environment, if any (writ
 ended             empty; exists if state.json has a final status, so that lists need not open state.json
 exit-status       of a program in the foreground: one byte, empty until it ends (written by the C library)
 started.txt       time of the last start (written by the command that starts the session)
-memo.txt          the memo (written by the command line)
+memo.txt, tags.txt  the memo and the tags (written by the command line)
 log.txt           output of the program
 metrics.jsonl     reports of the program
 code/             the files at the start;  work/  the program's working folder, a copy of code/
@@ -22,6 +22,7 @@ import contextlib
 import fnmatch
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -60,6 +61,7 @@ _ENDED = "ended"
 _LARGEST_MEMO = 1 << 20  # bytes
 _LONGEST_MEMO = 2000  # letters that are shown
 EXIT_STATUS = "exit-status"
+TAGS = "tags.txt"
 # The folder of the socket on which a session answers.
 ANSWERS = "answers"
 # Seconds from the start in which a supervisor writes its first state; after that it counts as lost.
@@ -278,6 +280,17 @@ class Session:
         except OSError:
             return ""
         return memo if len(memo) <= _LONGEST_MEMO else f"{memo[: _LONGEST_MEMO - 1]}…"
+
+    def tags(self) -> list[str]:
+        """The tags, in alphabetical order."""
+        try:
+            return sorted({tag for tag in self._read(TAGS, _LARGEST_MEMO).decode().split() if is_name(tag)})
+        except (OSError, UnicodeDecodeError):
+            return []
+
+    def write_tags(self, tags: Iterable[str]) -> None:
+        """Replace the tags, which are names."""
+        write_text(self.folder / TAGS, "".join(f"{tag}\n" for tag in sorted(set(tags))))
 
     def _read(self, name: str, most: int) -> bytes:
         return read_regular(self.folder / name, most, self.folder.parent)

@@ -15,7 +15,7 @@ from ..errors import Damaged, NsmlError
 from ..store.home import Home
 from ..store.metrics import FILE as METRICS
 from ..store.metrics import last_summary
-from ..store.sessions import ENDED, EXIT_STATUS, QUEUED, Session, list_sessions
+from ..store.sessions import ENDED, EXIT_STATUS, QUEUED, TAGS, Session, list_sessions
 from ..wording import plain, short
 
 DAMAGED = "Damaged"
@@ -31,7 +31,7 @@ def rows_of(home: Home, dataset: str) -> SessionRows:
 
 class SessionRows:
     """The sessions of a dataset as dicts with `name`, `user`, `number`, `status`, `why`, `created_at` (seconds since the epoch), `memo`,
-    `arguments` and `summary` (the last two are dicts)."""
+    `tags`, `arguments` and `summary` (the last two are dicts)."""
 
     def __init__(self, home: Home, dataset: str) -> None:
         self._home = home
@@ -66,7 +66,7 @@ def _cache_key(folder: Path) -> object:
     if not os.path.exists(f"{folder}/ended"):
         return None
     key = []
-    for name in ("ended", "session.json", "state.json", EXIT_STATUS, "memo.txt", METRICS):
+    for name in ("ended", "session.json", "state.json", EXIT_STATUS, "memo.txt", TAGS, METRICS):
         with contextlib.suppress(OSError):
             status = os.stat(f"{folder}/{name}", follow_symlinks=False)
             key.append((name, status.st_mtime_ns, status.st_size))
@@ -85,6 +85,7 @@ def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any
         "why": short(why),
         "created_at": float(record["created_at"]),
         "memo": plain(session.memo()),
+        "tags": " ".join(session.tags()),
         "arguments": {short(k): short(str(v)) for k, v in islice(arguments_of(session).items(), _MAX_VALUES)},
         "summary": {short(k): cell(v) for k, v in islice(last_summary(session.folder).items(), _MAX_VALUES)},
     }
@@ -124,6 +125,7 @@ def _damaged(session: Session, why: str) -> dict[str, Any]:
         "why": short(why),
         "created_at": changed,
         "memo": plain(session.memo()),
+        "tags": " ".join(session.tags()),
         "arguments": {},
         "summary": {},
     }

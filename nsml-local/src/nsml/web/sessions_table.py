@@ -139,6 +139,7 @@ def _flat(row: dict[str, Any], differing: list[str], t: Texts) -> dict[str, Any]
         "status": f"{status} ({row['why']})" if row["why"] and row["status"] != DAMAGED else status,
         "age": t.ago(row["created_at"]),
         "created": row["created_at"],
+        "tags": row["tags"],
         "memo": row["why"] if row["status"] == DAMAGED else row["memo"],
     }
     flat |= {f"argument {name}": number_or_text(row["arguments"].get(name)) for name in differing}
@@ -168,6 +169,7 @@ def _columns(rows: dict[str, dict[str, Any]], differing: list[str], read_only: b
             ":comparator": "(a, b, one, other) => other.data.created - one.data.created",
         },
         {"headerName": t("Memo"), "field": "memo", "width": 220, "editable": not read_only, "tooltipField": "memo"},
+        {"headerName": t("Tags"), "field": "tags", "width": 110, "hide": not any(r["tags"] for r in rows.values())},
     ]
     columns += [{"headerName": key.partition(" ")[2], "field": key, "width": 120} for key in values[:_MAX_COLUMNS]]
     columns += [

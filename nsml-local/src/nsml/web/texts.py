@@ -111,6 +111,7 @@ KOREAN = {
     "Session": "세션",
     "Checkpoint": "체크포인트",
     "Memo": "메모",
+    "Tags": "태그",
     "Submissions": "제출 수",
     "Submitted": "제출 시각",
     "Best score so far": "최고 점수 추이",
