@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers import PROGRAM, Ended, Nsml, make_dataset, run_command, run_nsml, start_and_wait
 from hypothesis import settings
 
+from nsml.engine.family import end_strays
 from nsml.engine.isolation import why_not
 from nsml.engine.resources import set_side_by_side
-from nsml.store.home import open_home
+from nsml.errors import NsmlError
+from nsml.store.home import Home, open_home
+from nsml.store.sessions import list_sessions
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A worker is measured since its start, but not all that it starts.
@@ -36,8 +41,8 @@ settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """NSML_HOME in a temporary folder; the user is called `tester`, and sessions run side by side."""
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """NSML_HOME in a temporary folder; the user is called `tester`, and sessions run side by side. Nothing of a lost one is left."""
     folder = tmp_path_factory.mktemp("home") / "home"
     set_side_by_side(open_home(folder), 1000)
     for name in ("NSML_DATASET", "NSML_LAUNCH", "NSML_DEBUG"):
@@ -45,7 +50,10 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("NSML_HOME", str(folder))
     monkeypatch.setenv("NSML_USER", "tester")
     monkeypatch.setenv("COLUMNS", "100")
-    return folder
+    yield folder
+    with contextlib.suppress(OSError, NsmlError):
+        for session in list_sessions(Home(folder), but_for_ended=True):
+            end_strays(Home(folder), session)
 
 
 @pytest.fixture(autouse=True)

@@ -6,18 +6,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
-from helpers import Nsml, start_and_wait, start_for_ctrl_c, wait_until
+from helpers import Nsml, lose, start_and_wait, start_for_ctrl_c, wait_until
 
+from nsml.engine import control_group
+from nsml.engine.control_group import kill_group, make_group
 from nsml.engine.launch import resume_session, start_session
 from nsml.engine.program import Program, end_program, start_program
 from nsml.store.home import open_home
 from nsml.store.launches import write_launch
 from nsml.store.names import SessionName
-from nsml.store.sessions import Session, find_session, list_sessions
+from nsml.store.processes import identity
+from nsml.store.sessions import Session, create_session, find_session, list_sessions
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt orphans")
 
@@ -202,3 +206,134 @@ def test_a_program_that_turns_on_its_keeper_ends_with_all_that_it_started(
         assert nsml("stop", "-f", "FUNDUS/1").status == 0
     wait_until(lambda: session.status() in ("Failed", "Stopped"))
     assert is_gone(int(session.log.read_text().split()[1]))
+
+
+@LINUX
+def test_stop_ends_a_session_whose_program_has_stopped_its_supervisor(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "stops.py").write_text(
+        "import os, psutil, signal, time\nkeeper = psutil.Process().parent()\nprint('stops', flush=True)\n"
+        "for process in (keeper.parent(), keeper):\n    os.kill(process.pid, signal.SIGSTOP)\ntime.sleep(90)"
+    )
+    nsml("run", "-d", dataset, "-e", "stops.py")
+    (session,) = list_sessions(open_home())
+    supervisor = psutil.Process(session.state()["process"]["pid"])
+    wait_until(lambda: supervisor.status() == psutil.STATUS_STOPPED)
+    program = session.state().get("program")
+    assert nsml("stop", "-f", "FUNDUS/1").status == 0
+    assert session.status() == "Stopped"
+    assert program is None or is_gone(program)
+
+
+@pytest.fixture
+def grouped() -> None:
+    """Skips the test where programs have no control group."""
+    group = make_group()
+    if group is None:
+        pytest.skip("this user can make no control group here")
+    kill_group(group)
+    assert not group.exists()
+
+
+# Of no parent, another session, no environment and no log, and with another process id each few milliseconds.
+FORKS = """\
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.closerange(0, 100)
+    os.chdir(os.path.dirname(os.path.abspath(sys.argv[0])))
+    while True:
+        if os.fork():
+            os._exit(0)
+        with open("beats", "a") as beats:
+            beats.write(".")
+while not os.path.exists("beats"):
+    time.sleep(0.01)
+"""
+
+
+def beats_no_more(folder: Path) -> bool:
+    beats = folder / "beats"
+    before = beats.stat().st_size
+    # If it lives it beats some hundred times in so long.
+    time.sleep(0.5)
+    return beats.stat().st_size == before
+
+
+@LINUX
+def test_what_forks_faster_than_it_is_killed_ends_with_its_program(
+    nsml: Nsml, dataset: str, project: Path, grouped: None
+) -> None:
+    (project / "forks.py").write_text(FORKS)
+    start_and_wait(nsml, "-e", "forks.py")
+    (session,) = list_sessions(open_home())
+    assert session.status() == "Exited"
+    wait_until(lambda: beats_no_more(session.work))
+
+
+@LINUX
+def test_what_hides_in_every_way_is_ended_by_the_group_of_a_lost_session(
+    nsml: Nsml, dataset: str, project: Path, grouped: None
+) -> None:
+    (project / "hides.py").write_text(f"{FORKS}time.sleep(90)\n")
+    nsml("run", "-d", dataset, "-e", "hides.py")
+    (session,) = list_sessions(open_home())
+    wait_until((session.work / "beats").exists)
+    wait_until(lambda: session.status() == "Running")
+    group = Path(session.state()["group"])
+    lose(session)
+    assert "would not be found" not in nsml("doctor").out
+    assert "was lost; " in nsml("stop", "FUNDUS/1").out
+    wait_until(lambda: beats_no_more(session.work))
+    assert not group.exists()
+
+
+@LINUX
+def test_a_submit_whose_program_kills_its_keeper_leaves_nothing(
+    nsml: Nsml, dataset: str, project: Path, grouped: None
+) -> None:
+    leaves = "import signal, subprocess; subprocess.Popen(['sleep', '987654'], env={}, start_new_session=True)"
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(
+        program.replace("return [int(", f"{leaves}; os.kill(os.getppid(), signal.SIGKILL); return [int(")
+    )
+    assert nsml("submit", start_and_wait(nsml), "best").status == 1
+    assert not any("987654" in (process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
+
+
+@LINUX
+def test_where_a_program_had_no_group_stop_the_log_and_doctor_say_what_may_be_left(nsml: Nsml) -> None:
+    session = create_session(open_home(), "tester", "none", {"entry": "main.py", "arguments": [], "kind": "run"})
+    gone = identity() | {"pid": 1 << 22, "ticks": 0}  # above the largest number of a process
+    for facts, is_said in (({}, True), ({"group": ""}, False), ({"process": gone | {"boot": "earlier"}}, False)):
+        session.write_state("Running", **{"process": gone, "program": 1 << 22, **facts})
+        assert ("would not be found" in nsml("doctor").out) == is_said
+        assert ("would not be found" in nsml("stop", "none/1").err) == is_said
+    assert session.log.read_text().count("would not be found") == 1
+
+
+@pytest.mark.parametrize(
+    ("group", "mount", "folder"),
+    [
+        ("0::/user.slice/a", "26 20 0:23 / {} rw - cgroup2 cgroup2 rw", "user.slice/a"),
+        ("0::/docker/b/c", "26 20 0:23 /docker/b {} rw - cgroup2 cgroup rw", "c"),
+        ("0::/", "41 31 0:38 / {} rw,relatime - cgroup2 cgroup2 rw", ""),
+        ("0::/../d", "26 20 0:23 / {} rw - cgroup2 cgroup2 rw", None),
+        ("0::/e", "26 20 0:23 /elsewhere {} rw - cgroup2 cgroup2 rw", None),
+        ("4:memory:/f", "26 20 0:23 / {} rw - cgroup cgroup rw", None),
+    ],
+)
+def test_a_group_is_made_below_that_of_the_process_and_only_where_all_of_it_can_be_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str, mount: str, folder: str | None
+) -> None:
+    files = {"/proc/self/cgroup": f"12:cpu:/x\n{group}", "/proc/self/mountinfo": f"1 2 x\n{mount.format(tmp_path)}"}
+    monkeypatch.setattr(
+        control_group, "_lines", lambda path, text: [line for line in files[path].splitlines() if text in line]
+    )
+    assert control_group._own_group() == (None if folder is None else tmp_path / folder)
+    if folder is not None:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "cgroup.procs").touch()
+        assert make_group() is None  # an invented folder has no cgroup.kill
+        assert [path.name for path in (tmp_path / folder).iterdir()] == ["cgroup.procs"]

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from ..engine.family import may_be_left
 from ..engine.resources import gpu_use
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.damage import damage_of
@@ -124,7 +125,8 @@ def _sessions(home: Home) -> Iterator[Line]:
         count += 1
         with contextlib.suppress(NsmlError):
             if session.status() == "Lost":
-                yield f"session {session.name} is lost", f"nsml resume {session.name}, or nsml rm {session.name}"
+                left = f"; {text}" if (text := may_be_left(session)) else ""
+                yield f"session {session.name} is lost", f"nsml resume {session.name}, or nsml rm {session.name}{left}"
         for line in damage_of(session):
             yield f"session {session.name}", line
     for folder in folders_without_a_name(home):

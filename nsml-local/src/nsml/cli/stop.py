@@ -7,9 +7,10 @@ import sys
 import click
 
 from ..engine.ending import stop_session
-from ..engine.family import end_strays
+from ..engine.family import end_strays, may_be_left
 from ..errors import NsmlError
 from ..store.home import open_home
+from ..store.log_lines import append_line
 from ..store.sessions import ENDED, QUEUED, match_sessions
 from .arguments import session_argument
 
@@ -42,6 +43,9 @@ def stop(session: str, force: bool) -> None:
     for one in matching:
         if one in running or one in elsewhere:
             continue
+        if left := may_be_left(one):
+            click.echo(f"warning: {left}", err=True)
+            append_line(one.log, left)
         if count := end_strays(home, one):
             click.echo(f"Session {one.name} was lost; {count} of its processes were still running and are stopped")
         elif len(matching) == 1:

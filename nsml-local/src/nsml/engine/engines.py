@@ -63,6 +63,8 @@ class Local:
         with contextlib.suppress(ProcessLookupError, KeyError):
             os.kill(process["pid"], signal.SIGTERM)
         while session.status() not in ENDED and time.monotonic() < until:
+            with contextlib.suppress(ProcessLookupError, KeyError):
+                os.kill(process["pid"], signal.SIGCONT)  # its program may have stopped it
             time.sleep(0.05)
         if session.status() not in ENDED:
             raise RunFailed(f"session {session.name} does not end; end process {process.get('pid')} by hand")

@@ -3,7 +3,7 @@
 On Linux, each program has a keeper: its parent process, which adopts orphaned descendants and ends with the program (prctl(2):
 PR_SET_CHILD_SUBREAPER). The family is all processes below the keeper, so that one process can start several programs and sessions. A
 keeper and a program die with the process that started them (PR_SET_PDEATHSIG). On other systems, the family is only the program's current
-descendants. Remaining processes of a lost session are recognised by their environment and by its log.
+descendants. Remaining processes of a lost session are recognised by its control group, if it has one, else by their environment and log.
 """
 
 from __future__ import annotations
@@ -15,20 +15,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Damaged, NsmlError
 from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE, VARIABLE
-from ..store.processes import is_alive
+from ..store.processes import identity, is_alive
 from ..store.sessions import Session, list_sessions
+from .control_group import enter_group, kill_group, members
 
 if TYPE_CHECKING:
     import psutil
 
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _KILLING = 3.0
+# The entry of a state for the control group of its program; "" if it is isolated.
+GROUP = "group"
 HAS_KEEPERS = sys.platform == "linux"
 
 
@@ -71,10 +75,12 @@ def below_bubblewrap(pid: int) -> list[psutil.Process]:
         return []
 
 
-def below_a_keeper(home: Home) -> Callable[[], None]:
+def below_a_keeper(home: Home, group: Path | None) -> Callable[[], None]:
     """A function to be called in a new process before it runs a program: the process becomes the keeper, and its child runs the program.
 
     The keeper kills the rest of the family after the program has ended, and ends with the same status.
+
+    group: the control group of the program.
     """
     # Imported before the fork: in the new process, the import lock may be held for ever by a thread of this one.
     import psutil  # noqa: F401
@@ -90,14 +96,16 @@ def below_a_keeper(home: Home) -> Callable[[], None]:
         keeper = os.getpid()
         program = os.fork()
         if program:
-            _run_keeper(program, home)
+            _run_keeper(program, home, group)
+        if group:
+            enter_group(group)
         os.setsid()
         _die_with(keeper)
 
     return become_keeper
 
 
-def _run_keeper(program: int, home: Home) -> None:
+def _run_keeper(program: int, home: Home, group: Path | None) -> None:
     """Wait for the program, kill its remaining processes, and exit with its status or signal. Never returns."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -107,6 +115,8 @@ def _run_keeper(program: int, home: Home) -> None:
         while ended is None:
             pid, status = os.waitpid(-1, 0)
             ended = status if pid == program else None
+        if group:
+            kill_group(group)
         kill_below(home)
         code = os.waitstatus_to_exitcode(ended)
         if code < 0:
@@ -118,10 +128,11 @@ def _run_keeper(program: int, home: Home) -> None:
         os._exit(1)
 
 
-def kill_below(home: Home) -> None:
-    """Kill all processes below this one, which adopts orphans, except sessions that were started there."""
+def kill_below(home: Home) -> list[int]:
+    """Kill all processes below this one, which adopts orphans, except sessions that were started there. Return the ids of those left."""
     until = time.monotonic() + _KILLING
     nobody = 0
+    left: list[psutil.Process] = []
     # Twice, as a process that has just lost its parent is not below this one for a moment.
     while nobody < 2 and time.monotonic() < until:
         left = family(os.getpid(), home)
@@ -131,8 +142,9 @@ def kill_below(home: Home) -> None:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
-            return
+            return []
         time.sleep(0.01)
+    return [process.pid for process in left]
 
 
 def family(keeper: int, home: Home) -> list[psutil.Process]:
@@ -175,16 +187,12 @@ def _supervisors(home: Home) -> Iterator[int]:
                 yield process["pid"]
 
 
-def strays(home: Home, session: Session) -> list[psutil.Process]:
+def _strays(home: Home, session: Session) -> list[psutil.Process]:
     """The remaining processes of a lost session: those with its launch in their environment, or with its log open for writing."""
     import psutil
 
     launch = str(session.folder / FILE)
-    try:
-        lost = session.status() == "Lost"
-    except Damaged:
-        lost = True
-    if not lost or not os.path.exists(launch):
+    if not os.path.exists(launch):
         return []
     spared = {os.getpid(), os.getppid(), *_supervisors(home)}
     log = os.path.realpath(session.log)
@@ -201,10 +209,40 @@ def strays(home: Home, session: Session) -> list[psutil.Process]:
 
 def end_strays(home: Home, session: Session) -> int:
     """Kill the remaining processes of a lost session; return their number."""
-    killed: set[int] = set()
+    try:
+        if session.status() != "Lost":
+            return 0
+    except Damaged:
+        pass
+    group = _group_of(session)
+    killed = set(members(group)) if group else set()
+    if group:
+        kill_group(group)
     until = time.monotonic() + _KILLING
-    while (left := strays(home, session)) and time.monotonic() < until:
+    while (left := _strays(home, session)) and time.monotonic() < until:
         signal_all(left, signal.SIGKILL)
         killed |= {process.pid for process in left}
         time.sleep(0.02)
     return len(killed)
+
+
+def _group_of(session: Session) -> Path | None:
+    """The control group in which the program of a session was started, if it had one."""
+    with contextlib.suppress(OSError, NsmlError):
+        if isinstance(group := session.state().get(GROUP), str):
+            return Path(group)
+    return None
+
+
+def may_be_left(session: Session) -> str:
+    """What cannot be found of the processes of a lost session, as a sentence; "" if all can."""
+    with contextlib.suppress(OSError, NsmlError):
+        state = session.state()
+        # Since a restart of the machine nothing is left.
+        here = HAS_KEEPERS and state.get("process", {}).get("boot") == identity().get("boot")
+        if state["status"] == "Lost" and here and "program" in state and GROUP not in state:
+            return (
+                f"a process of {session.name} that has neither its environment nor its log would not be found, since its program had no "
+                "control group; look for one with 'ps -fu $USER'"
+            )
+    return ""

@@ -16,6 +16,7 @@ from ..store.datasets import isolated_datasets
 from ..store.files import open_regular, read_json
 from ..store.home import Home
 from ..store.launches import FILE, ISOLATED, VARIABLE
+from .control_group import kill_group, make_group
 from .family import HAS_KEEPERS, below_a_keeper, below_bubblewrap, die_with_parent, family, signal_all
 from .isolation import isolate_program, pass_environment
 
@@ -34,6 +35,7 @@ class Program(subprocess.Popen[bytes]):
 
     home: Home
     isolated = False
+    group: Path | None = None
     _ended: int | None = None
 
     @property
@@ -95,19 +97,26 @@ def start_program(
         variables = pass_environment(inherited) | own | environment | {ISOLATED: "1"}
         command = isolate_program(home, launch, folder, work, python, writable, command)
     log = open_regular(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    group = None if isolated else make_group()
     with open(log, "ab") as output:
-        program = Program(
-            command,
-            cwd=work,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=die_with_parent() if isolated else below_a_keeper(home),
-        )
+        try:
+            program = Program(
+                command,
+                cwd=work,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent() if isolated else below_a_keeper(home, group),
+            )
+        except BaseException:
+            if group:
+                kill_group(group)
+            raise
     program.isolated = isolated
     program.home = home
+    program.group = group
     return program
 
 
@@ -116,18 +125,22 @@ def end_program(program: Program, patience: float = 5.0) -> None:
     signal_all(program.family(), signal.SIGTERM)
     until = time.monotonic() + patience
     while program.poll() is None and time.monotonic() < until:
+        program.send_signal(signal.SIGCONT)  # its keeper, which the program may have stopped
         time.sleep(0.05)
     kill_program(program)
 
 
-def kill_program(program: Program) -> None:
-    """Kill the program and all its processes."""
+def kill_program(program: Program) -> list[int]:
+    """Kill the program and all its processes, also if it has ended. Return the ids of those that could not be killed, if known."""
+    left = kill_group(program.group) if program.group else []
     until = time.monotonic() + _KILLING
     while program.poll() is None and time.monotonic() < until:
         signal_all(program.family(), signal.SIGKILL)
+        program.send_signal(signal.SIGCONT)
         time.sleep(0.01)
-    program.kill()  # its keeper, which the program may have stopped
+    program.kill()
     program.wait()
+    return left
 
 
 def how_it_ended(code: int) -> str:

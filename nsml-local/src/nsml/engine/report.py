@@ -103,8 +103,7 @@ def _follow(program: Program, log: Path, on_output: Callable[[bytes], None]) -> 
                 if not ended:
                     time.sleep(_LOOK)
     finally:
-        if program.poll() is None:
-            end_program(program)
+        end_program(program)
 
 
 def page_of(folder: Path) -> Path | None:

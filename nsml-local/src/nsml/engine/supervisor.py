@@ -25,8 +25,9 @@ from ..store.names import SessionName
 from ..store.processes import identity
 from ..store.sessions import ENDED, HEARTBEAT, Session
 from ..wording import size
+from .control_group import leave_group, members
 from .engines import engine_of
-from .family import adopt_orphans, kill_below
+from .family import GROUP, adopt_orphans, kill_below
 from .log_limit import LogLimit
 from .memory import MemoryWatch
 from .program import Program, end_program, how_it_ended, kill_program, start_program
@@ -89,6 +90,7 @@ def supervise(folder: Path) -> None:
     home = Home(folder.parents[3])
     began, passed = time.time(), time.monotonic()
     adopt_orphans()
+    leave_group()
     try:
         if not engine.claim(home, session, process):
             return
@@ -99,7 +101,7 @@ def supervise(folder: Path) -> None:
         with stop.held():
             memory = MemoryWatch()
             program = start_program(folder, session.work, python, writable=(), **limits.environment())
-        session.write_state("Running", process=process, program=program.pid, started_at=began)
+        session.write_state("Running", process=process, program=program.pid, started_at=began, **_confined(program))
         reason = _wait(program, session, memory, limits.memory, LogLimit(session.log, limits.log))
         stop.ignore()
         code = program.returncode
@@ -117,8 +119,10 @@ def supervise(folder: Path) -> None:
     except (OSError, NsmlError) as failure:
         code, status, reason = 1, "Failed", f"the program could not be started: {failure}"
     stop.ignore()
-    if program is not None:
-        kill_below(program.home)  # of a program that killed its keeper
+    # Of a program that killed its keeper.
+    if program is not None and (left := {*kill_program(program), *kill_below(program.home)}):
+        pids = ", ".join(map(str, sorted(left)))
+        append_line(session.log, f"{len(left)} of its processes could not be ended: end {pids} by hand")
     passed = time.monotonic() - passed
     verb = "stopped" if status == "Stopped" else "ended"
     facts: dict[str, object] = {name: text for name, text in (("cause", cause), ("reason", reason)) if text}
@@ -140,6 +144,13 @@ def supervise(folder: Path) -> None:
         from .notify import notify_sweep
 
         notify_sweep(session)
+
+
+def _confined(program: Program) -> dict[str, str]:
+    """The entry of the state by which all processes of a program are found; none if some could hide, see `may_be_left`."""
+    if program.isolated:
+        return {GROUP: ""}
+    return {GROUP: str(program.group)} if program.group and members(program.group) else {}
 
 
 def _message(session: Session, *how: Any, **facts: Any) -> dict[str, Any] | None:

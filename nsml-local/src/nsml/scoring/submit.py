@@ -267,8 +267,7 @@ def _predict(
         with regular(log) as output:
             last = _follow(program, memory, StepReader(folder / WRITTEN), limit, on_step, look_at_output)
     finally:
-        if program.poll() is None:
-            end_program(program)
+        end_program(program)
     if "error" in last:
         at = "predictions" if last.get("refused") else last["step"]
         raise (PredictionsRefused if at == "predictions" else RunFailed)(
