@@ -34,6 +34,10 @@ def test_the_second_phase_of_the_winners_is_gentler_in_everything() -> None:
     assert second.augmentation < first.augmentation == 1
 
 
+def test_quick_differs_from_transfer_in_the_size_of_the_photographs_alone() -> None:
+    assert replace(RECIPES["quick"](), name="transfer", image_size=224) == RECIPES["transfer"]()
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=4), st.integers(1, 25), st.integers(0, 30))
 def test_the_schedule_left_is_the_end_of_the_whole(shares: list[float], epochs: int, done: int) -> None:
     phases = tuple(Phase(str(n), share, 1.0, 0.0, 0.0) for n, share in enumerate(shares))

@@ -5,9 +5,8 @@ set -eu
 step() { printf '\n$ %s\n' "$*"; "$@"; }
 
 step nsml dataset demo
-# Half of the recipe's epochs, which are enough for drawn photographs.
-printf '\n$ nsml run -d FUNDUS_DEMO -a "--epoch 5" -m demo\n'
-started=$(nsml run -d FUNDUS_DEMO -a "--epoch 5" -m demo)
+printf '\n$ nsml run -d FUNDUS_DEMO -a "--recipe quick" -m demo\n'
+started=$(nsml run -d FUNDUS_DEMO -a "--recipe quick" -m demo)
 echo "$started"
 session=${started#Session }
 session=${session% is started}
