@@ -16,6 +16,7 @@ ROWS = {
     "exactness": "what preparing fast costs in grey levels, and in a trained network's answers",
     "augment": "augmenting 256x256x3, 2 threads",
     "training": "a training epoch with augmentation, and how long it waits for input",
+    "pytorch": "a training step of both recipes against the same network in PyTorch",
     "predict": "prediction of 1,000 prepared images, on a trained network",
     "one_image": "one image through infer",
     "submit": "a whole submit of 401 photographs of 3900x3072: time and peak memory",
@@ -26,7 +27,7 @@ ROWS = {
     "iterator_trap": "leaving a tf.data iterator that the autotuner watches",
 }
 _TENSORFLOW = frozenset(
-    {"exactness", "augment", "training", "predict", "one_image", "submit", "growth", "iterator_trap"}
+    {"exactness", "augment", "training", "pytorch", "predict", "one_image", "submit", "growth", "iterator_trap"}
 )
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -253,3 +254,23 @@ def test_a_number_keeps_three_digits(value: float) -> None:
 
 def test_a_plan_in_a_hurry_takes_the_smaller_number() -> None:
     assert [Plan(Path(), quick).rounds(9, 3) for quick in (False, True)] == [9, 3]
+
+
+def test_the_network_in_pytorch_gives_the_same_probabilities() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from benchmarks.networks import settings
+    from benchmarks.pytorch import translate
+    from model.network import new_network
+
+    ours = new_network(settings(32, 4)).model
+    theirs = translate(ours).eval()
+    for layer in ours.layers:
+        arrays = layer.get_weights()
+        if layer.name in theirs.parts and arrays:
+            arrays[0] = arrays[0].transpose(3, 2, 0, 1) if arrays[0].ndim == 4 else arrays[0].T
+            for (_, value), array in zip(theirs.parts[layer.name].state_dict().items(), arrays, strict=False):
+                value.copy_(torch.from_numpy(array))
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
+    with torch.no_grad():
+        probabilities = theirs(torch.from_numpy(images.transpose(0, 3, 1, 2))).softmax(1)
+    np.testing.assert_allclose(probabilities.numpy(), ours(images, training=False), rtol=1e-4)
