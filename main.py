@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataprep.catalog import CLASSES
 from model.console import between
 from model.recipes import DEFAULT
 from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
@@ -28,7 +27,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse and check the command line, before TensorFlow starts."""
     parser = new_parser("main.py", "[--recipe NAME] [--set FIELD=VALUE] [--epoch N] ...", __doc__)
     add_recipe(parser, DEFAULT)
-    add_split(parser, CLASSES)
+    add_split(parser)
     parser.add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best'")
     word = "SESSION:CHECKPOINT"
     parser.add_argument("--pretrained", type=session_checkpoint, metavar=word, help="start with its weights")
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
         if args.mode == "report":
             from evidence.report.entry import report_checkpoint
 
-            report_checkpoint(hooks.held, photographs, args.iteration, args.out)
+            report_checkpoint(hooks.held, photographs, args.iteration, args.out, args.classes)
         else:
             train_session(args, hooks, photographs)
 
@@ -72,17 +71,17 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     """Train a new network, or go on with the one that the hooks loaded."""
     import nsml
     from model.baselines import print_baselines, print_beaten
-    from model.data import check_folds, list_photographs, read_data
+    from model.data import check_folds, read_data
     from model.folds import train_folds
     from model.plan import print_plan
-    from model.run.entry import cache_folder, settings_for
+    from model.run.entry import cache_folder, read_photographs, settings_for
     from model.run.other_sessions import begin
     from model.training import train
     from model.validation import validate_with_views
 
     network = hooks.network
-    settings = settings_for(args, network, CLASSES)
-    catalog = list_photographs(photographs, settings)
+    catalog = read_photographs(args, network, photographs)
+    settings = settings_for(args, network, catalog)
     if network is None:
         settings.recipe = print_plan(catalog, settings, args.changes)
     saving = {"report": nsml.report, "save_every": args.save_every, "deadline": args.deadline}

@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks.rows import Plan
 from dataprep.augment import augment
 from dataprep.cache import prepared_images
-from dataprep.catalog import CLASSES, read_catalog
+from dataprep.catalog import read_catalog
+from dataprep.labels import CLASSES
 from dataprep.photograph import Preparation
 from model.checkpoint import network_files as weights
 from model.data import Data

@@ -14,7 +14,7 @@ from benchmarks.networks import DEFAULT, HALF_WIDTH, inputs, trained
 from benchmarks.records import Condition, Record, rate
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
-from dataprep.catalog import CLASSES
+from dataprep.labels import CLASSES
 from evidence.machine import has_bfloat16_units
 from model.network import begin_network
 from model.predict.predictor import Predict, predictor

@@ -1,7 +1,7 @@
 """A folder of photographs -> samples with path, class, patient and eye.
 
-The layout is that of DATASET_PATH/train/train_data: one folder per class, with photographs named
-`<Camera>_<code>_<patient>_<R|L>[_n].jpg` or `<patient>_<R|L>.jpg`.
+The layout is that of DATASET_PATH/train/train_data: one folder per class, or a table of labels beside it (see `dataprep.labels`), with
+photographs named `<Camera>_<code>_<patient>_<R|L>[_n].jpg` or `<patient>_<R|L>.jpg`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,24 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dataprep.folder import Folder, count_endings, read_folder
 from dataprep.header import PhotographError, read_header
+from dataprep.labels import (
+    LabelError,
+    Row,
+    class_folder,
+    class_key,
+    counted,
+    examples,
+    few,
+    numbers_of,
+    plain_name,
+    read_labels,
+)
 
-CLASSES: tuple[str, ...] = ("NORMAL", "AMD", "RVO", "DMR")
-
-# The competition uses NOR in file names, and some copies also in folder names.
-_OTHER_NAMES = {"NOR": "NORMAL"}
 # Eyes in names: letters, oculus dexter (od), sinister (os) and uterque (ou), and words.
 _EYES = {
     "r": "R",
@@ -35,6 +43,8 @@ _EYES = {
     "both": "",
 }
 _EYES |= {"우": "R", "우안": "R", "좌": "L", "좌안": "L", "양안": ""}
+# Patterns to propose for names: their first part, their first two parts, their last part, the first digits.
+_PATTERNS = (r"^([^_]+)_", r"^([^-]+)-", r"^([^_]+_[^_]+)_", r"_([^_]+)$", r"-([^-]+)$", r"^([^ ]+) ", r"([0-9]+)")
 # A photograph with at least this ratio of sides shows two eyes side by side.
 _DOUBLE = 1.8
 
@@ -61,38 +71,87 @@ class Sample:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Samples sorted by path, unreadable files with the reason, and warnings for the user."""
+    """The photographs of a folder.
+
+    Attributes:
+        samples: sorted by path.
+        unreadable: files that cannot be read, with the reason.
+        warnings: one line each, for the user.
+        classes: names of the labels.
+        numbers: label number of each class in the files of test labels, and in what `infer` returns.
+    """
 
     samples: tuple[Sample, ...]
     unreadable: tuple[tuple[Path, str], ...]
     warnings: tuple[str, ...]
+    classes: tuple[str, ...]
+    numbers: tuple[int, ...]
+
+    def with_photographs(self) -> Catalog:
+        """The catalog without the classes that have no photographs: the network would have an output that learns nothing."""
+        present = sorted({sample.label for sample in self.samples})
+        new = {label: position for position, label in enumerate(present)}
+        return replace(
+            self,
+            samples=tuple(replace(sample, label=new[sample.label]) for sample in self.samples),
+            classes=tuple(self.classes[label] for label in present),
+            numbers=tuple(self.numbers[label] for label in present),
+        )
 
 
-def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSES) -> Catalog:
-    """List the photographs in the class folders of `folder`, with endings in `dataprep.header.EXTENSIONS` (ignoring case).
+def read_chosen(
+    folder: str | os.PathLike[str], classes: Sequence[str] | int | None, patient_pattern: str = ""
+) -> Catalog:
+    """The catalog of the classes that have photographs, or of `classes`. CatalogError if one of these has none; see `read_catalog`."""
+    catalog = read_catalog(folder, classes, patient_pattern)
+    present = catalog.with_photographs()
+    if classes is None or isinstance(classes, int) or len(present.classes) == len(catalog.classes):
+        return present
+    missing = next(name for name in catalog.classes if name not in present.classes)
+    raise CatalogError(
+        f"{folder}: no photographs of {missing}, only of {few(present.classes)}; --classes may name others"
+    )
 
-    The folder gives the class. The id in the name gives the patient, independent of camera and class: a patient with two
-    diseases, or two cameras, must not be on both sides of a split. Treating two people as one patient does little harm. So ids
-    are compared without leading zeros, surrounding blanks and case, in one Unicode normalisation (macOS and Windows differ). A
-    file whose name does not fit counts as a patient of its own.
+
+def read_catalog(
+    folder: str | os.PathLike[str], classes: Sequence[str] | int | None = None, patient_pattern: str = ""
+) -> Catalog:
+    """List the photographs below `folder`, with endings in `dataprep.header.EXTENSIONS` (ignoring case).
+
+    The class folder, or a table of labels, gives the class. The table, or the id in the name, gives the patient, independent of camera
+    and class: a patient with two diseases, or two cameras, must not be on both sides of a split. Treating two people as one patient
+    does little harm. So ids are compared without leading zeros, surrounding blanks and case, in one Unicode normalisation (macOS and
+    Windows differ). A file whose name does not fit counts as a patient of its own.
 
     Only the header and the end of each file are read.
 
+    Args:
+        classes: only these, in this order, or the first so many (default: all of the dataset, by label number).
+        patient_pattern: regular expression, searched in each name without its ending. Its group `patient`, else its first group, is the
+            patient, its group `eye`, if there is one, the eye.
+
     Raises:
-        CatalogError: the folder is missing, a class is named twice, or fewer than two classes have a usable photograph.
+        CatalogError: the folder is missing, a class is unknown or named twice, or fewer than two classes have a usable photograph.
     """
     root = Path(folder)
     if not root.is_dir():
-        raise CatalogError(f"{root}: no such folder; give the one with the class folders {', '.join(classes)}")
-    known = {plain_name(name): label for label, name in enumerate(classes)}
-    if len(known) < len(classes):
-        raise CatalogError(f"classes {', '.join(classes)}: one is named twice; name each once")
-    known |= {other: known[name] for other, name in _OTHER_NAMES.items() if name in known and other not in known}
-    name_pattern = _name_pattern(known)
+        raise CatalogError(f"{root}: no such folder; give the one with the class folders")
+    if (root / "train" / "train_data").is_dir():
+        raise CatalogError(f"{root}: the class folders are in {root / 'train' / 'train_data'}; give that folder")
     content = read_folder(root)
+    try:
+        labels = read_labels(root, content.photographs)
+    except LabelError as error:
+        raise CatalogError(str(error)) from None
+    numbers = _chosen(root, labels.classes, classes)
+    label_of = {number: label for label, number in enumerate(numbers)}
+    codes = numbers_of(labels.classes)
+    name_pattern = _name_pattern(codes)
+    own_pattern = re.compile(patient_pattern) if patient_pattern else None
 
     samples: list[Sample] = []
     unreadable: list[tuple[Path, str]] = []
+    unwanted: Counter[str] = Counter()
     nameless: list[Path] = []
     contradicting: list[Path] = []
     paged: list[Path] = []
@@ -100,8 +159,11 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
     spellings: dict[str, str] = {}
     respelled: dict[str, str] = {}
     for path in content.photographs:
-        label = known.get(plain_name(_class_folder(root, path)))
-        if label is None:
+        number = labels.numbers.get(path)
+        if number is None:
+            continue
+        if (label := label_of.get(number)) is None:
+            unwanted[labels.classes[number]] += 1
             continue
         try:
             header = read_header(path)
@@ -110,44 +172,54 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
             continue
         paged += [path] * (header.pages > 1)
         double += [path] * (max(header.width, header.height) >= _DOUBLE * min(header.width, header.height))
-        match = name_pattern.fullmatch(unicodedata.normalize("NFC", path.stem).strip())
-        if match is None:
-            nameless.append(path)
-            # A path contains a slash, an id does not, so the two never coincide.
-            patient, eye, camera = path.relative_to(root).as_posix(), "", ""
-        else:
-            spelled = match["patient"].strip()
+        name = unicodedata.normalize("NFC", path.stem).strip()
+        row = labels.rows.get(path, Row())
+        match = name_pattern.fullmatch(name)
+        spelled, eye, camera = (match["patient"], match["eye"], match["camera"] or "") if match else ("", "", "")
+        if own_pattern is not None:
+            spelled, eye = _by_pattern(own_pattern, name, eye)
+        if match and match["code"] is not None:
+            contradicting += [path] * (codes[class_key(match["code"])] != number)
+        if spelled := (row.patient or spelled).strip():
             patient = spellings.setdefault(_without_zeros(plain_name(spelled)), spelled)
             if patient != spelled:
                 respelled[patient] = spelled
-            eye, camera = _EYES.get(match["eye"].lower(), ""), match["camera"] or ""
-            contradicting += [path] * (match["code"] is not None and known[plain_name(match["code"])] != label)
-        samples.append(Sample(path, label, patient, eye, camera))
+        else:
+            nameless.append(path)
+            # A path contains a slash, an id does not, so the two never coincide.
+            patient = f"./{path.name}" if path.parent == root else path.relative_to(root).as_posix()
+        samples.append(Sample(path, label, patient, _EYES.get((row.eye or eye).lower(), ""), row.camera or camera))
 
-    warnings = [*_left_out(root, content, known, classes)]
+    warnings = [*labels.problems, *_left_out(root, content, set(labels.numbers))]
+    if unwanted:
+        counts = [f"{name} {count}" for name, count in unwanted.items()]
+        warnings.append(
+            f"{counted(unwanted.total(), 'photograph')} left out, as the classes were chosen: {few(counts)}"
+        )
     total = len(samples)
     if nameless:
+        fit = "--patient-pattern" if patient_pattern else "<Camera>_<code>_<patient>_<R|L>[_n] nor <patient>_<R|L>"
         warnings.append(
-            f"{len(nameless)} of {total} names do not fit <Camera>_<code>_<patient>_<R|L>[_n] nor <patient>_<R|L> "
-            f"({_examples(root, nameless)}): each such file counts as a "
-            "patient of its own, so photographs of one person may be on both sides of a split"
+            f"{len(nameless)} of {total} names do not fit {fit} ({examples(root, nameless)}): each such file counts as a "
+            "patient of its own, so photographs of one person may be on both sides of a split; "
+            f"{_advice([path.stem for path in nameless])}"
         )
     if respelled:
         some = ", ".join(f"{one!r} and {other!r}" for one, other in list(respelled.items())[:3])
-        warnings.append(f"{_number(len(respelled), 'patient')} spelled in several ways, each counted as one: {some}")
+        warnings.append(f"{counted(len(respelled), 'patient')} spelled in several ways, each counted as one: {some}")
     if contradicting:
         warnings.append(
             f"{len(contradicting)} of {total} names contain another class than their folder "
-            f"({_examples(root, contradicting)}): the folder counts"
+            f"({examples(root, contradicting)}): the folder counts"
         )
     if paged:
         warnings.append(
-            f"{_number(len(paged), 'file')} made of several pages ({_examples(root, paged)}): only the first page is read; "
+            f"{counted(len(paged), 'file')} made of several pages ({examples(root, paged)}): only the first page is read; "
             "save each page as a file of its own"
         )
     if double:
         warnings.append(
-            f"{_number(len(double), 'photograph')} about twice as long as wide ({_examples(root, double)}), like an image of two eyes: "
+            f"{counted(len(double), 'photograph')} about twice as long as wide ({examples(root, double)}), like an image of two eyes: "
             "each counts as one photograph; cut it in two"
         )
     if unreadable:
@@ -156,19 +228,53 @@ def read_catalog(folder: str | os.PathLike[str], classes: Sequence[str] = CLASSE
             f"{len(unreadable)} unreadable {'file is' if len(unreadable) == 1 else 'files are'} left out, "
             f"the first {path}: {reason}"
         )
-    _refuse_unusable(root, samples, unreadable, warnings, classes)
-    return Catalog(tuple(samples), tuple(unreadable), tuple(warnings))
+    names = tuple(labels.classes[number] for number in numbers)
+    _refuse_unusable(root, samples, unreadable, warnings, names, list(unwanted))
+    return Catalog(tuple(samples), tuple(unreadable), tuple(warnings), names, tuple(numbers))
 
 
-def _class_folder(root: Path, path: Path) -> str:
-    """The name of a file's top-level folder in `root`, "" if it lies in `root` itself."""
-    parts = path.relative_to(root).parts
-    return parts[0] if len(parts) > 1 else ""
+def _chosen(root: Path, order: Sequence[str], classes: Sequence[str] | int | None) -> list[int]:
+    """The label numbers of the chosen classes."""
+    if classes is None:
+        return list(range(len(order)))
+    if isinstance(classes, int):
+        if classes > len(order):
+            raise CatalogError(f"{root}: {classes} classes are wanted, but there are {len(order)}: {few(order)}")
+        return list(range(classes))
+    numbers = numbers_of(order)
+    chosen = {class_key(name): numbers.get(class_key(name)) for name in classes}
+    if len(chosen) < len(classes):
+        raise CatalogError(f"classes {', '.join(classes)}: one is named twice; name each once")
+    for name in classes:
+        if chosen[class_key(name)] is None:
+            raise CatalogError(f"{root}: there is no class {name}, only {few(order)}; --classes may name these")
+    return [number for number in chosen.values() if number is not None]
 
 
-def plain_name(name: str) -> str:
-    """A name in the form for comparisons: normalised, in capitals, without surrounding blanks."""
-    return unicodedata.normalize("NFC", name).strip().upper()
+def _by_pattern(pattern: re.Pattern[str], name: str, eye: str) -> tuple[str, str]:
+    """Patient and eye of a name by a pattern of the user; "" for a patient that it does not find."""
+    match = pattern.search(name)
+    if match is None:
+        return "", eye
+    groups = match.groupdict()
+    patient = groups["patient"] if "patient" in groups else match[1] if pattern.groups else match[0]
+    return patient or "", groups.get("eye") or eye
+
+
+def _advice(names: Sequence[str]) -> str:
+    """The pattern that finds the most patients with several photographs by the parts of their names, or what to do without one."""
+    best, most = "", 0
+    for pattern in _PATTERNS:
+        found = [match[1] for name in names if (match := re.search(pattern, name))]
+        groups = len(set(found))
+        # Parts that all photographs share, or very many, are those of a camera or a class.
+        if len(found) >= 0.9 * len(names) and most < groups < len(found) <= 20 * groups:
+            best, most = pattern, groups
+    if best:
+        return f"--patient-pattern '{best}' would find {most} patients"
+    return (
+        "--patient-pattern REGEX can name the part that is the patient, and so can a column patient of train/labels.csv"
+    )
 
 
 def _without_zeros(patient: str) -> str:
@@ -176,8 +282,12 @@ def _without_zeros(patient: str) -> str:
 
 
 def _name_pattern(codes: dict[str, int]) -> re.Pattern[str]:
-    """A pattern for file names. Camera and code are optional, as in 10_left; blanks, hyphens and marks of copies ("R (2)") are allowed."""
-    alternatives = "|".join(re.escape(code) for code in sorted(codes, key=len, reverse=True))
+    """A pattern for file names. Camera and code are optional, as in 10_left; blanks, hyphens and marks of copies ("R (2)") are allowed.
+
+    Classes that are numbers are no codes, as a number in a name may be anything.
+    """
+    names = {"NOR"} & {"NOR" if "NORMAL" in codes else ""} | {code for code in codes if not code.isdecimal()}
+    alternatives = "|".join(re.escape(code) for code in sorted(names, key=len, reverse=True)) or "(?!)"
     eyes = "|".join(sorted(_EYES, key=len, reverse=True))
     between = r"[\s_-]+"
     return re.compile(
@@ -188,38 +298,20 @@ def _name_pattern(codes: dict[str, int]) -> re.Pattern[str]:
     )
 
 
-def _left_out(root: Path, content: Folder, known: dict[str, int], classes: Sequence[str]) -> Iterator[str]:
-    """One line for each group of files and folders that is left out."""
+def _left_out(root: Path, content: Folder, labelled: set[Path]) -> Iterator[str]:
+    """One line for each group of other files and folders that is left out."""
     if content.problems:
-        yield f"{_number(len(content.problems), 'folder')} left out, the first {content.problems[0]}"
-    by_folder: dict[str, list[list[Path]]] = {}
-    for side, paths in enumerate((content.photographs, content.others)):
-        for path in paths:
-            by_folder.setdefault(_class_folder(root, path), [[], []])[side].append(path)
-    for name, (photographs, others) in sorted(by_folder.items()):
-        if not name:
-            if photographs:
-                yield f"{_number(len(photographs), 'photograph')} left out, in no class folder ({_examples(root, photographs)})"
-            missing = [path for path in others if plain_name(path.name) in known]
-            if missing:
-                yield f"{missing[0]}: left out, as it is not a folder, or a broken link"
-        elif plain_name(name) in known:
-            if others:
-                yield f"{_number(len(others), 'file', f' of {name}')} left out, without the ending of a photograph: {count_endings(others)}"
-        elif photographs:
-            yield (
-                f"{root / name}: left out with its {len(photographs)} photographs, as it is not one of the classes "
-                f"{', '.join(classes)}; rename it to the class of its photographs"
-            )
-
-
-def _number(count: int, what: str, of: str = "") -> str:
-    return f"{count} {what}{of} is" if count == 1 else f"{count} {what}s{of} are"
-
-
-def _examples(root: Path, paths: Sequence[Path]) -> str:
-    shown = ", ".join(path.relative_to(root).as_posix() for path in paths[:3])
-    return f"{shown}, ..." if len(paths) > 3 else shown
+        yield f"{counted(len(content.problems), 'folder')} left out, the first {content.problems[0]}"
+    of_photographs = {class_folder(root, path) for path in labelled}
+    by_folder: dict[str, list[Path]] = {}
+    for path in content.others:
+        by_folder.setdefault(class_folder(root, path), []).append(path)
+    for name, others in sorted(by_folder.items()):
+        if name and name in of_photographs:
+            what = f"file of {name}", f"files of {name}"
+            yield f"{counted(len(others), *what)} left out, without the ending of a photograph: {count_endings(others)}"
+        if not name and (broken := [path for path in others if path.is_symlink() and not path.exists()]):
+            yield f"{broken[0]}: left out, as it is not a folder, or a broken link"
 
 
 def _refuse_unusable(
@@ -228,22 +320,23 @@ def _refuse_unusable(
     unreadable: list[tuple[Path, str]],
     warnings: list[str],
     classes: Sequence[str],
+    unwanted: Sequence[str],
 ) -> None:
     counts = Counter(sample.label for sample in samples)
     if len(counts) > 1:
         return
-    if counts:
+    if counts and unwanted:
         (label,) = counts
-        others = ", ".join(name for name in classes if name != classes[label])
+        missing = next(name for name in classes if name != classes[label])
+        problem = f"no photographs of {missing}, only of {few([*unwanted, classes[label]])}; --classes may name others"
+    elif counts:
+        (label,) = counts
+        others = few([name for name in classes if name != classes[label]]) or "other classes"
         problem = f"only {classes[label]} has photographs, but training needs two classes; add folders of {others}"
     elif unreadable:
         problem = f"none of {len(unreadable)} photographs can be read, the first because: {unreadable[0][1]}"
-    elif (root / "train" / "train_data").is_dir():
-        problem = f"the class folders are in {root / 'train' / 'train_data'}; give that folder"
     else:
-        problem = (
-            f"no photographs in class folders; expected {root / classes[0]}/*.jpg and so on for {', '.join(classes)}"
-        )
+        problem = f"no photographs in class folders; expected {root}/<CLASS>/*.jpg, or a table labels.csv with the columns file and label"
     raise CatalogError(
         "; ".join([f"{root}: {problem}", *(w for w in warnings if "left out" in w and "unreadable" not in w)])
     )

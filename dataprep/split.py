@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataprep.catalog import CLASSES, Sample
+from dataprep.catalog import Sample
+
+_ROWS = 40  # of a table; with more, nobody reads it
 
 
 class SplitError(ValueError):
@@ -24,12 +26,14 @@ class Split:
     warnings: tuple[str, ...] = ()
 
 
-def split_samples(samples: Sequence[Sample], fraction: float = 0.2, seed: int = 0) -> Split:
+def split_samples(
+    samples: Sequence[Sample], fraction: float = 0.2, seed: int = 0, classes: Sequence[str] = ()
+) -> Split:
     """Put about `fraction` (between 0 and 1, exclusive) of each class's photographs into validation.
 
     Patients are taken in random order. A patient goes to validation if that brings the class counts closer to the fraction, so a
     class is off by at most about one patient. A class with two or more patients is on both sides if possible. A class with one
-    patient is in training, with a warning.
+    patient is in training, with a warning. `classes` names the labels in messages.
     """
     if not 0 < fraction < 1:
         raise SplitError(f"fraction {fraction}: give the share of validation, between 0 and 1")
@@ -52,10 +56,12 @@ def split_samples(samples: Sequence[Sample], fraction: float = 0.2, seed: int = 
     # Training first: a class that is missing there cannot be learned.
     _give(chosen, order, counts, to_validation=True)
     _give(chosen, order, counts, to_validation=False)
-    return _split(samples, labels, chosen[patients])
+    return _split(samples, labels, chosen[patients], classes)
 
 
-def split_folds(samples: Sequence[Sample], folds: int = 5, fold: int = 0, seed: int = 0) -> Split:
+def split_folds(
+    samples: Sequence[Sample], folds: int = 5, fold: int = 0, seed: int = 0, classes: Sequence[str] = ()
+) -> Split:
     """Fold `fold` (from 0) of `folds`. With the same seed, the validation sides of all folds contain each sample once.
 
     Uses scikit-learn's StratifiedGroupKFold. SplitError if a class would be missing from training.
@@ -80,13 +86,14 @@ def split_folds(samples: Sequence[Sample], folds: int = 5, fold: int = 0, seed: 
         except ValueError as error:
             raise SplitError(f"{folds} folds are too many for {len(samples)} photographs; give fewer folds") from error
     validation[parts[fold][1]] = True
-    return _split(samples, labels, validation)
+    return _split(samples, labels, validation, classes)
 
 
-def split_table(samples: Sequence[Sample], split: Split, classes: Sequence[str] = CLASSES) -> str:
-    """A text table: images and patients of both sides by class, without a final line break."""
+def split_table(samples: Sequence[Sample], split: Split, classes: Sequence[str]) -> str:
+    """A text table: images and patients of both sides by class, for the first classes of many, without a final line break."""
     rows: list[tuple[str, ...]] = [("class", "train images", "patients", "validation images", "patients")]
-    for label, name in [*enumerate(classes), (-1, "all")]:
+    first = [*enumerate(classes)][:_ROWS]
+    for label, name in [*first, (-1, "all" if len(first) == len(classes) else f"all {len(classes)}")]:
         row = [name]
         for side in (split.train, split.validation):
             members = [samples[index] for index in side if label in (-1, samples[index].label)]
@@ -129,11 +136,11 @@ def _give(chosen: np.ndarray, order: np.ndarray, counts: np.ndarray, *, to_valid
             chosen[min(candidates, key=lambda patient: counts[patient].sum())] = to_validation
 
 
-def _split(samples: Sequence[Sample], labels: np.ndarray, validation: np.ndarray) -> Split:
+def _split(samples: Sequence[Sample], labels: np.ndarray, validation: np.ndarray, classes: Sequence[str]) -> Split:
     warnings = []
     for label in np.unique(labels):
         members = labels == label
-        name = CLASSES[label] if label < len(CLASSES) else f"class {label}"
+        name = classes[label] if label < len(classes) else f"class {label}"
         patients = len({sample.patient for sample in samples if sample.label == label})
         of_them = f"its {members.sum()} photographs are of {patients} patient{'s' * (patients > 1)}"
         if not (members & ~validation).any():

@@ -91,7 +91,7 @@ def read_data(folder: Path, settings: Settings, cache: Path, catalog: Catalog | 
 def list_photographs(folder: Path, settings: Settings) -> Catalog:
     """The catalog of `folder`. DataError as from `read_data`."""
     try:
-        return read_catalog(folder, settings.classes)
+        return read_catalog(folder, settings.classes, settings.patient_pattern)
     except CatalogError as error:
         raise DataError(str(error)) from None
 
@@ -103,9 +103,9 @@ def split_catalog(catalog: Catalog, settings: Settings) -> Split:
     try:
         samples = catalog.samples if settings.split == "patient" else _each_alone(catalog.samples)
         if settings.folds:
-            split = split_folds(samples, settings.folds, settings.fold, settings.seed)
+            split = split_folds(samples, settings.folds, settings.fold, settings.seed, settings.classes)
         else:
-            split = split_samples(samples, seed=settings.seed)
+            split = split_samples(samples, seed=settings.seed, classes=settings.classes)
         return split if settings.share == 1 else _less(samples, split, settings.share, settings.seed)
     except SplitError as error:
         raise DataError(str(error)) from None

@@ -43,11 +43,20 @@ class Ensemble:
                 f"one network has the classes {', '.join(self.classes)}, another {', '.join(wrong_classes[0])}; "
                 "use networks with the same classes"
             )
+        if len({network.numbers for network in self.networks}) > 1:
+            raise ValueError(
+                "the classes of two networks have different label numbers; use networks of the same dataset"
+            )
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the probabilities."""
         return self.networks[0].classes
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Label number of each class."""
+        return self.networks[0].numbers
 
     @property
     def preparations(self) -> tuple[Preparation, ...]:

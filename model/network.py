@@ -72,6 +72,11 @@ class Network:
         return self.settings.classes
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """Label number of each class."""
+        return self.settings.label_numbers
+
+    @property
     def preparations(self) -> tuple[Preparation, ...]:
         """The preparation of the images for `predict`, as a tuple, as in `Ensemble`."""
         return (self.settings.preparation,)

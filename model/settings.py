@@ -22,9 +22,11 @@ class Settings:
     Attributes:
         recipe: the recipe.
         classes: names of the classes, in the order of the network's outputs.
+        numbers: label number of each class in the dataset, which `infer` returns; () if they are 0, 1, 2 and so on.
         seed: seed of the split, the augmentation and the initial weights.
         fold, folds: fold that validates, and number of folds; 0 folds: a single split.
         split: "patient" or "file", see `model.data.SPLITS`.
+        patient_pattern: regular expression for the patient in a name, see `dataprep.catalog.read_catalog`; "": the usual names.
         share: share of the training photographs that is used, in 0 < share <= 1, by whole patients; below 1 for learning curves.
         epoch: number of epochs done.
         phase: phase of the last epoch, "" before the first.
@@ -43,6 +45,13 @@ class Settings:
     phase: str = ""
     best_loss: float | None = None
     best_epoch: int = 0
+    numbers: tuple[int, ...] = ()
+    patient_pattern: str = ""
+
+    @property
+    def label_numbers(self) -> tuple[int, ...]:
+        """The label number of each class."""
+        return self.numbers or tuple(range(len(self.classes)))
 
     @property
     def preparation(self) -> Preparation:
@@ -65,17 +74,18 @@ class Settings:
                 trained = getattr(self.recipe, name)
                 warnings.append(f"ignoring {name}={value}: the checkpoint was trained with {trained}")
         for name, value in arguments.items():
-            trained = {"recipe": self.recipe.name, "num_classes": len(self.classes)}.get(
-                name, getattr(self, name, None)
-            )
+            others = {"num_classes": len(self.classes), "patient-pattern": self.patient_pattern or "none"}
+            trained = ({"recipe": self.recipe.name} | others).get(name, getattr(self, name, None))
             if value not in (None, trained):
-                warnings.append(f"ignoring --{name} {value}: the checkpoint was trained with {trained}")
+                given, own = (",".join(each) if isinstance(each, tuple) else each for each in (value, trained))
+                warnings.append(f"ignoring --{name} {given}: the checkpoint was trained with {own}")
         return warnings
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {"format": FORMAT, **values, "recipe": self.recipe.to_dict(), "classes": list(self.classes)}
+        lists = {"classes": list(self.classes), "numbers": list(self.numbers)}
+        return {"format": FORMAT, **values, "recipe": self.recipe.to_dict(), **lists}
 
     @classmethod
     def from_dict(cls, values: Any) -> Settings:
@@ -98,7 +108,10 @@ class Settings:
         for name, field in known.items():
             if not _fits(values[name], str(field.type)):
                 raise ValueError(f"{name} is {values[name]!r}")
-        return cls(**{**values, "recipe": Recipe.from_dict(values["recipe"]), "classes": tuple(values["classes"])})
+        if values["numbers"] and len(set(values["numbers"])) != len(values["classes"]):
+            raise ValueError(f"numbers is {values['numbers']!r}, for {len(values['classes'])} classes")
+        tuples = {name: tuple(values[name]) for name in ("classes", "numbers")}
+        return cls(**{**values, "recipe": Recipe.from_dict(values["recipe"]), **tuples})
 
 
 def _fits(value: Any, kind: str) -> bool:
@@ -113,5 +126,7 @@ def _fits(value: Any, kind: str) -> bool:
             return isinstance(value, str)
         case "Recipe":
             return isinstance(value, dict)
+        case "tuple[int, ...]":
+            return isinstance(value, list | tuple) and all(type(number) is int and number >= 0 for number in value)
         case _:
             return isinstance(value, list) and len(value) > 1 and all(isinstance(name, str) for name in value)

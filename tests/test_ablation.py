@@ -245,7 +245,7 @@ def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(
         (["--only", "no_such"], "argument --only: no arm 'no_such'; there are recipe, file_split"),
         (["--try", "depht=2"], "argument --try: depht is not a field of a recipe"),
         (["--try", "width"], "argument --try: 'width' is neither a recipe nor FIELD=VALUE"),
-        (["--classes", "NORMAL,AMD,DMR"], "no photographs of DMR; --classes may name others"),
+        (["--classes", "NORMAL,AMD,DMR"], "no photographs of DMR, only of NORMAL, AMD; --classes may name others"),
         (["--folds", "20"], "20"),
         (["--data", "/nowhere/at/all"], "/nowhere/at/all: no such folder; give the dataset's"),
         (

@@ -147,7 +147,8 @@ def test_classes_can_be_chosen(dataset: Path, capsys: pytest.CaptureFixture[str]
         other.unlink()
         other.parent.rmdir()
     text = capsys.readouterr().out
-    assert "RVO" not in text and "note" not in text.replace("note: near", "")
+    assert "note: 1 photograph is left out, as the classes were chosen: RVO 1" in text
+    assert "RVO" not in text.replace("chosen: RVO 1", "")
 
 
 @pytest.mark.parametrize(

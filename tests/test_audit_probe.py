@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
-from dataprep.catalog import CLASSES, Sample
+from dataprep.catalog import Sample
+from dataprep.labels import CLASSES
 from dataprep.split import split_folds
 from evidence.audit.probe import Folds, make_folds, out_of_fold, probe
 

@@ -149,6 +149,7 @@ def test_a_code_that_contradicts_the_folder_gives_a_warning_and_the_folder_count
 
 
 def test_a_folder_that_is_no_class_is_named_and_left_out(folder: Path) -> None:
+    (folder / "classes.txt").write_text("NORMAL\nAMD\nRVO\n")
     write(folder / "GLAUCOMA" / "Wide_NOR_1_R.jpg")
     (folder / ".cache").mkdir()
     (folder / "empty").mkdir()
@@ -285,6 +286,7 @@ def test_the_dataset_above_the_class_folders_is_recognised(tmp_path: Path) -> No
 def test_a_single_class_is_refused_by_name(folder: Path) -> None:
     shutil.rmtree(folder / "AMD")
     shutil.rmtree(folder / "RVO")
+    (folder / "classes.txt").write_text("NORMAL\nAMD\nRVO\n")
     write(folder / "AMDD" / "a.jpg")
     with pytest.raises(CatalogError, match=r"only NORMAL has photographs.*AMDD"):
         read_catalog(folder)

@@ -118,6 +118,8 @@ def test_help_explains_every_argument(start: Start) -> None:
             "learning_rate",
             "image_size",
             "hours",
+            "classes",
+            "patient-pattern",
             "num_classes",
             "folds",
             "fold",
@@ -125,10 +127,10 @@ def test_help_explains_every_argument(start: Start) -> None:
         ),
         *("save_every", "pretrained", "pause", "iteration", "mode", "out", "debug"),
     ]
-    assert sorted(set(re.findall(r"^  --(\w+)", ended.stdout, re.MULTILINE))) == sorted(names)
+    assert sorted(set(re.findall(r"^  --([\w-]+)", ended.stdout, re.MULTILINE))) == sorted(names)
     text = text[text.index("options:") :]
     for name in names:
-        explanation = re.search(rf"--{name} .*?(?= --\w+ |$)", text)
+        explanation = re.search(rf"--{name} .*?(?= --[\w-]+ |$)", text)
         assert explanation, name
         assert len(explanation[0].split()) > 3, name
 
@@ -139,7 +141,11 @@ def test_help_explains_every_argument(start: Start) -> None:
         ["--epoch", "0"],
         ["--epoch", "3.5"],
         ["--batch_size", "-1"],
-        ["--num_classes", "5"],
+        ["--num_classes", "1"],
+        ["--num_classes", "2", "--classes", "AMD,DMR"],
+        ["--classes", "AMD"],
+        ["--classes", "AMD,amd"],
+        ["--patient-pattern", "("],
         ["--learning_rate", "nan"],
         ["--learning_rate", "much"],
         ["--image_size", "4"],

@@ -95,7 +95,7 @@ def test_large_patients_are_as_likely_in_validation_as_small_ones() -> None:
 def test_a_class_with_one_patient_is_in_training_and_its_absence_is_explained() -> None:
     samples = samples_of([*((f"{n}", n % 2, 2) for n in range(20)), ("only", 2, 3)])
     for seed in range(10):
-        split = split_samples(samples, 0.5, seed)
+        split = split_samples(samples, 0.5, seed, ("NORMAL", "AMD", "RVO"))
         (warning,) = split.warnings
         assert warning == (
             "RVO is missing from validation and not counted in its figures: its 3 photographs are of 1 patient"
@@ -129,7 +129,7 @@ def test_a_fold_without_a_class_in_training_is_refused_and_one_without_it_in_val
         python_warnings.simplefilter("error")
         for fold in range(5):
             try:
-                (warning,) = split_folds(samples, 5, fold).warnings
+                (warning,) = split_folds(samples, 5, fold, classes=("NORMAL", "AMD", "RVO")).warnings
                 assert warning.startswith("RVO is missing from validation")
             except SplitError as error:
                 assert "RVO would be missing from training" in str(error)

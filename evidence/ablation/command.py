@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.console import between
 from model.recipes import DEFAULT, RecipeError
-from model.run.arguments import add_recipe, read_recipe
+from model.run.arguments import add_photographs, add_recipe, read_recipe
 
 if TYPE_CHECKING:
     from .arms import Arm
@@ -54,9 +54,7 @@ def add_parsers(commands: Any) -> None:
                 "--pretrained", type=Path, metavar="DIR",
                 help="also the recipe that starts from the weights of the checkpoint in this folder",
             )  # fmt: skip
-        command.add_argument(
-            "--classes", type=_names, metavar="A,B", help="only these classes (default: all that have photographs)"
-        )
+        add_photographs(command)
         add_recipe(command, DEFAULT)
         command.add_argument("--out", type=Path, default=Path("ablation"), metavar="DIR", help="(default: ./ablation)")
         command.add_argument("--minutes", type=between(float, 0, 1e6), metavar="M", help="start no run after M minutes")
@@ -102,8 +100,8 @@ def run(args: argparse.Namespace) -> None:
     if unknown := [name for name in args.only if name not in BY_NAME]:
         raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
     recipe, args.changes = read_recipe(args.parser, args, DEFAULT)
-    dataset = find_dataset(args.data, args.classes, args.folds, args.seeds)
-    record = Record(Settings(recipe, dataset.classes, folds=args.folds))
+    dataset = find_dataset(args.data, args.classes, args.folds, args.seeds, args.patient_pattern)
+    record = Record(Settings(recipe, dataset.classes, folds=args.folds, patient_pattern=args.patient_pattern))
     wanted = (RECIPE, *args.only) if args.only else (RECIPE,) if args.tried else [arm.name for arm in ARMS]
     arms = tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in wanted)
     try:
@@ -198,6 +196,8 @@ def _as_typed(args: argparse.Namespace) -> str:
         words += ["--set", f"{name}={value}"]
     if args.classes:
         words += ["--classes", ",".join(args.classes)]
+    if args.patient_pattern:
+        words += ["--patient-pattern", args.patient_pattern]
     if args.command == "ablate" and args.only:
         words += ["--only", ",".join(args.only)]
     for text in args.tried:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dataprep.catalog import CLASSES, CatalogError, read_catalog
+from dataprep.catalog import CatalogError, read_chosen
 from dataprep.split import SplitError, split_folds
 from model.data import DataError
 
@@ -32,9 +32,12 @@ class Dataset:
     test: tuple[Path, ...]
     test_labels: np.ndarray
     digest: str
+    patient_pattern: str = ""
 
 
-def find_dataset(data: str, classes: Sequence[str] | None, folds: int, seeds: int) -> Dataset:
+def find_dataset(
+    data: str, classes: Sequence[str] | None, folds: int, seeds: int, patient_pattern: str = ""
+) -> Dataset:
     """A dataset by its folder, else by its registered name, checked to have `folds` folds for each of the seeds 0 to `seeds` - 1.
 
     A registered dataset has no test labels: the platform hides them. Raises DataError, with the fix, if there is no such dataset.
@@ -46,26 +49,19 @@ def find_dataset(data: str, classes: Sequence[str] | None, folds: int, seeds: in
         root = _registered(data)
     folder = find_training(root)
     try:
-        samples = read_catalog(folder, CLASSES if classes is None else classes).samples
-        if classes is None:
-            # For a class without photographs, the network would have an output without training.
-            present = sorted({sample.label for sample in samples})
-            names = tuple(CLASSES[label] for label in present)
-            samples = read_catalog(folder, names).samples
-        else:
-            names = tuple(classes)
-            if missing := [name for label, name in enumerate(names) if label not in {s.label for s in samples}]:
-                raise DataError(f"{folder}: no photographs of {missing[0]}; --classes may name others")
+        catalog = read_chosen(folder, classes, patient_pattern)
+        samples = catalog.samples
         for seed in range(seeds):
             for fold in range(folds):
-                split_folds(samples, folds, fold, seed)
+                split_folds(samples, folds, fold, seed, catalog.classes)
     except (CatalogError, SplitError) as error:
         raise DataError(str(error)) from None
-    test, labels = _read_test(root, folder, names)
+    test, labels = _read_test(root, folder, catalog.numbers)
     facts = [f"{path.name} {path.stat().st_size}" for path in test]
     facts += [f"{sample.path.relative_to(folder).as_posix()} {sample.path.stat().st_size}" for sample in samples]
     digest = hashlib.sha256("\n".join([*facts, *map(str, labels)]).encode("utf-8", "surrogateescape")).hexdigest()
-    return Dataset(root.resolve().name if root == Path(data) else data, root, folder, names, test, labels, digest[:12])
+    name = root.resolve().name if root == Path(data) else data
+    return Dataset(name, root, folder, catalog.classes, test, labels, digest[:12], patient_pattern)
 
 
 def _registered(name: str) -> Path:
@@ -81,13 +77,13 @@ def _registered(name: str) -> Path:
     return Path(path)
 
 
-def _read_test(root: Path, folder: Path, names: Sequence[str]) -> tuple[tuple[Path, ...], np.ndarray]:
+def _read_test(root: Path, folder: Path, classes: Sequence[int]) -> tuple[tuple[Path, ...], np.ndarray]:
     label_file = root / "test" / "test_label"
     nothing = (), np.zeros(0, int)
     if not label_file.is_file():
         return nothing
     photographs = {path.name: path for path in find_test(folder, None)}
-    numbers = {str(CLASSES.index(name)): label for label, name in enumerate(names) if name in CLASSES}
+    numbers = {str(number): label for label, number in enumerate(classes)}
     label_of: dict[Path, int] = {}
     try:
         with open(label_file, encoding="utf-8", errors="surrogateescape", newline="") as file:

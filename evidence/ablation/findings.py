@@ -68,7 +68,7 @@ def leak(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> Findings:
 
 def _probes(dataset: Dataset) -> dict[str, Probe]:
     """The shortcut probes of the audit on the photographs of an ablation. Empty if the photographs cannot be split into folds."""
-    samples = read_catalog(dataset.photographs, dataset.classes).samples
+    samples = read_catalog(dataset.photographs, dataset.classes, dataset.patient_pattern).samples
     measured = zip(samples, measure_all([sample.path for sample in samples], near=False), strict=True)
     readable = [(sample, measures) for sample, measures in measured if isinstance(measures, Measures)]
     folds = make_folds([sample for sample, _ in readable], dataset.classes)

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from model.run.arguments import add_photographs
+
 
 def add_parser(commands: Any) -> None:
     """Add `audit` to the commands of a parser."""
@@ -23,20 +25,9 @@ def add_parser(commands: Any) -> None:
     audit.add_argument(
         "--out", type=Path, default=Path("audit"), metavar="DIR", help="folder of audit.html (default: ./audit)"
     )
-    audit.add_argument(
-        "--classes", type=_names, metavar="A,B", help="only these classes, such as NORMAL,AMD (default: all)"
-    )
+    add_photographs(audit)
     audit.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     audit.set_defaults(run=run)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if len(set(names)) < 2 or len(set(names)) < len(names):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: give two or more different classes, separated by commas, such as NORMAL,AMD"
-        )
-    return names
 
 
 def run(args: argparse.Namespace) -> None:
@@ -47,6 +38,7 @@ def run(args: argparse.Namespace) -> None:
     from .page import write_page
     from .table import table
 
-    result = audit(args.path, args.test, args.classes, Progress("reading photographs", sys.stderr))
+    progress = Progress("reading photographs", sys.stderr)
+    result = audit(args.path, args.test, args.classes, progress, patient_pattern=args.patient_pattern)
     print(table(result), flush=True)
     print(f"\npage with pictures: {write_page(result, args.out)}", flush=True)

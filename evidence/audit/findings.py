@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dataprep.catalog import CatalogError, Sample
+from dataprep.catalog import CatalogError, Sample, read_chosen
 from dataprep.patients import Patients, read_patients
 
 from . import fingerprint
 from .duplicates import Pairs, exact_duplicates, near_duplicates
-from .layout import find_test, find_training, read_classes
+from .layout import find_test, find_training
 from .measure import Measures, measure_all
 from .probe import Folds, Probe, make_folds, probe
 
@@ -79,10 +79,12 @@ def audit(
     classes: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
     workers: int = 2,
+    patient_pattern: str = "",
 ) -> Audit:
     """Audit the training photographs of a dataset's root or training folder. Raises CatalogError if there are none."""
     folder = find_training(path)
-    catalog, names = read_classes(folder, classes)
+    catalog = read_chosen(folder, classes, patient_pattern)
+    names = catalog.classes
     test_paths = find_test(path, test)
     near = fingerprint.available()
 

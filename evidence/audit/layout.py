@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from dataprep.catalog import CLASSES, Catalog, CatalogError, plain_name, read_catalog
+from dataprep.catalog import CatalogError
 from dataprep.folder import read_folder
 from dataprep.header import EXTENSIONS
 
@@ -30,25 +28,3 @@ def find_test(path: Path, given: Path | None) -> list[Path]:
     if given and not photographs:
         raise CatalogError(f"{given}: no photographs in it ({' '.join(sorted(EXTENSIONS))})")
     return photographs
-
-
-def read_classes(folder: Path, names: Sequence[str] | None) -> tuple[Catalog, tuple[str, ...]]:
-    """The catalog of a training folder, and the classes of its labels. names: only these classes, if given."""
-    if names is None:
-        return read_catalog(folder), CLASSES
-    # All classes, as the catalog warns about folders of unknown classes.
-    known = (*CLASSES, *(name for name in names if name not in CLASSES))
-    catalog = read_catalog(folder, known)
-    present = sorted({sample.label for sample in catalog.samples})
-    for name in names:
-        if known.index(name) not in present:
-            raise CatalogError(f"{folder}: no photographs of {name}, only of {', '.join(known[i] for i in present)}")
-    wanted = [known.index(name) for name in names]
-    samples = tuple(
-        replace(sample, label=wanted.index(sample.label)) for sample in catalog.samples if sample.label in wanted
-    )
-    chosen = {plain_name(name) for name in names} | {"NOR" for name in names if name == "NORMAL"}
-    unreadable = tuple(
-        (path, why) for path, why in catalog.unreadable if plain_name(path.relative_to(folder).parts[0]) in chosen
-    )
-    return replace(catalog, samples=samples, unreadable=unreadable), tuple(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
     from model.network import Network
 
 
-def report_checkpoint(checkpoint: Network | Ensemble | None, photographs: Path, name: str, out: Path | None) -> None:
+def report_checkpoint(
+    checkpoint: Network | Ensemble | None,
+    photographs: Path,
+    name: str,
+    out: Path | None,
+    classes: Sequence[str] | None = None,
+) -> None:
     """Write the report of a checkpoint, and print its path.
 
     Args:
@@ -22,6 +29,7 @@ def report_checkpoint(checkpoint: Network | Ensemble | None, photographs: Path, 
         photographs: see `write_report`.
         name: of the checkpoint; "0", the default of `--iteration`, is the newest.
         out: the folder of the report; by default one below the platform's output folder.
+        classes: only these of the checkpoint's, see `write_report`.
 
     Raises:
         ReportError: no checkpoint is loaded; or as in `write_report`.
@@ -41,6 +49,6 @@ def report_checkpoint(checkpoint: Network | Ensemble | None, photographs: Path, 
     folder = os.environ.get("NSML_REPORT")  # set by `nsml report`
     reports = Path(output or ".") / "reports" / quote(f"{nsml.DATASET_NAME}-{name}", safe=" ")
     title = f"{nsml.SESSION_NAME if folder else nsml.DATASET_NAME}, checkpoint {name}"
-    page = write_report(checkpoint, photographs, out or Path(folder or reports), title)
+    page = write_report(checkpoint, photographs, out or Path(folder or reports), title, classes)
     if not folder:  # `nsml report` moves the page, and prints its path
         print(f"report: {page}", flush=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
+from dataprep.labels import class_key, few, numbers_of
 from dataprep.photograph import Preparation
 from model.ensemble import Ensemble
 from model.network import Network
@@ -35,6 +36,7 @@ class Subject:
 
     Attributes:
         networks: the network, or the networks of the ensemble.
+        classes: names of the classes, in the order of the probabilities.
         validation: predictions for n photographs, n > 0.
         temperature: temperature fitted to the predictions, see `calibration`.
         views: one for each of the n photographs.
@@ -43,16 +45,12 @@ class Subject:
     """
 
     networks: tuple[Network, ...]
+    classes: tuple[str, ...]
     validation: Predictions
     temperature: float
     views: tuple[View, ...]
     best_epoch: int = 0
     notes: tuple[str, ...] = ()
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of the probabilities."""
-        return self.networks[0].classes
 
     @property
     def histories(self) -> tuple[Sequence[Epoch], ...]:
@@ -75,7 +73,8 @@ def subject_of(checkpoint: Network | Ensemble) -> Subject:
         view = _view(checkpoint)
         views = (view,) * len(validation.labels)
         best = checkpoint.settings.best_epoch
-        return Subject((checkpoint,), validation, temperature, views, best, _without_heat([checkpoint], [view]))
+        notes = _without_heat([checkpoint], [view])
+        return Subject((checkpoint,), checkpoint.classes, validation, temperature, views, best, notes)
     networks = tuple(checkpoint.networks)
     heaviest = sorted(range(len(networks)), key=lambda number: -checkpoint.weights[number])
     by_number = [_view(network) for network in networks]
@@ -90,7 +89,54 @@ def subject_of(checkpoint: Network | Ensemble) -> Subject:
     views = tuple(view_of.get(sample, by_number[heaviest[0]]) for sample in validation.samples)
     note = _note(len(networks), min(answers.values()), max(answers.values()))
     notes = (*([note] if note else []), *_without_heat(networks, by_number))
-    return Subject(networks, validation, temperature, views, notes=notes)
+    return Subject(networks, checkpoint.classes, validation, temperature, views, notes=notes)
+
+
+def only(subject: Subject, classes: Sequence[str]) -> Subject:
+    """The subject with only the photographs of these classes, and the probabilities of these classes scaled to a sum of 1.
+
+    ReportError if the checkpoint does not have one of them, or no photograph is of them.
+    """
+    known = numbers_of(subject.classes)
+    if unknown := [name for name in classes if class_key(name) not in known]:
+        raise ReportError(
+            f"argument --classes: the checkpoint has no class {unknown[0]}, only {few(subject.classes)}; name two of these"
+        )
+    chosen = np.array([known[class_key(name)] for name in classes])
+    if chosen.tolist() == list(range(len(subject.classes))):
+        return subject
+    whole = subject.validation
+    rows = np.flatnonzero(np.isin(whole.labels, chosen))
+    if not len(rows):
+        raise ReportError(f"argument --classes: no validation photograph is of {few(classes)}; name other classes")
+    probabilities = whole.probabilities[np.ix_(rows, chosen)].astype(np.float64)
+    total = probabilities.sum(axis=1, keepdims=True)
+    # Where the network excludes all of these classes, they are equally likely.
+    probabilities = np.where(total > 0, probabilities / np.where(total > 0, total, 1), 1 / len(chosen))
+    validation = Predictions(
+        [whole.samples[row] for row in rows.tolist()],
+        [whole.patients[row] for row in rows.tolist()],
+        np.array([chosen.tolist().index(label) for label in whole.labels[rows].tolist()]),
+        probabilities.astype(np.float32),
+    )
+    return replace(
+        subject,
+        classes=tuple(subject.classes[label] for label in chosen.tolist()),
+        validation=validation,
+        temperature=fit_temperature(validation.probabilities, validation.labels),
+        views=tuple(_of_classes(subject.views[row], chosen) for row in rows.tolist()),
+        notes=(
+            *subject.notes,
+            f"Only the {len(rows)} of {len(whole.labels)} validation photographs of {few(classes)}, with the probabilities of these "
+            "classes alone.",
+        ),
+    )
+
+
+def _of_classes(view: View, chosen: np.ndarray) -> View:
+    """The view with heat by the labels of the chosen classes."""
+    heat = view.heat
+    return view if heat is None else replace(view, heat=lambda images, labels: heat(images, chosen[labels]))
 
 
 def _view(network: Network) -> View:

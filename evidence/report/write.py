@@ -21,17 +21,24 @@ from .lesions import look_at_lesions
 from .page import Report, page
 from .pictures import strips, surest, worst_mistakes
 from .requirements import check_matplotlib
-from .subject import subject_of
+from .subject import only, subject_of
 
 PAGE = "report.html"
 
 
-def write_report(checkpoint: Network | Ensemble, photographs: Path, folder: Path, title: str) -> Path:
+def write_report(
+    checkpoint: Network | Ensemble,
+    photographs: Path,
+    folder: Path,
+    title: str,
+    chosen_classes: Sequence[str] | None = None,
+) -> Path:
     """Write the report of a checkpoint to `folder` and return the path of the page, which is written last.
 
     Args:
         photographs: the folder of its training photographs. The page names missing ones.
         title: title of the page.
+        chosen_classes: only photographs of these classes, with the probabilities of these classes alone (default: all).
 
     Raises:
         ReportError: the checkpoint holds no validation predictions, or matplotlib is missing.
@@ -39,6 +46,8 @@ def write_report(checkpoint: Network | Ensemble, photographs: Path, folder: Path
     """
     check_matplotlib()
     subject = subject_of(checkpoint)
+    if chosen_classes is not None:
+        subject = only(subject, chosen_classes)
     from . import plots
 
     validation, classes = subject.validation, subject.classes
@@ -83,7 +92,8 @@ def write_report(checkpoint: Network | Ensemble, photographs: Path, folder: Path
         shown[1],
         lesions,
         notes,
-        baselines_of(subject.networks),
+        # The baselines are those of all classes.
+        baselines_of(subject.networks) if len(subject.classes) == len(checkpoint.classes) else [],
     )
     pictures = dict(diagrams)
     for kind, row in zip(("mistake", "surest"), shown, strict=True):

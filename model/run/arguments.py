@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
+
+from dataprep.labels import FEWEST, MOST, LabelError, parse_classes
 
 from ..console import Parser, between
 from ..recipes import RECIPES, Recipe, RecipeError, changed, describe
@@ -37,6 +40,23 @@ def session_checkpoint(text: str) -> SessionCheckpoint:
     if not session or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is not SESSION:CHECKPOINT, as in team/FUNDUS_DEMO/1:best")
     return SessionCheckpoint(session, name)
+
+
+def class_names(text: str) -> tuple[str, ...]:
+    """A type for argparse: `A,B`, the names of two or more classes."""
+    try:
+        return parse_classes(text)
+    except LabelError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def regular_expression(text: str) -> str:
+    """A type for argparse: a regular expression."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from None
+    return text
 
 
 def fold_or_all(text: str) -> int | str:
@@ -91,11 +111,25 @@ def add_recipe(parser: Parser, default: str) -> None:
         )  # fmt: skip
 
 
-def add_split(parser: Parser, classes: tuple[str, ...]) -> None:
-    """Add the arguments for classes, folds, time and seed, see `check_split`."""
+def add_photographs(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose classes, and patients by name."""
     add = parser.add_argument
-    count, seed = between(int, 2, len(classes)), between(int, 0, 2**31 - 1)
-    add("--num_classes", type=count, metavar="N", help=f"use the first N of {', '.join(classes)} (default: all)")
+    add(
+        "--classes", type=class_names, metavar="A,B",
+        help="only these classes of the dataset, such as NORMAL,AMD (default: all that have photographs)",
+    )  # fmt: skip
+    add(
+        "--patient-pattern", type=regular_expression, default="", metavar="REGEX",
+        help="finds the patient in the name of a photograph: the group (?P<patient>...), else the first group (default: usual names)",
+    )  # fmt: skip
+
+
+def add_split(parser: Parser) -> None:
+    """Add the arguments for classes, patients, folds, time and seed, see `check_split`."""
+    add_photographs(parser)
+    add = parser.add_argument
+    count, seed = between(int, FEWEST, MOST), between(int, 0, 2**31 - 1)
+    add("--num_classes", type=count, metavar="N", help="only the first N classes of the dataset (default: all)")
     add(
         "--folds",
         type=between(int, 0, 100),
@@ -113,6 +147,8 @@ def add_split(parser: Parser, classes: tuple[str, ...]) -> None:
 def check_split(parser: Parser, args: argparse.Namespace) -> float | None:
     """Exit with an error if the arguments contradict each other. Returns the end of `--hours` by `time.monotonic()`, or None."""
     folds, fold = args.folds or 0, args.fold or 0
+    if args.classes and args.num_classes:
+        parser.error("argument --num_classes: both --classes and --num_classes choose the classes; give one of them")
     if folds == 1:
         parser.error("argument --folds: 1 fold leaves no photographs to train on; give 0, or 2 or more")
     if fold == "all" and not folds:

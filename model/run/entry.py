@@ -16,6 +16,8 @@ import nsml
 from ..console import one_line
 
 if TYPE_CHECKING:
+    from dataprep.catalog import Catalog
+
     from ..ensemble import Ensemble
     from ..network import Network
     from ..settings import Settings
@@ -50,12 +52,13 @@ class Hooks:
         self.held = checkpoint.load(folder)
 
     def infer(self, data: Any) -> list[int]:
-        """Predict the class of each photograph, in order, see `model.predict.inference`."""
+        """Predict the label number of each photograph, in order, see `model.predict.inference`."""
         from ..predict.inference import infer
         from ..predict.views import averaged_over
 
         assert self.held is not None
-        return infer(data, averaged_over(self.held.views, self.held.predict), self.held.preparations)
+        classes = infer(data, averaged_over(self.held.views, self.held.predict), self.held.preparations)
+        return [self.held.numbers[each] for each in classes]
 
     @property
     def network(self) -> Network | None:
@@ -101,7 +104,18 @@ def cache_folder() -> Path:
     return Path(output) / "prepared" if output else Path(sys.argv[0]).resolve().parent / ".cache" / "prepared"
 
 
-def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[str, ...]) -> Settings:
+def read_photographs(args: argparse.Namespace, held: Network | None, folder: Path) -> Catalog:
+    """The catalog of the classes of a resumed training, or of a new one: those that the command line chooses, or that have photographs."""
+    from dataprep.catalog import read_chosen
+
+    from ..data import list_photographs
+
+    if held is not None:
+        return list_photographs(folder, held.settings)
+    return read_chosen(folder, args.classes or args.num_classes, args.patient_pattern)
+
+
+def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalog) -> Settings:
     """The settings of a new training from the command line, or of a resumed one from its network `held`.
 
     Prints a warning for each change that a resumed training ignores. UsageError if the network is impossible or cannot be resumed.
@@ -111,7 +125,10 @@ def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[
 
     fold = None if args.fold == "all" else args.fold
     if held is None:
-        settings = Settings(args.wanted, classes[: args.num_classes], args.seed or 0, fold or 0, args.folds or 0)
+        settings = Settings(args.wanted, catalog.classes, args.seed or 0, fold or 0, args.folds or 0)
+        settings.patient_pattern = args.patient_pattern
+        if catalog.numbers != settings.label_numbers:
+            settings.numbers = catalog.numbers
         others = getattr(args, "pretrained", None)  # whose weights take the place of the recipe's
         try:
             check_network(replace(settings, recipe=replace(args.wanted, weights="random")) if others else settings)
@@ -120,7 +137,8 @@ def settings_for(args: argparse.Namespace, held: Network | None, classes: tuple[
         return settings
     if args.fold == "all" and not held.settings.folds:
         raise UsageError("argument --fold: the checkpoint was trained without folds; leave --fold out")
-    asked = {name: getattr(args, name) for name in ("recipe", "num_classes", "seed", "folds")}
+    asked = {name: getattr(args, name) for name in ("recipe", "classes", "num_classes", "seed", "folds")}
+    asked["patient-pattern"] = args.patient_pattern or None
     for warning in held.settings.resume(args.changes, {**asked, "fold": fold}):
         print(f"warning: {warning}", flush=True)
     return held.settings

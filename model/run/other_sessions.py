@@ -59,6 +59,10 @@ def together(
                 f"{members[0]} has the classes {', '.join(loaded[0].classes)}, and {each} {', '.join(held.classes)}; "
                 "use members with the same classes"
             )
+        if held.numbers != loaded[0].numbers:
+            raise MemberError(
+                f"the classes of {members[0]} and {each} have different label numbers; use members of the same dataset"
+            )
         if isinstance(held, Ensemble):
             networks += held.networks
             shares += [weight * share / sum(held.weights) for share in held.weights]

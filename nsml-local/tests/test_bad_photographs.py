@@ -11,8 +11,9 @@ import pytest
 from helpers import Nsml, make_dataset, start_and_wait
 
 from nsml.scoring.feed import feed_test_data
-from nsml.scoring.photographs import Photographs, photographs_below
+from nsml.scoring.photographs import Photographs
 from nsml.scoring.predictions import Kind, Wanted, read_lines
+from nsml.store.photographs import photographs_below
 
 
 def png_of_size(width: int, height: int) -> bytes:

@@ -19,7 +19,7 @@ def test_push_prints_the_numbers_of_files(nsml: Nsml, tmp_path: Path) -> None:
     output = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d"))).out
     assert (
         output
-        == "Dataset D: 8 training files (AMD 2, DMR 2, NORMAL 2, RVO 2), 4 test files, hidden labels, the built-in scorer fundus\n"
+        == "Dataset D: 8 training files (0 NORMAL: 2, 1 AMD: 2, 2 RVO: 2, 3 DMR: 2), 4 test files, hidden labels, the built-in scorer fundus\n"
     )
 
 
@@ -215,5 +215,5 @@ def test_push_counts_what_training_will_read(nsml: Nsml, tmp_path: Path) -> None
     for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._a.jpg", "notes.txt", "scan.GIFF"):
         (source / "train" / "train_data" / "AMD" / name).write_text("")
     output = nsml("dataset", "push", "D", str(source)).out
-    assert "8 training files (AMD 2, DMR 2, NORMAL 2, RVO 2)" in output
+    assert "8 training files (0 NORMAL: 2, 1 AMD: 2, 2 RVO: 2, 3 DMR: 2)" in output
     assert "not read as photographs: .txt 1, .giff 1" in output or "not read as photographs: .giff 1, .txt 1" in output

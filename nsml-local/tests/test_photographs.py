@@ -8,7 +8,8 @@ import numpy
 import pytest
 from helpers import write_photograph
 
-from nsml.scoring.photographs import Photographs, photographs_below
+from nsml.scoring.photographs import Photographs
+from nsml.store.photographs import photographs_below
 
 
 @pytest.fixture

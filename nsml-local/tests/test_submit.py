@@ -42,7 +42,11 @@ def test_a_dry_run_shows_the_first_ten_predictions_and_leaves_the_board_alone(ns
     nsml("dataset", "push", "BIG", str(make_dataset(tmp_path / "big", labels=[0, 1, 2] * 4)))
     name = start_and_wait(nsml, dataset="BIG")
     dry = nsml("submit", name, "best", "-t")
-    assert dry.out.splitlines()[:3] == ["test_data,000.png,0", "test_data,001.png,1", "test_data,002.png,2"]
+    assert dry.out.splitlines()[:3] == [
+        "test_data,000.png,0 (NORMAL)",
+        "test_data,001.png,1 (AMD)",
+        "test_data,002.png,2 (RVO)",
+    ]
     assert len([line for line in dry.out.splitlines() if line.startswith("test_data")]) == 10
     assert json.loads(nsml("dataset", "board", "-j", "BIG").out) == []
 

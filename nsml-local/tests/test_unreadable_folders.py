@@ -11,8 +11,8 @@ import pytest
 
 from nsml.engine.snapshot import copy_code, list_snapshot
 from nsml.errors import RunFailed
-from nsml.scoring.photographs import photographs_below
 from nsml.store.copies import copy_out
+from nsml.store.photographs import photographs_below
 
 
 @pytest.fixture

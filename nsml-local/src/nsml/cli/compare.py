@@ -139,10 +139,13 @@ def _submitted(home: Home, side: _Side) -> dict[str, Any] | None:
         return None
     shown = {name: own[-1][name] for name in ("score", "constant", "one_class")}
     lower = above = None
+    name = shown["one_class"]
     with contextlib.suppress(Damaged):  # the dataset is gone
-        lower = Dataset(dataset, home.datasets / dataset).lower_is_better()
+        registered = Dataset(dataset, home.datasets / dataset)
+        lower = registered.lower_is_better()
+        name = None if name is None else registered.named(name)
         above = None if shown["constant"] is None else beats(shown["score"], shown["constant"], lower)
-    return {**shown, "lower_is_better": lower, "beats_constant": above}
+    return {**shown, "class_name": name, "lower_is_better": lower, "beats_constant": above}
 
 
 def _submitted_lines(first: dict[str, Any] | None, second: dict[str, Any] | None) -> list[str]:
@@ -150,7 +153,9 @@ def _submitted_lines(first: dict[str, Any] | None, second: dict[str, Any] | None
     for name, submitted in (("A", first), ("B", second)):
         if submitted is None:
             continue
-        remarks = [f"all predictions are {plain(submitted['one_class'])}"] if submitted["one_class"] is not None else []
+        remarks = (
+            [f"all predictions are {plain(submitted['class_name'])}"] if submitted["one_class"] is not None else []
+        )
         if submitted["beats_constant"] is False:
             place = "below" if submitted["lower_is_better"] else "above"
             remarks.append(f"not {place} the same answer for every photograph")

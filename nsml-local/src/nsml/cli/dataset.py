@@ -12,7 +12,7 @@ from ..store.home import open_home
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
 from ..wording import ago, period, score, size
 from .arguments import complete_datasets, json_option
-from .dataset_push import class_counts, demo, describe, push
+from .dataset_push import check, demo, describe, push
 from .display import print_json, print_table
 
 
@@ -22,6 +22,7 @@ def dataset() -> None:
 
 
 dataset.add_command(push)
+dataset.add_command(check)
 dataset.add_command(demo)
 
 
@@ -62,7 +63,7 @@ def _list(text: str, as_json: bool) -> None:
                 "hidden" if d.labels.exists() else "none",
                 size(r["size"]),
                 ago(r["created_at"]),
-                class_counts(r["train"]),
+                d.class_counts(),
             )
             for d, r in rows
         ],
@@ -89,6 +90,9 @@ def show(name: str, as_json: bool) -> None:
         print_json({"name": name, **record, "labels": dataset.labels.exists()})
         return
     click.echo(describe(dataset))
+    if classes := dataset.classes():
+        numbered = [f"{number} {name}" for number, name in enumerate(classes)]
+        click.echo(f"Label numbers: {', '.join(numbered)}")
     order = "the lowest score first" if dataset.lower_is_better() else "the highest score first"
     every = f", a submission every {period(record['every'])}" if record.get("every") else ""
     click.echo(f"Board: {order}{every}")
@@ -193,20 +197,20 @@ def _print_submissions(dataset: Dataset, user: str | None, as_json: bool) -> Non
             r["session"],
             r["checkpoint"],
             ago(r["at"]),
-            _remark(r),
+            _remark(r, dataset),
         )
         for r in made
     ]
     print_table(("Number", "User", "Score", "Session", "Checkpoint", "When", "Remark"), rows, right=(0,))
 
 
-def _remark(record: dict[str, Any]) -> str:
+def _remark(record: dict[str, Any], dataset: Dataset) -> str:
     if "error" in record:
         times = record.get("refused", 1)
         return str(record["error"]) + (f" ({times} times)" if times > 1 else "")
     remarks = ["scored with other labels"] if record["outdated"] else []
     if record["one_class"]:
-        remarks.append(f"all predictions are {record['one_class']}")
+        remarks.append(f"all predictions are {dataset.named(record['one_class'])}")
     return "; ".join(remarks)
 
 

@@ -13,16 +13,37 @@ import click
 
 from ..demo import NAME, draw_dataset
 from ..engine.isolation import why_not
-from ..errors import Damaged, RunFailed
-from ..scoring.labels import label_trouble
+from ..errors import Damaged, NsmlError, RunFailed
+from ..scoring.dataset_check import dataset_problems
 from ..scoring.metrics import METRICS
-from ..scoring.photographs import photographs_below
 from ..store.datasets import Dataset, isolated_datasets, list_datasets, push_dataset
 from ..store.home import Home, open_home
+from ..store.labels import LabelError, parse_classes
+from ..store.photographs import photographs_below
 from ..store.sessions import list_sessions
+from ..wording import plain
 from .display import erase_line, parse_duration
 
 _METRICS = "; ".join(f"{name}: {metric.help}" for name, metric in METRICS.items())
+
+
+def _names(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:
+    try:
+        return () if text is None else parse_classes(text)
+    except LabelError as error:
+        raise NsmlError(f"--classes: {error}") from None
+
+
+_metric_option = click.option(
+    "--metric",
+    type=click.Choice(list(METRICS)),
+    default="fundus",
+    show_default=True,
+    help=f"The built-in scorer. {_METRICS}.",
+)
+_classes_option = click.option(
+    "--classes", callback=_names, metavar="A,B", help="The classes by label number, from 0, such as NORMAL,AMD,RVO,DMR."
+)
 
 
 @click.command(
@@ -36,24 +57,35 @@ PATH has the layout of the platform:
   train/train_data/<CLASS>/*.jpg
   test/test_data/*.jpg and test/test_label (one line FOLDER,FILE,LABEL per photograph)
   evaluation/data_loader.py and evaluation/evaluation.py, for a dataset with its own scoring
+
+\b
+Photographs may also lie in train/train_data itself, with a table train/labels.csv (or .tsv):
+columns file and label; patient, eye and camera if they are known.
+
+\b
+Label numbers: those of train/classes.txt (a class a line, from 0) or of --classes, else
+NORMAL 0, AMD 1, RVO 2, DMR 3 if there are no other classes, else by name. push writes
+train/classes.txt for programs, which find it below DATASET_PATH.
 """
 )
 @click.argument("name")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--copy", is_flag=True, help="Copy the files instead of linking them.")
-@click.option(
-    "--metric",
-    type=click.Choice(list(METRICS)),
-    default="fundus",
-    show_default=True,
-    help=f"The built-in scorer. {_METRICS}.",
-)
+@_metric_option
 @click.option("--lower-is-better", is_flag=True, help="Rank the lowest score first (always so for logloss and rmse).")
 @click.option("--every", metavar="TIME", help="Minimum time between two submissions of a user, e.g. 1h, 30m, 90s.")
+@_classes_option
 @click.option("--isolate", is_flag=True,
               help="Copy the files and isolate all programs: none can read the labels or PATH (Linux, bubblewrap).")  # fmt: skip
 def push(
-    name: str, path: Path, copy: bool, metric: str, lower_is_better: bool, every: str | None, isolate: bool
+    name: str,
+    path: Path,
+    copy: bool,
+    metric: str,
+    lower_is_better: bool,
+    every: str | None,
+    isolate: bool,
+    classes: tuple[str, ...],
 ) -> None:
     """Register the folder PATH as dataset NAME. Files are linked, not copied; labels are hidden from sessions."""
     if isolate and (why := why_not()):
@@ -70,10 +102,33 @@ def push(
         lower_is_better=lower_is_better or METRICS[metric].lower_is_better,
         every=None if every is None else parse_duration(every, "--every"),
         isolate=isolate,
+        classes=classes,
     )
     click.echo(describe(pushed))
-    if trouble := label_trouble(pushed):
-        click.echo(f"warning: {trouble}, else no submit can be scored", err=True)
+    for problem in dataset_problems(pushed):
+        click.echo(f"warning: {problem}", err=True)
+
+
+@click.command(
+    epilog="""\b
+Example:
+  nsml dataset check /data/eyes
+"""
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@_metric_option
+@_classes_option
+def check(path: Path, metric: str, classes: tuple[str, ...]) -> None:
+    """Say what push would say about the folder PATH, without registering it. Exit status 1 if there are problems."""
+    with tempfile.TemporaryDirectory(prefix="nsml-check-") as folder:
+        pushed = push_dataset(open_home(Path(folder)), "CHECKED", path, metric=metric, classes=classes)
+        click.echo(describe(pushed, plain(str(path))))
+        problems = dataset_problems(pushed)
+    for problem in problems:
+        click.echo(f"problem: {problem}", err=True)
+    if problems:
+        raise RunFailed(f"{len(problems)} problem{'s' * (len(problems) > 1)}")
+    click.echo("No problems")
 
 
 def _check_nothing_runs(home: Home) -> None:
@@ -87,16 +142,10 @@ def _check_nothing_runs(home: Home) -> None:
                 )
 
 
-def class_counts(train: dict[str, int]) -> str:
-    """ "AMD 60, NORMAL 200", for at most eight classes."""
-    shown = [f"{name} {count}" for name, count in train.items()]
-    return ", ".join(shown if len(shown) <= 8 else [*shown[:6], f"and {len(shown) - 6} more folders"])
-
-
-def describe(dataset: Dataset) -> str:
-    """One line on the contents of a dataset."""
+def describe(dataset: Dataset, name: str = "") -> str:
+    """One line on the contents of a dataset. name: in place of its own."""
     record = dataset.record()
-    classes = class_counts(record["train"]) or "no class folders"
+    classes = dataset.class_counts() or "no classes"
     scorer = "its own scorer" if dataset.evaluation.exists() else f"the built-in scorer {dataset.metric()}"
     labels = f"hidden labels, {scorer}" if dataset.labels.exists() else f"no labels, {scorer}"
     if not dataset.can_be_scored:
@@ -126,7 +175,7 @@ def describe(dataset: Dataset) -> str:
         note += f"; its loader uses {', '.join(beside)}, which programs can read"
     if dataset.isolated():
         note += "; every program is isolated"
-    return f"Dataset {dataset.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
+    return f"Dataset {name or dataset.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
 
 
 @click.command(

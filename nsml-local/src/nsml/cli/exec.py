@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -10,10 +11,11 @@ import click
 
 from ..engine.ending import stop_session
 from ..engine.launch import infer_session
-from ..errors import RunFailed
+from ..errors import NsmlError, RunFailed
 from ..session.answering import ask, is_listening
+from ..store.datasets import find_dataset
 from ..store.home import open_home
-from ..store.sessions import ENDED, QUEUED, remove_session
+from ..store.sessions import ENDED, QUEUED, Session, remove_session
 from .arguments import complete_checkpoints, session_and_checkpoint, session_argument, session_named
 
 
@@ -66,7 +68,7 @@ def infer(session: str, checkpoint: str | None) -> None:
                     "(its program must call nsml.paused after nsml.bind)"
                 )
             time.sleep(0.05)
-        failed = _converse(lambda line: ask(started, line, timeout=3600))
+        failed = _converse(lambda line: _named(started, ask(started, line, timeout=3600)))
     finally:
         if started.status() not in ENDED:
             stop_session(started)
@@ -75,6 +77,14 @@ def infer(session: str, checkpoint: str | None) -> None:
             f"{failed} inputs were not answered; 'nsml logs {started.name}' shows the output of the program"
         )
     remove_session(started)
+
+
+def _named(session: Session, answer: str) -> str:
+    """An answer that is the class of one photograph, with the name of the class behind a tab."""
+    name = ""
+    with contextlib.suppress(NsmlError):  # the dataset is gone
+        name = find_dataset(open_home(), session.name.dataset).class_name(answer.strip("[] \n"))
+    return f"{answer}\t{name}" if name else answer
 
 
 def _converse(answer: Callable[[str], str]) -> int:

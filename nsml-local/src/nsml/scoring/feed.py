@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError
-from .photographs import Photographs, photographs_below
+from ..store.photographs import photographs_below
+from .photographs import Photographs
 from .predictions import Wanted, check_predictions, image_ids, write_predictions
 
 Infer = Callable[..., Any]

@@ -29,8 +29,8 @@ class FundusResult:
     classes: tuple[ClassResult, ...]
 
 
-def fundus_score(labels: Sequence[int], predictions: Sequence[int]) -> FundusResult:
-    """Score predictions against labels of the same length and order. Classes are 0 to 3; further ones are named by their number.
+def fundus_score(labels: Sequence[int], predictions: Sequence[int], classes: Sequence[str] = CLASSES) -> FundusResult:
+    """Score predictions against labels of the same length and order. `classes` names the labels; further ones are named by their number.
 
     The score is accuracy in percent with two decimals, then mean sensitivity and mean specificity as the next four and four
     decimals: `round(acc, 4) * 100 + round(sens, 4) / 100 + round(spec, 4) / 1e6`, rounded to ten decimals. Means
@@ -43,8 +43,8 @@ def fundus_score(labels: Sequence[int], predictions: Sequence[int]) -> FundusRes
         raise ValueError(f"{len(labels)} labels and {len(predictions)} predictions")
     pairs = list(zip(labels, predictions, strict=True))
     results = []
-    for number in range(max(len(CLASSES), max(labels) + 1)):
-        name = CLASSES[number] if number < len(CLASSES) else str(number)
+    for number in range(max(len(classes), max(labels) + 1)):
+        name = classes[number] if number < len(classes) else str(number)
         positive = [p for true, p in pairs if true == number]
         negative = [p for true, p in pairs if true != number]
         results.append(
@@ -69,12 +69,13 @@ def _mean(values: list[float | None]) -> float:
 
 def table(result: FundusResult) -> str:
     """A table of the result by class, for a terminal."""
-    lines = [f"{'':10}{'images':>8}{'sensitivity':>14}{'specificity':>14}"]
+    width = max([9, *(len(row.name) for row in result.classes if row.images)]) + 1
+    lines = [f"{'':{width}}{'images':>8}{'sensitivity':>14}{'specificity':>14}"]
     for row in result.classes:
         if row.images:
             values = "".join(f"{'n/a' if v is None else f'{v:.4f}':>14}" for v in (row.sensitivity, row.specificity))
-            lines.append(f"{row.name:10}{row.images:>8}{values}")
+            lines.append(f"{row.name:{width}}{row.images:>8}{values}")
     total = sum(row.images for row in result.classes)
-    lines.append(f"{'mean':10}{total:>8}{result.sensitivity:>14.4f}{result.specificity:>14.4f}")
+    lines.append(f"{'mean':{width}}{total:>8}{result.sensitivity:>14.4f}{result.specificity:>14.4f}")
     lines.append(f"accuracy  {result.accuracy:.4f}")
     return "\n".join(lines)

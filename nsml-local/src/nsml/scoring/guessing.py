@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +69,12 @@ def _numbers(text: str) -> list[float]:
         return []
 
 
-def one_answer_warning(result: dict[str, Any]) -> list[str]:
-    """A warning on the result of `one_answer`, as a list of one line, or of none."""
+def one_answer_warning(result: dict[str, Any], named: Callable[[str], str] = str) -> list[str]:
+    """A warning on the result of `one_answer`, as a list of one line, or of none. `named` adds its name to a label number."""
     if not result:
         return []
-    answer = result["one_class"]
-    same = "of one class" if answer.isdecimal() else "the same"
+    answer = plain(named(result["one_class"]))
+    same = "of one class" if result["one_class"].isdecimal() else "the same"
     return [
         f"all {result['predictions']:,} predictions are {same}, {answer}: the network may have collapsed; look at its training, and at "
         "what infer returns ('nsml submit -t')"

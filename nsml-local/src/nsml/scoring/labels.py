@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from ..errors import NsmlError
 from ..store.datasets import Dataset
+from ..store.labels import few
+from ..store.photographs import photographs_below
 from ..wording import plain
 from .fundus import CLASSES
 from .metrics import METRICS
-from .photographs import photographs_below
-from .predictions import Kind, composed, image_ids, is_class, is_finite, text_lines
+from .predictions import Kind, composed, image_ids, is_class, is_finite, read_classes, text_lines
 
 _SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars"}
 
@@ -31,11 +33,31 @@ def label_trouble(dataset: Dataset) -> str:
         return str(error)
     root = dataset.submission / "test"
     images = set() if dataset.loader.exists() else {composed(i) for i in image_ids(photographs_below(root), root)}
-    trouble = _trouble(lines, images, dataset.metric())
+    trouble = _trouble(lines, images, dataset.metric(), dataset.classes() or CLASSES)
     return plain(f"test/test_label{trouble}") if trouble else ""
 
 
-def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str) -> str:
+def number_trouble(dataset: Dataset) -> str:
+    """The first label of a file without other trouble that is not a number of the dataset's classes; "" if all are."""
+    classes = dataset.classes()
+    if not classes or not dataset.has_label_file or dataset.evaluation.exists() or dataset.metric() not in METRICS:
+        return ""
+    if METRICS[dataset.metric()].kind is Kind.NUMBER:
+        return ""
+    for name, number in read_classes(dataset.labels, "the label file").items():
+        if number >= len(classes):
+            return (
+                f"test/test_label: {number}, of {name}, is no class; the classes are {_numbered(classes)}; correct the labels, or give all "
+                "classes with --classes"
+            )
+    return ""
+
+
+def _numbered(classes: Sequence[str]) -> str:
+    return few([f"{name} {number}" for number, name in enumerate(classes)])
+
+
+def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str, classes: Sequence[str]) -> str:
     if not lines:
         return " is empty; write a FOLDER,FILE,LABEL line for each test photograph"
     is_value = is_finite if METRICS[metric].kind is Kind.NUMBER else is_class
@@ -55,7 +77,7 @@ def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str) -> str
             is_first = position == 0 and composed(name) not in images and not is_finite(value)
             if is_first and after and is_value(after[0][1].rpartition(",")[2].strip()):
                 return f"{where}: it is a header; remove it"
-            return f"{where}: {_value_trouble(value, metric)}"
+            return f"{where}: {_value_trouble(value, metric, classes)}"
         if bare:
             continue
         name = composed(name)
@@ -70,15 +92,12 @@ def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str) -> str
     return ""
 
 
-def _value_trouble(value: str, metric: str) -> str:
+def _value_trouble(value: str, metric: str, classes: Sequence[str]) -> str:
     if METRICS[metric].kind is Kind.NUMBER:
         return f"{value[:20]!r} is no number; correct it"
     if is_finite(value) and float(value).is_integer() and float(value) >= 0:
         return f"{value[:20]!r} is no whole number; write {float(value):.0f}"
-    classes = (
-        ", ".join(f"{name} {number}" for number, name in enumerate(CLASSES)) if metric == "fundus" else "0, 1, ..."
-    )
-    return f"{value[:20]!r} is no class; write classes as numbers ({classes})"
+    return f"{value[:20]!r} is no class; write classes as numbers ({_numbered(classes)})"
 
 
 def _nearest(name: str, images: set[str]) -> str:

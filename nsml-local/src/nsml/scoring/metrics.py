@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,8 @@ def _sklearn() -> Any:
     return sklearn.metrics
 
 
-def _fundus(labels: list[int], predictions: list[int]) -> Result:
-    result = fundus_score(labels, predictions)
+def _fundus(labels: list[int], predictions: list[int], classes: Sequence[str] = CLASSES) -> Result:
+    result = fundus_score(labels, predictions, classes)
     warning = ""
     if absent := [row.name for row in result.classes if not row.images]:
         verb, they = ("is", "it is") if len(absent) == 1 else ("are", "they are")
@@ -97,19 +98,28 @@ METRICS = {
 }
 
 
-def class_count(metric: str, labels: Path) -> int:
+def fewest_classes(metric: str, classes: Sequence[str]) -> int:
+    """Number of classes that predictions may have, whatever the labels; 0 if they are numbers.
+
+    Of the competition's classes, all four, also where the training photographs are of fewer.
+    """
+    if METRICS[metric].kind is Kind.NUMBER:
+        return 0
+    return len(CLASSES) if metric == "fundus" and set(classes) <= set(CLASSES) else 2
+
+
+def class_count(metric: str, labels: Path, classes: Sequence[str] = ()) -> int:
     """Number of allowed classes, from the label file; 0 if predictions are numbers."""
     if METRICS[metric].kind is Kind.NUMBER:
         return 0
-    least = len(CLASSES) if metric == "fundus" else 2
-    return max(least, max(read_classes(labels, "the label file").values()) + 1)
+    return max(fewest_classes(metric, classes), max(read_classes(labels, "the label file").values()) + 1)
 
 
-def score_files(metric: str, prediction: Path, labels: Path, classes: int = 0) -> Result:
+def score_files(metric: str, prediction: Path, labels: Path, classes: Sequence[str] = ()) -> Result:
     """Score a prediction file against a label file, matched by `FOLDER,FILE` or by line (see `match`).
 
     Args:
-        classes: minimum number of allowed classes.
+        classes: names of the classes by label number; at least as many are allowed.
 
     Raises:
         NsmlError: the label file is invalid.
@@ -125,13 +135,15 @@ def score_files(metric: str, prediction: Path, labels: Path, classes: int = 0) -
         raise PredictionsRefused(str(error)) from None
     pairs = match(truth, predicted)
     if kind is Kind.CLASS:
-        highest = max(class_count(metric, labels), classes) - 1
+        highest = max(class_count(metric, labels, classes), len(classes)) - 1
         for name, value in predicted.items():
             if value > highest:
                 raise PredictionsRefused(f"the prediction for {name} is {value}, outside 0 .. {highest}")
     compute = METRICS[metric].compute
+    if metric == "fundus" and classes:
+        compute = partial(_fundus, classes=classes)
     truths = [label for label, _ in pairs]
-    constant = best_constant(kind, truths, max(class_count(metric, labels), classes))
+    constant = best_constant(kind, truths, max(class_count(metric, labels, classes), len(classes)))
     result = compute(truths, [prediction for _, prediction in pairs])
     return replace(result, constant=compute(truths, [constant] * len(truths)).score)
 

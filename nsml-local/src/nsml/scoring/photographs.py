@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..errors import NsmlError
-from ..store.files import walk
-from ..store.photographs import is_photograph
 from .pixels import read_pixels
 
 # Four times the size of the largest fundus cameras. A small file can claim a size that exhausts the memory.
@@ -22,15 +20,6 @@ _VARIABLE = "OPENCV_IO_MAX_IMAGE_PIXELS"
 def limit_of_photographs() -> dict[str, str]:
     """The environment variable with OpenCV's limit on pixels, for a process to be started."""
     return {_VARIABLE: os.environ.get(_VARIABLE) or str(_MAX_PIXELS)}
-
-
-def photographs_below(folder: Path) -> list[Path]:
-    """Photographs below `folder`, sorted by path; hidden files and folders are skipped. OSError if a folder cannot be read."""
-    photographs = []
-    for parent, folders, names in walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        photographs += [Path(parent, name) for name in names if is_photograph(Path(name))]
-    return sorted(photographs)
 
 
 class Photographs(Sequence[Any]):

@@ -1,6 +1,6 @@
 """The built-in scorers as a program. It runs in a separate process, the only one that reads the labels.
 
-    python -m nsml.scoring.program --metric fundus --prediction FILE --test_label_path FILE
+    python -m nsml.scoring.program --metric fundus --prediction FILE --test_label_path FILE --classes NORMAL,AMD,RVO,DMR
 
 prints details, then the score as the last line. Warnings and the score of the best constant answer go to stderr.
 """
@@ -8,6 +8,7 @@ prints details, then the score as the last line. Warnings and the score of the b
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,10 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--metric", choices=METRICS, required=True)
     parser.add_argument("--prediction", type=Path, required=True, help="FOLDER,FILE,PREDICTION lines")
     parser.add_argument("--test_label_path", type=Path, required=True, help="FOLDER,FILE,LABEL lines")
-    parser.add_argument("--classes", type=int, default=0, help="minimum number of classes")
+    parser.add_argument(
+        "--classes",
+        metavar="A,B",
+        default="",
+        help="names of the classes by label number; one with a comma in double quotes",
+    )
     options = parser.parse_args(arguments)
     try:
-        result = score_files(options.metric, options.prediction, options.test_label_path, options.classes)
+        classes = next(csv.reader([options.classes]), [])
+        result = score_files(options.metric, options.prediction, options.test_label_path, classes)
     except NsmlError as error:
         print(error, file=sys.stderr)
         return REFUSED if isinstance(error, PredictionsRefused) else 1

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError, PredictionsRefused, RunFailed
 from ..store.datasets import Dataset
 from ..wording import score as shown
+from .fundus import CLASSES
 from .guessing import beside, one_answer, one_answer_warning
 from .labels import label_trouble
-from .metrics import METRICS, class_count
+from .metrics import METRICS, class_count, fewest_classes
 from .organiser import LIMIT, Score, score_with_script, scorer_environment
 from .predictions import Kind, Wanted, read_lines
 from .program import CONSTANT, REFUSED
@@ -27,12 +31,21 @@ def wanted_predictions(dataset: Dataset) -> Wanted:
             "update nsml-local, or push the dataset again with --metric"
         )
     kind = METRICS[metric].kind
-    # The test set may lack images of a class.
-    classes = 0 if kind is Kind.NUMBER else max(4 if metric == "fundus" else 2, len(dataset.record()["train"]))
+    classes = (
+        0 if kind is Kind.NUMBER else max(fewest_classes(metric, dataset.classes()), len(trained_classes(dataset)))
+    )
     if not dataset.has_label_file or label_trouble(dataset):
         return Wanted(kind, classes)
     count = len(read_lines(dataset.labels, "the label file"))
-    return Wanted(kind, max(classes, class_count(metric, dataset.labels)), count)
+    return Wanted(kind, max(classes, class_count(metric, dataset.labels, dataset.classes())), count)
+
+
+def trained_classes(dataset: Dataset) -> tuple[str, ...]:
+    """The classes by label number, up to the last that has training photographs; the test set may lack images of a class."""
+    classes, train = dataset.classes(), dataset.record()["train"]
+    if not classes:
+        return tuple(train)
+    return classes[: max((number for number, name in enumerate(classes, 1) if name in train), default=0)]
 
 
 def score(dataset: Dataset, predictions: Path) -> Score:
@@ -49,7 +62,7 @@ def score(dataset: Dataset, predictions: Path) -> Score:
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label; push it again with labels, or use 'nsml submit -t'"
         )
-    classes = ["--classes", str(wanted_predictions(dataset).classes)]
+    classes = ["--classes", _as_line(_names(dataset, wanted_predictions(dataset).classes))]
     files = ["--prediction", str(predictions), "--test_label_path", str(dataset.labels)]
     command = [sys.executable, "-m", "nsml.scoring.program", "--metric", dataset.metric(), *files, *classes]
     ended = subprocess.run(
@@ -68,6 +81,18 @@ def score(dataset: Dataset, predictions: Path) -> Score:
     return Score(float(last), details, tuple(warnings), constants[-1] if constants and same_order else None)
 
 
+def _names(dataset: Dataset, count: int) -> list[str]:
+    """So many names of classes; those that are unknown are numbers, or the competition's."""
+    known = dataset.classes() or (CLASSES if dataset.metric() == "fundus" else ())
+    return [known[number] if number < len(known) else str(number) for number in range(count)]
+
+
+def _as_line(names: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()
+
+
 def same_answers(dataset: Dataset, predictions: Path) -> dict[str, Any]:
     """What `one_answer` finds of a prediction file for this dataset."""
     return one_answer(predictions, None if dataset.loader.exists() else METRICS[dataset.metric()].kind)
@@ -76,7 +101,7 @@ def same_answers(dataset: Dataset, predictions: Path) -> dict[str, Any]:
 def print_result(dataset: Dataset, predictions: Path) -> None:
     """Score a prediction file (see `score`); print details and score."""
     result = score(dataset, predictions)
-    for warning in (*result.warnings, *one_answer_warning(same_answers(dataset, predictions))):
+    for warning in (*result.warnings, *one_answer_warning(same_answers(dataset, predictions), dataset.named)):
         print(f"warning: {warning}", file=sys.stderr)
     if result.details:
         print(result.details)

@@ -39,8 +39,9 @@ from ..store.submissions import close_submission, counted_submissions, open_subm
 from ..wording import period
 from .guessing import one_answer_warning
 from .labels import label_trouble
+from .metrics import METRICS
 from .photographs import limit_of_photographs
-from .predictions import FILE, composed, read_lines
+from .predictions import FILE, Kind, composed, read_lines
 from .scorer import same_answers, score, wanted_predictions
 from .steps import StepReader
 
@@ -128,9 +129,9 @@ def submit(
         predictions = _copy_predictions(folder)
         if dataset.has_label_file and (dataset.loader.exists() or not dry_run):
             _check_against_labels(predictions, dataset)
-        first = _first_lines(predictions)
+        first = _first_lines(predictions, dataset)
         same = same_answers(dataset, predictions)
-        warnings = one_answer_warning(same)
+        warnings = one_answer_warning(same, dataset.named)
         if test_session is not None:
             return Outcome(None, tuple(warnings), first, str(test_session.name))
         on_step({"step": "score"})
@@ -180,8 +181,8 @@ def _copy_predictions(folder: Path) -> Path:
     return copy
 
 
-def _first_lines(predictions: Path) -> tuple[str, ...]:
-    """The first ten lines; for a binary file, one line with its size."""
+def _first_lines(predictions: Path, dataset: Dataset) -> tuple[str, ...]:
+    """The first ten lines, with names of classes; for a binary file, one line with its size."""
     with regular(predictions) as file:
         content = file.read(64 * 1024)
     try:
@@ -191,7 +192,11 @@ def _first_lines(predictions: Path) -> tuple[str, ...]:
         text = "" if error.start < len(content) - 4 else content[: error.start].decode()
     if content and (not text or "\0" in text):
         return (f"(a binary file of {predictions.stat().st_size} bytes)",)
-    return tuple(line[:300] for line in text.splitlines()[:10])
+    lines = [line[:300] for line in text.splitlines()[:10]]
+    if dataset.loader.exists() or METRICS[dataset.metric()].kind is not Kind.CLASS:
+        return tuple(lines)
+    parts = (line.rpartition(",") for line in lines)
+    return tuple(f"{name}{comma}{dataset.named(answer)}" for name, comma, answer in parts)
 
 
 def _check_interval(home: Home, dataset: Dataset, folder: Path) -> None:

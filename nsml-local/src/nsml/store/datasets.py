@@ -1,7 +1,7 @@
 """Datasets: `datasets/NAME/`. What a session may read and what is hidden are in separate folders.
 
 dataset.json              source, classes, counts, time
-training/train/...        DATASET_PATH while training
+training/train/...        DATASET_PATH while training; classes.txt in it names the classes by label number
 submission/test/...       DATASET_PATH at submit: the test data without labels
 hidden/test/test_label    the labels;  hidden/evaluation/evaluation.py  the organiser's scorer
 feed/data_loader.py       the organiser's loader and the files it uses; it runs in the competitor's process
@@ -15,16 +15,39 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Damaged, NsmlError
-from .files import folder_beside, is_number, make_private, read_json, real_path, remove_tree, visible, walk, write_json
+from .files import (
+    folder_beside,
+    is_number,
+    make_private,
+    read_json,
+    real_path,
+    remove_tree,
+    visible,
+    walk,
+    write_json,
+    write_text,
+)
 from .home import Home
 from .names import check_name, is_name, nearest
-from .photographs import count_endings, is_photograph, left_by_a_system, looks_like_labels
+from .photographs import (
+    count_endings,
+    is_photograph,
+    left_by_a_system,
+    looks_like_labels,
+    photographs_below,
+    why_unreadable,
+)
 from .plain_paths import plain_path
+
+if TYPE_CHECKING:
+    from .labels import Labels
 
 LABELS = "test_label"
 # Below train/: lesion masks for training photographs; not training photographs themselves.
@@ -76,6 +99,32 @@ class Dataset:
         """Name of the built-in scorer."""
         return str(self.record().get("metric", "fundus"))
 
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes by label number; () if they are unknown."""
+        names = self.record().get("classes")
+        return tuple(map(str, names)) if isinstance(names, list) else ()
+
+    def class_name(self, answer: str) -> str:
+        """The name of the class with this label number; "" if the answer is something else, or the name is the number."""
+        classes = self.classes()
+        known = answer.isascii() and answer.isdecimal() and int(answer[:9]) < len(classes)
+        return classes[int(answer)] if known and classes[int(answer)] != answer else ""
+
+    def named(self, answer: str) -> str:
+        """ "0 (NORMAL)" for the label number 0; any other answer as it is."""
+        name = self.class_name(answer)
+        return f"{answer} ({name})" if name else answer
+
+    def class_counts(self) -> str:
+        """ "0 NORMAL: 200, 1 AMD: 60", training photographs by label number, or "A 200, B 60" where that is unknown, for a few classes."""
+        from .labels import few
+
+        classes = self.classes()
+        shown = {
+            name: f"{number} {name}:" if name != str(number) else f"{name}:" for number, name in enumerate(classes)
+        }
+        return few([f"{shown.get(name, name)} {count}" for name, count in self.record()["train"].items()])
+
     def scored_by(self) -> dict[str, str]:
         """SHA-256 of the labels ("" without any), and of the organiser's scorer with the files beside it, or the metric's name."""
         scorer = self.metric()
@@ -96,7 +145,8 @@ class Dataset:
         return bool(self.record().get("isolate", False))
 
     def record(self) -> dict[str, Any]:
-        """dataset.json: `source`, `created_at`, `train` (files by class), `train_files`, `test_files`, `size` (bytes)."""
+        """dataset.json: `source`, `created_at`, `train` (files by class), `train_files`, `test_files`, `size` (bytes), `classes` (by label
+        number) and `problems` (of the training photographs and their labels), if there are some."""
         try:
             record = read_json(self.folder / "dataset.json")
         except FileNotFoundError:
@@ -160,6 +210,7 @@ def push_dataset(
     lower_is_better: bool = False,
     every: float | None = None,
     isolate: bool = False,
+    classes: Sequence[str] = (),
 ) -> Dataset:
     """Register the folder `source` in the contract's layout as dataset `name`.
 
@@ -170,6 +221,7 @@ def push_dataset(
         lower_is_better: the order of the leaderboard.
         every: minimum seconds between two submissions of a user.
         isolate: hide labels and `source` from sessions; implies `copy`.
+        classes: the classes by label number, in place of those of train/classes.txt or of the usual order.
 
     Raises:
         NsmlError: the layout is wrong, or the name is in use.
@@ -223,7 +275,7 @@ def push_dataset(
         facts |= {"metric": metric, "lower_is_better": lower_is_better, "every": every, "isolate": isolate}
         write_json(
             beside / "dataset.json",
-            {"source": origin or str(source), "created_at": time.time(), **facts, **_count(beside)},
+            {"source": origin or str(source), "created_at": time.time(), **facts, **_count(beside, classes)},
         )
         try:
             os.rename(beside, target)
@@ -337,22 +389,39 @@ def _link(source: str, target: Path) -> None:
     os.symlink(source, target)
 
 
-def _count(folder: Path) -> dict[str, Any]:
-    """Number of files by class and side, bytes, and endings of ignored files in class folders.
+def _count(folder: Path, classes: Sequence[str]) -> dict[str, Any]:
+    """Number of files by class and side, bytes, endings of ignored files in class folders, and the classes, also as the class file.
 
-    If class folders contain photographs, only those count, as training reads nothing else there.
+    If there are photographs with labels, only those count, as training reads nothing else.
     """
+    from .labels import CLASS_FILE, FEWEST, counted
+
     data = folder / "training" / "train" / "train_data"
+    photographs = photographs_below(data) if data.is_dir() else []
+    facts: dict[str, Any] = {}
     by_class = {
         e.name: [Path(name) for _, _, names in walk(Path(e.path)) for name in names if not left_by_a_system(name)]
         for e in visible(data)
         if e.is_dir()
     }
-    others = [path for paths in by_class.values() for path in paths if not is_photograph(path)]
-    if any(is_photograph(path) for paths in by_class.values() for path in paths):
-        classes = {name: sum(map(is_photograph, paths)) for name, paths in by_class.items()}
-    else:
-        classes, others = {name: len(paths) for name, paths in by_class.items()}, []
+    counts = {name: len(paths) for name, paths in by_class.items()}
+    others: list[Path] = []
+    if photographs:
+        labels, problems = _labels(data, photographs, classes)
+        unreadable = {path: why for path in photographs if (why := why_unreadable(path))}
+        if unreadable:
+            why = ", ".join(f"{path.name} is {unreadable[path]}" for path in list(unreadable)[:3])
+            problems.append(f"{counted(len(unreadable), 'training photograph')} unreadable and left out: {why}")
+        counts = {name: sum(map(is_photograph, paths)) for name, paths in by_class.items()}
+        if labels.classes:
+            readable = Counter(number for path, number in labels.numbers.items() if path not in unreadable)
+            counts = {name: readable[number] for number, name in enumerate(labels.classes) if readable[number]}
+            facts = {"classes": list(labels.classes)}
+        others = [path for paths in by_class.values() for path in paths if not is_photograph(path)]
+        facts |= {"problems": problems} if problems else {}
+        if len(labels.classes) >= FEWEST:
+            # Replaced, not written to: it may be a link to the organiser's.
+            write_text(data.parent / CLASS_FILE, "".join(f"{name}\n" for name in labels.classes))
     marks = folder / "training" / "train" / MARKS
     size = train = test = 0
     for side in ("training", "submission"):
@@ -363,8 +432,32 @@ def _count(folder: Path) -> dict[str, Any]:
                 train += 0 if Path(root).is_relative_to(marks) else sum(not left_by_a_system(name) for name in files)
             else:
                 test += sum(not left_by_a_system(name) for name in files)
+    train = sum(counts.values()) if photographs and counts else train - len(others)
     left_out = {"left_out": count_endings(others)} if others else {}
-    return {"train": classes, "train_files": train - len(others), "test_files": test, "size": size, **left_out}
+    return {"train": counts, "train_files": train, "test_files": test, "size": size, **left_out, **facts}
+
+
+def _labels(data: Path, photographs: Sequence[Path], classes: Sequence[str]) -> tuple[Labels, list[str]]:
+    """The labels of the training photographs, and what is wrong with them. NsmlError if the classes given are not theirs."""
+    from .labels import FEWEST, LabelError, Labels, examples, few, read_labels
+
+    try:
+        labels = read_labels(data, photographs, classes)
+    except LabelError as error:
+        return Labels((), {}), [str(error).replace(f"{data.parent}{os.sep}", "train/")]
+    problems = [problem.replace(f"{data.parent}{os.sep}", "train/") for problem in labels.problems]
+    present = [name for number, name in enumerate(labels.classes) if number in labels.numbers.values()]
+    if classes and not present:
+        found = few(read_labels(data, photographs).classes) or "none"
+        raise NsmlError(f"--classes: no training photograph is of {few(classes)}; the classes are {found}")
+    if not labels.numbers:
+        problems = [
+            f"train/train_data: none of {len(photographs)} photographs has a class ({examples(data, photographs)}); put them into class "
+            "folders, or list them in train/labels.csv with the columns file and label"
+        ] + [problem for problem in problems if "in no class folder" not in problem]
+    elif len(present) < FEWEST:
+        problems.append(f"train/train_data: all photographs are of {present[0]}; training needs two classes")
+    return labels, problems
 
 
 def present_name(home: Home, name: str) -> str:

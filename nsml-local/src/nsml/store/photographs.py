@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
+from .files import walk
+
 # Formats of OpenCV, and DICOM if pydicom is installed.
 _READ = ".jpg .jpeg .jpe .jfif .jif .jfi .png .bmp .dib .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm .jp2 .avif .gif .ras .sr .hdr .pic"
 ENDINGS = frozenset([*_READ.split(), *([".dcm", ".dicom"] if find_spec("pydicom") else [])])
 # Files that the Windows Explorer writes; macOS hides its own by a dot.
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
+# First bytes: JPEG, PNG, BMP, TIFF and BigTIFF, WebP, Netpbm, JPEG 2000 and AVIF, GIF, Sun raster, Radiance HDR, DICOM.
+_STARTS = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|BM|II[*+]\0|MM\0[*+]|RIFF....WEBP|P[1-6Ff]\s|....(?:jP  |ftyp)|GIF8|\x59\xa6\x6a\x95|#\?|.{128}DICM",
+    re.DOTALL,
+)
+# Marks at the end, by the first two bytes.
+_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND", b"GI": b";"}
+_TAIL = 1 << 16
 _LABELS = re.compile(
     r"(hidden|private|public|test|true|val)?(data|set)?(labels?|answers?|groundtruths?|gt|solutions?|y)(hidden|test)?"
 )
@@ -21,6 +32,35 @@ _LABELS = re.compile(
 def is_photograph(path: Path) -> bool:
     """Whether the name has the ending of a photograph (ignoring case) and is not hidden."""
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+
+
+def photographs_below(folder: Path) -> list[Path]:
+    """Photographs below `folder`, sorted by path; hidden files and folders are skipped. OSError if a folder cannot be read."""
+    photographs = []
+    for parent, folders, names in walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        photographs += [Path(parent, name) for name in names if is_photograph(Path(name))]
+    return sorted(photographs)
+
+
+def why_unreadable(path: Path) -> str:
+    """Why a photograph cannot be decoded, from its beginning and its end; "" if these are in order. Nothing is decoded."""
+    try:
+        if not path.is_file():  # opening a named pipe would block
+            return "missing, or not a regular file"
+        with open(path, "rb") as file:
+            start = file.read(132)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            end = file.read()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    if not start:
+        return "empty"
+    if not _STARTS.match(start):
+        return "not a photograph"
+    mark = _ENDS.get(start[:2], b"")
+    # Some cameras append data to a JPEG file.
+    return "" if mark in end or mark in path.read_bytes() else "truncated"
 
 
 def left_by_a_system(name: str) -> bool:

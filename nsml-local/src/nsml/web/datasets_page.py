@@ -90,7 +90,7 @@ def _row(dataset: Dataset, usage: dict[str, _Usage], t: Texts) -> dict[str, Any]
         "test": record["test_files"],
         "labels": t("hidden") if dataset.labels.exists() else t("none"),
         "size_text": size(record["size"]),
-        "classes": ", ".join(f"{plain(name)} {count}" for name, count in record["train"].items()),
+        "classes": plain(dataset.class_counts()),
     }
 
 

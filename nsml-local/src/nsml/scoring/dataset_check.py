@@ -1,0 +1,70 @@
+"""What is wrong with a dataset: asked at push, so that nobody learns it after a training."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..store.datasets import Dataset
+from ..store.labels import counted, few
+from ..store.photographs import photographs_below, why_unreadable
+from ..wording import plain
+from .labels import label_trouble, number_trouble
+
+
+def dataset_problems(dataset: Dataset) -> list[str]:
+    """One line for each problem, with its count, examples and the fix. Labels of the test set come last."""
+    found = dataset.record().get("problems")
+    problems = [str(problem) for problem in found] if isinstance(found, list) else []
+    test, training = dataset.submission / "test", dataset.training / "train" / "train_data"
+    tested = photographs_below(test) if test.is_dir() else []
+    unreadable = {path: why for path in tested if (why := why_unreadable(path))}
+    if unreadable:
+        first = ", ".join(f"{path.name} is {unreadable[path]}" for path in list(unreadable)[:3])
+        problems.append(
+            f"{counted(len(unreadable), 'test photograph')} unreadable, so infer gets a black image: {first}"
+        )
+    copies = _copies(tested, photographs_below(training) if training.is_dir() else [])
+    if copies:
+        first = few([f"{one.name} is {other.relative_to(training).as_posix()}" for one, other in copies.items()], 4)
+        problems.append(
+            f"{len(copies)} of {len(tested)} test photographs are training photographs too, so their score says nothing ({first}); "
+            "remove them from one of the two"
+        )
+    if trouble := label_trouble(dataset):
+        problems.append(f"{trouble}, else no submit can be scored")
+    elif trouble := number_trouble(dataset):
+        problems.append(trouble)
+    return [plain(problem) for problem in problems]
+
+
+def _copies(ones: Sequence[Path], others: Sequence[Path]) -> dict[Path, Path]:
+    """For each of `ones` that has the content of one of `others`, the first such. A file is read only if another has its size."""
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for path in ones:
+        with contextlib.suppress(OSError):
+            by_size[path.stat().st_size].append(path)
+    by_size.pop(0, None)
+    digests: dict[bytes, list[Path]] = {}
+    hashed: set[int] = set()
+    copies: dict[Path, Path] = {}
+    for other in others:
+        with contextlib.suppress(OSError):
+            size = other.stat().st_size
+            if size not in by_size:
+                continue
+            if size not in hashed:
+                hashed.add(size)
+                for path in by_size[size]:
+                    digests.setdefault(_digest(path), []).append(path)
+            for path in digests.get(_digest(other), ()):
+                copies.setdefault(path, other)
+    return copies
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -1,0 +1,208 @@
+"""Datasets as people have them: classes of any name, labels in a table, and what push and check say about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, make_dataset, start_and_wait, write_photograph
+
+from nsml.store.home import open_home
+
+GRADES = ("none", "mild", "severe")
+
+
+def make_eyes(folder: Path, classes: tuple[str, ...] = GRADES, test: tuple[int, ...] = (0, 1, 2)) -> Path:
+    """Two photographs of each class; the test photograph of class n has a brightness that the usual program answers n to."""
+    for number, name in enumerate(classes):
+        for patient in (1, 2):
+            write_photograph(
+                folder / "train" / "train_data" / name / f"{number}{patient}_left.png", 10 * number + patient
+            )
+    for number, label in enumerate(test):
+        write_photograph(folder / "test" / "test_data" / f"{number}.png", 100 + label)
+    (folder / "test" / "test_label").write_text("".join(f"test_data,{n}.png,{label}\n" for n, label in enumerate(test)))
+    return folder
+
+
+def make_flat(folder: Path, table: str, name: str = "labels.csv") -> Path:
+    """Four photographs p0 to p3 in train/train_data itself, and a table."""
+    for number in range(4):
+        write_photograph(folder / "train" / "train_data" / f"p{number}.png", number)
+    (folder / "train" / name).write_text(table)
+    return folder
+
+
+def classes_of(name: str) -> list[str]:
+    return (open_home().datasets / name / "training" / "train" / "classes.txt").read_text().splitlines()
+
+
+def test_folders_of_any_name_are_classes_by_name_and_programs_find_them_in_a_file(nsml: Nsml, tmp_path: Path) -> None:
+    pushed = nsml("dataset", "push", "EYES", str(make_eyes(tmp_path / "d")))
+    assert "6 training files (0 mild: 2, 1 none: 2, 2 severe: 2)" in pushed.out and pushed.err == ""
+    assert classes_of("EYES") == ["mild", "none", "severe"]
+    assert "Label numbers: 0 mild, 1 none, 2 severe\n" in nsml("dataset", "show", "EYES").out
+    (row,) = json.loads(nsml("dataset", "ls", "-j").out)
+    assert row["classes"] == ["mild", "none", "severe"] and row["train"] == {"mild": 2, "none": 2, "severe": 2}
+    assert "0 mild: 2, 1 none: 2, 2 severe: 2" in nsml("dataset", "ls").out
+
+
+def test_push_takes_the_order_of_the_classes_and_changes_no_file_of_the_organiser(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_eyes(tmp_path / "d")
+    (source / "train" / "classes.txt").write_text("severe\nmild\nnone\n")
+    nsml("dataset", "push", "FILE", str(source))
+    assert classes_of("FILE") == ["severe", "mild", "none"]
+    pushed = nsml("dataset", "push", "GIVEN", str(source), "--classes", "none,mild,severe,worst")
+    assert "(0 none: 2, 1 mild: 2, 2 severe: 2)" in pushed.out
+    assert classes_of("GIVEN") == ["none", "mild", "severe", "worst"]
+    assert (source / "train" / "classes.txt").read_text() == "severe\nmild\nnone\n"
+
+
+@pytest.mark.parametrize(
+    ("classes", "problem"),
+    [
+        ("none", "--classes: 'none': 1 class is named; name 2 to 1000"),
+        ("none,None", "--classes: 'none,None': class NONE is named twice"),
+        ("a,b", "--classes: no training photograph is of a, b; the classes are mild, none, severe"),
+    ],
+)
+def test_an_order_that_is_none_is_refused(nsml: Nsml, tmp_path: Path, classes: str, problem: str) -> None:
+    refused = nsml("dataset", "push", "D", str(make_eyes(tmp_path / "d")), "--classes", classes)
+    assert refused.status == 2 and problem in refused.err and len(refused.err.splitlines()) == 1
+
+
+def test_a_class_that_the_order_leaves_out_is_counted(nsml: Nsml, tmp_path: Path) -> None:
+    pushed = nsml("dataset", "push", "D", str(make_eyes(tmp_path / "d")), "--classes", "none,mild")
+    assert "(0 none: 2, 1 mild: 2)" in pushed.out
+    assert "warning: train/train_data/severe: left out with its 2 photographs, as it is not one of" in pushed.err
+    assert "warning: test/test_label: 2, of test_data,2.png, is no class; the classes are none 0, mild 1" in pushed.err
+
+
+def test_submit_names_classes_in_table_dry_run_and_remarks(nsml: Nsml, tmp_path: Path, project: Path) -> None:
+    source = make_eyes(tmp_path / "d", test=(0, 1, 2, 1, 0, 2))
+    nsml("dataset", "push", "EYES", str(source), "--classes", "none,mild,severe")
+    name = start_and_wait(nsml, dataset="EYES")
+    assert "test_data,2.png,2 (severe)" in nsml("submit", "-t", name, "best").out
+    submitted = nsml("submit", name, "best", "-v")
+    assert "Score: 100.01" in submitted.out and "absent" not in submitted.err
+    (project / "main.py").write_text((project / "main.py").read_text().replace("int(image.mean()) % 4", "1"))
+    collapsed = start_and_wait(nsml, dataset="EYES")
+    assert "are of one class, 1 (mild)" in nsml("submit", collapsed, "best").err
+    assert "all predictions are 1 (mild)" in nsml("dataset", "board", "EYES", "--mine").out
+
+
+def test_a_prediction_beyond_the_classes_is_refused(nsml: Nsml, tmp_path: Path, project: Path) -> None:
+    nsml("dataset", "push", "EYES", str(make_eyes(tmp_path / "d")))
+    (project / "main.py").write_text((project / "main.py").read_text().replace("int(image.mean()) % 4", "3"))
+    name = start_and_wait(nsml, dataset="EYES")
+    assert "infer returned 3 for image 0, outside 0 .. 2" in nsml("submit", name, "best").err
+
+
+def test_infer_names_the_class_of_a_photograph(nsml: Nsml, trained: str, tmp_path: Path) -> None:
+    write_photograph(tmp_path / "eye.png", 101)
+    import sys
+
+    from helpers import run_command
+
+    command = f"echo {tmp_path / 'eye.png'} | {sys.executable} -m nsml infer {trained} best"
+    ended = run_command(["bash", "-c", command], tmp_path)
+    assert ended.out == "[1]\tAMD\n", ended.err
+
+
+def test_a_table_gives_the_classes_of_photographs_that_lie_flat(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_flat(tmp_path / "d", "id_code,diagnosis\np0,0\np1,4\np2,0\np9,1\n")
+    pushed = nsml("dataset", "push", "D", str(source))
+    assert "3 training files (0: 2, 4: 1)" in pushed.out
+    assert pushed.err.splitlines() == [
+        "warning: 1 line of labels.csv is left out: no photograph has that name (p9)",
+        "warning: 1 photograph is left out, without a label in labels.csv (p3.png)",
+    ]
+    assert classes_of("D") == ["0", "1", "2", "3", "4"]
+
+
+def _no_table(folder: Path) -> None:
+    make_flat(folder, "file,label\n")
+    (folder / "train" / "labels.csv").unlink()
+
+
+def _one_class(folder: Path) -> None:
+    make_flat(folder, "file,label\n" + "".join(f"p{number},A\n" for number in range(4)))
+
+
+def _no_header(folder: Path) -> None:
+    make_flat(folder, "p0.png,A\np1.png,B\n")
+
+
+def _broken(folder: Path) -> None:
+    make_eyes(folder)
+    data = folder / "train" / "train_data" / "mild"
+    whole = (data / "11_left.png").read_bytes()
+    (data / "11_left.png").write_bytes(whole[:-20])
+    (data / "12_left.png").write_bytes(b"")
+    (data / "13_left.jpg").write_text("<html>Not found</html>")
+    (folder / "test" / "test_data" / "0.png").write_bytes(b"")
+
+
+def _copies(folder: Path) -> None:
+    make_eyes(folder)
+    copied = folder / "train" / "train_data" / "none" / "01_left.png"
+    copied.write_bytes((folder / "test" / "test_data" / "1.png").read_bytes())
+
+
+PROBLEMS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
+    "flat without a table": (
+        _no_table,
+        ["train/train_data: none of 4 photographs has a class (p0.png, p1.png, p2.png, ...); put"],
+    ),
+    "a table of one class": (_one_class, ["train/train_data: all photographs are of A; training needs two classes"]),
+    "a table without a header": (
+        _no_header,
+        ["train/labels.csv: no column of its first line 'p0.png,A' names the files; begin"],
+    ),
+    "photographs that are none": (
+        _broken,
+        [
+            "3 training photographs are unreadable and left out: 11_left.png is truncated, 12_left.png is empty, 13_left.jpg is not",
+            "1 test photograph is unreadable, so infer gets a black image: 0.png is empty",
+        ],
+    ),
+    "test photographs from training": (
+        _copies,
+        [
+            "1 of 3 test photographs are training photographs too, so their score says nothing (1.png is none/01_left.png); remove"
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PROBLEMS)
+def test_push_warns_of_a_problem_that_check_finds_too_with_status_1(nsml: Nsml, tmp_path: Path, kind: str) -> None:
+    make, lines = PROBLEMS[kind]
+    make(tmp_path / "d")
+    pushed = nsml("dataset", "push", "D", str(tmp_path / "d"))
+    assert pushed.status == 0
+    for problem, line in zip(pushed.err.splitlines(), lines, strict=True):
+        assert problem.startswith(f"warning: {line}")
+    nsml("dataset", "rm", "-f", "D")
+    checked = nsml("dataset", "check", str(tmp_path / "d"))
+    assert checked.status == 1 and checked.out == pushed.out.replace("Dataset D:", f"Dataset {tmp_path / 'd'}:")
+    assert checked.err.replace("problem: ", "warning: ").startswith(pushed.err)
+    assert json.loads(nsml("dataset", "ls", "-j").out) == []
+
+
+def test_a_good_dataset_is_checked_with_status_0_and_nothing_is_registered(nsml: Nsml, tmp_path: Path) -> None:
+    checked = nsml("dataset", "check", str(make_dataset(tmp_path / "d")))
+    assert checked.status == 0 and checked.out.endswith("No problems\n") and checked.err == ""
+    assert nsml("dataset", "check", str(tmp_path / "gone")).status == 2
+    assert json.loads(nsml("dataset", "ls", "-j").out) == []
+
+
+def test_a_dataset_that_an_older_version_pushed_is_still_scored(nsml: Nsml, trained: str, home: Path) -> None:
+    from nsml.store.files import read_json, write_json
+
+    record = home / "datasets" / "FUNDUS" / "dataset.json"
+    write_json(record, {name: value for name, value in read_json(record).items() if name not in ("classes", "sum")})
+    assert "Score: 100.01" in nsml("submit", trained, "best").out
+    assert "test_data,000.png,0\n" in nsml("submit", "-t", trained, "best").out

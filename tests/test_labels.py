@@ -1,0 +1,289 @@
+"""Classes and their label numbers, from folders, a table or a class file."""
+
+from __future__ import annotations
+
+import inspect
+import unicodedata
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataprep import labels
+from dataprep.catalog import CatalogError, Sample, read_catalog, read_chosen
+from dataprep.labels import LabelError, class_key, in_order, parse_classes, read_class_file
+
+_CONTENT = cv2.imencode(".png", np.full((12, 16, 3), 90, np.uint8))[1].tobytes()
+
+
+def draw(root: Path, *names: str) -> Path:
+    """Photographs below train/train_data, which is returned."""
+    data = root / "train" / "train_data"
+    for name in names:
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_bytes(_CONTENT)
+    return data
+
+
+def write_table(root: Path, *lines: str, name: str = "labels.csv", encoding: str = "utf-8") -> None:
+    (root / "train" / name).write_bytes("".join(f"{line}\n" for line in lines).encode(encoding))
+
+
+def found(data: Path) -> dict[str, tuple[str, str, str]]:
+    """Class, patient and eye by file name."""
+    catalog = read_catalog(data)
+    return {each.path.name: (catalog.classes[each.label], each.patient, each.eye) for each in catalog.samples}
+
+
+@pytest.mark.parametrize(
+    ("folders", "order"),
+    [
+        (["AMD", "NORMAL"], ["NORMAL", "AMD", "RVO", "DMR"]),
+        (["nor", "DMR"], ["NORMAL", "AMD", "RVO", "DMR"]),
+        (["grade10", "grade9", "Grade1"], ["Grade1", "grade9", "grade10"]),
+        (["0", "4", "2"], ["0", "1", "2", "3", "4"]),
+        (["00", "01"], ["0", "1"]),
+        (["정상", "녹내장"], ["녹내장", "정상"]),
+        (["AMD", "GLAUCOMA", "NORMAL"], ["AMD", "GLAUCOMA", "NORMAL"]),
+    ],
+)
+def test_label_numbers_follow_the_competition_numbers_or_names(folders: list[str], order: list[str]) -> None:
+    assert list(in_order(folders)) == order == list(in_order(reversed(folders)))
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1), min_size=1, max_size=12))
+def test_every_folder_is_of_one_class_whatever_its_name(names: list[str]) -> None:
+    order = [class_key(name) for name in in_order(names)]
+    assert {class_key(name) for name in names} <= set(order) and len(set(order)) == len(order)
+
+
+def test_a_class_file_gives_the_label_numbers_and_may_name_a_class_without_photographs(tmp_path: Path) -> None:
+    data = draw(tmp_path, "B/1_R.png", "A/2_R.png")
+    (tmp_path / "train" / "classes.txt").write_bytes("\ufeffB\r\n\r\nC\r\nA\r\n".encode())
+    catalog = read_catalog(data)
+    assert catalog.classes == ("B", "C", "A") and catalog.warnings == ()
+    assert [(each.path.parent.name, each.label) for each in catalog.samples] == [("A", 2), ("B", 0)]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [("A\n", "1 class is named"), ("", "0 classes are named"), ("A\nB\na\n", "class A is named twice")],
+)
+def test_a_class_file_that_is_none_is_refused_by_its_name(tmp_path: Path, content: str, problem: str) -> None:
+    data = draw(tmp_path, "A/1_R.png", "B/2_R.png")
+    (tmp_path / "train" / "classes.txt").write_text(content)
+    with pytest.raises(CatalogError, match=f"classes.txt: {problem}"):
+        read_catalog(data)
+
+
+def test_chosen_classes_are_labelled_in_the_order_chosen_and_know_their_numbers(tmp_path: Path) -> None:
+    data = draw(tmp_path, "NORMAL/1_R.png", "AMD/2_R.png", "DMR/3_R.png", "DMR/4_R.png")
+    catalog = read_chosen(data, ("dmr", "NORMAL"))
+    assert (catalog.classes, catalog.numbers) == (("DMR", "NORMAL"), (3, 0))
+    assert [(each.path.parent.name, each.label) for each in catalog.samples] == [("DMR", 0), ("DMR", 0), ("NORMAL", 1)]
+    assert catalog.warnings == ("1 photograph is left out, as the classes were chosen: AMD 1",)
+
+
+def test_without_a_choice_the_classes_that_have_photographs_are_there(tmp_path: Path) -> None:
+    catalog = read_chosen(draw(tmp_path, "NORMAL/1_R.png", "DMR/3_R.png"), None)
+    assert (catalog.classes, catalog.numbers) == (("NORMAL", "DMR"), (0, 3))
+    assert [each.label for each in catalog.samples] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "problem"),
+    [(("A", "X"), "there is no class X, only A, B, C"), (("A", "C"), "no photographs of C, only of A")],
+)
+def test_a_chosen_class_that_is_not_there_is_named(tmp_path: Path, chosen: tuple[str, ...], problem: str) -> None:
+    data = draw(tmp_path, "A/1_R.png", "B/2_R.png")
+    (tmp_path / "train" / "classes.txt").write_text("A\nB\nC\n")
+    (data / "A" / "3_R.png").write_bytes(_CONTENT)
+    with pytest.raises(CatalogError, match=problem):
+        read_chosen(data, (*chosen, "B") if "X" not in chosen else chosen)
+
+
+def test_classes_beside_some_of_the_competition_are_numbered_by_name_with_a_warning(tmp_path: Path) -> None:
+    (warning,) = read_catalog(draw(tmp_path, "NORMAL/1_R.png", "GLAUCOMA/2_R.png")).warnings
+    assert warning.startswith("only NORMAL of GLAUCOMA, NORMAL are classes of the competition")
+
+
+def test_a_thousand_classes_are_read_and_more_are_refused(tmp_path: Path) -> None:
+    data = draw(tmp_path, *(f"species {number}/1_R.png" for number in range(1000)))
+    assert read_catalog(data).classes[10] == "species 10"
+    draw(tmp_path, "species 1000/1_R.png")
+    with pytest.raises(CatalogError, match="1001 different labels, the limit is 1000"):
+        read_catalog(data)
+
+
+def test_names_of_classes_with_a_comma_stand_in_quotes() -> None:
+    assert parse_classes('A, "B, late" ,C') == ("A", "B, late", "C")
+
+
+TABLES = {
+    "EyePACS": (
+        ["10_left.jpeg", "10_right.jpeg"],
+        ["image,level", "10_left,0", "10_right,3"],
+        ["0", "3"],
+        ["10", "10"],
+    ),
+    "APTOS": (["000c14.png", "001639.png"], ["id_code,diagnosis", "000c14,2", "001639,4"], ["2", "4"], None),
+    "ODIR": (
+        ["0_right.jpg", "1_left.jpg"],
+        ["ID,Patient Age,labels,target,filename", '0,69,"[\'C\']","[0, 1]",0_right.jpg', "1,5,['N'],[1],1_left.jpg"],
+        ["C", "N"],
+        ["0", "1"],
+    ),
+    "Messidor": (
+        ["im1_OD.tif", "im1_OS.tif"],
+        ["Image name;Retinopathy grade", "im1_OD.tif;1", "im1_OS.tif;2"],
+        ["1", "2"],
+        ["im1", "im1"],
+    ),
+    "columns in any order": (
+        ["a.png", "b.png"],
+        ["eye\tdiagnosis\tpatient_id\tfile", "OD\tDry AMD\t7\ta.png", "OS\tNormal\t7\tb.png"],
+        ["Dry AMD", "Normal"],
+        ["7", "7"],
+    ),
+    "folders, capitals, no endings": (
+        ["site 1/A.PNG", "site 2/b.png"],
+        ["path|class|subject", "train_data\\site 1\\a.png|x|1", "B|y|2"],
+        ["x", "y"],
+        ["1", "2"],
+    ),
+    "an id is the file without another": (["a.png", "b.png"], ["id,label", "a,x", "b,y"], ["x", "y"], None),
+    "numbers as floats": (["a.png", "b.png"], ["file,label", "a.png,0.0", "b.png,1.0"], ["0", "1"], None),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_table_gives_class_and_patient(tmp_path: Path, kind: str) -> None:
+    names, lines, classes, patients = TABLES[kind]
+    data = draw(tmp_path, *names)
+    write_table(tmp_path, *lines)
+    catalog = read_catalog(data)
+    assert [catalog.classes[each.label] for each in catalog.samples] == classes
+    if patients:
+        assert [each.patient for each in catalog.samples] == patients
+    assert not [warning for warning in catalog.warnings if "left out" in warning]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp949"])
+@pytest.mark.parametrize("name", ["labels.csv", "labels.tsv", "train_label"])
+def test_a_table_is_read_in_the_encodings_that_excel_writes(tmp_path: Path, encoding: str, name: str) -> None:
+    names = [unicodedata.normalize("NFD", f"환자{number}_OD.png") for number in (1, 2)]
+    data = draw(tmp_path, *names)
+    mark = "\t" if name == "labels.tsv" else ","
+    lines = [mark.join(line) for line in (("파일", "라벨"), ("환자1_OD.png", "정상"), ("환자2_OD.png", "녹내장"))]
+    write_table(tmp_path, *lines, name=name, encoding=encoding)
+    assert [value[0] for value in found(data).values()] == ["정상", "녹내장"]
+
+
+def test_names_in_a_class_file_stand_for_the_numbers_of_a_table(tmp_path: Path) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png", "3_R.png")
+    write_table(tmp_path, "file,label", "1_R,0", "2_R,2", "3_R,7")
+    (tmp_path / "train" / "classes.txt").write_text("none\nmild\nsevere\n")
+    assert [value[0] for value in found(data).values()] == ["none", "severe"]
+    (warning,) = read_catalog(data).warnings
+    assert warning.startswith("label '7' of labels.csv: left out with its 1 photograph")
+
+
+def test_labels_and_photographs_without_each_other_are_counted_and_named(tmp_path: Path) -> None:
+    data = draw(tmp_path, *(f"{number}_R.png" for number in range(6)))
+    lines = ["0_R,x", "1_R,y", "2_R,", "8_R,x", "9_R,x", "0_R,y", ",x"]
+    write_table(tmp_path, "file,label", *lines)
+    warnings = read_catalog(data).warnings
+    assert warnings == (
+        "3 lines of labels.csv are left out: no photograph has that name (8_R, 9_R, '')",
+        "1 line of labels.csv is left out: a line with another label has that name (0_R)",
+        "4 photographs are left out, without a label in labels.csv (2_R.png, 3_R.png, 4_R.png, ...)",
+    )
+
+
+def test_a_table_may_give_only_the_patients_of_class_folders(tmp_path: Path) -> None:
+    data = draw(tmp_path, "A/a.png", "A/b.png", "B/c.png")
+    write_table(tmp_path, "file,patient,eye,camera", "A/a.png,P7,os,Optos", "b,p007,OD,")
+    assert read_catalog(data).samples == (
+        Sample(data / "A" / "a.png", 0, "P7", "L"),
+        Sample(data / "A" / "b.png", 0, "P7", "R"),
+        Sample(data / "B" / "c.png", 1, "B/c.png", ""),
+    )
+    assert read_catalog(data).samples[0].camera == "Optos"
+
+
+def test_a_label_of_the_table_counts_more_than_the_folder(tmp_path: Path) -> None:
+    data = draw(tmp_path, "A/1_R.png", "A/2_R.png", "B/3_R.png")
+    write_table(tmp_path, "file,label", "1_R,A", "2_R,B", "3_R,B")
+    assert [value[0] for value in found(data).values()] == ["A", "B", "B"]
+    assert read_catalog(data).warnings == (
+        "1 photograph is in the folder of another class than labels.csv says (A/2_R.png): labels.csv counts",
+    )
+
+
+@pytest.mark.parametrize("lines", [["1_R.png,x"], ["file,age", "1_R.png,60"], [], ['"file']])
+def test_a_table_without_names_of_columns_is_refused_with_a_header_to_write(tmp_path: Path, lines: list[str]) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png")
+    write_table(tmp_path, *lines)
+    with pytest.raises(CatalogError, match=r"labels.csv: no column .* begin it with a line such as file,label,patient"):
+        read_catalog(data)
+
+
+def test_beside_class_folders_a_file_of_that_name_may_hold_anything(tmp_path: Path) -> None:
+    data = draw(tmp_path, "A/1_R.png", "B/2_R.png")
+    write_table(tmp_path, "height,weight", "1,2")
+    catalog = read_catalog(data)
+    assert len(catalog.samples) == 2
+    assert catalog.warnings[0].startswith("not used: ") and len(catalog.warnings) == 1
+
+
+def test_names_that_fit_nothing_come_with_three_examples_and_a_pattern_that_fits(tmp_path: Path) -> None:
+    names = [f"{side}/{patient:03}a_{picture}x.png" for side in "AB" for patient in range(4) for picture in range(2)]
+    data = draw(tmp_path, *names)
+    (warning,) = read_catalog(data).warnings
+    assert warning.startswith("16 of 16 names do not fit")
+    assert "(A/000a_0x.png, A/000a_1x.png, A/001a_0x.png, ...)" in warning
+    pattern = warning.partition("--patient-pattern '")[2].partition("'")[0]
+    assert f"'{pattern}' would find 4 patients" in warning
+    catalog = read_catalog(data, patient_pattern=pattern)
+    assert {each.patient for each in catalog.samples} == {"000a", "001a", "002a", "003a"} and not catalog.warnings
+
+
+@pytest.mark.parametrize("pattern", [r"(?P<eye>L|R)-(?P<patient>\d+)", r"-(\d+)"])
+def test_a_pattern_finds_patient_and_eye_and_what_it_does_not_fit_is_counted(tmp_path: Path, pattern: str) -> None:
+    data = draw(tmp_path, "A/L-7.png", "A/R-07.png", "B/R-8.png", "B/other.png")
+    catalog = read_catalog(data, patient_pattern=pattern)
+    assert [each.patient for each in catalog.samples] == ["7", "7", "8", "B/other.png"]
+    assert [each.eye for each in catalog.samples] == (["L", "R", "R", ""] if "eye" in pattern else [""] * 4)
+    assert any(each.startswith("1 of 4 names do not fit --patient-pattern (B/other.png)") for each in catalog.warnings)
+
+
+def test_numbers_that_are_classes_are_no_codes_in_names(tmp_path: Path) -> None:
+    data = draw(tmp_path, "0/12_1_7_left.png", "1/13_1_7_left.png")
+    assert [value[1] for value in found(data).values()] == ["12_1_7", "13_1_7"]
+
+
+@given(st.binary(max_size=300))
+def test_no_content_makes_a_table_or_class_file_fail_in_another_way(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "fuzzed"
+    data = draw(folder, "a.png")
+    for name in ("labels.csv", "classes.txt"):
+        (folder / "train" / name).write_bytes(content)
+    for read in (
+        lambda: read_class_file(folder / "train" / "classes.txt"),
+        lambda: labels.read_labels(data, [data / "a.png"]),
+    ):
+        try:
+            read()
+        except LabelError as error:
+            assert "\n" not in str(error)
+
+
+def test_template_and_nsml_read_labels_by_the_same_file() -> None:
+    from nsml.store import labels as of_nsml
+
+    assert inspect.getsource(labels) == inspect.getsource(of_nsml)
