@@ -11,6 +11,7 @@ compares them.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import re
@@ -139,9 +140,19 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
     return Labels(order, numbers, rows, tuple(problems), table)
 
 
+def readable(name: str) -> str:
+    """A name in one normalisation, without surrounding blanks; decoded if it is in CP949, as in zip files of Windows in Korea."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        with contextlib.suppress(UnicodeDecodeError):
+            name = name.encode("utf-8", "surrogateescape").decode("cp949")
+    return unicodedata.normalize("NFC", name).strip()
+
+
 def plain_name(name: str) -> str:
-    """A name in the form for comparisons: normalised, in capitals, without surrounding blanks."""
-    return unicodedata.normalize("NFC", name).strip().upper()
+    """A name in the form for comparisons: `readable`, in capitals."""
+    return readable(name).upper()
 
 
 def class_key(name: str) -> str:
@@ -160,7 +171,7 @@ def class_folder(root: Path, path: Path) -> str:
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """The classes by label number where nothing else says: the competition's four if there are no others, numbers as they are, else by
     name, with 10 behind 9."""
-    spelled = {class_key(name): unicodedata.normalize("NFC", name).strip() for name in sorted(set(names), reverse=True)}
+    spelled = {class_key(name): readable(name) for name in sorted(set(names), reverse=True)}
     if spelled.keys() <= set(CLASSES):
         return CLASSES
     if all(key.isascii() and key.isdecimal() and int(key) < MOST for key in spelled):
@@ -296,14 +307,14 @@ def _finder(root: Path, photographs: Sequence[Path]) -> Callable[[str], Collecti
     """A function from a name in a table to the photographs that it may mean. Folder, ending and case may be missing or differ."""
     indexes: list[dict[str, list[Path]]] = [defaultdict(list) for _ in range(5)]
     for path in photographs:
-        whole = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+        whole = readable(path.relative_to(root).as_posix())
         folded = PurePosixPath(whole.casefold())
         keys = whole, str(folded), str(folded.with_suffix("")), folded.name, folded.stem
         for index, key in zip(indexes, keys, strict=True):
             index[key].append(path)
 
     def find(name: str) -> Collection[Path]:
-        name = unicodedata.normalize("NFC", name.replace("\\", "/"))
+        name = readable(name.replace("\\", "/"))
         folded = name.casefold()
         last = folded.rpartition("/")[2]
         tried = zip(indexes, (name, folded, folded, last, last), strict=True)

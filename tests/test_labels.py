@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import unicodedata
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def test_a_class_file_gives_the_label_numbers_and_may_name_a_class_without_photo
     catalog = read_catalog(data)
     assert catalog.classes == ("B", "C", "A") and catalog.warnings == ()
     assert [(each.path.parent.name, each.label) for each in catalog.samples] == [("A", 2), ("B", 0)]
+
+
+def test_a_folder_whose_name_is_in_cp949_is_the_class_of_that_name(tmp_path: Path) -> None:
+    data = draw(tmp_path, "AMD/1_R.png")
+    folder = os.fsencode(data) + b"/" + "정상".encode("cp949")
+    os.mkdir(folder)
+    Path(os.fsdecode(folder + b"/2_R.png")).write_bytes(_CONTENT)
+    assert read_catalog(data).classes == ("AMD", "정상")
+    (tmp_path / "train" / "classes.txt").write_text("정상\nAMD\n", encoding="utf-8")
+    assert [each.label for each in read_catalog(data).samples] == [1, 0]
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,37 @@ def test_it_trains_goes_on_predicts_the_test_photographs_and_reports(start: Star
 
 
 @pytest.mark.slow
+def test_classes_and_patients_of_a_table_are_trained_and_submitted_by_their_label_numbers(
+    start: Start, tmp_path: Path
+) -> None:
+    lines, answers = ["patient,image,level"], []
+    for label, grade in enumerate(("none", "mild", "severe")):
+        draw(tmp_path / grade, label, 16)
+        for number, path in enumerate(sorted((tmp_path / grade).iterdir())):
+            side, name = ("train", f"{grade[0]}{number}") if number < 12 else ("test", f"{number}{label}")
+            (tmp_path / side / f"{side}_data").mkdir(parents=True, exist_ok=True)
+            path.rename(tmp_path / side / f"{side}_data" / f"{name}.jpg")
+            if side == "train":
+                lines.append(f"P{label}{number // 2},{name},{grade}")
+            else:
+                answers.append(f"test_data,{name}.jpg,{label}\n")
+    (tmp_path / "train" / "labels.csv").write_text("\n".join(lines))
+    (tmp_path / "test" / "test_label").write_text("".join(answers))
+    pushed = start("nsml", "dataset", "push", "GRADES", str(tmp_path), "--classes", "none,mild,severe")
+    assert "(0 none: 12, 1 mild: 12, 2 severe: 12)" in pushed.stdout and pushed.stderr == ""
+
+    trained = start(*SMALL, "--epoch", "8", "--classes", "severe,none", dataset="GRADES")
+    assert trained.returncode == 0, trained.stderr
+    assert "warning: 12 photographs are left out, as the classes were chosen: mild 12" in trained.stdout
+    assert "audit: 12 patients" in trained.stdout
+    tested = start("--mode", "test", "--iteration", "best", dataset="GRADES")
+    assert tested.returncode == 0, tested.stderr
+    recalls = dict(re.findall(r"^(none|mild|severe)\s+4\s+([0-9.]+)", tested.stdout, re.MULTILINE))
+    assert recalls["mild"] == "0.0000"
+    assert float(recalls["none"]) + float(recalls["severe"]) > 1
+
+
+@pytest.mark.slow
 def test_all_folds_are_trained_put_together_with_others_predict_and_report(
     start: Start, dataset: str, tmp_path: Path
 ) -> None:

@@ -93,6 +93,12 @@ def test_members_of_other_classes_are_named_with_theirs() -> None:
         )
 
 
+def test_members_whose_classes_have_other_label_numbers_are_refused() -> None:
+    one, other = (small_network.network(classes=("A", "B"), numbers=numbers) for numbers in ((0, 1), (1, 0)))
+    with pytest.raises(MemberError, match=r"of team/DEMO/1:best and team/DEMO/2:30 have different label numbers"):
+        together([FIRST, SECOND], [one, other], [1.0, 1.0])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -16,7 +16,7 @@ from evidence.report.calibration import fit_temperature
 from evidence.report.lesions import look_at_lesions
 from evidence.report.pictures import surest, worst_mistakes
 from evidence.report.requirements import ReportError
-from evidence.report.subject import View, subject_of
+from evidence.report.subject import View, only, subject_of
 from evidence.report.write import write_report
 from model.ensemble import Ensemble, combine
 from model.network import Network
@@ -234,6 +234,31 @@ def test_the_temperature_of_an_ensemble_fits_its_own_answers(tmp_path: Path) -> 
     subject = subject_of(ensemble_of(of_fold(whole, 0, 1, 2, 3), of_fold(whole, 4, 5, 6, 7), weights=(1.0, 1.0)))
     wanted = fit_temperature(whole.validation.probabilities, whole.validation.labels)
     assert subject.temperature == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_report_of_chosen_classes_has_only_their_photographs_and_probabilities(tmp_path: Path) -> None:
+    network = network_on(tmp_path, ("NORMAL", "AMD", "DMR"), [0, 1, 2] * 4, wrong=[0, 5])
+    assert network.validation is not None
+    chosen = only(subject_of(network), ("DMR", "NORMAL"))
+    rows = [number for number, label in enumerate(network.validation.labels) if label != 1]
+    assert chosen.classes == ("DMR", "NORMAL") and chosen.validation.labels.tolist() == [1, 0] * 4
+    probabilities = network.validation.probabilities[rows][:, [2, 0]]
+    wanted = probabilities / probabilities.sum(axis=1, keepdims=True)
+    assert chosen.validation.probabilities == pytest.approx(wanted, abs=1e-6)
+    # The heat of a class is that of its own output.
+    image = np.zeros((1, small_network.SIZE, small_network.SIZE, 3), np.uint8)
+    heat, whole = chosen.views[0].heat, subject_of(network).views[0].heat
+    assert heat is not None and whole is not None
+    np.testing.assert_array_equal(heat(image, np.array([0])), whole(image, np.array([2])))
+    write_report(network, tmp_path / "train_data", tmp_path / "out", "two", ("DMR", "NORMAL"))
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Only the 8 of 12 validation photographs of DMR, NORMAL" in text and "AMD" not in text.partition("<h2>")[2]
+
+
+def test_a_class_that_the_checkpoint_does_not_have_is_named(tmp_path: Path) -> None:
+    subject = subject_of(network_on(tmp_path, ("NORMAL", "AMD"), [0, 1], wrong=[]))
+    with pytest.raises(ReportError, match="argument --classes: the checkpoint has no class RVO, only NORMAL, AMD"):
+        only(subject, ("NORMAL", "RVO"))
 
 
 def test_an_ensemble_of_several_datasets_has_no_report_and_says_why() -> None:

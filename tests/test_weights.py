@@ -20,6 +20,7 @@ from model.checkpoint.network_files import CheckpointError
 from model.network import Network
 from model.records import Baseline, Predictions, read_predictions, write_predictions
 from model.run.devices import start_tensorflow
+from model.settings import Settings
 from model.vgg import build_vgg
 from tests import small_network
 from tests.small_network import train
@@ -119,6 +120,29 @@ def test_a_checkpoint_holds_weights_and_json_only(saved: Path) -> None:
 
 def test_the_settings_come_back(saved: Path) -> None:
     assert weights.load(saved).settings == small_network.settings(epoch=7, phase="strong", best_loss=0.71, best_epoch=6)
+
+
+def test_label_numbers_and_the_pattern_of_patients_come_back_and_a_checkpoint_without_them_counts_from_0(
+    saved: Path, tmp_path: Path
+) -> None:
+    settings = small_network.settings(classes=("DMR", "NORMAL"), numbers=(3, 0), patient_pattern="^([^_]+)_")
+    weights.save(tmp_path / "chosen", small_network.network(classes=("DMR", "NORMAL"), numbers=(3, 0)))
+    assert weights.load(tmp_path / "chosen").numbers == (3, 0)
+    assert Settings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+    values = {name: value for name, value in settings.to_dict().items() if name not in ("numbers", "patient_pattern")}
+    assert Settings.from_dict(values).label_numbers == (0, 1)
+    for wrong in ([3], [3, 3], [3, -1], "30"):
+        with pytest.raises(ValueError, match="numbers is"):
+            Settings.from_dict(settings.to_dict() | {"numbers": wrong})
+
+
+def test_a_resumed_training_names_other_classes_and_patterns_that_it_ignores() -> None:
+    mine = small_network.settings(classes=("DMR", "NORMAL"))
+    assert mine.resume({}, {"classes": ("DMR", "NORMAL"), "patient-pattern": None}) == []
+    assert mine.resume({}, {"classes": ("NORMAL", "AMD"), "patient-pattern": "x"}) == [
+        "ignoring --classes NORMAL,AMD: the checkpoint was trained with DMR,NORMAL",
+        "ignoring --patient-pattern x: the checkpoint was trained with none",
+    ]
 
 
 def test_what_is_only_to_predict_does_so_without_the_state_of_training(saved: Path) -> None:

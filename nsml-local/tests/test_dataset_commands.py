@@ -17,9 +17,9 @@ GOOD_LABELS = "test_data,a.png,0\ntest_data,b.png,1\n"
 
 def test_push_prints_the_numbers_of_files(nsml: Nsml, tmp_path: Path) -> None:
     output = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d"))).out
+    classes = "0 NORMAL: 2, 1 AMD: 2, 2 RVO: 2, 3 DMR: 2"
     assert (
-        output
-        == "Dataset D: 8 training files (0 NORMAL: 2, 1 AMD: 2, 2 RVO: 2, 3 DMR: 2), 4 test files, hidden labels, the built-in scorer fundus\n"
+        output == f"Dataset D: 8 training files ({classes}), 4 test files, hidden labels, the built-in scorer fundus\n"
     )
 
 
@@ -141,6 +141,16 @@ LABEL_MISTAKES = {
     ),
     "a line twice": (GOOD_LABELS + "test_data,a.png,1\n", "line 3, 'test_data,a.png,1': line 1 names the same file"),
     "class names": (GOOD_LABELS.replace(",1", ",AMD"), "'AMD' is no class; write classes as numbers (NORMAL 0, AMD 1"),
+    "another ending": (GOOD_LABELS.replace("b.png", "b.jpg"), "it names no test photograph; write test_data,b.png"),
+    "a path": (
+        GOOD_LABELS.replace("test_data,", "test/test_data/"),
+        "it names no test photograph; write test_data,a.png",
+    ),
+    "blanks behind commas": (GOOD_LABELS.replace(",", ", "), "it names no test photograph; write test_data,a.png"),
+    "blanks": (GOOD_LABELS.replace(",", " "), "blanks stand between its fields; put commas"),
+    "zero bytes": (GOOD_LABELS.replace("a", "a\0"), "test/test_label is not text; save it as UTF-8"),
+    "a large number": (GOOD_LABELS.replace(",1", ",100000"), "'100000' is no class; write classes as numbers"),
+    "a number of no class": (GOOD_LABELS.replace(",1", ",1.5"), "'1.5' is no class; write classes as numbers"),
     "floats": (GOOD_LABELS.replace(",0", ",0.0"), "line 1, 'test_data,a.png,0.0': '0.0' is no whole number; write 0"),
     "tabs": (GOOD_LABELS.replace(",", "\t"), "tabs stand between its fields; put commas"),
     "no label": (GOOD_LABELS.replace(",1", ","), "line 2, 'test_data,b.png,': it is not FOLDER,FILE,LABEL"),
@@ -203,8 +213,13 @@ def test_a_file_called_as_labels_are_is_never_shown_to_a_session(nsml: Nsml, tmp
     for path in (f"test/{name}", "test/test_data/a.txt", "train/labels.csv"):
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_text("1\n")
-    output = nsml("dataset", "push", "D", str(source)).out
-    assert f"hidden from sessions, as named like labels: test/{name.split('/a.')[0]}; to score with them" in output
+    pushed = nsml("dataset", "push", "D", str(source))
+    hidden = f"test/{name.split('/a.')[0]}"
+    assert f"hidden from sessions, as named like labels: {hidden};" in pushed.out
+    assert (
+        pushed.err
+        == f"warning: {hidden} is named like labels, but not read; to score with it, name it test/test_label\n"
+    )
     shown = open_home().datasets / "D"
     assert [p.name for p in (shown / "submission").rglob("*") if p.is_file()] == ["a.txt"]
     assert (shown / "training" / "train" / "labels.csv").exists()

@@ -145,6 +145,12 @@ def _broken(folder: Path) -> None:
     (folder / "test" / "test_data" / "0.png").write_bytes(b"")
 
 
+def _as_folder(label: Path) -> None:
+    label.unlink()
+    label.mkdir()
+    (label / "a.txt").write_text("0")
+
+
 def _copies(folder: Path) -> None:
     make_eyes(folder)
     copied = folder / "train" / "train_data" / "none" / "01_left.png"
@@ -167,6 +173,20 @@ PROBLEMS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
             "3 training photographs are unreadable and left out: 11_left.png is truncated, 12_left.png is empty, 13_left.jpg is not",
             "1 test photograph is unreadable, so infer gets a black image: 0.png is empty",
         ],
+    ),
+    "labels by another name": (
+        lambda folder: make_eyes(folder) and (folder / "test" / "test_label").rename(folder / "test" / "labels.csv"),
+        ["test/labels.csv is named like labels, but not read; to score with it, name it test/test_label"],
+    ),
+    "a folder of labels": (
+        lambda folder: make_eyes(folder) and _as_folder(folder / "test" / "test_label"),
+        ["test/test_label is a folder, which only an evaluation/evaluation.py can read; write it as a file"],
+    ),
+    "labels in CP949": (
+        lambda folder: (
+            make_eyes(folder) and (folder / "test" / "test_label").write_bytes("test_data,환자.png,0\n".encode("cp949"))
+        ),
+        ["test/test_label, line 1, 'test_data,"],
     ),
     "test photographs from training": (
         _copies,

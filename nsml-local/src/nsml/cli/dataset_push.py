@@ -165,7 +165,6 @@ def describe(dataset: Dataset, name: str = "") -> str:
         note += f"; not read as photographs: {record['left_out']}"
     if like := record.get("like_labels"):
         note += f"; hidden from sessions, as named like labels: {', '.join(like[:8])}"
-        note += "" if dataset.labels.exists() else "; to score with them, name the file test/test_label and push again"
     shown = dataset.submission / "test"
     if test and not dataset.loader.exists() and shown.is_dir() and not photographs_below(shown):
         note += "; infer gets the path of test/test_data, as it contains no photographs"

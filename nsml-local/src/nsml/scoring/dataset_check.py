@@ -34,6 +34,12 @@ def dataset_problems(dataset: Dataset) -> list[str]:
             f"{len(copies)} of {len(tested)} test photographs are training photographs too, so their score says nothing ({first}); "
             "remove them from one of the two"
         )
+    if dataset.labels.exists() and not dataset.can_be_scored:
+        problems.append(
+            "test/test_label is a folder, which only an evaluation/evaluation.py can read; write it as a file"
+        )
+    elif (like := dataset.record().get("like_labels")) and not dataset.can_be_scored:
+        problems.append(f"{few(like)} is named like labels, but not read; to score with it, name it test/test_label")
     if trouble := label_trouble(dataset):
         problems.append(f"{trouble}, else no submit can be scored")
     elif trouble := number_trouble(dataset):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -14,7 +15,7 @@ from .fundus import CLASSES
 from .metrics import METRICS
 from .predictions import Kind, composed, image_ids, is_class, is_finite, read_classes, text_lines
 
-_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars"}
+_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", " ": "blanks"}
 
 
 def label_trouble(dataset: Dataset) -> str:
@@ -60,6 +61,8 @@ def _numbered(classes: Sequence[str]) -> str:
 def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str, classes: Sequence[str]) -> str:
     if not lines:
         return " is empty; write a FOLDER,FILE,LABEL line for each test photograph"
+    if any("\0" in line for _, line in lines[:100]):
+        return " is not text; save it as UTF-8"
     is_value = is_finite if METRICS[metric].kind is Kind.NUMBER else is_class
     bare = not any("," in line for _, line in lines)
     named: dict[str, int] = {}
@@ -68,6 +71,8 @@ def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str, classe
         name, comma, value = (part.strip() for part in line.rpartition(","))
         if '"' in line or line.count("'") > 1:
             return f"{where}: quotes stand around its fields; remove them"
+        if any("\udc80" <= letter <= "\udcff" for letter in line) and composed(name) not in images:
+            return f"{where}: it is not UTF-8; save the file as UTF-8"
         if bare and (separators := [words for mark, words in _SEPARATORS.items() if mark in line]):
             return f"{where}: {separators[0]} stand between its fields; put commas"
         if not bare and not (comma and value):
@@ -95,16 +100,17 @@ def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str, classe
 def _value_trouble(value: str, metric: str, classes: Sequence[str]) -> str:
     if METRICS[metric].kind is Kind.NUMBER:
         return f"{value[:20]!r} is no number; correct it"
-    if is_finite(value) and float(value).is_integer() and float(value) >= 0:
-        return f"{value[:20]!r} is no whole number; write {float(value):.0f}"
+    if is_finite(value) and is_class(whole := f"{float(value):.0f}") and float(whole) == float(value):
+        return f"{value[:20]!r} is no whole number; write {whole}"
     return f"{value[:20]!r} is no class; write classes as numbers ({_numbered(classes)})"
 
 
 def _nearest(name: str, images: set[str]) -> str:
-    """The photograph that a line may mean: of other case, without its ending, or in another folder."""
-    file = name.rpartition(",")[2]
-    for image in sorted(images):
-        path = PurePath(image.rpartition(",")[2])
-        if image.casefold() == name.casefold() or file.casefold() in (path.name.casefold(), path.stem.casefold()):
-            return f"write {image}"
+    """The photograph that a line may mean: of other case, with blanks, without its ending or with another, or in another folder."""
+    file = PurePath(re.split(r"[,/\\]", name)[-1].strip().casefold())
+    for part in ("name", "stem"):
+        for image in sorted(images):
+            path = PurePath(image.rpartition(",")[2].casefold())
+            if getattr(path, part) in (file.name, getattr(file, part)):
+                return f"write {image}"
     return "remove the line, or put the photograph into test/test_data"
