@@ -99,7 +99,7 @@ def collapsed(nsml: Nsml, project: Path, tmp_path: Path) -> str:
 def test_a_collapsed_network_is_named_in_submit_and_on_the_board(nsml: Nsml, collapsed: str) -> None:
     ended = nsml("submit", collapsed, "best")
     assert ended.out == "Score: 50.00250075\nDone\n"
-    assert "warning: all 8 predictions are of one class, 0: the network may have collapsed; " in ended.err
+    assert "warning: all 8 predictions are of one class, 0 (NORMAL): the network may have collapsed; " in ended.err
     assert "\nthe same answer for every photograph reaches at best 50.00250075\n" in ended.err
     assert "\nnot above the same answer for every photograph\n" in ended.err
     board = nsml("dataset", "board", "FUNDUS").out
@@ -107,12 +107,12 @@ def test_a_collapsed_network_is_named_in_submit_and_on_the_board(nsml: Nsml, col
     assert "The same answer for every photograph reaches at best 50.00250075\n" in board
     (row,) = json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)
     assert (row["one_class"], row["constant"]) == ("0", 50.00250075)
-    assert "all predictions are 0" in nsml("dataset", "board", "--mine", "FUNDUS").out
+    assert "all predictions are 0 (NORMAL)" in nsml("dataset", "board", "--mine", "FUNDUS").out
 
 
 def test_a_dry_run_warns_of_one_class_and_tells_nothing_of_the_labels(nsml: Nsml, collapsed: str) -> None:
     ended = nsml("submit", "-t", collapsed, "best")
-    assert "warning: all 8 predictions are of one class, 0: " in ended.err
+    assert "warning: all 8 predictions are of one class, 0 (NORMAL): " in ended.err
     assert "the same answer for every photograph" not in ended.err + ended.out
 
 
@@ -176,7 +176,7 @@ def test_records_that_know_nothing_of_guessing_stay_on_the_board(nsml: Nsml, dat
 def test_compare_shows_the_submitted_scores_beside_guessing(nsml: Nsml, collapsed: str) -> None:
     nsml("submit", collapsed, "best")
     shown = nsml("compare", collapsed, f"{collapsed}:0").out
-    remarks = "all predictions are 0, not above the same answer for every photograph"
+    remarks = "all predictions are 0 (NORMAL), not above the same answer for every photograph"
     constant = "the same answer for every photograph reaches at best 50.00250075"
     assert f"\nSubmitted: A 50.00250075 ({remarks}); {constant}\n" in shown
     submitted = json.loads(nsml("compare", "-j", collapsed, f"{collapsed}:0").out)["submitted"]

@@ -35,7 +35,7 @@ def test_the_checkpoint_named_is_the_one_that_is_loaded(nsml: Nsml, dataset: str
     (project / "main.py").write_text(program.replace("int(image.mean()) % 4", "model['epoch']"))
     name = start_and_wait(nsml, "-a", "--epoch 4")
     shown = nsml("submit", "-t", name, "2").out
-    assert [line.rpartition(",")[2] for line in shown.splitlines()[:4]] == ["2", "2", "2", "2"]
+    assert [line.rpartition(",")[2] for line in shown.splitlines()[:4]] == ["2 (RVO)"] * 4
 
 
 def test_a_dry_run_shows_the_first_ten_predictions_and_leaves_the_board_alone(nsml: Nsml, tmp_path: Path) -> None:
