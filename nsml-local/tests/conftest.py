@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """NSML_HOME in a temporary folder; the user is called `tester`, and sessions run side by side. Nothing of a lost one is left."""
     folder = tmp_path_factory.mktemp("home") / "home"
     set_side_by_side(open_home(folder), 1000)
-    for name in ("NSML_DATASET", "NSML_LAUNCH", "NSML_DEBUG"):
+    for name in ("NSML_DATASET", "NSML_LAUNCH", "NSML_DEBUG", "NSML_ENGINE", "NSML_SLURM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NSML_HOME", str(folder))
     monkeypatch.setenv("NSML_USER", "tester")

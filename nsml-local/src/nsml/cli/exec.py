@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -33,10 +34,16 @@ def exec_(session: str, expression: str | None) -> None:
     """Evaluate an expression in a running session, over its variables at the last nsml.report(scope=locals())."""
     running = session_named(open_home(), session)
     running.check_here()
+    where = running.state().get("on")
     if running.status() in ENDED:
         raise RunFailed(f"session {running.name} has ended ({running.status()}); only a running session can evaluate")
     if running.status() == QUEUED:
         raise RunFailed(f"session {running.name} is queued; only a running session can evaluate")
+    if where:  # as a job of Slurm
+        from ..engine.slurm import exec_on_node
+
+        words = () if expression is None else (expression,)
+        sys.exit(subprocess.run(exec_on_node(running, *words), check=False).returncode)
     if not is_listening(running):
         raise RunFailed(f"session {running.name} has no scope; its program must call nsml.report(scope=locals(), ...)")
     if expression is not None:

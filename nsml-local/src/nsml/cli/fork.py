@@ -49,13 +49,15 @@ def fork(
 ) -> None:
     """Start a new session with the same code from a checkpoint."""
     home = open_home()
+    parent = session_named(home, session)
+    request = request_from(home, gpus, like=parent, **queue)
     started = fork_session(
         home,
-        session_named(home, session),
+        parent,
         checkpoint,
         arguments=[word for text in arguments for word in split_arguments(text)] if arguments else None,
-        limits=limits_from(gpus, cpus, memory, log_limit),
-        request=request_from(home, gpus, **queue),
+        limits=limits_from(gpus, cpus, memory, log_limit, request.engine),
+        request=request,
     )
     _warn_doubtful_reserved(started)
     tell_start(home, started, f"Session {started.name} is started")
@@ -102,8 +104,8 @@ def resume(
             click.echo(f"Session {ended.name} is {status} and stays so")
             continue
         resumed.append(ended)
-        limits = limits_from(gpus, cpus, memory, log_limit)
-        request = request_from(home, gpus, **queue)
+        request = request_from(home, gpus, like=ended, **queue)
+        limits = limits_from(gpus, cpus, memory, log_limit, request.engine)
         if is_sweep and not checkpoint_names(ended.checkpoints):
             restart_session(home, ended, limits, request)
             tell_start(home, ended, f"Session {ended.name} has no checkpoint and is started anew")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from ..engine.engines import engine_of
 from ..engine.log_limit import DEFAULT, SMALLEST
-from ..engine.queue import Request
+from ..engine.queue import LOCAL, SLURM, Request, engine_options
 from ..engine.resources import Limits, check_gpus, parse_size
 from ..store.files import read_json
 from ..store.home import Home
@@ -67,9 +68,11 @@ def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[.
     return decorate
 
 
-def limits_from(gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None) -> Limits:
+def limits_from(
+    gpus: int | None, cpus: int | None, memory: str | None, log_limit: str | None, engine: str | None = None
+) -> Limits:
     """The limits of the options; GPUs are chosen when the session starts. NsmlError if there are too few GPUs or a size is invalid."""
-    if gpus and not (there := check_gpus(gpus)):
+    if gpus and not (there := engine == SLURM or check_gpus(gpus)):
         click.echo(f"warning: -g {gpus}: this machine has no GPU; the session runs on its processors", err=True)
     return Limits(
         gpus=None if gpus is None or (gpus and there) else (),
@@ -80,10 +83,23 @@ def limits_from(gpus: int | None, cpus: int | None, memory: str | None, log_limi
 
 
 def queue_options(*, may_refuse: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """--priority, --after, --after-any, and --no-wait where a command may refuse to start a session; `request_from` takes them all."""
+    """--engine and its options, --priority, --after, --after-any, and --no-wait where a command may refuse to start a session;
+    `request_from` takes them all."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         options = [
+            click.option(
+                "--requeue", is_flag=True,
+                help="With Slurm: go on from the newest checkpoint where a node fails or another job takes its place.",
+            ),
+            click.option(
+                "--slurm", "options", metavar="OPTIONS",
+                help='Further options of sbatch, as one text: "--partition=gpu --time=4:00:00".  [default: NSML_SLURM]',
+            ),
+            click.option(
+                "--engine", type=click.Choice([LOCAL, SLURM]), envvar="NSML_ENGINE",
+                help="local: this machine. slurm: jobs of a cluster.  [default: NSML_ENGINE, or local]",
+            ),
             click.option(
                 "--after-any", multiple=True, metavar="SESSION", shell_complete=complete_sessions,
                 help="Start when SESSION has ended, however it did.",
@@ -112,11 +128,28 @@ def request_from(
     priority: int,
     after: Sequence[str],
     after_any: Sequence[str],
+    engine: str | None,
+    options: str | None,
+    requeue: bool,
     no_wait: bool = False,
+    like: Session | None = None,
 ) -> Request:
-    """What the options ask of the queue. NsmlError where a session to wait for does not exist."""
+    """What the options ask of the queue, and of the engine of `like` where they name none.
+
+    NsmlError where a session to wait for does not exist, or the options do not fit the engine.
+    """
+    before = {} if like is None else engine_options(like)
+    engine = engine or before.get("engine", LOCAL)
+    if engine == SLURM:
+        options = before.get("options", os.environ.get("NSML_SLURM", "")) if options is None else options
+        requeue = requeue or before.get("requeue", False)
+    if engine == SLURM or options or requeue:
+        from ..engine.slurm import check_engine
+
+        check_engine(engine, options or "", requeue=requeue, waits=not no_wait)
     names = [tuple(str(session_named(home, name).name) for name in given) for given in (after, after_any)]
-    return Request.here(gpus, priority=priority, after=names[0], after_any=names[1], waits=not no_wait)
+    return Request.here(gpus, priority=priority, after=names[0], after_any=names[1], waits=not no_wait,
+                        engine=engine, options=options or "", requeue=requeue)  # fmt: skip
 
 
 def tell_start(home: Home, session: Session, otherwise: str) -> None:

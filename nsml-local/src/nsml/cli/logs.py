@@ -78,7 +78,8 @@ def _show(home: Home, chosen: Session, following: bool, last: int | None) -> Non
             click.echo(f"session {chosen.name} ({chosen.status()}) has printed nothing", err=True)
     elif _warn_damaged(chosen.status) == "Lost":
         fix = f"'nsml resume {chosen.name}' restarts it from its newest checkpoint"
-        click.echo(f"session {chosen.name} is lost: its supervisor ended without writing a status; {fix}", err=True)
+        why = chosen.state().get("reason", "its supervisor ended without writing a status")
+        click.echo(f"session {chosen.name} is lost: {why}; {fix}", err=True)
 
 
 def _warn_damaged(read: Callable[[], T]) -> T | None:

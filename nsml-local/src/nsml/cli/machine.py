@@ -6,7 +6,7 @@ import shutil
 
 import click
 
-from ..engine.queue import look, places
+from ..engine.queue import LOCAL, SLURM, look, places
 from ..engine.resources import gpu_use, set_side_by_side, this_machine
 from ..errors import NsmlError
 from ..store.home import open_home
@@ -24,11 +24,20 @@ from .display import print_json, print_table
     metavar="N",
     help="Let N sessions without -c and GPU run at once; 0 returns to half the processors.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice([LOCAL, SLURM]),
+    envvar="NSML_ENGINE",
+    help="slurm: show the cluster's nodes and your jobs.  [default: NSML_ENGINE, or local]",
+)
 @json_option()
-def status(side_by_side: int | None, as_json: bool) -> None:
+def status(side_by_side: int | None, engine: str | None, as_json: bool) -> None:
     """Show processors, memory, disk and GPUs of this machine, running sessions, and how many run at once."""
     import psutil
 
+    if engine == SLURM:
+        _cluster(as_json)
+        return
     home = open_home()
     if side_by_side is not None:
         set_side_by_side(home, side_by_side or None)
@@ -81,6 +90,20 @@ def status(side_by_side: int | None, as_json: bool) -> None:
     if running:
         click.echo()
         print_table(("Session", "Memory"), [(name, size(used)) for name, used in running])
+
+
+def _cluster(as_json: bool) -> None:
+    from ..engine.slurm import jobs, nodes
+
+    node_names = ("Node", "Partition", "State", "Processors (used/free/other/all)", "Memory, MB", "GPUs and others")
+    job_names = ("Job", "Session", "State", "Time", "Node or reason")
+    if as_json:
+        rows = {"nodes": (node_names, nodes()), "jobs": (job_names, jobs())}
+        print_json({key: [dict(zip(names, row, strict=True)) for row in found] for key, (names, found) in rows.items()})
+        return
+    print_table(node_names, nodes())
+    click.echo()
+    print_table(job_names, jobs())
 
 
 @click.command()

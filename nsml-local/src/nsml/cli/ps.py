@@ -152,4 +152,6 @@ def _status(row: dict[str, Any]) -> str:
         return f"Failed ({row['cause'] or (f'signal {-status}' if status < 0 else status)})"
     if row["place"]:
         return f"Queued ({row['place']}: {row['reason']})"
+    if row["status"] == QUEUED and row["reason"]:
+        return f"Queued ({row['reason']})"
     return f"{row['status']} on {row['on']}" if row["on"] else str(row["status"])

@@ -114,7 +114,7 @@ def run(
     if is_sweep and (interactive or queue["no_wait"]):
         raise NsmlError("a sweep is queued and runs in the background; leave -i and --no-wait out")
     words = [word for text in arguments for word in split_arguments(text)]
-    limits = limits_from(gpus, cpus, memory, log_limit)
+    limits = limits_from(gpus, cpus, memory, log_limit, queue["engine"])
     receiver = None if notify is None else check_receiver(notify)
     registered = [find_dataset(home, name) for name in datasets]
 

@@ -1,4 +1,4 @@
-"""Engines: what runs the supervisors of sessions.
+"""Engines: what runs the supervisors of sessions. `local` is this machine and its queue, `slurm` a cluster (see slurm.py).
 
 The supervisor itself is the same everywhere, so what it writes is too. The state of a session is `Session.state()`: what its files say and,
 where they do not, the processes of this machine or the session's job.
@@ -12,18 +12,23 @@ import signal
 import time
 from typing import Any, Protocol
 
-from ..errors import RunFailed
+from ..errors import NsmlError, RunFailed
 from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE
 from ..store.sessions import ENDED, Session
 from .background import leave_supervisor
-from .queue import look, places, wait_for_turn, withdraw
+from .queue import LOCAL, look, places, wait_for_turn, withdraw
 from .resources import Limits
 
 
 class Engine(Protocol):
-    """`start`, `stop` and `where` are of commands, the others of the supervisor."""
+    """`start`, `stop` and `where` are of commands, the others of the supervisor.
+
+    `signals_late`: seconds by which a signal may reach the supervisor later than its program.
+    """
+
+    signals_late: float
 
     def start(self, session: Session) -> None:
         """Have the supervisor run on the session's launch.json; its state is written. NsmlError or RunFailed where that is refused."""
@@ -46,6 +51,8 @@ class Engine(Protocol):
 
 class Local:
     """Processes of this machine, which wait for their turn in its queue."""
+
+    signals_late = 0.0
 
     def start(self, session: Session) -> None:
         leave_supervisor(session.folder)
@@ -88,4 +95,11 @@ class Local:
 
 def engine_of(session: Session) -> Engine:
     """The engine that a session was started with."""
-    return Local()
+    name = LOCAL
+    with contextlib.suppress(OSError, NsmlError, AttributeError):
+        name = (read_json(session.folder / FILE).get("queue") or {}).get("engine", LOCAL)
+    if name == LOCAL:
+        return Local()
+    from .slurm import Slurm  # most sessions are local
+
+    return Slurm()

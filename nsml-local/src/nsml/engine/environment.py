@@ -21,7 +21,7 @@ from pathlib import Path
 from ..errors import NsmlError, RunFailed
 from ..store.files import make_private, read_json, read_regular, size_of, visible, write_json, write_text
 from ..store.home import Home
-from ..store.processes import identity, is_alive
+from ..store.processes import identity, is_alive, other_host
 from ..store.sessions import ENDED, Session, list_sessions
 from .installer import CACHE, TIME, brief, install, installer_name, run
 from .requirements import Needs, missing_packages, read_needs
@@ -31,6 +31,7 @@ _FILES = ("setup.py", "requirements.txt")
 _READY = "ready.json"
 _USED = "python.txt"
 _LONGEST_PATH = 1 << 14
+_SILENCE = 600.0  # seconds without a line of the installer after which another host's installation counts as dead
 
 
 def session_interpreter(home: Home, session: Session, say: Callable[[str], None]) -> str:
@@ -102,14 +103,27 @@ def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say:
         try:
             write_json(lock / "owner.json", identity())
             if not (folder / _READY).exists():
-                _build(folder, missing, options, say)
+                _build(folder, missing, options, _touching(lock / "owner.json", say))
         finally:
             shutil.rmtree(lock, ignore_errors=True)
 
 
+def _touching(path: Path, say: Callable[[str], None]) -> Callable[[str], None]:
+    """`say`, which also shows other hosts that the installation goes on."""
+
+    def touch_and_say(line: str) -> None:
+        os.utime(path)
+        say(line)
+
+    return touch_and_say
+
+
 def _is_held(lock: Path) -> bool:
     try:
-        return is_alive(read_json(lock / "owner.json"))
+        owner = read_json(lock / "owner.json")
+        if other_host(owner):
+            return abs(time.time() - (lock / "owner.json").stat().st_mtime) < _SILENCE
+        return is_alive(owner)
     except FileNotFoundError:
         return abs(time.time() - lock.stat().st_mtime) < 10 if lock.exists() else True
     except Exception:

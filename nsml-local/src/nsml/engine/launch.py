@@ -11,9 +11,9 @@ from typing import Any
 from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import whole_checkpoint
 from ..store.datasets import Dataset, find_dataset
-from ..store.files import remove_tree, write_json
+from ..store.files import read_json, remove_tree, write_json
 from ..store.home import Home
-from ..store.launches import NOTIFY, write_launch
+from ..store.launches import FILE, NOTIFY, write_launch
 from ..store.sessions import ENDED, NO_DATASET, Session, create_session, remove_session
 from .engines import engine_of
 from .entry import check_entry, paused_arguments
@@ -191,10 +191,30 @@ def restart_session(home: Home, session: Session, limits: Limits = _NO_LIMITS, r
             entry=record["entry"],
             arguments=list(record["arguments"]),
             limits=limits.to_dict(),
-            queue=(request or Request.here()).to_dict(),
+            queue=(request or Request.again(session)).to_dict(),
         )
 
     _start(session, prepare)
+
+
+def go_on(session: Session) -> str:
+    """Write the launch of a session that Slurm starts again: from its newest checkpoint, else from the beginning.
+
+    It is called by its supervisor. Returns where it starts, in words.
+    """
+    launch, record = read_json(session.folder / FILE), session.record_with_code()
+    try:
+        stored = whole_checkpoint(session.checkpoints, None, str(session.name))
+    except NsmlError:
+        remove_tree(session.work)
+        copy_code(session.code, session.work)
+        return "the beginning"
+    arguments = [*record["arguments"], *paused_arguments(session.code, record["entry"], stored.name)]
+    write_json(
+        session.folder / FILE,
+        {**launch, "arguments": arguments, "source": str(session.name), "checkpoint": stored.name},
+    )
+    return f"checkpoint {stored.name}"
 
 
 def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits = _NO_LIMITS) -> Session:
@@ -243,7 +263,7 @@ def _write_continuing(
     limits: Limits,
     request: Request | None,
 ) -> None:
-    """Write a launch with which `nsml.paused` loads a checkpoint and returns."""
+    """Write a launch with which `nsml.paused` loads a checkpoint and returns. Without a request the engine is that of `source`."""
     write_launch(
         session.folder,
         home,
@@ -254,7 +274,7 @@ def _write_continuing(
         source=str(source.name),
         checkpoint=checkpoint,
         limits=limits.to_dict(),
-        queue=(request or Request.here()).to_dict(),
+        queue=(request or Request.again(source)).to_dict(),
     )
 
 

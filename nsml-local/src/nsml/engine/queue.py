@@ -25,6 +25,7 @@ from typing import Any
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.files import make_private, read_json, write_json
 from ..store.home import Home
+from ..store.jobs import submitted
 from ..store.launches import FILE, VARIABLE
 from ..store.names import parse_session_name
 from ..store.processes import is_alive, other_host
@@ -33,6 +34,8 @@ from .background import leave_supervisor
 from .resources import Limits, Machine, this_machine
 from .turns import Holder, Place, Waiter, plan
 
+# Names of engines, see engines.py.
+LOCAL, SLURM = "local", "slurm"
 _WATCH = 2.0  # seconds between two looks at the processes of running sessions
 _LONGEST = 30.0  # seconds until a supervisor that does not react is woken again
 _SELDOM = 60.0  # seconds until the one that watches plans anyway, should a planner have died on the way
@@ -49,6 +52,9 @@ class Request:
         waits: whether it waits where it does not fit.
         counts: whether it holds processors without -c; `nsml infer`, and what a session starts itself, does not.
         since: seconds since the epoch.
+        engine: LOCAL or SLURM.
+        options: further options of sbatch, for Slurm.
+        requeue: whether Slurm may start it again, from its newest checkpoint, where a node fails or another job takes its place.
     """
 
     gpus: int | None = None
@@ -58,18 +64,34 @@ class Request:
     waits: bool = True
     counts: bool = True
     since: float = field(default_factory=time.time)
+    engine: str = LOCAL
+    options: str = ""
+    requeue: bool = False
 
     @classmethod
     def here(cls, gpus: int | None = None, **more: Any) -> Request:
         """That of this process. What a session starts has its place, and who sets CUDA_VISIBLE_DEVICES has chosen GPUs already."""
         is_within = VARIABLE in os.environ
-        if gpus is None and (is_within or "CUDA_VISIBLE_DEVICES" in os.environ):
+        if gpus is None and more.get("engine") != SLURM and (is_within or "CUDA_VISIBLE_DEVICES" in os.environ):
             gpus = 0
         return cls(gpus, counts=not is_within, **more)
+
+    @classmethod
+    def again(cls, session: Session) -> Request:
+        """That of a session which goes on as `session` was started, by the same engine."""
+        return cls.here(**engine_options(session))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
         return asdict(self)
+
+
+def engine_options(session: Session) -> dict[str, Any]:
+    """`engine`, `options` and `requeue` of the session's request."""
+    request: dict[str, Any] = {}
+    with contextlib.suppress(OSError, NsmlError):
+        request = read_json(session.folder / FILE).get("queue") or {}
+    return {name: request[name] for name in ("engine", "options", "requeue") if name in request}
 
 
 class NeverStarts(NsmlError):
@@ -136,8 +158,8 @@ def look(home: Home, me: Session | None = None, process: dict[str, Any] | None =
             try:
                 is_mine = me is not None and session.name == me.name
                 state: dict[str, Any] = {"status": QUEUED, "process": process} if is_mine else session.state()
-                if state["status"] in ENDED or state.get("on") or not state.get("process"):
-                    continue  # what runs or waits on another host takes nothing here
+                if state["status"] in ENDED or state.get("on") or not state.get("process") or submitted(session.folder):
+                    continue  # what runs or waits on another host, or as a job of Slurm, takes nothing here
                 if state["status"] != QUEUED:
                     seen.running.append(state["process"])
                 launch = read_json(session.folder / FILE)

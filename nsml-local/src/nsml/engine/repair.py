@@ -33,7 +33,10 @@ def repair(home: Home) -> Iterator[str]:
     for session in list_sessions(home, but_for_ended=True):
         # Files that another host is writing look here like those of a dead writer.
         with contextlib.suppress(Damaged):
-            session.check_here()
+            if host := session.state().get("on"):
+                raise NsmlError(
+                    f"session {session.name} runs on {host}, which shares this home; repair when it has ended"
+                )
     for path in leftovers(home):
         if path.is_dir() and not path.is_symlink():
             remove_tree(path)

@@ -1,7 +1,7 @@
 """The supervisor of a session: `python -m nsml.engine.supervisor FOLDER`.
 
-It waits for its turn in the queue, starts the program, writes the session's state, ends the program on SIGTERM or above its memory limit,
-and writes the result.
+It waits for its turn where its engine is this machine, starts the program, writes the session's state, ends the program on SIGTERM or above
+its memory limit, and writes the result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..store.launches import FILE, NOTIFY
 from ..store.log_lines import append_line
 from ..store.names import SessionName
 from ..store.processes import identity
-from ..store.sessions import ENDED, HEARTBEAT, Session
+from ..store.sessions import ENDED, HEARTBEAT, QUEUED, Session
 from ..wording import size
 from .control_group import leave_group, members
 from .engines import engine_of
@@ -39,6 +39,10 @@ _LOOK, _LOOK_WITHOUT_LIMIT = 0.5, 5.0  # seconds between two looks at the memory
 
 class _Stop(Exception):
     pass
+
+
+class _Replaced(Exception):
+    """Another supervisor has the session: Slurm took this one's node for dead."""
 
 
 class _StopSignal:
@@ -79,8 +83,8 @@ def _layer_interpreter(home: Home, session: Session) -> str:
     return session_interpreter(home, session, lambda line: append_line(session.log, line))
 
 
-def supervise(folder: Path) -> None:
-    """Run the program of the session in `folder` to its end."""
+def supervise(folder: Path) -> int:
+    """Run the program of the session in `folder` to its end; an exit status: 0 where the session is Exited."""
     session = Session(SessionName(folder.parts[-3], folder.parts[-2], int(folder.parts[-1])), folder)
     process, engine = identity(), engine_of(session)
     stop = _StopSignal()
@@ -93,7 +97,7 @@ def supervise(folder: Path) -> None:
     leave_group()
     try:
         if not engine.claim(home, session, process):
-            return
+            return 0
         began, passed = time.time(), time.monotonic()
         launch = read_json(folder / FILE)
         limits = Limits.from_dict(launch.get("limits") or {})
@@ -102,7 +106,9 @@ def supervise(folder: Path) -> None:
             memory = MemoryWatch()
             program = start_program(folder, session.work, python, writable=(), **limits.environment())
         session.write_state("Running", process=process, program=program.pid, started_at=began, **_confined(program))
-        reason = _wait(program, session, memory, limits.memory, LogLimit(session.log, limits.log))
+        reason = _wait(program, session, process, memory, limits.memory, LogLimit(session.log, limits.log))
+        if program.returncode == -signal.SIGTERM:
+            time.sleep(engine.signals_late)
         stop.ignore()
         code = program.returncode
         reason, of_memory = (reason, True) if reason else memory.why_it_ended(code)
@@ -113,6 +119,11 @@ def supervise(folder: Path) -> None:
             end_program(program)
         code = program.returncode if program is not None else -signal.SIGTERM
         status, reason = engine.interrupted(session)
+    except _Replaced:
+        if program is not None:
+            kill_program(program)
+        print("another supervisor has taken the session over; this one ended its program", file=sys.stderr, flush=True)
+        return 1
     except NeverStarts as failure:
         code, status, reason, cause = -signal.SIGTERM, "Stopped", str(failure), "queue"
         is_refused = isinstance(failure, Refused)
@@ -124,7 +135,7 @@ def supervise(folder: Path) -> None:
         pids = ", ".join(map(str, sorted(left)))
         append_line(session.log, f"{len(left)} of its processes could not be ended: end {pids} by hand")
     passed = time.monotonic() - passed
-    verb = "stopped" if status == "Stopped" else "ended"
+    verb = {"Stopped": "stopped", QUEUED: "was interrupted"}.get(status, "ended")
     facts: dict[str, object] = {name: text for name, text in (("cause", cause), ("reason", reason)) if text}
     most = ""
     if memory is not None and memory.peak:
@@ -144,6 +155,7 @@ def supervise(folder: Path) -> None:
         from .notify import notify_sweep
 
         notify_sweep(session)
+    return 0 if status == "Exited" else code if 0 < code < 256 else 1
 
 
 def _confined(program: Program) -> dict[str, str]:
@@ -173,7 +185,9 @@ def _send(session: Session, message: dict[str, Any]) -> None:
             append_line(session.log, failure)
 
 
-def _wait(program: Program, session: Session, memory: MemoryWatch, limit: int | None, log: LogLimit) -> str:
+def _wait(
+    program: Program, session: Session, process: dict[str, Any], memory: MemoryWatch, limit: int | None, log: LogLimit
+) -> str:
     """Wait for the end, keep the log short, and show other hosts that the session runs.
 
     Returns:
@@ -192,6 +206,8 @@ def _wait(program: Program, session: Session, memory: MemoryWatch, limit: int | 
             return ""
         if time.monotonic() - touched > HEARTBEAT:
             touched = time.monotonic()
+            if session.has_passed_on(process):
+                raise _Replaced
             session.touch_state()
         if time.monotonic() - looked < every:
             continue
@@ -215,4 +231,4 @@ def _ends_within(program: Program, seconds: float) -> bool:
 
 
 if __name__ == "__main__":
-    supervise(Path(sys.argv[1]))
+    sys.exit(supervise(Path(sys.argv[1])))

@@ -4,6 +4,7 @@ session.json      entry file, arguments, dataset, ... (written once, at the star
 state.json        status and result (written by the supervisor; in the foreground by the program)
 notify.json       who gets a message at the end (written once, at the start)
 python.txt        the interpreter of the session's own environment, if any (written by the installer)
+job.json          the session's job of Slurm, if any (see jobs.py)
 ended             empty; exists if state.json has a final status, so that lists need not open state.json
 exit-status       of a program in the foreground: one byte, empty until it ends (written by the C library)
 started.txt       time of the last start (written by the command that starts the session)
@@ -45,6 +46,7 @@ from .files import (
     write_text,
 )
 from .home import Home
+from .jobs import state_by_job, submitted
 from .names import SessionName, is_name, nearest, parse_session_name
 from .processes import is_alive, is_process_number, other_host
 
@@ -186,11 +188,24 @@ class Session:
             with contextlib.suppress(FileNotFoundError):
                 state = self._stored_state()
             if state.get("status") not in ENDED:
+                if job := submitted(self.folder):
+                    return self._state_of_job(state, job)
                 if host := self._other_host(state):
                     state["on"] = host
                 elif state["status"] != QUEUED or other_host(state.get("process")):
                     state["status"] = "Lost"
         return self._with_exit_status(state)
+
+    def _state_of_job(self, state: dict[str, Any], job: str) -> dict[str, Any]:
+        """What Slurm says of a session whose supervisor is not a process of this host, where state.json is not fresh."""
+        if state["status"] != QUEUED and (host := other_host(state.get("process"))) and self.beats():
+            return state | {"on": host}
+        state, is_final = state_by_job(state, job, str(self.name))
+        if is_final and submitted(self.folder) == job:
+            # Nobody else will: its supervisor is gone, or has never been. Without accounting Slurm forgets a job within minutes.
+            with contextlib.suppress(OSError):
+                self.write_state(**state)
+        return state
 
     def _other_host(self, state: dict[str, Any]) -> str:
         changed = 0.0
@@ -201,8 +216,8 @@ class Session:
         return "" if is_silent else other_host(state.get("process"))
 
     def check_here(self) -> None:
-        """NsmlError if the session runs on another host."""
-        if host := self.state().get("on"):
+        """NsmlError if the session runs on another host, but as a job of Slurm, which can be ended from here."""
+        if (host := self.state().get("on")) and not submitted(self.folder):
             raise NsmlError(f"session {self.name} runs on {host}, which shares this home; do it there")
 
     def _stored_state(self) -> dict[str, Any]:
@@ -246,6 +261,20 @@ class Session:
         if status in ENDED:
             with contextlib.suppress(OSError):  # lists then open state.json
                 os.close(open_regular(self.folder / _ENDED, os.O_WRONLY | os.O_CREAT, self.folder.parent))
+
+    def has_passed_on(self, process: dict[str, Any]) -> bool:
+        """Whether state.json names another supervisor than `process`, or none since it is resumed; False where it cannot be read."""
+        try:
+            return self._stored_state().get("process") != process
+        except (OSError, Damaged):
+            return False
+
+    def beats(self) -> bool:
+        """Whether state.json was touched lately, by a clock that may be another host's."""
+        try:
+            return abs(time.time() - (self.folder / "state.json").lstat().st_mtime) < 2 * HEARTBEAT
+        except OSError:
+            return False
 
     def touch_state(self) -> None:
         """Show other hosts that the session runs, see `state`."""

@@ -109,8 +109,10 @@ def why_ended(state: dict[str, Any]) -> str:
 
 def why_queued(session: Session, state: dict[str, Any], waiting: dict[str, tuple[int, str]]) -> str:
     """The place in the queue and what the session waits for, or '' if it does not wait."""
-    place, why = waiting.get(str(session.name), (0, "")) if state.get("status") == QUEUED else (0, "")
-    return f"{place}: {why}" if place else ""
+    if state.get("status") != QUEUED:
+        return ""
+    place, why = waiting.get(str(session.name), (0, ""))
+    return f"{place}: {why}" if place else str(state.get("reason", ""))
 
 
 def _damaged(session: Session, why: str) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from ..engine.slurm import exec_on_node
 from ..errors import NsmlError
 from ..session.answering import ask, is_listening
+from ..store.jobs import ask_slurm, submitted
 from ..store.sessions import ENDED, Session
 from ..wording import plain, printable
 from .frame import quiet_button
@@ -49,6 +51,8 @@ def terminal_view(session: Session, t: Texts) -> None:
 def _ask(session: Session, expression: str, t: Texts) -> str:
     if session.status() in ENDED:
         return t("Expressions need a running session")
+    if session.state().get("on") and submitted(session.folder):
+        return ask_slurm(*exec_on_node(session, expression)).strip()
     if not is_listening(session):
         return t("No variables yet; call nsml.report(scope=locals(), ...) in the program")
     return ask(session, expression)

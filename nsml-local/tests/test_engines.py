@@ -1,0 +1,389 @@
+"""What holds for every engine, on this machine and on a cluster of Slurm; then what only Slurm has."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import Nsml, wait_until
+from hypothesis import given
+from hypothesis import strategies as st
+from slurm_cluster import CPUS, NODES, Cluster, why_no_cluster
+
+from nsml.engine.slurm import site_options
+from nsml.errors import NsmlError
+from nsml.store import jobs, sessions
+from nsml.store.files import visible, write_json
+from nsml.store.home import open_home
+from nsml.store.names import parse_session_name
+from nsml.store.sessions import Session, create_session, find_session
+from nsml.web.terminal_view import _ask
+from nsml.web.texts import Texts
+
+# Saves its epoch, waits until the file --go is there, and ends with the status in it.
+PROGRAM = """\
+import argparse, os, sys, time
+import nsml
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--mode", default="train")
+parser.add_argument("--pause", type=int, default=0)
+parser.add_argument("--iteration", default="0")
+parser.add_argument("--go")
+args = parser.parse_args()
+epoch = 0
+
+
+def save(folder):
+    with open(os.path.join(folder, "epoch"), "w") as file:
+        file.write(str(epoch))
+
+
+def load(folder):
+    global epoch
+    epoch = int(open(os.path.join(folder, "epoch")).read()) + 1
+
+
+nsml.bind(save=save, load=load, infer=lambda images: [int(image.mean()) % 4 for image in images])
+if args.pause:
+    nsml.paused(scope=locals())
+print("as it was: epoch", epoch, "on GPU", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
+nsml.report(summary=True, step=epoch, epoch=epoch, scope=globals())
+nsml.save(epoch)
+while not os.path.exists(args.go):
+    time.sleep(0.05)
+sys.exit(int(open(args.go).read()))
+"""
+_PATIENCE = 60.0  # seconds for whatever has to happen, since the machine may be busy
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if why := why_no_cluster():
+        pytest.skip(f"no cluster of Slurm can be started: {why}")
+    started = Cluster(tmp_path_factory.mktemp("cluster"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def slurm(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """The cluster, for commands of this test too; nothing of it is left there."""
+    for name, value in {**cluster.environment, "NSML_ENGINE": "slurm"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(jobs, "GRACE", 0)  # the home is no shared disk
+    monkeypatch.setattr(sessions, "HEARTBEAT", 0.5)  # so that Slurm is asked soon
+    yield cluster
+    cluster.ask("scancel", "--me")
+    wait_until(lambda: not cluster.ask("squeue", "--noheader"), _PATIENCE)
+
+
+@pytest.fixture(params=["local", "slurm"])
+def engine(request: pytest.FixtureRequest) -> str:
+    if request.param == "slurm":
+        request.getfixturevalue("slurm")
+    return str(request.param)
+
+
+@pytest.fixture
+def go(project: Path, tmp_path: Path) -> Path:
+    """The file that lets the sessions of `_run` end."""
+    (project / "main.py").write_text(PROGRAM)
+    return tmp_path / "go"
+
+
+def _run(nsml: Nsml, go: Path, *options: str) -> str:
+    started = nsml("run", "--env", "current", "-a", f"--go {go}", *options)
+    assert started.status == 0, started.err
+    return started.out
+
+
+def _session(name: str) -> Session:
+    return find_session(open_home(), parse_session_name(name, "tester"))
+
+
+def _becomes(name: str, status: str) -> Session:
+    session = _session(name)
+    wait_until(lambda: session.status() == status, _PATIENCE)
+    return session
+
+
+def _trains(name: str) -> Session:
+    """The session, once it waits for its file."""
+    session = _becomes(name, "Running")
+    wait_until(lambda: bool(visible(session.checkpoints)), _PATIENCE)
+    return session
+
+
+@pytest.mark.parametrize(("code", "status"), [("0", "Exited"), ("3", "Failed")])
+def test_a_session_ends_with_its_status_log_and_metrics(
+    nsml: Nsml, engine: str, go: Path, code: str, status: str
+) -> None:
+    go.write_text(code)
+    _run(nsml, go)
+    session = _becomes("none/1", status)
+    assert session.state()["exit_status"] == int(code)
+    log = nsml("logs", "none/1").out
+    assert log.startswith("as it was: epoch 0") and f"ended with exit status {code}" in log.splitlines()[-1]
+    assert "epoch=0" in nsml("ps", "-a").out
+
+
+def test_what_has_no_room_waits_with_the_code_of_its_time_and_starts_by_itself(
+    nsml: Nsml, engine: str, go: Path, project: Path
+) -> None:
+    running = 1 if engine == "local" else len(NODES)
+    for _ in range(running):
+        _run(nsml, go, "-c", str(CPUS))
+    for number in range(1, running + 1):
+        _trains(f"none/{number}")
+    last = f"none/{running + 1}"
+    assert f"Session tester/{last} is queued " in _run(nsml, go, "-c", str(CPUS))
+    wait_until(lambda: "Queued (" in nsml("ps").out, _PATIENCE)
+    assert "is queued " in nsml("logs", last).err
+    (project / "main.py").write_text("print('changed since')")
+    go.write_text("0")
+    _becomes(last, "Exited")
+    assert nsml("logs", last).out.startswith("as it was")
+
+
+def test_after_starts_where_that_ended_with_status_0_and_after_any_always(
+    nsml: Nsml, engine: str, go: Path, tmp_path: Path
+) -> None:
+    failing = tmp_path / "failing"
+    _run(nsml, go)
+    _run(nsml, failing)
+    for option in ("--after", "--after-any"):
+        assert "is queued" in _run(nsml, go, option, "none/1")
+        assert "is queued" in _run(nsml, go, option, "none/2")
+    go.write_text("0")
+    failing.write_text("3")
+    for number in (3, 5, 6):
+        _becomes(f"none/{number}", "Exited")
+    stopped = _becomes("none/4", "Stopped")
+    assert stopped.state()["reason"]
+    _run(nsml, go, "--after", "none/2")  # which has ended before
+    assert (
+        "session tester/none/2, after which it was to start, is Failed"
+        in _becomes("none/7", "Stopped").state()["reason"]
+    )
+    assert nsml("run", "--after", "none/99").status == 2
+
+
+def test_stop_ends_what_runs_and_what_waits(nsml: Nsml, engine: str, go: Path) -> None:
+    _run(nsml, go)
+    _trains("none/1")
+    _run(nsml, go, "--after", "none/1")
+    _becomes("none/2", "Queued")
+    for name in ("none/2", "none/1"):
+        assert nsml("stop", name).out == f"Session tester/{name} is stopped\n"
+        assert _session(name).status() == "Stopped"
+    assert "stopped with " in nsml("logs", "none/1").out.splitlines()[-1]
+    assert not _session("none/2").checkpoints.joinpath("0").exists()
+
+
+@pytest.mark.usefixtures("engine")
+def test_fork_resume_and_submit_go_on_from_checkpoints(nsml: Nsml, go: Path, dataset: str) -> None:
+    _run(nsml, go, "-d", dataset)
+    _trains(f"{dataset}/1")
+    assert "100" in nsml("submit", f"{dataset}/1", "0").out
+    assert nsml("stop", f"{dataset}/1").status == 0
+    assert nsml("fork", f"{dataset}/1").status == 0
+    assert nsml("resume", f"{dataset}/1").status == 0
+    for number in (1, 2):
+        wait_until(lambda n=number: "epoch 1" in nsml("logs", f"{dataset}/{n}").out, _PATIENCE)  # type: ignore[misc]
+    go.write_text("0")
+    for number in (1, 2):
+        _becomes(f"{dataset}/{number}", "Exited")
+
+
+def test_exec_evaluates_in_the_running_program(nsml: Nsml, engine: str, go: Path) -> None:
+    _run(nsml, go)
+    _trains("none/1")
+    assert nsml("exec", "none/1", "epoch + 41").out == "41\n"
+    assert _ask(_session("none/1"), "epoch + 42", Texts("en")) == "42"  # of the page
+    go.write_text("0")
+    _becomes("none/1", "Exited")
+
+
+def test_a_session_whose_supervisor_is_killed_is_lost_and_can_be_resumed(nsml: Nsml, engine: str, go: Path) -> None:
+    _run(nsml, go)
+    _trains("none/1")
+    os.kill(_supervisor(_session("none/1")), signal.SIGKILL)
+    _becomes("none/1", "Lost")
+    go.write_text("0")
+    assert nsml("resume", "none/1").status == 0
+    _becomes("none/1", "Exited")
+    assert "as it was: epoch 1" in nsml("logs", "none/1").out
+
+
+def _supervisor(session: Session) -> int:
+    """Its process on this machine, of which a node of the cluster knows another number."""
+    folder = os.fsencode(session.folder)
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        words = Path("/proc", name, "cmdline").read_bytes().split(b"\0")
+        if b"nsml.engine.supervisor" in words and folder in words:
+            return int(name)
+    return int(session.state()["process"]["pid"])
+
+
+# Only with Slurm.
+
+
+def test_what_scancel_ends_is_stopped_and_says_so(nsml: Nsml, slurm: Cluster, go: Path) -> None:
+    _run(nsml, go)
+    _trains("none/1")
+    _run(nsml, go, "--after", "none/1")
+    _becomes("none/2", "Queued")
+    for name in ("none/2", "none/1"):
+        slurm.ask("scancel", jobs.submitted(_session(name).folder))
+        _becomes(name, "Stopped")
+    assert "CANCELLED" in _session("none/2").state()["reason"]
+    assert "stopped with " in nsml("logs", "none/1").out.splitlines()[-1]
+
+
+def test_a_dead_node_loses_its_session_but_one_with_requeue_goes_on_elsewhere(
+    nsml: Nsml, slurm: Cluster, go: Path
+) -> None:
+    _run(nsml, go, "--slurm", "-w nodea")
+    _run(nsml, go, "--requeue")
+    first, second = _trains("none/1"), _trains("none/2")
+    assert (first.state()["on"], second.state()["on"]) == ("nodea", "nodea")
+    assert "Running on nodea" in nsml("ps").out
+    slurm.kill_node("nodea")
+    slurm.declare_dead("nodea")
+    try:
+        assert "NODE_FAIL (NodeDown) on nodea" in _becomes("none/1", "Lost").state()["reason"]
+        _becomes("none/2", "Queued")
+        os.utime(second.folder / "state.json", (1, 1))  # as after minutes without its supervisor
+        slurm.ask("scontrol", "update", f"jobid={jobs.submitted(second.folder)}", "starttime=now")
+        wait_until(lambda: "as it was: epoch 1" in nsml("logs", "none/2").out, _PATIENCE)
+        assert second.state()["on"] == "nodeb"
+        assert "starts again, from checkpoint 0" in nsml("logs", "none/2").out
+    finally:
+        slurm.start_node("nodea")
+    go.write_text("0")
+    _becomes("none/2", "Exited")
+    assert "NODE_FAIL" in nsml("logs", "none/1").err
+
+
+def test_an_interrupted_session_with_requeue_waits_and_goes_on(nsml: Nsml, slurm: Cluster, go: Path) -> None:
+    _run(nsml, go, "--requeue")
+    session = _trains("none/1")
+    number = jobs.submitted(session.folder)
+    slurm.ask("scontrol", "requeue", number)  # as for a job of a higher priority
+    _becomes("none/1", "Queued")
+    wait_until(lambda: "JobState=PENDING" in slurm.ask("scontrol", "show", "job", number), _PATIENCE)
+    slurm.ask("scontrol", "update", f"jobid={number}", "starttime=now")
+    wait_until(lambda: "as it was: epoch 1" in nsml("logs", "none/1").out, _PATIENCE)
+    slurm.ask("scancel", "--batch", "--signal=TERM", number)  # as before the end of its time
+    wait_until(lambda: "JobState=PENDING" in slurm.ask("scontrol", "show", "job", number), _PATIENCE)
+    assert session.status() == "Queued"
+    assert nsml("stop", "none/1").status == 0 and session.status() == "Stopped"
+
+
+def test_gpus_processors_memory_and_priority_are_asked_of_slurm(nsml: Nsml, slurm: Cluster, go: Path) -> None:
+    _run(nsml, go, "-g", "2", "-c", "3", "--memory", "1G", "--priority", "-7", "--slurm", "--time=30 --comment='a b'")
+    _trains("none/1")
+    shown = slurm.ask("scontrol", "show", "job", jobs.submitted(_session("none/1").folder))
+    for part in (
+        "JobName=tester/none/1",
+        "gres:gpu:2",
+        "CPUs/Task=3",
+        "MinMemoryNode=1018M",
+        "Nice=7",
+        "TimeLimit=00:30:00",
+        "Comment=a b",
+    ):
+        assert part in shown, shown
+    assert "on GPU 0,1" in nsml("logs", "none/1").out
+    _run(nsml, go)
+    _trains("none/2")  # gets one where there are any
+    assert "gres:gpu:1" in slurm.ask("scontrol", "show", "job", jobs.submitted(_session("none/2").folder))
+    status = nsml("status").out
+    assert "nodea" in status and "gpu:2" in status and "tester/none/1" in status
+    refused = nsml("run", "--slurm", "--partition=none")
+    assert refused.status == 1 and "sbatch: invalid partition specified: none" in refused.err
+    assert _session("none/3").status() == "Failed"
+
+
+# Without a cluster.
+
+
+def test_without_slurm_one_line_says_what_is_missing(nsml: Nsml, tmp_path: Path) -> None:
+    refused = nsml("run", "--engine", "slurm", "-g", "0", PATH=str(tmp_path))
+    assert refused.status == 1 and "there is no sbatch on this machine" in refused.err
+    assert len(refused.err.splitlines()) == 1
+
+
+def test_where_slurm_does_not_answer_states_stay_and_say_so(nsml: Nsml, tmp_path: Path, home: Path) -> None:
+    """What its commands say while the controller is away."""
+    for name in ("squeue", "sacct"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 'Unable to contact slurm controller' >&2; exit 1\n")
+        (tmp_path / name).chmod(0o755)
+    for number, status in ((1, "Queued"), (2, "Running")):
+        session = create_session(
+            open_home(home), "tester", "none", {"kind": "run", "entry": "main.py", "arguments": []}
+        )
+        write_json(session.folder / jobs.FILE, {"job": str(number)})
+        session.write_state(
+            status, process={"pid": 1, "host": "nodea", "boot": "x", "namespace": "x", "ticks": 1, "started": 1.0}
+        )
+        os.utime(session.folder / "state.json", (1, 1))
+    shown = nsml("ps", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}").out
+    assert "Queued (job 1 of Slurm: Slurm does not answer" in shown and "Running on nodea" in shown
+
+
+@pytest.mark.parametrize("words", [("--requeue",), ("--slurm", "--partition=gpu")])
+def test_options_of_slurm_are_refused_on_this_machine(nsml: Nsml, words: tuple[str, ...]) -> None:
+    refused = nsml("run", *words)
+    assert refused.status == 2 and "--engine slurm" in refused.err
+
+
+def test_no_wait_is_refused_with_slurm(nsml: Nsml) -> None:
+    refused = nsml("run", "--engine", "slurm", "--no-wait")
+    assert refused.status == 2 and "--no-wait" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("--partition=gpu --account=eye", ["--partition=gpu", "--account=eye"]),
+        ("-p gpu --account eye", ["-pgpu", "--account=eye"]),
+        ("--comment='two words' --exclusive", ["--comment=two words", "--exclusive"]),
+        ("", []),
+    ],
+)
+def test_a_sites_options_reach_sbatch_as_options_with_their_values(text: str, words: list[str]) -> None:
+    assert site_options(text) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--output=x",
+        "--out x",
+        "-J name",
+        "--array=1-3",
+        "-a1",
+        "script.sh",
+        "--partition=gpu x",
+        "--",
+        "-",
+        "--wrap=true",
+        "--mem=1",
+        "'--x",
+    ],
+)
+def test_options_that_nsml_sets_and_words_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(NsmlError, match="--slurm"):
+        site_options(text, taken=["mem"])
+
+
+@given(st.lists(st.text(alphabet="-=abgpx m'\" ", max_size=8), max_size=5).map(" ".join))
+def test_whatever_is_given_no_word_can_become_the_name_of_a_script(text: str) -> None:
+    try:
+        words = site_options(text)
+    except NsmlError:
+        return
+    assert all(word.startswith("-") and word.strip("-") for word in words)
