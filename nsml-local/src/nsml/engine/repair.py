@@ -34,9 +34,7 @@ def repair(home: Home) -> Iterator[str]:
         # Files that another host is writing look here like those of a dead writer.
         with contextlib.suppress(Damaged):
             if host := session.state().get("on"):
-                raise NsmlError(
-                    f"session {session.name} runs on {host}, which shares this home; repair when it has ended"
-                )
+                raise NsmlError(f"session {session.name} runs on {host}, which shares this home; do it there")
     for path in leftovers(home):
         if path.is_dir() and not path.is_symlink():
             remove_tree(path)
