@@ -9,7 +9,6 @@ import pytest
 from helpers import Nsml, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
-from slurm_cluster import CPUS, NODES, Cluster, why_no_cluster
 
 from nsml.engine.slurm import site_options
 from nsml.errors import NsmlError
@@ -20,6 +19,7 @@ from nsml.store.names import parse_session_name
 from nsml.store.sessions import Session, create_session, find_session
 from nsml.web.terminal_view import _ask
 from nsml.web.texts import Texts
+from stress.slurm_cluster import CPUS, NODES, Cluster, why_no_cluster
 
 # Saves its epoch, waits until the file --go is there, and ends with the status in it.
 PROGRAM = """\

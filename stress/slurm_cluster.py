@@ -101,9 +101,11 @@ class Cluster:
         """Start the controller, which goes on with the jobs it knew."""
         self._controller = self._run("slurmctld", "-D")
 
-    def stop_controller(self) -> None:
-        """Kill the controller."""
-        _kill(self._controller)
+    def restart_controller(self) -> None:
+        """End the controller as `systemctl restart` does, and start another."""
+        self._controller.terminate()
+        self._controller.wait()
+        self.start_controller()
 
     def start_node(self, node: str) -> None:
         """Start a node, and wait until it takes jobs."""
@@ -147,7 +149,7 @@ def wait_for(true: object, otherwise: str, seconds: float = _READY) -> None:
     until = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
         assert time.monotonic() < until, otherwise
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def _path() -> str:
