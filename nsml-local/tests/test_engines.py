@@ -217,6 +217,17 @@ def test_a_session_whose_supervisor_is_killed_is_lost_and_can_be_resumed(nsml: N
     assert "as it was: epoch 1" in nsml("logs", "none/1").out
 
 
+def test_a_supervisor_whose_session_another_one_has_ends_its_program(nsml: Nsml, go: Path) -> None:
+    """As where Slurm takes its node for dead, or another host resumes what was silent for long."""
+    _run(nsml, go)
+    session = _trains("none/1")
+    program = session.state()["program"]
+    session.write_state("Starting", process={**session.state()["process"], "ticks": 1})
+    wait_until(lambda: not Path("/proc", str(program)).exists(), _PATIENCE)
+    assert session._stored_state()["status"] == "Starting"
+    assert "ended with" not in session.log.read_text()
+
+
 def _supervisor(session: Session) -> int:
     """Its process on this machine, of which a node of the cluster knows another number."""
     folder = os.fsencode(session.folder)

@@ -28,35 +28,9 @@ from .resources import Limits
 
 _STOPPING = 60.0  # seconds until a job has ended that was cancelled
 # Options of sbatch that are nsml's, or that would start another number of supervisors or wait for them.
-_OURS = (
-    *(
-        "array",
-        "chdir",
-        "clusters",
-        "dependency",
-        "error",
-        "export",
-        "export-file",
-        "help",
-        "input",
-        "job-name",
-        "kill-on-invalid-dep",
-    ),
-    *(
-        "nice",
-        "no-requeue",
-        "open-mode",
-        "output",
-        "parsable",
-        "quiet",
-        "requeue",
-        "test-only",
-        "usage",
-        "version",
-        "wait",
-        "wrap",
-    ),
-)
+_OURS = ("array", "chdir", "clusters", "dependency", "error", "export", "export-file", "help", "input", "job-name", "kill-on-invalid-dep",
+         "nice", "no-requeue", "open-mode", "output", "parsable", "quiet", "requeue", "test-only", "usage", "version", "wait",
+         "wrap")  # fmt: skip
 _SHORT = {"a": "array", "c": "cpus-per-task", "D": "chdir", "d": "dependency", "e": "error", "h": "help", "i": "input", "J": "job-name",
           "M": "clusters", "o": "output", "Q": "quiet", "u": "usage", "V": "version", "W": "wait"}  # fmt: skip
 _ROOM = 64  # MiB of the supervisor and the program's keeper, beside --memory
@@ -83,7 +57,7 @@ class Slurm:
             f"#!/bin/sh\nexec {shlex.join([sys.executable, '-m', 'nsml.engine.supervisor', str(session.folder)])}\n"
         )
         try:
-            number = ask_slurm("sbatch", *options, stdin=script).strip()
+            number = ask_slurm("sbatch", *options, stdin=script).strip().partition(";")[0]  # NUMBER;CLUSTER
         except RunFailed as refusal:
             fix = "; only operators may raise a priority: lower that of others" if "--nice" in str(refusal) else ""
             raise RunFailed(f"session {session.name} cannot be submitted: {refusal}{fix}") from refusal
