@@ -39,6 +39,7 @@ _COMMANDS = {
     "pull": "nsml.cli.pull",
     "download": "nsml.cli.pull",
     "rm": "nsml.cli.rm",
+    "prune": "nsml.cli.prune",
     "check": "nsml.cli.check",
     "doctor": "nsml.cli.doctor",
     "env": "nsml.cli.env",

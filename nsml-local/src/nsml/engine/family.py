@@ -226,6 +226,12 @@ def end_strays(home: Home, session: Session) -> int:
     return len(killed)
 
 
+def still_runs(home: Home, session: Session) -> bool:
+    """Whether processes of a lost session are left, as far as they can be found."""
+    group = _group_of(session)
+    return bool(group and members(group)) or bool(_strays(home, session))
+
+
 def _group_of(session: Session) -> Path | None:
     """The control group in which the program of a session was started, if it had one."""
     with contextlib.suppress(OSError, NsmlError):

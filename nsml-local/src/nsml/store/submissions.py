@@ -87,6 +87,15 @@ def killed_submissions(home: Home) -> list[Path]:
     return folders
 
 
+def is_running(folder: Path) -> bool:
+    """Whether the process of a submission runs, or may run on another host."""
+    try:
+        process = read_json(folder / _PROCESS)
+    except (FileNotFoundError, Damaged):
+        return False
+    return is_alive(process) or bool(other_host(process))
+
+
 def running_submission(home: Home, dataset: str) -> int | None:
     """Id of a process that is submitting to this dataset; None if there is none."""
     for entry in visible(home.submissions / dataset):
