@@ -24,9 +24,14 @@ from .settings import Settings
 from .vgg import build_vgg
 from .weight_average import WeightAverage
 
-# Momentum of batch normalisation's statistics. Keras' 0.99 averages over 100 steps, in which the weights of a short training change too
-# much: validation then varies by half from epoch to epoch.
-NORM_MOMENTUM = 0.8
+
+def norm_momentum(steps: int, ema: float) -> float:
+    """Momentum of batch normalisation's statistics for a training of so many steps.
+
+    They average over half a percent of the steps, 5 at least, 100 at most, or over as many as the averaged weights. Keras' 0.99 averages
+    over 100: in a few hundred steps, the weights change so much meanwhile that validation varies by half from epoch to epoch.
+    """
+    return max(min(max(1 - 200 / steps, 0.8), 0.99), ema)
 
 
 @dataclass
@@ -88,10 +93,10 @@ class Network:
 
 
 def build_model(settings: Settings) -> keras.Model:
-    """The model of `recipe.network`. To train your own network, add a `case` with its name here.
+    """The model of `recipe.network`. To train your own network, add a `case` with its name here, or replace this function.
 
-    Any functional or sequential Keras model works, from float32 (n, image_size, image_size, 3), BGR in 0..255, to float32 probabilities
-    (n, classes). It includes scaling of the pixels and softmax.
+    Any Keras model works, from float32 (n, image_size, image_size, 3), BGR in 0..255, to float32 probabilities (n, classes). It includes
+    scaling of the pixels and softmax.
 
     Args:
         settings: uses `classes` and the recipe's `network`, `image_size` (in pixels) and `weights` ("imagenet" or "random").
@@ -130,7 +135,6 @@ def new_network(settings: Settings, weights: str = RANDOM) -> Network:
     several = tf.distribute.get_strategy().num_replicas_in_sync > 1
     for layer in all_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = max(NORM_MOMENTUM, recipe.ema)
             # Otherwise each device normalises by its own part of the batch, and the network differs from one trained on one device.
             layer.synchronized = several
     # The same epsilon for all, so that Adam and RAdam differ only in rectification.
@@ -160,10 +164,8 @@ def begin_network(settings: Settings) -> Network:
 
 
 def check_network(settings: Settings) -> None:
-    """Raise ValueError if `begin_network` would. It builds other networks than ours once, before photographs are prepared for minutes."""
+    """Raise ValueError if `begin_network` would, or the outputs are no probabilities: before photographs are prepared for minutes."""
     recipe = settings.recipe
-    if recipe.network in ("vgg", "efficientnet_lite0") and recipe.weights in (RANDOM, IMAGENET):
-        return
     model = begin_network(settings).model
     outputs = np.asarray(model(np.full((1, recipe.image_size, recipe.image_size, 3), 128, np.float32), training=False))
     if not np.allclose(outputs.astype(np.float64).sum(axis=1), 1, atol=0.01):
@@ -175,8 +177,16 @@ def check_network(settings: Settings) -> None:
 def _functional(model: keras.Model, settings: Settings) -> keras.Model:
     """The model as a functional model with one input and one output tensor. ValueError if it does not fit the settings."""
     name, size = settings.recipe.network, settings.recipe.image_size
-    if not getattr(model, "inputs", None):
-        raise ValueError(f"network {name} has no inputs; build it with keras.Model(inputs, outputs)")
+    if not getattr(model, "inputs", None):  # a subclass of keras.Model
+        inputs = keras.Input((size, size, 3))
+        try:
+            model = keras.Model(inputs, model(inputs), name=model.name)
+        except Exception as error:  # of the subclass's code
+            why = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"network {name} cannot be called with images of {size} pixels ({why}); correct its `call`, "
+                "or build it with keras.Model(inputs, outputs)"
+            ) from error
     wanted = (None, size, size, 3), (None, len(settings.classes))
     shapes = model.input_shape, model.output_shape
     if not all(

@@ -16,7 +16,8 @@ from dataprep.batches import training_batches
 
 from .console import clock
 from .data import Data
-from .network import Network
+from .network import Network, norm_momentum
+from .predict.folding import all_layers
 from .recipes import Phase
 from .records import Epoch, Predictions
 from .validation import score
@@ -56,6 +57,9 @@ def train(
     steps = math.ceil(len(labels) / recipe.batch_size)
     if not recipe.schedule(settings.epoch, settings.phase):
         print(f"already trained for {settings.epoch} epochs; give a larger --epoch to go on", flush=True)
+    for layer in all_layers(network.model):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = norm_momentum(steps * recipe.epochs, recipe.ema)
     compile_step(network)
     pace = Pace()
     while schedule := settings.recipe.schedule(settings.epoch, settings.phase):

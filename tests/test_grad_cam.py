@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from evidence.report.grad_cam import enlarged, feature_map, grad_cam
+from evidence.report.grad_cam import enlarged, feature_map, grad_cam, without_nesting
 from model.vgg import build_vgg
 
 
@@ -93,6 +93,27 @@ def test_the_last_map_of_branches_gates_poolings_and_nested_models_is_used() -> 
     assert feature_map(headed(inputs, layers.Concatenate()(ends))) is gated
     within = keras.Sequential([keras.Input((8, 8, 3)), conv("d")], name="within")(inputs)
     assert feature_map(headed(inputs, within)) is within
+
+
+def test_the_map_within_nested_models_is_used() -> None:
+    inner = keras.Input((8, 8, 3))
+    x = conv("d")(inner) + 1.0  # operations are copied too
+    base = keras.Model(inner, layers.GlobalAveragePooling2D()(layers.BatchNormalization(name="last")(x)), name="base")
+    base.get_layer("last").moving_mean.assign([0.5, -0.5])
+    inputs = keras.Input((8, 8, 3))
+    outer = keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), base], name="outer")
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="scores")(outer(inputs, training=False)))
+    assert feature_map(model) is None
+    flat = without_nesting(model)
+    photographs = images(2, 8).astype(np.float32)
+    np.testing.assert_allclose(flat(photographs), model(photographs), atol=1e-6)
+    # The same network, written in one graph with the same weights.
+    x = layers.BatchNormalization()(conv("d")(layers.Rescaling(1 / 255)(inputs)) + 1.0)
+    wanted = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
+    wanted.set_weights(model.get_weights())
+    classes = np.array([0, 1])
+    np.testing.assert_allclose(grad_cam(flat, photographs, classes), grad_cam(wanted, photographs, classes), atol=1e-6)
+    assert without_nesting(wanted) is wanted
 
 
 def test_a_network_without_a_feature_map_is_refused() -> None:

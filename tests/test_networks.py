@@ -17,7 +17,7 @@ from evidence.report.write import write_report
 from model import checkpoint, network
 from model.data import read_data
 from model.ensemble import Ensemble, combine
-from model.network import NORM_MOMENTUM, begin_network, check_network, new_network
+from model.network import begin_network, check_network, norm_momentum
 from model.predict.inference import infer
 from model.pretrained_weights import PretrainedWeightsError
 from model.run.devices import start_tensorflow
@@ -98,9 +98,9 @@ def test_a_network_of_ones_own_without_a_feature_map_has_a_report_without_heat(
     own(monkeypatch, more)
     check_network(settings("own"))
     made = begin_network(settings("own", ema=0.9, epochs=1, image_size=16))
-    assert made.model.get_layer("inner").layers[-1].momentum == 0.9
     data = read_data(photographs, made.settings, tmp_path / "prepared")
     small_network.train_network(made, data, report=lambda **values: None, save=lambda name: None)
+    assert made.model.get_layer("inner").layers[-1].momentum == 0.9
     checkpoint.save(tmp_path / "best", made)
     again = checkpoint.load(tmp_path / "best")
     assert isinstance(again, network.Network)
@@ -125,13 +125,62 @@ def test_a_network_that_gives_no_probabilities_is_refused_before_photographs_are
         check_network(settings("own"))
 
 
-def test_a_network_without_inputs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+class Block(layers.Layer):
+    """A layer of layers, as a team writes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = layers.Conv2D(4, 3)
+        self.normalisation = layers.BatchNormalization()
+
+    def build(self, shape: Any) -> None:
+        self.convolution.build(shape)
+        self.normalisation.build(self.convolution.compute_output_shape(shape))
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        return self.normalisation(self.convolution(images / 255), training=training)
+
+
+class Subclass(keras.Model):
+    """A network as PyTorch's users write it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block, self.average = Block(), layers.GlobalAveragePooling2D()
+        self.scores = layers.Dense(2, activation="softmax")
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        return self.scores(self.average(self.block(images, training=training)))
+
+
+def test_a_subclass_of_model_is_trained_saved_and_shown_without_heat(
+    monkeypatch: pytest.MonkeyPatch, photographs: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(network, "build_model", lambda settings: Subclass())
+    check_network(settings("own"))
+    made = begin_network(settings("own", epochs=1))
+    data = read_data(photographs, made.settings, tmp_path / "prepared")
+    small_network.train_network(made, data, report=lambda **values: None, save=lambda name: None)
+    assert made.model.layers[-1].block.normalisation.momentum == norm_momentum(1, 0) == 0.8
+    checkpoint.save(tmp_path / "best", made)
+    again = checkpoint.load(tmp_path / "best")
+    assert isinstance(again, network.Network)
+    images = data.validation_images[:]
+    np.testing.assert_array_equal(again.predict(images), made.predict(images))
+    np.testing.assert_allclose(again.predict(images), made.model(images.astype(np.float32)), atol=1e-6)
+    text = write_report(again, photographs, tmp_path / "out", "own").read_text(encoding="utf-8")
+    assert "so its heat is left out." in text
+
+
+def test_a_subclass_that_cannot_be_called_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     class Mine(keras.Model):
         pass
 
     monkeypatch.setattr(network, "build_model", lambda settings: Mine())
-    with pytest.raises(ValueError, match=r"network own has no inputs; build it with keras\.Model\(inputs, outputs\)"):
-        new_network(settings("own"))
+    with pytest.raises(
+        ValueError, match=r"^network vgg cannot be called with images of 32 pixels .*correct its `call`"
+    ):
+        check_network(settings("vgg"))
 
 
 def test_a_file_of_weights_is_where_a_network_and_its_averages_begin(tmp_path: Path) -> None:
@@ -144,8 +193,11 @@ def test_a_file_of_weights_is_where_a_network_and_its_averages_begin(tmp_path: P
         check_network(small_network.settings(weights=path, width=5))
 
 
-@pytest.mark.parametrize(("ema", "momentum"), [(0.0, NORM_MOMENTUM), (0.95, 0.95)])
-def test_the_momentum_of_every_normalisation_fits_the_averaged_weights(ema: float, momentum: float) -> None:
-    made = new_network(settings("MobileNetV3Small", ema=ema))
-    momentums = {each.momentum for each in made.model.layers if isinstance(each, layers.BatchNormalization)}
-    assert momentums == {momentum}
+@pytest.mark.parametrize(
+    ("steps", "ema", "momentum"),
+    [(1, 0, 0.8), (1000, 0, 0.8), (4000, 0, 0.95), (10**6, 0, 0.99), (200, 0.98, 0.98), (10**6, 0.98, 0.99)],
+)
+def test_normalisation_averages_over_half_a_percent_of_the_steps_or_as_long_as_the_weights(
+    steps: int, ema: float, momentum: float
+) -> None:
+    assert norm_momentum(steps, ema) == pytest.approx(momentum)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.network import NORM_MOMENTUM, Network
+from model.network import Network
 from model.radam import RAdam
 from model.weight_average import WeightAverage
 from tests import small_network
@@ -75,13 +75,3 @@ def test_without_averaging_the_weights_themselves_predict() -> None:
     kernel = network.model.trainable_variables[0]
     kernel.assign(kernel + 1.0)
     np.testing.assert_array_equal(network.value(kernel), kernel.numpy())
-
-
-@pytest.mark.parametrize(("ema", "wanted"), [(0.0, NORM_MOMENTUM), (0.5, NORM_MOMENTUM), (0.95, 0.95)])
-def test_the_normalisation_is_averaged_as_long_as_the_weights(ema: float, wanted: float) -> None:
-    result = [
-        layer.momentum
-        for layer in small_network.network(ema=ema).model.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    assert result == [wanted] * 2

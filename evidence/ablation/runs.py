@@ -17,7 +17,7 @@ from .arms import ARMS, Arm, Record
 from .dataset import Dataset
 
 # Increased when the training of the same record changes.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

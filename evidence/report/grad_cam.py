@@ -70,6 +70,46 @@ def feature_map(model: keras.Model) -> Any:
     return last if whole is None else whole
 
 
+def without_nesting(model: keras.Model) -> keras.Model:
+    """A copy of a functional model with the layers of nested models in its own graph, where `feature_map` finds them.
+
+    The model itself if nothing is nested, or a layer cannot be copied: one without `get_config`.
+    """
+    if not any(map(_nests, model.layers)):
+        return model
+    copies: dict[int, tuple[Any, Any]] = {}
+
+    def copied(operation: Any) -> Any:
+        if _nests(operation):
+            return operation
+        if id(operation) not in copies:
+            copies[id(operation)] = operation, type(operation).from_config(operation.get_config())
+        return copies[id(operation)][1]
+
+    def called(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        return run(operation, args[0]) if _nests(operation) else operation(*args, **kwargs)
+
+    def run(graph: Any, inputs: Any) -> Any:
+        # keras.models.clone_model, which does the same for one graph, cannot start at a tensor within another.
+        if isinstance(graph, keras.Sequential):  # has no graph of its own
+            graph = keras.Model(graph.inputs[0], graph.outputs[0])
+        return graph._run_through_graph(inputs, copied, call_fn=called)
+
+    inputs = keras.Input(model.input_shape[1:])
+    try:
+        flat = keras.Model(inputs, run(model, inputs))
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return model
+    for operation, copy in copies.values():
+        if isinstance(operation, layers.Layer):
+            copy.set_weights(operation.get_weights())
+    return flat
+
+
+def _nests(layer: Any) -> bool:
+    return bool(hasattr(layer, "layers") and getattr(layer, "inputs", None))
+
+
 def _inputs(operation: Any) -> list[Any]:
     return [] if isinstance(operation, layers.InputLayer) else keras.tree.flatten(operation.input)
 

@@ -15,7 +15,7 @@ from model.network import Network
 from model.records import Epoch, Predictions
 
 from .calibration import fit_temperature
-from .grad_cam import feature_map, grad_cam
+from .grad_cam import feature_map, grad_cam, without_nesting
 from .requirements import ReportError
 
 
@@ -140,7 +140,8 @@ def _of_classes(view: View, chosen: np.ndarray) -> View:
 
 
 def _view(network: Network) -> View:
-    heat = None if feature_map(network.model) is None else partial(grad_cam, network.model)
+    model = without_nesting(network.model)
+    heat = None if feature_map(model) is None else partial(grad_cam, model)
     return View(network.settings.preparation, heat)
 
 

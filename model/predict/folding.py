@@ -118,9 +118,6 @@ def _inputs(layer: Any) -> list[Any]:
 
 
 def all_layers(model: Any) -> Iterator[Any]:
-    """The layers of a model, including those of nested models."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from all_layers(layer)
-        else:
-            yield layer
+    """The layers of a model, including those within nested models and layers."""
+    # Keras has no public function that also finds the layers within a layer of one's own.
+    return (layer for layer in model._flatten_layers(include_self=False) if not hasattr(layer, "layers"))
