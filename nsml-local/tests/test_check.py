@@ -143,7 +143,7 @@ def test_doctor_names_photographs_whose_source_is_gone(nsml: Nsml, dataset: str,
     photograph = next((home / "datasets" / dataset / "training").rglob("*.jpg"))
     photograph.unlink()
     photograph.symlink_to("/nonexistent.jpg")
-    assert "1 files are missing" in nsml("doctor").out
+    assert ": 1 file; push it again" in nsml("doctor").out
 
 
 def test_doctor_names_a_damaged_checkpoint_and_leftovers(nsml: Nsml, trained: str, home: Path) -> None:

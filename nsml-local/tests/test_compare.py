@@ -12,6 +12,7 @@ import pytest
 from helpers import Ended, Nsml
 
 from nsml.cli.main import main
+from nsml.errors import install
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 # Saves one checkpoint per CSV file beside it, with the name of the file and ":" for "+".
@@ -299,7 +300,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(nsml: Nsml
     # Python imports this before any other module, and takes None for a module that cannot be imported.
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['scipy'] = None\n")
     ended = nsml("compare", f"{session}:a", f"{session}:b", PYTHONPATH=f"{tmp_path}:{_library()}")
-    one_line(ended, 2, "scipy is needed", "pip install 'nsml-local[compare]'")
+    one_line(ended, 2, "scipy is needed", install("compare"))
 
 
 def _library() -> str:

@@ -135,7 +135,7 @@ def test_where_uv_and_pip_fail_the_session_ends_with_pips_last_lines_and_leaves_
 
 def test_prune_removes_the_environments(nsml: Nsml, dataset: str, needy: Path) -> None:
     start_and_wait(nsml, "-e", "show.py")
-    assert nsml("env", "prune").out.startswith("1 environments removed")
+    assert nsml("env", "prune").out.startswith("1 environment removed")
     assert "has 1.0" in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
 
 
@@ -238,7 +238,7 @@ def test_prune_leaves_what_a_running_session_uses(nsml: Nsml, dataset: str, need
     (needy / "wait.py").write_text("import time, tinylens; print('here', flush=True); time.sleep(60)")
     nsml("run", "-d", dataset, "-e", "wait.py")
     wait_until(lambda: "here" in nsml("logs", "FUNDUS/1").out)
-    assert nsml("env", "prune").out == "0 environments removed, 0 B freed; 1 are in use and stay\n"
+    assert nsml("env", "prune").out == "0 environments removed, 0 B freed; 1 is in use\n"
     nsml("stop", "-f", "FUNDUS/1")
 
 

@@ -49,3 +49,16 @@ def test_a_command_without_its_subcommand_shows_its_help(nsml: Nsml, words: list
     shown = nsml(*words)
     assert shown.status == 2 and shown.out.startswith("Usage: nsml") and shown.err == ""
     assert len(shown.out.splitlines()) > 8
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("datset", "nsml: No such command 'datset'; did you mean 'dataset'? see 'nsml --help'\n"),
+        ("dataset Psuh", "nsml: No such command 'Psuh'; did you mean 'push'? see 'nsml dataset --help'\n"),
+        ("xyzzy", "nsml: No such command 'xyzzy'; see 'nsml --help'\n"),
+    ],
+)
+def test_a_misspelt_command_is_answered_with_the_nearest(nsml: Nsml, words: str, line: str) -> None:
+    ended = nsml(*words.split())
+    assert (ended.status, ended.err) == (2, line)

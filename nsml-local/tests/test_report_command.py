@@ -90,7 +90,7 @@ def test_without_a_name_it_is_on_best_and_a_new_report_takes_the_place_of_the_ol
     ended = report(f"{session}:best", "--out", str(tmp_path / "pages"))
     assert ended.status == 0, ended.err
     assert sorted(path.name for path in folder.iterdir()) == ["picture.png", "report.html"]
-    assert ended.out.splitlines()[-1] == f"2 files are in {tmp_path / 'pages'}"
+    assert ended.out.splitlines()[-1] == f"2 files copied to {tmp_path / 'pages'}"
     assert (tmp_path / "pages" / "report.html").read_text() == "1True"
     again = report(session, "--out", str(tmp_path / "pages"))
     assert again.status == 2 and "-f" in again.err

@@ -108,7 +108,7 @@ def test_what_training_wrote_into_its_folder_is_gone_at_submit(nsml: Nsml, datas
 
 
 BAD_INFER = {
-    "too few": ("return [0]", "infer returned 1 predictions for 4 images"),
+    "too few": ("return [0]", "infer returned 1 prediction for 4 images"),
     "too many": ("return [0] * 5", "infer returned 5 predictions for 4 images"),
     "text": ("return ['0'] * 4", "the text '0' for image 0"),
     "a float": ("return [0, 1, 1.0, 2]", "the float 1.0 for image 2"),
@@ -347,7 +347,7 @@ def test_a_score_of_other_labels_is_marked_and_stands_apart_until_it_is_scored_a
     shown = nsml("dataset", "board", "FUNDUS").out
     assert "2 of 3 submissions are not ranked, as scored with other labels or another scorer" in shown
     assert "scored with other labels" in nsml("dataset", "board", "--mine", "FUNDUS").out
-    assert nsml("dataset", "rescore", "FUNDUS").out == "2 submissions are rescored\n"
+    assert nsml("dataset", "rescore", "FUNDUS").out == "2 submissions rescored\n"
     board = json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)
     assert [(r["rank"], r["score"]) for r in board] == [(1, board[0]["score"]), (2, board[0]["score"])]
 
@@ -361,7 +361,7 @@ def test_what_cannot_be_scored_anew_stays_as_it_is_with_the_reason(
     correct_labels(tmp_path / "source", nsml)
     ended = nsml("dataset", "rescore", "FUNDUS")
     assert "submission 1: its predictions are missing" in ended.err
-    assert ended.out == "0 submissions are rescored\n"
+    assert ended.out == "0 submissions rescored\n"
     assert json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)[0]["rank"] is None
 
 

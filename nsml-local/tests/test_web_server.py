@@ -15,6 +15,7 @@ import pytest
 from helpers import run_command, wait_until
 from web_server import Home, Server, make_home
 
+from nsml.errors import install
 from nsml.store.checkpoints import store
 from nsml.store.files import write_json
 from nsml.store.home import open_home
@@ -192,7 +193,7 @@ def test_without_the_extra_it_says_how_to_install_it(place: Home) -> None:
     )
     ended = run_command([sys.executable, "-c", code], place.project, **place.environment)
     assert ended.status == 2
-    assert ended.err == "nsml: nicegui is needed for the page; pip install 'nsml-local[web]'\n"
+    assert ended.err == f"nsml: nicegui is needed for the page; {install('web')}\n"
 
 
 def test_it_writes_no_files_and_prints_only_its_address(place: Home) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsml.wording import plain, printable
+from nsml.wording import counted, plain, printable
 
 
 @given(st.text(st.characters(codec=None) | st.sampled_from("\udcb0\ud800\x1b\u202e\n\t")))
@@ -16,3 +16,7 @@ def test_any_text_is_made_fit_for_utf_8_and_steers_no_terminal(text: str) -> Non
 
 def test_a_name_in_another_encoding_keeps_its_bytes_to_be_seen() -> None:
     assert plain("가.jpg".encode("cp949").decode("utf-8", "surrogateescape")) == "\\udcb0\\udca1.jpg"
+
+
+def test_one_is_singular() -> None:
+    assert [counted(count, "session") for count in (0, 1, 2000)] == ["0 sessions", "1 session", "2,000 sessions"]

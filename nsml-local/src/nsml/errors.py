@@ -48,3 +48,24 @@ def fix_for(error: OSError) -> str:
     if error.errno in _FORBIDDEN:
         return "change its permissions, or name another folder (NSML_HOME names the one that holds everything)"
     return "fix that and try again"
+
+
+def install(extra: str) -> str:
+    """The command that installs an extra of nsml-local from where nsml-local itself was installed: a checkout, a wheel, or the registry."""
+    import contextlib
+    import json
+    import shlex
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import unquote, urlsplit
+
+    source, wanted = {}, f"nsml-local[{extra}]"
+    with contextlib.suppress(PackageNotFoundError, ValueError):
+        source = json.loads(distribution("nsml-local").read_text("direct_url.json") or "{}")  # PEP 610
+    url = source.get("url", "")
+    if url.startswith("file:"):
+        wanted = f"{unquote(urlsplit(url).path)}[{extra}]"
+    elif "vcs_info" in source:
+        folder = source.get("subdirectory")
+        wanted += f" @ {source['vcs_info']['vcs']}+{url}" + (f"#subdirectory={folder}" if folder else "")
+    editable = "-e " if source.get("dir_info", {}).get("editable") else ""
+    return f"pip install {editable}{shlex.quote(wanted)}"

@@ -34,6 +34,11 @@ def period(seconds: float) -> str:
     return " ".join(parts) or "0 seconds"
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 session", "2,000 sessions"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def size(count: float) -> str:
     """ "1.3 MB", for bytes, in powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):

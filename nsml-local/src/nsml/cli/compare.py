@@ -12,7 +12,7 @@ import click
 
 from ..comparing import FILE
 from ..engine.differences import arguments_of, differing_files, pairs
-from ..errors import Damaged, NsmlError, RunFailed
+from ..errors import Damaged, NsmlError, RunFailed, install
 from ..scoring.guessing import beats
 from ..store.checkpoints import Checkpoint
 from ..store.datasets import Dataset
@@ -21,7 +21,7 @@ from ..store.home import Home, open_home
 from ..store.metrics import last_summary, read_metrics, shown
 from ..store.sessions import Session
 from ..store.submissions import submissions_of
-from ..wording import plain, score
+from ..wording import counted, plain, score
 from .arguments import chosen_checkpoint, complete_sessions_and_checkpoints, json_option
 from .display import print_json, print_table
 
@@ -246,7 +246,7 @@ def _needed() -> Iterator[None]:
         yield
     except ImportError as error:
         missing = (error.name or str(error)).partition(".")[0]
-        raise NsmlError(f"{missing} is needed to compare checkpoints; pip install 'nsml-local[compare]'") from None
+        raise NsmlError(f"{missing} is needed to compare checkpoints; {install('compare')}") from None
 
 
 def _predictions(side: _Side) -> Predictions:
@@ -261,7 +261,7 @@ def _predictions(side: _Side) -> Predictions:
 
 def _notes(pair: Pair) -> list[str]:
     samples, patients = len(pair.labels), pair.patient_count
-    notes = [f"{samples:,} samples of {patients:,} patients; 95 % intervals in brackets"]
+    notes = [f"{counted(samples, 'sample')} of {counted(patients, 'patient')}; 95 % intervals in brackets"]
     if pair.only_first or pair.only_second:
         notes.insert(
             0,

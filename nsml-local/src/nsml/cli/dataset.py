@@ -10,13 +10,13 @@ from ..errors import Damaged
 from ..store.datasets import Dataset, find_dataset, list_datasets, remove_dataset, rename_dataset
 from ..store.home import open_home
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
-from ..wording import ago, period, score, size
-from .arguments import complete_datasets, json_option
+from ..wording import ago, counted, period, score, size
+from .arguments import Group, complete_datasets, json_option
 from .dataset_push import check, demo, describe, push
 from .display import print_json, print_table
 
 
-@click.group()
+@click.group(cls=Group)
 def dataset() -> None:
     """Datasets: register, list, rank."""
 
@@ -227,7 +227,7 @@ def rescore(name: str) -> None:
             count += 1
         else:
             click.echo(f"warning: submission {folder.name}: {result}", err=True)
-    click.echo(f"{count} submissions are rescored")
+    click.echo(f"{counted(count, 'submission')} rescored")
 
 
 @dataset.command()

@@ -13,7 +13,7 @@ import click
 
 from ..engine.family import may_be_left
 from ..engine.resources import gpu_use
-from ..errors import Damaged, NsmlError, RunFailed
+from ..errors import Damaged, NsmlError, RunFailed, install
 from ..store.damage import damage_of
 from ..store.datasets import list_datasets
 from ..store.files import read_json
@@ -21,7 +21,7 @@ from ..store.home import Home, open_home
 from ..store.leftovers import leftovers
 from ..store.sessions import folders_without_a_name, list_sessions
 from ..store.submissions import damaged_submissions, killed_submissions
-from ..wording import size
+from ..wording import counted, size
 
 # Text, and the fix; None if there is no problem.
 Line = tuple[str, str | None]
@@ -72,7 +72,7 @@ def _python() -> Iterator[Line]:
             try:
                 yield f"{other} {version(other)}", None
             except PackageNotFoundError:
-                yield f"{name} is missing; {why} needs it", "pip install 'nsml-local[images]'"
+                yield f"{name} is missing; {why} needs it", install("images")
 
 
 def _disk(home: Home) -> Iterator[Line]:
@@ -113,7 +113,7 @@ def _datasets(home: Home) -> Iterator[Line]:
             for name in names
         )
         text = f"dataset {dataset.name}, {record.get('train_files')} training and {record.get('test_files')} test files"
-        fix = f"{broken} files are missing from {record.get('source')}; push it again" if broken else None
+        fix = f"missing from {record.get('source')}: {counted(broken, 'file')}; push it again" if broken else None
         if unread:
             fix = f"{unread[0].filename} cannot be read ({unread[0].strerror}); give yourself the right to read it"
         yield text, fix
@@ -131,7 +131,7 @@ def _sessions(home: Home) -> Iterator[Line]:
             yield f"session {session.name}", line
     for folder in folders_without_a_name(home):
         yield f"{folder} cannot be named, so no list shows it", "rename it, or move it away"
-    yield f"{count} sessions", None
+    yield counted(count, "session"), None
 
 
 def _submissions(home: Home) -> Iterator[Line]:

@@ -6,12 +6,12 @@ import click
 
 from ..engine.environment import list_environments, prune_environments
 from ..store.home import open_home
-from ..wording import ago, size
-from .arguments import json_option
+from ..wording import ago, counted, size
+from .arguments import Group, json_option
 from .display import print_json, print_table
 
 
-@click.group()
+@click.group(cls=Group)
 def env() -> None:
     """Environments built for sessions."""
 
@@ -34,5 +34,5 @@ def ls(as_json: bool) -> None:
 def prune() -> None:
     """Remove environments that no running session uses. A session that needs one builds it again."""
     count, freed, used = prune_environments(open_home())
-    in_use = f"; {used} are in use and stay" if used else ""
-    click.echo(f"{count} environments removed, {size(freed)} freed{in_use}")
+    in_use = f"; {used} {'is' if used == 1 else 'are'} in use" if used else ""
+    click.echo(f"{counted(count, 'environment')} removed, {size(freed)} freed{in_use}")

@@ -14,9 +14,11 @@ import click
 from .. import __version__
 from ..errors import NsmlError, RunFailed, fix_for
 from ..store.home import Home, default_home, open_home
+from .arguments import Group
 from .display import Printable
 
 _COMMANDS = {
+    "new": "nsml.cli.new",
     "run": "nsml.cli.run",
     "ps": "nsml.cli.ps",
     "logs": "nsml.cli.logs",
@@ -56,7 +58,7 @@ _COMMANDS = {
 OWN_FAULT = "a bug in nsml"
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """Commands that are imported on use, for a fast start; listed in the order of a working day."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -110,6 +112,7 @@ def nsml(ctx: click.Context, debug: bool) -> None:
 
     \b
     A first round:
+      nsml new first && cd first            begin a project from an example
       nsml dataset demo                     draw the synthetic dataset FUNDUS_DEMO
       nsml run -d FUNDUS_DEMO               start main.py of this folder as a session
       nsml logs -f FUNDUS_DEMO/1            follow its output
@@ -223,7 +226,7 @@ def _one_line(error: click.ClickException) -> str:
     takes_arguments = any(parameter.name == "arguments" for parameter in error.ctx.command.params)
     if takes_arguments and (name or "unexpected extra argument" in text):
         text += f'; give arguments of the program as one text in quotes: -a "{name or "--epoch"} ..."'
-    return f"{text}; see '{error.ctx.command_path} --help'"
+    return f"{text}{'' if text.endswith('?') else ';'} see '{error.ctx.command_path} --help'"
 
 
 def _fail(message: str, status: int) -> None:

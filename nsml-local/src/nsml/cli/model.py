@@ -12,12 +12,12 @@ from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, r
 from ..store.copies import copy_out
 from ..store.home import open_home
 from ..store.names import encode_checkpoint
-from ..wording import ago, duration, size, values
-from .arguments import complete_checkpoints, json_option, session_argument, session_named
+from ..wording import ago, counted, duration, size, values
+from .arguments import Group, complete_checkpoints, json_option, session_argument, session_named
 from .display import print_json, print_table
 
 
-@click.group()
+@click.group(cls=Group)
 def model() -> None:
     """Checkpoints of a session."""
 
@@ -113,4 +113,4 @@ def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
     count = copy_out(stored.model, target, force=force, below=chosen.folder)
     for file in stored.beside:
         count += copy_out(file, target.with_name(file.name), force=force, below=chosen.folder)
-    click.echo(f"{count} files are in {target}")
+    click.echo(f"{counted(count, 'file')} copied to {target}")

@@ -11,6 +11,7 @@ from ..errors import NsmlError
 from ..store.copies import copy_out
 from ..store.files import real_path
 from ..store.home import open_home
+from ..wording import counted
 from .arguments import session_argument, session_named
 
 
@@ -33,7 +34,7 @@ def pull(session: str, path: Path, verbose: bool, force: bool) -> None:
     if verbose:
         for file in sorted(p for p in chosen.code.rglob("*") if p.is_file()):
             click.echo(path / file.relative_to(chosen.code))
-    click.echo(f"{count} files of session {chosen.name} are in {path}")
+    click.echo(f"{counted(count, 'file')} of session {chosen.name} copied to {path}")
 
 
 @click.command(
@@ -58,4 +59,4 @@ def download(session: str, path: Path, subpath: str, force: bool) -> None:
     if not source.exists():
         raise NsmlError(f"session {chosen.name} has no {subpath or 'working folder'}; leave out -s to copy everything")
     count = copy_out(source, path / source.name if source.is_file() else path, force=force, below=chosen.folder)
-    click.echo(f"{count} files of session {chosen.name} are in {path}")
+    click.echo(f"{counted(count, 'file')} of session {chosen.name} copied to {path}")

@@ -12,6 +12,7 @@ from ..errors import NsmlError
 from ..store.checkpoints import find_checkpoint
 from ..store.copies import copy_out
 from ..store.home import open_home
+from ..wording import counted
 from .arguments import chosen_checkpoint, complete_checkpoints, complete_sessions_and_checkpoints
 from .display import ProgramOutput
 
@@ -51,7 +52,7 @@ def report(session: str, checkpoint: str | None, out: Path | None, force: bool, 
     click.echo(f"Report on {chosen.name}, checkpoint {stored.name}: {page}")
     if out is not None:
         count = copy_out(page.parent, out, force=force, below=chosen.folder)
-        click.echo(f"{count} files are in {out}")
+        click.echo(f"{counted(count, 'file')} copied to {out}")
     if opens:
         import webbrowser
 

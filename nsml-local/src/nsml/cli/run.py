@@ -18,7 +18,7 @@ from ..store.datasets import find_dataset
 from ..store.home import open_home
 from ..store.names import check_name
 from ..store.sessions import Session, remove_session
-from ..wording import size
+from ..wording import counted, size
 from .arguments import complete_datasets
 from .limits import limit_options, limits_from, queue_options, request_from, tell_start
 
@@ -150,7 +150,7 @@ def run(
         click.echo("warning: without -d the session has no dataset; 'nsml dataset ls' lists them", err=True)
     _print_needs(session, env)
     if verbose:
-        click.echo(f"{len(snapshot.files)} files, {size(snapshot.size)}", err=True)
+        click.echo(f"{counted(len(snapshot.files), 'file')}, {size(snapshot.size)}", err=True)
     for name, reason in snapshot.left_out[:10]:
         click.echo(f"left out: {name} ({reason})", err=True)
     if len(snapshot.left_out) > 10:
@@ -162,7 +162,7 @@ def run(
     for one, _ in starts:
         tell_start(home, one, f"Session {one.name} is started")
     if is_sweep:
-        click.echo(f"Sweep {sweep} has {len(starts)} sessions; 'nsml compare --sweep {sweep}' ranks them")
+        click.echo(f"Sweep {sweep} has {counted(len(starts), 'session')}; 'nsml compare --sweep {sweep}' ranks them")
         if receiver is not None:
             notify_at_the_end_of_sweep(session, receiver)
     if interactive:

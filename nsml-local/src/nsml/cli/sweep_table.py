@@ -9,11 +9,11 @@ import click
 
 from ..comparing import FILE
 from ..engine.sweep import rank_by_reported
-from ..errors import Damaged, NsmlError
+from ..errors import Damaged, NsmlError, install
 from ..store.files import is_number
 from ..store.home import Home
 from ..store.metrics import last_summary
-from ..wording import plain
+from ..wording import counted, plain
 from .arguments import chosen_checkpoint, sweep_sessions
 from .display import print_json, print_table
 
@@ -65,7 +65,7 @@ def _choice(rows: list[dict[str, Any]]) -> tuple[Choice | None, str]:
         from ..comparing.predictions_file import read_predictions
     except ImportError as error:
         missing = (error.name or str(error)).partition(".")[0]
-        raise NsmlError(f"{missing} is needed to compare sessions; pip install 'nsml-local[compare]'") from None
+        raise NsmlError(f"{missing} is needed to compare sessions; {install('compare')}") from None
     try:
         for row in with_file:
             row["_checkpoint"].verify(FILE)
@@ -98,7 +98,7 @@ def _cell(row: dict[str, Any]) -> str:
 
 def _flattery(rows: list[dict[str, Any]], choice: Choice) -> str:
     best, count = 100 * rows[0]["accuracy"]["value"], len(choice.accuracies)
-    text = f"95 % intervals over {choice.patients:,} patients. The best of {count} flatters itself, since it was chosen on them: "
+    text = f"95 % intervals over {counted(choice.patients, 'patient')}. The best of {count} flatters itself, since it was chosen on them: "
     if math.isnan(choice.corrected):
         return f"{text}by how much is uncertain with so few patients."
     return (

@@ -7,7 +7,7 @@ import string
 
 import click
 
-from ..errors import NsmlError
+from ..errors import NsmlError, install
 from ..store.home import open_home
 
 PORT = 18553
@@ -48,7 +48,7 @@ def web(port: int, host: str, token: str | None, read_only: bool, no_open: bool)
         from ..web.site import Site
     except ImportError as error:
         missing = (error.name or str(error)).partition(".")[0]
-        raise NsmlError(f"{missing} is needed for the page; pip install 'nsml-local[web]'") from None
+        raise NsmlError(f"{missing} is needed for the page; {install('web')}") from None
     listener = listen(host, port)
     if token is None and not is_loopback(listener):
         token = secrets.token_urlsafe(24)

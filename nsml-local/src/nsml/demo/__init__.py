@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import NsmlError
+from ..errors import NsmlError, install
 
 if TYPE_CHECKING:
     from .photograph import Photograph
@@ -81,4 +81,4 @@ def _require_packages() -> None:
         import cv2  # noqa: F401
         import numpy  # noqa: F401
     except ImportError as error:
-        raise NsmlError(f"drawing {NAME} needs NumPy and OpenCV ({error}): pip install 'nsml-local[images]'") from error
+        raise NsmlError(f"drawing {NAME} needs NumPy and OpenCV ({error}); {install('images')}") from error

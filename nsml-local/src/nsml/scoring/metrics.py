@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import NsmlError, PredictionsRefused
+from ..errors import NsmlError, PredictionsRefused, install
 from .fundus import CLASSES, fundus_score, table
 from .guessing import best_constant
 from .predictions import Kind, is_finite, match, read_classes, read_lines
@@ -42,7 +42,7 @@ def _sklearn() -> Any:
     try:
         import sklearn.metrics
     except ImportError:
-        raise NsmlError("scikit-learn is needed for this scorer; pip install 'nsml-local[scorers]'") from None
+        raise NsmlError(f"scikit-learn is needed for this scorer; {install('scorers')}") from None
     return sklearn.metrics
 
 

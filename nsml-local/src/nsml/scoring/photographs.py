@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from ..errors import NsmlError
+from ..errors import NsmlError, install
 from .pixels import read_pixels
 
 # Four times the size of the largest fundus cameras. A small file can claim a size that exhausts the memory.
@@ -35,7 +35,7 @@ class Photographs(Sequence[Any]):
             import cv2  # noqa: F401
             import numpy
         except ImportError as error:
-            raise NsmlError(f"{error.name} is needed to read photographs; pip install 'nsml-local[images]'") from None
+            raise NsmlError(f"{error.name} is needed to read photographs; {install('images')}") from None
         self._numpy = numpy
         self.paths = tuple(paths)
         self._on_read = on_read

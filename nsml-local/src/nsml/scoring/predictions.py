@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import NsmlError, PredictionsRefused
 from ..store.files import is_utf16, read_text, write_text
+from ..wording import counted
 
 FILE = "predictions.csv"
 # Key of a value without FOLDER,FILE: this and the line's number.
@@ -100,7 +101,7 @@ def check_predictions(returned: Any, wanted: Wanted, images: int | None) -> list
     count = wanted.count if images is None else images
     if len(lines) != count if count is not None else not lines:
         inputs = f"{count} {words.items}" if count else words.order
-        raise PredictionsRefused(f"infer returned {len(lines)} predictions for {inputs}; {hint}")
+        raise PredictionsRefused(f"infer returned {counted(len(lines), 'prediction')} for {inputs}; {hint}")
     return lines
 
 

@@ -14,6 +14,7 @@ from ..errors import NsmlError, PredictionsRefused
 from ..store.checkpoints import Checkpoint
 from ..store.names import parse_session_name
 from ..store.sessions import find_session
+from ..wording import counted
 from .context import Context, current, reserved_argument
 from .hooks import Hook, bound, load_from, newest_session_with
 
@@ -146,7 +147,7 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
     with tempfile.TemporaryDirectory(prefix="nsml-") as folder:
         output = Path(folder) / FILE
         count = feed_test_data(infer, Path(context.dataset_path), output, wanted_predictions(dataset), show)
-        print(f"{count} predictions made in {time.monotonic() - began:.1f} seconds", flush=True)
+        print(f"{counted(count, 'prediction')} made in {time.monotonic() - began:.1f} seconds", flush=True)
         if dataset.record().get("every"):
             # Otherwise the limit on submissions could be avoided.
             print(

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError, RunFailed, fix_for
+from ..wording import counted
 from .datasets import present_name
 from .files import (
     REMOVED,
@@ -417,7 +418,7 @@ def match_sessions(home: Home, pattern: str, user: str) -> list[Session]:
     else:
         matches = [s for s in sessions if fnmatch.fnmatchcase(str(s.name.number), parts[2])]
     if not matches:
-        raise NsmlError(f"no session is named {pattern}; {parts[0]}/{parts[1]} has {len(sessions)} sessions")
+        raise NsmlError(f"no session is named {pattern}; {parts[0]}/{parts[1]} has {counted(len(sessions), 'session')}")
     return matches
 
 
