@@ -74,14 +74,13 @@ def _fill(part: Path, name: str, example: _Example) -> None:
         (part / "requirements.txt").write_text("".join(f"{need}\n" for need in _needs(text)), encoding="utf-8")
         about = text.split('"""')[1]
     else:
-        source = next((s for s in (EXAMPLES / "fundus", EXAMPLES.parents[3]) if (s / FUNDUS[0]).is_file()), None)
-        if source is None:
-            raise NsmlError(f"the fundus template is missing from {EXAMPLES}; install nsml-local again")
+        packed = EXAMPLES / "fundus"
+        template = packed if packed.is_dir() else EXAMPLES.parents[3]
         for each in FUNDUS:
-            if (source / each).is_dir():
-                shutil.copytree(source / each, part / each, ignore=shutil.ignore_patterns("__pycache__"))
+            if (template / each).is_dir():
+                shutil.copytree(template / each, part / each, ignore=shutil.ignore_patterns("__pycache__"))
             else:
-                shutil.copyfile(source / each, part / each)
+                shutil.copyfile(template / each, part / each)
         about = "A recipe for fundus photographs: EfficientNet-Lite0, trained by phases. `python main.py --help` lists its options."
     (part / "README.md").write_text(
         f"# {name}\n{about}\n\n```\n{_steps(example)}```\n"
