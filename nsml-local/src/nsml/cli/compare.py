@@ -217,14 +217,14 @@ def _compare_predictions(a: _Side, b: _Side, result: dict[str, Any], lines: list
         (_TITLES[name], *(_cell(name, e, e is c.difference) for e in (c.first, c.second, c.difference)))
         for name, c in figures.items()
     ]
-    print_table(("", "A", "B", "B - A"), rows)
+    print_table(("", "A", "B", "B - A"), rows, stack=True)
     guess = f"always {plain(pair.classes[pair.largest_class])}"
     rows = [
         (_TITLES[name], *(_cell(name, e, e is not c.constant) for e in (c.constant, c.first_gain, c.second_gain)))
         for name, c in figures.items()
     ]
     click.echo()
-    print_table(("", guess, f"A - {guess}", f"B - {guess}"), rows)
+    print_table(("", guess, f"A - {guess}", f"B - {guess}"), rows, stack=True)
     dependent = " (as if each sample were a patient)" if pair.patient_count < len(pair.labels) else ""
     click.echo(
         f"\nMcNemar's exact test: {test.only_first} samples only A gets right, {test.only_second} only B, "
@@ -341,6 +341,7 @@ def _compare_reported(a: _Side, b: _Side, result: dict[str, Any], lines: list[st
     print_table(
         ("last reported", "A", "B", "B - A"),
         [(k, _text(one), _text(other), _text(differences.get(k), "+")) for k, (one, other) in values.items()],
+        stack=True,
     )
     click.echo(f"\n{note}")
 

@@ -87,19 +87,61 @@ def _drawn(text: str) -> str:
     return "".join([*pieces, printable(text[place:])])
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print a table. Columns are as wide as their widest cell; on a terminal, the widest are cut until the table fits."""
+def print_table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[int] = (),
+    whole: Sequence[int] = (),
+    stack: bool = False,
+) -> None:
+    """Print a table, whose columns are as wide as their widest cell. On a terminal that is too narrow for it:
+
+    - with `stack`, each row is printed as lines below its first cell, a line a column;
+    - else the widest columns are cut, but for those in `whole`; where that is not enough, columns are left out from the right, empty ones
+      first, and named on stderr.
+    """
     table = [[plain(str(cell)) for cell in row] for row in (headings, *rows)]
-    widths = [max(_width(row[i]) for row in table) for i in range(len(headings))]
+    shown = list(range(len(headings)))
+    widths = [max(_width(row[i]) for row in table) for i in shown]
     if os.isatty(1):
         import shutil
 
-        room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
-        while sum(widths) > room and max(widths) > _NARROWEST:
-            widths[widths.index(max(widths))] -= 1
+        columns = shutil.get_terminal_size().columns
+        if stack and _total(widths) > columns:
+            _print_stacked(table)
+            return
+        flexible = [i for i in shown if i not in whole]
+        # From the last of the empty ones to the first of the others.
+        by_use = sorted(flexible, key=lambda i: (any(row[i] for row in table[1:]), -i))
+        while by_use and _total([min(widths[i], _NARROWEST) if i in flexible else widths[i] for i in shown]) > columns:
+            shown.remove(by_use[0])
+            flexible.remove(by_use.pop(0))
+        while flexible and _total([widths[i] for i in shown]) > columns:
+            widest = max(flexible, key=lambda i: widths[i])
+            if widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
     for row in table:
-        cells = [_fit(cell, width, i in right) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        cells = [_fit(row[i], widths[i], i in right) for i in shown]
         click.echo("  ".join(cells).rstrip())
+    if len(shown) < len(headings):
+        without = ", ".join(name for i, name in enumerate(headings) if i not in shown)
+        click.echo(f"left out on this narrow terminal: {without}", err=True)
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _print_stacked(table: Sequence[Sequence[str]]) -> None:
+    (first, *names), *rows = table
+    if first:
+        click.echo(first)
+    width = max(_width(name) for name in names)
+    for row in rows:
+        click.echo(row[0])
+        for name, cell in zip(names, row[1:], strict=True):
+            click.echo(f"  {_fit(name, width, False)}  {cell}".rstrip())
 
 
 def _width(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
 from typing import Any
@@ -10,11 +11,13 @@ import click
 
 from ..engine.queue import places
 from ..errors import Damaged, NsmlError
+from ..store.datasets import Dataset
 from ..store.files import is_number
-from ..store.home import open_home
-from ..store.metrics import last_summary, last_values, more_is_better
+from ..store.home import Home, open_home
+from ..store.metrics import best_values, judging_value, last_summary, last_values, more_is_better
 from ..store.sessions import ENDED, QUEUED, Session, list_sessions
-from ..wording import ago, values
+from ..store.submissions import submissions_of
+from ..wording import ago, plain, score, values
 from .arguments import complete_datasets, json_option, sweep_sessions
 from .display import print_json, print_table
 
@@ -78,22 +81,61 @@ def ps(
         rows.append(row)
     rows.sort(key=lambda r: (r["created_at"], r["name"]), reverse=True)
     rows = _sorted(rows, by.replace("__", "/"))[:count]
+    scores = _scores(home, {row["dataset"] for row in rows})
     for row in rows:
-        row["summary"] = last_summary(row.pop("folder"))
+        folder = row.pop("folder")
+        row["summary"], best = last_summary(folder), best_values(folder)
+        row["score"] = scores.get(row["name"])
+        name = judging_value(best)
+        row["best"] = {"name": name, "value": best[name][0], "step": best[name][1]} if name else None
     for line in broken:
         click.echo(f"warning: {line}", err=True)
     if as_json:
         print_json(rows)
         return
+    named = {row["best"]["name"] for row in rows if row["best"]}
     print_table(
-        ("Name", "Created", "Args", "Status", "Summary", "Description"),
+        (
+            *("Name", "Score", f"Best {named.copy().pop()}" if len(named) == 1 else "Best", "Status"),
+            *("Created", "Args", "Description", "Summary"),
+        ),
         [
-            (r["name"], ago(r["created_at"]), r["arguments"], _status(r), values(r["summary"]), _description(r))
+            (
+                *(
+                    r["name"],
+                    "" if r["score"] is None else score(r["score"]),
+                    _best(r["best"], len(named) > 1),
+                    _status(r),
+                ),
+                *(ago(r["created_at"]), r["arguments"], _description(r), values(r["summary"])),
+            )
             for r in rows
         ],
+        right=(1,),
+        whole=(0, 1, 2),
     )
     if not rows and not everything:
         click.echo("no session is running; 'nsml ps -a' also lists ended ones", err=True)
+
+
+def _scores(home: Home, datasets: set[str]) -> dict[str, float]:
+    """The best score of each session by the labels and scorer that its dataset has now."""
+    best: dict[str, float] = {}
+    for name in datasets:
+        lower = False
+        with contextlib.suppress(NsmlError):  # the dataset is gone
+            lower = Dataset(name, home.datasets / name).lower_is_better()
+        better = min if lower else max
+        for record in submissions_of(home, name)[0]:
+            if not record["outdated"]:
+                best[record["session"]] = better(best.get(record["session"], record["score"]), record["score"])
+    return best
+
+
+def _best(best: dict[str, Any] | None, with_name: bool) -> str:
+    if best is None:
+        return ""
+    return plain(f"{best['name']} " * with_name) + f"{best['value']:.4g}"
 
 
 def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any]:
@@ -101,6 +143,7 @@ def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any
     place, why = waiting.get(str(session.name), (None, None)) if state["status"] == QUEUED else (None, None)
     return {
         "name": str(session.name),
+        "dataset": session.name.dataset,
         "created_at": record["created_at"],
         "duration": _duration(state),
         "arguments": shlex.join(map(str, record["arguments"])),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NsmlError
 from ..store.files import claim_numbered_folder, is_number
 from ..store.home import Home
-from ..store.metrics import LESS, MORE, more_is_better
+from ..store.metrics import judging_value, more_is_better
 from ..store.sessions import NO_DATASET, SWEEP, SWEEPS, Session, list_sessions
 
 if TYPE_CHECKING:
@@ -91,16 +91,11 @@ def members_of(session: Session) -> list[Session]:
 
 
 def rank_by_reported(reported: Sequence[Mapping[str, Any]]) -> tuple[str, list[int]]:
-    """The name of a value that says which of several sessions is better, and their places in `reported`, best first.
+    """The name of the `judging_value` of several sessions, and their places in `reported`, best first; "" without such a value.
 
-    Names that end in `score` go before those in `accuracy`, `acc` and `auc`, these before `loss` and `error`; "" without such a value.
     Sessions without the value come last.
     """
-    names = list(dict.fromkeys(name for of in reported for name, value in of.items() if is_number(value)))
-    for ending in (*MORE, *LESS):
-        for name in names:
-            if name.lower().endswith(ending):
-                sign = -1 if more_is_better(name) else 1
-                keys = [sign * of[name] if is_number(of.get(name)) else math.inf for of in reported]
-                return name, sorted(range(len(reported)), key=keys.__getitem__)
-    return "", list(range(len(reported)))
+    name = judging_value(dict.fromkeys(name for of in reported for name, value in of.items() if is_number(value)))
+    sign = -1 if more_is_better(name) else 1
+    keys = [sign * of[name] if is_number(of.get(name)) else math.inf for of in reported]
+    return name, sorted(range(len(reported)), key=keys.__getitem__)

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .files import read_regular, regular, temporary_name
+from .files import is_number, read_regular, regular, temporary_name
 from .sealing import BLANK, MEMBER, seal, unseal
 
 FILE = "metrics.jsonl"
-_TAIL = 64 * 1024
+_TAIL, _LONG_TAIL = 64 * 1024, 1024 * 1024
 _LARGEST = 1 << 30  # bytes, about ten million reports
 _MOMENT = 0.05
 # What the name of a value ends in where more is better, and where less is; the most telling first.
@@ -176,10 +176,34 @@ def last_values(folder: Path) -> dict[str, Any]:
     return values
 
 
-def _newest_records(folder: Path) -> Iterator[dict[str, Any]]:
+def judging_value(names: Iterable[str]) -> str:
+    """The name among these whose values say which of several sessions, or of several reports, is better; "" if none does.
+
+    Names that end in `score` go before those in `accuracy`, `acc` and `auc`, these before `loss` and `error`; of those that end alike,
+    one of the training comes last.
+    """
+    names = sorted(names, key=lambda name: name.lower().startswith("train"))
+    return next((name for ending in (*MORE, *LESS) for name in names if name.lower().endswith(ending)), "")
+
+
+def best_values(folder: Path) -> dict[str, tuple[float, Any]]:
+    """The best value and its step of each name that says whether more or less is better, in the last 1 MiB of the file."""
+    best: dict[str, tuple[float, Any]] = {}
+    for record in _newest_records(folder, _LONG_TAIL):
+        for name, value in record["values"].items():
+            if not is_number(value) or not name.lower().endswith((*MORE, *LESS)):
+                continue
+            sign = 1 if more_is_better(name) else -1
+            # From the newest: the first of several that are equally good counts.
+            if name not in best or sign * value >= sign * best[name][0]:
+                best[name] = value, record.get("step")
+    return best
+
+
+def _newest_records(folder: Path, most: int = _TAIL) -> Iterator[dict[str, Any]]:
     try:
         with regular(folder / FILE, folder.parent) as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - most))
             lines = file.read().split(b"\n")
     except OSError:
         return
