@@ -210,6 +210,26 @@ def test_it_writes_no_files_and_prints_only_its_address(place: Home) -> None:
 ODD = "\ud800\x1b]0;x\x07\x9b\u202e"
 
 
+def test_the_best_value_of_validation_stands_beside_the_last(tmp_path: Path) -> None:
+    from nsml.web.session_page import _reported
+    from nsml.web.session_rows import SessionRows
+    from nsml.web.sessions_table import _columns, _flat
+    from nsml.web.texts import Texts
+
+    opened, t = open_home(make_home(tmp_path).path), Texts("en")
+    session = create_session(opened, "tester", "BEST", {"entry": "main.py", "arguments": []})
+    session.write_state("Failed", exit_status=1)
+    metrics = MetricsWriter(session.folder)
+    for step, loss in enumerate((0.9, 0.25, 0.5), 1):
+        metrics.append({"step": step, "values": {"train/loss": loss, "val/loss": loss}, "summary": True})
+    metrics.close()
+    (row,) = SessionRows(opened, "BEST").read()
+    shown = _flat(row, [], t)
+    columns = [(column["headerName"], shown.get(column["field"])) for column in _columns({"x": shown}, [], True, t)]
+    assert columns[-4:] == [("step", 3), ("train/loss", 0.5), ("val/loss", 0.5), ("val/loss, best", 0.25)]
+    assert _reported(session, t) == "step=3, train/loss=0.5, val/loss=0.5   Best: val/loss=0.25"
+
+
 def test_no_value_that_a_program_left_keeps_a_page_from_being_shown(tmp_path: Path) -> None:
     home = make_home(tmp_path)
     opened = open_home(home.path)
@@ -227,7 +247,7 @@ def test_no_value_that_a_program_left_keeps_a_page_from_being_shown(tmp_path: Pa
                 {
                     "step": value,
                     "time": value,
-                    "values": {"odd": value, ODD: value, f"{ODD}@vector:{ODD}": 1},
+                    "values": {"odd": value, "odd/score": value, ODD: value, f"{ODD}@vector:{ODD}": 1},
                     "summary": True,
                 }
             )

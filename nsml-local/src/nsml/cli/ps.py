@@ -17,7 +17,7 @@ from ..store.home import Home, open_home
 from ..store.metrics import best_values, judging_value, last_summary, last_values, more_is_better
 from ..store.sessions import ENDED, QUEUED, Session, list_sessions
 from ..store.submissions import submissions_of
-from ..wording import ago, plain, score, values
+from ..wording import ago, score, values
 from .arguments import complete_datasets, json_option, sweep_sessions
 from .display import print_json, print_table
 
@@ -135,7 +135,8 @@ def _scores(home: Home, datasets: set[str]) -> dict[str, float]:
 def _best(best: dict[str, Any] | None, with_name: bool) -> str:
     if best is None:
         return ""
-    return plain(f"{best['name']} " * with_name) + f"{best['value']:.4g}"
+    text = values({best["name"]: best["value"]})
+    return text if with_name else text.removeprefix(f"{best['name']}=")
 
 
 def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from .graph_view import GraphView
 from .live import watch
 from .log_view import LogView
 from .report_view import report_view
-from .session_rows import DAMAGED, why_ended, why_queued
+from .session_rows import DAMAGED, best_of_validation, why_ended, why_queued
 from .site import Site, dataset_address
 from .terminal_view import terminal_view
 from .texts import Texts
@@ -146,9 +146,16 @@ def _facts(site: Site, session: Session, t: Texts) -> dict[str, Any]:
         "status": str(state.get("status")),
         "age": t.ago(float(record["created_at"])),
         "why": plain(why_ended(state) or why_queued(session, state, places(site.home))),
-        "summary": plain(values(last_summary(session.folder))),
+        "summary": plain(_reported(session, t)),
         "memo": plain(session.memo()),
     }
+
+
+def _reported(session: Session, t: Texts) -> str:
+    """The last values, and the best ones that are not the last."""
+    last = last_summary(session.folder)
+    best = {n: v for n, (v, _) in best_of_validation(session.folder).items() if n in last and v != last[n]}
+    return f"{values(last)}   {t('Best')}: {values(best)}" if best else values(last)
 
 
 def _details(session: Session, t: Texts) -> None:

@@ -14,7 +14,7 @@ from ..engine.queue import places
 from ..errors import Damaged, NsmlError
 from ..store.home import Home
 from ..store.metrics import FILE as METRICS
-from ..store.metrics import last_summary
+from ..store.metrics import best_values, last_summary
 from ..store.sessions import ENDED, EXIT_STATUS, QUEUED, TAGS, Session, list_sessions
 from ..wording import plain, short
 
@@ -31,7 +31,7 @@ def rows_of(home: Home, dataset: str) -> SessionRows:
 
 class SessionRows:
     """The sessions of a dataset as dicts with `name`, `user`, `number`, `status`, `why`, `created_at` (seconds since the epoch), `memo`,
-    `tags`, `arguments` and `summary` (the last two are dicts)."""
+    `tags`, `arguments`, `summary` and `best` (the last three are dicts)."""
 
     def __init__(self, home: Home, dataset: str) -> None:
         self._home = home
@@ -88,7 +88,13 @@ def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any
         "tags": " ".join(session.tags()),
         "arguments": {short(k): short(str(v)) for k, v in islice(arguments_of(session).items(), _MAX_VALUES)},
         "summary": {short(k): cell(v) for k, v in islice(last_summary(session.folder).items(), _MAX_VALUES)},
+        "best": {short(k): cell(v) for k, (v, _) in islice(best_of_validation(session.folder).items(), _MAX_VALUES)},
     }
+
+
+def best_of_validation(folder: Path) -> dict[str, tuple[float, Any]]:
+    """`best_values` without those of the training, whose best loss is most often its last one."""
+    return {name: best for name, best in best_values(folder).items() if not name.lower().startswith("train")}
 
 
 def cell(value: Any) -> float | int | str | None:
@@ -130,6 +136,7 @@ def _damaged(session: Session, why: str) -> dict[str, Any]:
         "tags": " ".join(session.tags()),
         "arguments": {},
         "summary": {},
+        "best": {},
     }
 
 

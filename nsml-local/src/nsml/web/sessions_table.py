@@ -143,6 +143,7 @@ def _flat(row: dict[str, Any], differing: list[str], t: Texts) -> dict[str, Any]
         "memo": row["why"] if row["status"] == DAMAGED else row["memo"],
     }
     flat |= {f"argument {name}": number_or_text(row["arguments"].get(name)) for name in differing}
+    flat |= {f"best {name}": value for name, value in row["best"].items()}
     return flat | {f"value {name}": value for name, value in row["summary"].items()}
 
 
@@ -171,7 +172,11 @@ def _columns(rows: dict[str, dict[str, Any]], differing: list[str], read_only: b
         {"headerName": t("Memo"), "field": "memo", "width": 220, "editable": not read_only, "tooltipField": "memo"},
         {"headerName": t("Tags"), "field": "tags", "width": 110, "hide": not any(r["tags"] for r in rows.values())},
     ]
-    columns += [{"headerName": key.partition(" ")[2], "field": key, "width": 120} for key in values[:_MAX_COLUMNS]]
+    known = {key for row in rows.values() for key in row}
+    for name in [key.partition(" ")[2] for key in values[:_MAX_COLUMNS]]:
+        columns.append({"headerName": name, "field": f"value {name}", "width": 120})
+        if f"best {name}" in known:
+            columns.append({"headerName": t("{name}, best", name=name), "field": f"best {name}", "width": 120})
     columns += [
         {"headerName": name, "field": f"argument {name}", "width": 140, "tooltipField": f"argument {name}"}
         for name in differing[:_MAX_COLUMNS]

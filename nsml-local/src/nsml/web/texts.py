@@ -108,6 +108,8 @@ KOREAN = {
     "Rank": "순위",
     "User": "사용자",
     "Score": "점수",
+    "Best": "최고",
+    "{name}, best": "{name}, 최고",
     "Session": "세션",
     "Checkpoint": "체크포인트",
     "Memo": "메모",
