@@ -221,9 +221,11 @@ def test_saving_and_reporting_during_a_submit_changes_nothing(nsml: Nsml, datase
         program.replace("return [int", "nsml.report(summary=True, x=9); nsml.save('late'); return [int")
     )
     name = start_and_wait(nsml)
-    before = nsml("model", "ls", "-j", name).out, nsml("ps", "-aj").out
+    before, (session,) = nsml("model", "ls", "-j", name).out, json.loads(nsml("ps", "-aj").out)
     assert nsml("submit", name, "best").status == 0
-    assert (nsml("model", "ls", "-j", name).out, nsml("ps", "-aj").out) == before
+    (after,) = json.loads(nsml("ps", "-aj").out)
+    assert after.pop("score") is not None and session.pop("score") is None
+    assert (nsml("model", "ls", "-j", name).out, after) == (before, session)
 
 
 def test_a_broken_test_photograph_gets_a_black_image_and_a_warning(nsml: Nsml, tmp_path: Path) -> None:
