@@ -25,6 +25,11 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(name, choices=choices, default=choices[0], help=f"{text} (default: {choices[0]})")
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 seed", "2,000 seeds"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
     """A type for argparse: an int or a float from `low` to `high`."""
 

@@ -183,7 +183,7 @@ def test_the_command_trains_each_arm_and_tells_what_they_say_and_then_trains_non
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert "left out: dropout=0.3, which changes nothing in recipe winning\n" in printed
-    assert "DRAWN: 4 arms, 2 folds, 1 seeds: 8 runs, 8 to make" in printed
+    assert "DRAWN: 4 arms, 2 folds, 1 seed: 8 runs, 8 to make" in printed
     for words in (
         "the recipe",
         "with 8 views",
@@ -197,6 +197,8 @@ def test_the_command_trains_each_arm_and_tells_what_they_say_and_then_trains_non
         assert f"\n{words}" in printed
     assert len(list((tmp_path / "out" / "runs").glob("*.json"))) == 8
     assert cv2.imread(str(tmp_path / "out" / "forest.png")) is not None
+    assert (tmp_path / "out" / "forest.pdf").read_bytes().startswith(b"%PDF")
+    assert "<svg" in (tmp_path / "out" / "forest.svg").read_text(encoding="utf-8")
     written = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert "](out/forest.png)" in written
     assert f"{tmp_path}" not in written

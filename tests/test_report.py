@@ -115,7 +115,7 @@ def test_every_diagram_lies_beside_the_page_and_can_be_read(written: Path) -> No
         image = cv2.imread(str(path))
         assert image.shape[1] > 300, path
         assert image.std() > 5, path
-    assert {path.suffix for path in written.iterdir()} == {".png", ".html"}
+    assert {path.suffix for path in written.iterdir()} == {".png", ".pdf", ".svg", ".html"}
 
 
 def test_it_says_what_is_missing(written: Path) -> None:

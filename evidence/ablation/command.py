@@ -7,10 +7,12 @@ import contextlib
 import os
 import shlex
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.console import between
+from model.console import between, counted
 from model.recipes import DEFAULT, RecipeError
 from model.run.arguments import add_photographs, add_recipe, read_recipe
 
@@ -50,6 +52,7 @@ def add_parsers(commands: Any) -> None:
                 "--try", dest="tried", action="append", default=[], metavar="RECIPE|FIELD=VALUE,..",
                 help="also another recipe, or this one with other fields of --set (repeatable)",
             )  # fmt: skip
+            add("--tune", between(int, 1, 9), 1, "learning rates to try for each arm, which then has the best one")
             command.add_argument(
                 "--pretrained", type=Path, metavar="DIR",
                 help="also the recipe that starts from the weights of the checkpoint in this folder",
@@ -63,7 +66,10 @@ def add_parsers(commands: Any) -> None:
         )
         if name == "ablate":
             command.add_argument(
-                "--picture", type=_picture, metavar="FILE", help="the forest plot (default: DIR/forest.png)"
+                "--picture",
+                type=_picture,
+                metavar="FILE",
+                help="the forest plot (default: DIR/forest.png, .pdf and .svg)",
             )
         command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table between its marks in FILE")
         command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
@@ -72,8 +78,8 @@ def add_parsers(commands: Any) -> None:
 
 def _picture(text: str) -> Path:
     path = Path(text)
-    if path.suffix not in (".png", ".svg"):
-        raise argparse.ArgumentTypeError(f"{text!r}: give a name that ends with .png or .svg")
+    if path.suffix not in (".png", ".pdf", ".svg"):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a name that ends with .png, .pdf or .svg")
     return path
 
 
@@ -91,16 +97,17 @@ def run(args: argparse.Namespace) -> None:
     from .dataset import find_dataset
     from .runs import plan
     from .schedule import finished, make_runs
+    from .tuning import trials, tuned
 
     args.only = getattr(args, "only", None) or ()
     if args.command == "leak":
-        args.only, args.pretrained, args.tried = ("file_split",), None, []
+        args.only, args.pretrained, args.tried, args.tune = ("file_split",), None, [], 1
     from .arms import ADDITIONS, ARMS, BY_NAME, RECIPE, Record, pretrained_arm, tried_arm
 
     if unknown := [name for name in args.only if name not in BY_NAME]:
         raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
     recipe, args.changes = read_recipe(args.parser, args, DEFAULT)
-    dataset = find_dataset(args.data, args.classes, args.folds, args.seeds, args.patient_pattern)
+    dataset = find_dataset(args.data, args.classes, args.folds, args.seeds + (args.tune > 1), args.patient_pattern)
     record = Record(Settings(recipe, dataset.classes, folds=args.folds, patient_pattern=args.patient_pattern))
     wanted = (RECIPE, *args.only) if args.only else (RECIPE,) if args.tried else [arm.name for arm in ARMS]
     arms = tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in wanted)
@@ -114,16 +121,25 @@ def run(args: argparse.Namespace) -> None:
     arms = tuple(arm for arm in arms if arm not in alike)
     if args.pretrained:
         arms += (pretrained_arm(args.pretrained),)
+    folder, execute, until = args.out / "runs", _executing(args, dataset), time.monotonic() + 60 * (args.minutes or 0)
+
+    def make(runs: list[Run], title: str) -> int:
+        missing = len(runs) - len(finished(runs, folder))
+        print(f"{dataset.name}: {title}: {counted(len(runs), 'run')}, {missing} to make", flush=True)
+        minutes = None if args.minutes is None else max(until - time.monotonic(), 0) / 60
+        return make_runs(runs, folder, execute, minutes, lambda line: print(line, flush=True)) if missing else 0
+
+    rates = ""
+    if args.tune > 1:
+        tried = trials(arms, record, dataset, args.tune, args.seeds)
+        if make(tried, f"{args.tune} learning rates for each arm"):
+            print("not every learning rate is tried yet; repeat the command to continue", flush=True)
+            return
+        arms, rates = tuned(arms, record, finished(tried, folder))
+        print(rates, flush=True)
     runs = plan(record, dataset, arms, args.seeds)
-    folder = args.out / "runs"
-    missing = len(runs) - len(finished(runs, folder))
-    print(
-        f"{dataset.name}: {len(arms)} arms, {args.folds} folds, {args.seeds} seeds: {len(runs)} runs, {missing} to make",
-        flush=True,
-    )
-    if missing:
-        make_runs(runs, folder, _executing(args, dataset), args.minutes, lambda line: print(line, flush=True))
-    _show(args, dataset, arms, finished(runs, folder))
+    make(runs, f"{counted(len(arms), 'arm')}, {args.folds} folds, {counted(args.seeds, 'seed')}")
+    _show(args, dataset, arms, finished(runs, folder), rates)
 
 
 def _executing(args: argparse.Namespace, dataset: Dataset) -> Any:
@@ -160,12 +176,16 @@ def _start(threads: int | None) -> None:
         cv2.setNumThreads(threads)
 
 
-def _show(args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], done: list[tuple[Run, Outcome]]) -> None:
+def _show(
+    args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], done: list[tuple[Run, Outcome]], rates: str
+) -> None:
     """Print the tables, draw the forest plot, and write both into the document of --markdown."""
     from . import document, forest
     from .findings import ablation, leak
 
     findings = leak(done, arms) if args.command == "leak" else ablation(done, arms, dataset)
+    if rates and findings.grids:
+        findings = replace(findings, sentences=(*findings.sentences, rates))
     print()
     print(findings.as_text(), flush=True)
     if not findings.grids:
@@ -174,8 +194,12 @@ def _show(args: argparse.Namespace, dataset: Dataset, arms: tuple[Arm, ...], don
     if findings.table is not None:
         if forest.available():
             picture = args.picture or args.out / "forest.png"
-            forest.draw_forest(findings.table, dataset.name, picture)
-            print(f"forest plot: {picture}", flush=True)
+            pictures = (
+                [picture] if args.picture else [picture.with_suffix(f".{kind}") for kind in ("png", "pdf", "svg")]
+            )
+            for path in pictures:
+                forest.draw_forest(findings.table, dataset.name, path)
+            print(f"forest plot: {', '.join(map(str, pictures))}", flush=True)
         else:
             print(f"warning: {forest.MISSING}", file=sys.stderr, flush=True)
     if args.markdown:
@@ -202,6 +226,8 @@ def _as_typed(args: argparse.Namespace) -> str:
         words += ["--only", ",".join(args.only)]
     for text in args.tried:
         words += ["--try", text]
+    if args.tune > 1:
+        words += ["--tune", f"{args.tune}"]
     if args.pretrained:
         words += ["--pretrained", args.pretrained.name]
     return shlex.join(words)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataprep.catalog import read_catalog
+from model.console import counted
 
 from ..audit.measure import Measures, measure_all
 from ..audit.probe import Folds, Probe, make_folds, probe
@@ -44,10 +45,10 @@ def ablation(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], dataset: 
     seeds, folds = ({cell[number] for cell in table.cells} for number in (0, 1))
     heading = (
         f"{table.photographs} photographs of {table.patients} patients validated, {table.tested} tested; "
-        f"{len(seeds)} seeds and {len(folds)} folds in which every arm is trained"
+        f"{counted(len(seeds), 'seed')} and {counted(len(folds), 'fold')} in which every arm is trained"
     )
     if table.left_out:
-        heading += f"; {table.left_out} runs of other folds are left out"
+        heading += f"; left out: {counted(table.left_out, 'run')} of other folds"
     grids = [ablation_grid(table, _probes(dataset))]
     if tested := test_grid(table):
         grids.append(tested)

@@ -18,42 +18,43 @@ def available() -> bool:
 
 
 def draw_forest(table: Table, title: str, path: Path) -> None:
-    """Draw to `path`, a PNG or SVG by its name. The file is replaced once it is complete."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    """Draw to `path`, a PNG, PDF or SVG by its name. The file is replaced once it is complete."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    from ..report.plots import STABLE, UNDATED
+
     rows = [row for row in table.rows if row.difference is not None]
-    figure = Figure(figsize=(8, 1.6 + 0.42 * len(rows)), layout="constrained")
-    axes = figure.subplots()
-    axes.axvline(0, color="0.6", linewidth=1)
-    for side, shift, colour, face in (
-        ("difference", -0.12, "tab:blue", "tab:blue"),
-        ("test_difference", 0.12, "tab:orange", "white"),
-    ):
-        shown = [(place, getattr(row, side)[BALANCED]) for place, row in enumerate(rows) if getattr(row, side)]
-        if not shown:
-            continue
-        axes.errorbar(
-            [100 * figure.value for _, figure in shown],
-            [place + shift for place, _ in shown],
-            # An estimate may be slightly outside the percentiles of its draws; Matplotlib refuses negative lengths.
-            xerr=[
-                [100 * max(figure.value - figure.low, 0) for _, figure in shown],
-                [100 * max(figure.high - figure.value, 0) for _, figure in shown],
-            ],
-            fmt="o", color=colour, markerfacecolor=face, capsize=3,
-            label="validation" if side == "difference" else "test set",
-        )  # fmt: skip
-    axes.set_yticks(range(len(rows)), [row.arm.title for row in rows])
-    axes.invert_yaxis()
-    axes.set_xlabel("points of balanced accuracy above (right) or below (left) the recipe, 95 % interval")
-    axes.set_title(title)
-    axes.legend(loc="best")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        # Without a date, so that the same figures give the same file.
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        (FigureCanvasSVG if path.suffix == ".svg" else FigureCanvasAgg)(figure).print_figure(
-            temporary, format=path.suffix[1:], dpi=110, metadata=metadata
-        )
+    with rc_context(STABLE):
+        figure = Figure(figsize=(8, 1.9 + 0.42 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(0, color="0.6", linewidth=1)
+        for side, shift, colour, face in (
+            ("difference", -0.12, "tab:blue", "tab:blue"),
+            ("test_difference", 0.12, "tab:orange", "white"),
+        ):
+            shown = [(place, getattr(row, side)[BALANCED]) for place, row in enumerate(rows) if getattr(row, side)]
+            if not shown:
+                continue
+            axes.errorbar(
+                [100 * figure.value for _, figure in shown],
+                [place + shift for place, _ in shown],
+                # An estimate may be slightly outside the percentiles of its draws; Matplotlib refuses negative lengths.
+                xerr=[
+                    [100 * max(figure.value - figure.low, 0) for _, figure in shown],
+                    [100 * max(figure.high - figure.value, 0) for _, figure in shown],
+                ],
+                fmt="o", color=colour, markerfacecolor=face, capsize=3,
+                label="validation" if side == "difference" else "test set",
+            )  # fmt: skip
+        axes.set_yticks(range(len(rows)), [row.arm.title for row in rows])
+        # Half a row above and below, downwards: by itself, the axis of a single arm ends at its points.
+        axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+        axes.set_xlabel("points of balanced accuracy above (right) or below (left) the recipe, 95 % interval")
+        axes.set_title(title)
+        # Below the axes, where it hides no arm.
+        figure.legend(loc="outside lower right", ncols=2, frameon=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            kind = path.suffix[1:]
+            figure.savefig(temporary, format=kind, dpi=110, metadata=UNDATED[kind])

@@ -62,11 +62,14 @@ def plan(record: Record, dataset: Dataset, arms: tuple[Arm, ...] = ARMS, seeds: 
     runs = []
     for seed in range(seeds):
         for fold in range(record.settings.folds):
-            for arm in arms:
-                changed = arm.change(record.with_settings(seed=seed, fold=fold))
-                digest = changed.digest(_VERSION, dataset.digest)
-                runs.append(Run(arm, changed, f"{arm.name}-seed{seed}-fold{fold}-{digest}"))
+            runs += [run_of(arm, record, dataset, seed, fold) for arm in arms]
     return runs
+
+
+def run_of(arm: Arm, record: Record, dataset: Dataset, seed: int, fold: int) -> Run:
+    """The run of an arm on a fold."""
+    changed = arm.change(record.with_settings(seed=seed, fold=fold))
+    return Run(arm, changed, f"{arm.name}-seed{seed}-fold{fold}-{changed.digest(_VERSION, dataset.digest)}")
 
 
 def result_file(folder: Path, run: Run) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from model.console import counted
 from model.network import Network
 from model.validation import score, score_of
 
@@ -19,7 +20,7 @@ def facts(subject: Subject) -> dict[str, str]:
     guess = score(validation.labels, np.full_like(validation.labels, largest))
     together = {
         "score of the competition": f"{score_of(validation).value:.2f}, always {subject.classes[largest]} {guess.value:.2f}",
-        "validated on": f"{len(validation.labels)} photographs of {len(set(validation.patients))} patients",
+        "validated on": f"{counted(len(validation.labels), 'photograph')} of {counted(len(set(validation.patients)), 'patient')}",
     }
     if len(subject.networks) > 1:
         together["networks"] = str(len(subject.networks))

@@ -1,4 +1,4 @@
-"""The report's diagrams, as PNG. Drawn without a window and without Matplotlib's global state."""
+"""The report's diagrams: PNG for the page, PDF and SVG for a thesis. Drawn without a window and without Matplotlib's global state."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
 from model.records import Epoch
 
 from .figures import GRID, Band, Calibration, OneClass
 
+# A diagram in each of KINDS.
+Drawn = dict[str, bytes]
+KINDS = ("png", "pdf", "svg")
+# Without a date and without random names, so that the same figures give the same file.
+UNDATED = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+STABLE = {"svg.hashsalt": "fundus", "pdf.fonttype": 42}  # 42: letters stay text, which journals ask for
 _DPI = 120
 _STYLE = {
     "font.size": 9,
@@ -26,12 +31,13 @@ _STYLE = {
     "grid.color": "#e4e4e4",
     "axes.axisbelow": True,
     "text.parse_math": False,  # a class may be called $a$
+    **STABLE,
 }
 _FIRST, _SECOND = "#1f5fa8", "#c2571a"
 _PHASES = ("#f1f4f8", "#fdf3e7")
 
 
-def confusion_png(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
+def confusion_diagram(confusion: np.ndarray, classes: Sequence[str]) -> Drawn:
     """True classes down, predicted ones across: counts, and the share of the true class in colour."""
     totals = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
@@ -50,10 +56,10 @@ def confusion_png(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
             text = f"{confusion[row, column]}\n{shares[row, column]:.0%}" if totals[row, 0] else "-"
             colour = "white" if shares[row, column] > 0.55 else "#222"
             axes.text(column, row, text, ha="center", va="center", color=colour)
-        return _png(canvas)
+        return _drawn(canvas)
 
 
-def roc_png(classes: Sequence[OneClass]) -> bytes:
+def roc_diagram(classes: Sequence[OneClass]) -> Drawn:
     """A ROC curve for each class, with the interval of the sensitivity."""
     with rc_context(_STYLE):
         canvas, all_axes = _grid(len(classes))
@@ -61,10 +67,10 @@ def roc_png(classes: Sequence[OneClass]) -> bytes:
             axes.plot([0, 1], [0, 1], color="#999", linewidth=0.8, linestyle="--")
             _band(axes, one.roc, step="post")
             axes.set(title=f"{one.name}: AUC {one.auc}", xlabel="1 - specificity", ylabel="sensitivity")
-        return _png(canvas)
+        return _drawn(canvas)
 
 
-def precision_png(classes: Sequence[OneClass]) -> bytes:
+def precision_diagram(classes: Sequence[OneClass]) -> Drawn:
     """Precision over recall for each class; the dashed line is the precision of guessing."""
     with rc_context(_STYLE):
         canvas, all_axes = _grid(len(classes))
@@ -72,10 +78,10 @@ def precision_png(classes: Sequence[OneClass]) -> bytes:
             axes.axhline(one.share, color="#999", linewidth=0.8, linestyle="--")
             _band(axes, one.precision, step="pre")
             axes.set(title=f"{one.name}: AP {one.average_precision}", xlabel="recall", ylabel="precision")
-        return _png(canvas)
+        return _drawn(canvas)
 
 
-def calibration_png(before: Calibration, after: Calibration) -> bytes:
+def calibration_diagram(before: Calibration, after: Calibration) -> Drawn:
     """Reliability diagrams, with the number of photographs of each bin below."""
     with rc_context(_STYLE):
         canvas = Canvas(dpi=_DPI, figsize=(8.4, 4.6), layout="constrained")
@@ -92,10 +98,10 @@ def calibration_png(before: Calibration, after: Calibration) -> bytes:
             counts.set(xlabel="highest probability")
         upper[0].set(ylabel="share that is right")
         lower[0].set(ylabel="photographs")
-        return _png(canvas)
+        return _drawn(canvas)
 
 
-def learning_png(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> bytes:
+def learning_diagram(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> Drawn:
     """Losses and accuracies over the epochs, a line for each network, with the longest training's phases and the best epoch marked."""
     longest = max(histories, key=len)
     epochs = [epoch.epoch for epoch in longest]
@@ -121,7 +127,7 @@ def learning_png(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> bytes
         panels[0].set_ylim(bottom=0)
         panels[1].set_ylim(0, 1)
         panels[1].legend(loc="lower right", framealpha=0.9)
-        return _png(canvas)
+        return _drawn(canvas)
 
 
 def _shade_phases(axes: Any, history: Sequence[Epoch]) -> None:
@@ -157,10 +163,13 @@ def _band(axes: Any, band: Band, step: str) -> None:
     axes.plot(band.x, band.y, color=_FIRST, linewidth=1.4, drawstyle=f"steps-{step}")
 
 
-def _png(canvas: Canvas) -> bytes:
-    stream = io.BytesIO()
-    with warnings.catch_warnings():
-        # Matplotlib draws letters that its font does not have as boxes.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        FigureCanvasAgg(canvas).print_png(stream, metadata={"Software": None})
-    return stream.getvalue()
+def _drawn(canvas: Canvas) -> Drawn:
+    drawn = {}
+    for kind in KINDS:
+        stream = io.BytesIO()
+        with warnings.catch_warnings():
+            # Matplotlib draws letters that its font does not have as boxes.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            canvas.savefig(stream, format=kind, metadata=UNDATED[kind])
+        drawn[kind] = stream.getvalue()
+    return drawn

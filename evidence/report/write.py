@@ -1,4 +1,4 @@
-"""Write a report: report.html, and each of its pictures as a PNG."""
+"""Write a report: report.html, each of its pictures as a PNG, and its diagrams also as PDF and SVG."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ def write_report(
 
     validation, classes = subject.validation, subject.classes
     figures = work_out(validation, classes, subject.temperature)
-    diagrams = {"confusion": plots.confusion_png(figures.confusion, classes)}
+    diagrams = {"confusion": plots.confusion_diagram(figures.confusion, classes)}
     if figures.classes:
-        diagrams["roc"] = plots.roc_png(figures.classes)
-        diagrams["precision_recall"] = plots.precision_png(figures.classes)
+        diagrams["roc"] = plots.roc_diagram(figures.classes)
+        diagrams["precision_recall"] = plots.precision_diagram(figures.classes)
     before, after, _ = figures.calibrations
-    diagrams["calibration"] = plots.calibration_png(
+    diagrams["calibration"] = plots.calibration_diagram(
         before, replace(after, name=f"after, T = {subject.temperature:.2f}")
     )
     if subject.histories:
-        diagrams["learning"] = plots.learning_png(subject.histories, subject.best_epoch)
+        diagrams["learning"] = plots.learning_diagram(subject.histories, subject.best_epoch)
 
     probabilities = scaled(validation.probabilities, subject.temperature)
     shown = [
@@ -86,7 +86,7 @@ def write_report(
         subject.temperature,
         facts(subject),
         figures,
-        diagrams,
+        {name: drawn["png"] for name, drawn in diagrams.items()},
         shown[0],
         int((probabilities.argmax(axis=1) != validation.labels).sum()),
         shown[1],
@@ -95,13 +95,13 @@ def write_report(
         # The baselines are those of all classes.
         baselines_of(subject.networks) if len(subject.classes) == len(checkpoint.classes) else [],
     )
-    pictures = dict(diagrams)
+    pictures = {f"{name}.{kind}": content for name, drawn in diagrams.items() for kind, content in drawn.items()}
     for kind, row in zip(("mistake", "surest"), shown, strict=True):
-        pictures |= {f"{kind}_{number:02d}": strip.png for number, strip in enumerate(row, 1) if strip.png}
+        pictures |= {f"{kind}_{number:02d}.png": strip.png for number, strip in enumerate(row, 1) if strip.png}
     for name, content in pictures.items():
-        write_private(folder / f"{name}.png", content)
+        write_private(folder / name, content)
     for stale in {*folder.glob("mistake_*.png"), *folder.glob("surest_*.png")}:
-        if stale.stem not in pictures:
+        if stale.name not in pictures:
             stale.unlink()
     write_private(folder / PAGE, page(report).encode())
     return folder / PAGE
