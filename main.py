@@ -74,7 +74,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     from model.data import check_folds, read_data
     from model.folds import train_folds
     from model.plan import print_plan
-    from model.run.entry import cache_folder, read_photographs, settings_for
+    from model.run.entry import cache_folder, describe, read_photographs, settings_for
     from model.run.other_sessions import begin
     from model.training import train
     from model.validation import validate_with_views
@@ -84,6 +84,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     settings = settings_for(args, network, catalog)
     if network is None:
         settings.recipe = print_plan(catalog, settings, args.changes)
+    describe(settings)
     saving = {"report": nsml.report, "save_every": args.save_every, "deadline": args.deadline}
     read = partial(read_data, photographs, cache=cache_folder(), catalog=catalog)
     first = partial(begin, pretrained=args.pretrained, load=nsml.load)

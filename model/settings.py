@@ -32,6 +32,7 @@ class Settings:
         phase: phase of the last epoch, "" before the first.
         best_loss: lowest validation loss, None before the first epoch.
         best_epoch: epoch of the lowest validation loss, counted from 1; 0 before the first epoch.
+        origin: commit, data and package versions of the session, see `nsml.describe`; None where the platform tells none.
     """
 
     recipe: Recipe
@@ -47,6 +48,7 @@ class Settings:
     best_epoch: int = 0
     numbers: tuple[int, ...] = ()
     patient_pattern: str = ""
+    origin: dict[str, Any] | None = None
 
     @property
     def label_numbers(self) -> tuple[int, ...]:
@@ -128,5 +130,7 @@ def _fits(value: Any, kind: str) -> bool:
             return isinstance(value, dict)
         case "tuple[int, ...]":
             return isinstance(value, list | tuple) and all(type(number) is int and number >= 0 for number in value)
+        case "dict[str, Any] | None":
+            return value is None or isinstance(value, dict)
         case _:
             return isinstance(value, list) and len(value) > 1 and all(isinstance(name, str) for name in value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -278,6 +280,13 @@ def test_it_trains_goes_on_predicts_the_test_photographs_and_reports(start: Star
     assert page.parent == home / "sessions" / "team" / "SMALL" / "1" / "reports" / "best"
     assert "SMALL/1, checkpoint best</h1>" in page.read_text(encoding="utf-8")
     assert "How it learned" in page.read_text(encoding="utf-8")
+    record = json.loads((home / "sessions" / "team" / "SMALL" / "1" / "session.json").read_text(encoding="utf-8"))
+    assert {"learning_rate": 0.02, "batch_size": 8, "optimizer": "radam"}.items() <= record["settings"].items()
+    for words in (
+        "<td>learning rate</td><td>0.02<", "<td>batch size</td><td>8<", "<td>optimiser</td><td>radam<",
+        f"<td>data</td><td>SMALL, digest {record['data']['SMALL']}<", f"keras {record['versions']['keras']}, ",
+    ):  # fmt: skip
+        assert words in page.read_text(encoding="utf-8")
     assert all(f"<tr><td>{name}</td><td>" in page.read_text(encoding="utf-8") for name in rivals[1:-1])
 
     resumed = start(*SMALL, "--epoch", "13", "--set", "width=8", "--pause", "1", "--iteration", "12", dataset=dataset)
@@ -418,6 +427,47 @@ def test_a_field_that_was_an_argument_is_answered_with_the_way_to_set_it(start: 
     ended = start("--width", "4")
     assert ended.returncode == 2
     assert "width is a field of the recipe: give --set width=VALUE" in ended.stderr
+
+
+NETWORK = """
+def build_model(settings: Settings) -> keras.Model:
+    size = settings.recipe.image_size
+    base = keras.applications.MobileNetV3Small(input_shape=(size, size, 3), include_top=False, weights=None, pooling="avg")
+    inputs = keras.Input((size, size, 3))
+    outputs = keras.layers.Dense(len(settings.classes), activation="softmax")(base(inputs))
+    return keras.Model(inputs, outputs)
+"""
+
+
+@pytest.mark.slow
+def test_a_team_replaces_build_model_alone_to_train_submit_and_report_its_own_network(
+    start: Start, dataset: str, home: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "team"
+    for name in ("main.py", "setup.py", ".nsmlignore", "dataprep", "model", "evidence"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        folder.mkdir(exist_ok=True)
+        copy(ROOT / name, folder / name)
+    file = folder / "model" / "network.py"
+    text = file.read_text(encoding="utf-8")
+    begin, end = text.index("def build_model("), text.index("def new_network(")
+    file.write_text(f"{text[:begin]}{NETWORK}\n\n{text[end:]}", encoding="utf-8")
+
+    def nsml(*words: str) -> str:
+        environment = {**os.environ, "NSML_HOME": str(home), "NSML_USER": "other", "PYTHONPATH": str(LIBRARY)}
+        ended = subprocess.run(
+            [sys.executable, "-m", "nsml", *words], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    assert nsml("check").splitlines()[-1] == "ok: main.py can be submitted"
+    nsml("run", "-d", dataset, "-a", "--epoch 1 --image_size 32 --set steps=0 --set baselines=0")
+    assert "ended with exit status 0" in nsml("logs", "-f", f"{dataset}/1")
+    assert "Score: " in nsml("submit", f"{dataset}/1", "best")
+    page = Path(nsml("report", f"{dataset}/1", "best").split(": ")[-1].strip())
+    shown = page.read_text(encoding="utf-8")
+    assert "its heat is left out" not in shown and "the heat of the true class" in shown
 
 
 def test_the_template_is_checked_without_a_warning(home: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from model.console import counted
@@ -43,4 +45,25 @@ def _of(network: Network) -> dict[str, str]:
         ),
         "preparation": ", ".join(f"{name} {value}" for name, value in preparation.items()),
         "seed": str(settings.seed),
+        "learning rate": f"{settings.recipe.learning_rate:g}",
+        "batch size": str(settings.recipe.batch_size),
+        "optimiser": settings.recipe.optimizer,
+        **_origin(settings.origin or {}),
     }
+
+
+def _origin(origin: dict[str, Any]) -> dict[str, str]:
+    """Commit, data and versions; "" for what is unknown."""
+    commit, data, versions = (origin.get(name) for name in ("commit", "data", "versions"))
+    return {
+        "commit": f"{commit}, {'the folder as in it' if origin.get('clean') is True else 'with changes'}"
+        if commit
+        else "",
+        "data": _pairs(data, ", digest "),
+        "versions": _pairs(versions, " "),
+    }
+
+
+def _pairs(values: Any, between: str) -> str:
+    # A checkpoint's file may hold anything.
+    return ", ".join(f"{name}{between}{value}" for name, value in values.items()) if isinstance(values, dict) else ""

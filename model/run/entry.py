@@ -144,6 +144,15 @@ def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalo
     return held.settings
 
 
+def describe(settings: Settings) -> None:
+    """Store with the session, and in `settings`, what a training depends on, where the platform has a place for it."""
+    recipe = settings.recipe
+    names = ("learning_rate", "batch_size", "optimizer", "epochs", "network", "image_size")
+    facts = {"recipe": recipe.name, **{name: getattr(recipe, name) for name in names}, "seed": settings.seed}
+    if hasattr(nsml, "describe"):
+        settings.origin = nsml.describe(**facts)
+
+
 def exit_status(name: str, run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
     """Run a program. 0: done, 1: failed, 2: wrong use, 130: interrupted. Errors are one line on stderr, or a traceback with `--debug`."""
     for stream in (sys.stdout, sys.stderr):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .errors import NsmlError
     from .session.caching import cache
     from .session.copying import copy
+    from .session.describing import describe
     from .session.hooks import bind, infer, load, save, save_folder
     from .session.pausing import paused
     from .session.reporting import report
@@ -50,6 +51,7 @@ __all__ = [
     "bind",
     "cache",
     "copy",
+    "describe",
     "infer",
     "load",
     "paused",
@@ -69,6 +71,7 @@ _MODULES = {
     "cache": "nsml.session.caching",
     "copy": "nsml.session.copying",
     "paused": "nsml.session.pausing",
+    "describe": "nsml.session.describing",
     "report": "nsml.session.reporting",
 }
 

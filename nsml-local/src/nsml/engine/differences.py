@@ -50,6 +50,11 @@ def environment_of(session: Session) -> dict[str, Any]:
     """The interpreter, what the project's files ask for, and what the session was limited to."""
     record = session.record()
     facts: dict[str, Any] = {"python": record.get("python"), "--env": record.get("env")}
+    if commit := record.get("commit"):
+        facts["commit"] = f"{commit}{'' if record.get('clean') else ', changed'}"
+    for name in ("data", "settings", "versions"):
+        if isinstance(values := record.get(name), dict):
+            facts[name] = ", ".join(f"{key} {value}" for key, value in values.items())
     try:
         session.check_code()
         needs = read_needs(session.code)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError
+from ..store.datasets import Dataset
 from ..store.sessions import Session
+from .origin import origin_of
 
 # Somebody may start a program in a folder that is full of data; `nsml run` is the way to copy as much as that.
 _LIMIT = 200 * 1024 * 1024
@@ -20,10 +23,11 @@ def _entry() -> Path | None:
     return path.resolve() if path and path.suffix == ".py" and path.is_file() else None
 
 
-def describe_program() -> dict[str, Any]:
-    """`entry` and `arguments` of this process, as `nsml run` writes them."""
+def describe_program(datasets: Sequence[Dataset]) -> dict[str, Any]:
+    """`entry`, `arguments` and origin of this process, as `nsml run` writes them."""
     entry = _entry()
-    return {"entry": entry.name if entry else "", "arguments": sys.argv[1:], "python": sys.executable}
+    program = {"entry": entry.name if entry else "", "arguments": sys.argv[1:], "python": sys.executable}
+    return program | origin_of(entry.parent if entry else Path.cwd(), datasets)
 
 
 def keep_code(session: Session) -> None:

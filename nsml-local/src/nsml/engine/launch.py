@@ -20,6 +20,7 @@ from .entry import check_entry, paused_arguments
 from .environment import LAYER
 from .family import end_strays
 from .isolation import check_isolation
+from .origin import origin_of
 from .queue import Request
 from .requirements import missing_packages, read_needs
 from .resources import Limits
@@ -68,6 +69,7 @@ def start_session(
         "python": sys.executable,
         "source": str(source),
         "env": env,
+        **origin_of(source, datasets),
     }
     if sweep is not None:
         record["sweep"] = sweep

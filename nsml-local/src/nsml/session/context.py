@@ -80,6 +80,7 @@ class Context:
                     "start it with 'nsml run', or name another folder with NSML_HOME"
                 )
             registered = self._dataset_in_the_foreground()
+            self._datasets = [registered] if registered else []
             self.dataset: str = registered.name if registered else ""
             self.has_dataset = bool(registered and os.environ.get("NSML_DATASET"))
             side = registered and registered.shown("submission" if self.mode == "test" else "training")
@@ -141,9 +142,8 @@ class Context:
         if self._session is None:
             from ..engine.foreground import describe_program, keep_code
 
-            self._session = create_session(
-                self.home, self.user, self.dataset or NO_DATASET, {"kind": "foreground", **describe_program()}
-            )
+            record = {"kind": "foreground", **describe_program(self._datasets)}
+            self._session = create_session(self.home, self.user, self.dataset or NO_DATASET, record)
             _watch_the_end(self._session)
             keep_code(self._session)
             print(f"Session {self._session.name} is started (in the foreground)", file=sys.stderr, flush=True)

@@ -76,6 +76,7 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
         RunFailed: the session continues from a checkpoint, but the program has passed `nsml.paused` without loading it.
         Exception: any error of the hook; an earlier checkpoint of that name stays.
     """
+    from .describing import note_versions
     from .reporting import latest_summary
 
     context = current()
@@ -92,6 +93,7 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
     if hook is None and not _objects:
         print(f"nsml.save: no save function is bound, checkpoint {name} is empty", file=sys.stderr)
     session = context.open_session()
+    note_versions()
     now = time.monotonic()
     stored = store(
         session.checkpoints,

@@ -48,13 +48,13 @@ def report(
         name = _name_of(key)
         kind = type(value)
         if kind is not float and kind is not int:
-            value = _plain(name, value)
+            value = plain_value(name, value)
         if type(value) is float and not isfinite(value):
             not_finite[name] = str(value)
             value = None
         plain[name] = value
     if type(step) is not int:
-        step = _plain("step", step)
+        step = plain_value("step", step)
     record: dict[str, Any] = {"step": step, "time": round(time.time(), 3), "values": plain}
     if isinstance(step, float) and not isfinite(step):
         raise TypeError("nsml.report: step must be a finite number, a string or None")
@@ -106,15 +106,15 @@ def _show_scope(scope: dict[str, Any]) -> None:
         print(f"nsml.report: nsml exec is not available in this session: {error}", file=sys.stderr)
 
 
-def _plain(key: str, value: Any) -> Any:
-    """`value` in a form for JSON (floats at the top level may still be NaN or infinite)."""
+def plain_value(key: str, value: Any) -> Any:
+    """`value` in a form for JSON (floats at the top level may still be NaN or infinite). TypeError if it has none."""
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, list | tuple):
-        items = [_plain(key, item) for item in value]
+        items = [plain_value(key, item) for item in value]
         return [None if isinstance(i, float) and not isfinite(i) else i for i in items]
     if isinstance(value, dict) and all(isinstance(k, str) for k in value):
-        inner = {k: _plain(key, v) for k, v in value.items()}
+        inner = {k: plain_value(key, v) for k, v in value.items()}
         return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in inner.items()}
     if not hasattr(value, "item") and callable(getattr(value, "numpy", None)):
         value = value.numpy()  # TensorFlow and Keras

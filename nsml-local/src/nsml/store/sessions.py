@@ -1,6 +1,6 @@
 """Sessions: `sessions/USER/DATASET/NUMBER/`. Each file has one writer.
 
-session.json      entry file, arguments, dataset, ... (written once, at the start)
+session.json      entry file, arguments, dataset, commit, ... (written at the start; the program adds versions and settings)
 state.json        status and result (written by the supervisor; in the foreground by the program)
 notify.json       who gets a message at the end (written once, at the start)
 python.txt        the interpreter of the session's own environment, if any (written by the installer)
