@@ -34,6 +34,7 @@ _COMMANDS = {
     "diff": "nsml.cli.diff",
     "compare": "nsml.cli.compare",
     "report": "nsml.cli.report",
+    "export": "nsml.cli.export",
     "web": "nsml.cli.web",
     "memo": "nsml.cli.memo",
     "tag": "nsml.cli.memo",
