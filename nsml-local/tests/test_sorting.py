@@ -13,6 +13,7 @@ from nsml.cli.ps import _sorted
 from nsml.store.home import open_home
 from nsml.store.metrics import MetricsWriter
 from nsml.store.sessions import Session, create_session
+from nsml.store.submissions import open_submission, record_score
 
 
 def _session(*reports: dict[str, float], seconds: float | None = 1) -> Session:
@@ -46,12 +47,16 @@ def test_sessions_are_listed_by_a_value_the_best_first_and_those_without_it_last
     assert _order(nsml, "--sort", "-val/loss", "-n", "2") == [1, 2]
     assert _order(nsml, "--sort", "hidden") == [4, 2, 3, 1]
     assert _order(nsml, "--sort", "duration") == [3, 4, 1, 2]
+    for number, score in ((3, 1.0), (1, 5.0)):
+        folder = open_submission(open_home(), "none")
+        record_score(folder, user="tester", session=f"tester/none/{number}", checkpoint="1", score=score)
+    assert _order(nsml, "--sort", "score") == [1, 3, 4, 2]
 
 
 def test_a_value_that_no_session_has_is_refused_with_those_that_there_are(nsml: Nsml) -> None:
     _session({"val/score": 0.5})
     refused = nsml("ps", "-a", "--sort", "val/scor")
-    assert refused.status == 2 and "created, duration, step, val/score" in refused.err
+    assert refused.status == 2 and "created, duration, score, step, val/score" in refused.err
     assert nsml("ps", "--sort", "val/scor").status == 0  # nothing runs
 
 

@@ -31,10 +31,11 @@ Examples:
   nsml ps -a --sort val/score --tag baseline
 
 \b
---sort takes created, duration or the name of a reported value, by its last one.
-The newest, the longest, the best come first: the lowest of a value whose name
-ends in loss or error, the highest of any other. A '-' before it reverses the
-order: --sort -created. Sessions without the value come last.
+--sort takes created, duration, score (the submitted one) or the name of a
+reported value, by its last one. The newest, the longest, the best come first:
+the lowest of a value whose name ends in loss or error, the highest of any
+other. A '-' before it reverses the order: --sort -created. Sessions without
+the value come last.
 """
 )
 @click.option("-a", "--all", "everything", is_flag=True, help="Also list ended sessions.")
@@ -44,7 +45,7 @@ order: --sort -created. Sessions without the value come last.
 @click.option("-s", "--search", metavar="TEXT", help="Only sessions with this text in name, arguments, memo or tags.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only sessions with this tag; of several, with all.")
 @click.option("--sort", "by", default="created", metavar="[-]NAME", show_default=True,
-              help="Order by a reported value, created or duration, the best first.")  # fmt: skip
+              help="Order by a reported value, created, duration or score, the best first.")  # fmt: skip
 @json_option()
 def ps(
     everything: bool,
@@ -80,12 +81,13 @@ def ps(
             continue
         rows.append(row)
     rows.sort(key=lambda r: (r["created_at"], r["name"]), reverse=True)
-    rows = _sorted(rows, by.replace("__", "/"))[:count]
     scores = _scores(home, {row["dataset"] for row in rows})
+    for row in rows:
+        row["score"] = scores.get(row["name"])
+    rows = _sorted(rows, by.replace("__", "/"))[:count]
     for row in rows:
         folder = row.pop("folder")
         row["summary"], best = last_summary(folder), best_values(folder)
-        row["score"] = scores.get(row["name"])
         name = judging_value(best)
         row["best"] = {"name": name, "value": best[name][0], "step": best[name][1]} if name else None
     for line in broken:
@@ -168,10 +170,10 @@ def _duration(state: dict[str, Any]) -> float | None:
 
 
 def _sorted(rows: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
-    """The rows ordered by created, duration or a reported value, with those without it last, each group as it was."""
+    """The rows ordered by created, duration, score or a reported value, with those without it last, each group as it was."""
     is_reversed, name = by.startswith("-"), by.removeprefix("-")
-    if name in ("created", "duration"):
-        found = [row["created_at" if name == "created" else "duration"] for row in rows]
+    if name in ("created", "duration", "score"):
+        found = [row["created_at" if name == "created" else name] for row in rows]
         named = {name}
     else:
         reported = [last_values(row["folder"]) for row in rows]
@@ -179,7 +181,7 @@ def _sorted(rows: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
     if rows and name not in named:
         known = ", ".join(sorted(named)[:12])
         raise NsmlError(
-            f"--sort {name}: none of these sessions has reported it; take created, duration{known and ', '}{known}"
+            f"--sort {name}: none of these sessions has reported it; take created, duration, score{known and ', '}{known}"
         )
     sign = 1 if more_is_better(name) is is_reversed else -1
     keys = [(0, sign * value) if is_number(value) else (1, 0) for value in found]
