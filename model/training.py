@@ -263,10 +263,11 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             print(f"warning: epoch {settings.epoch} predicts {name} for every validation photograph", flush=True)
         self._print_line(values, len(self.data.train_labels) / seconds, waited / seconds, is_best)
         self.report(summary=True, step=settings.epoch, **values, phase=self.phase.name)
-        if settings.epoch % self.save_every == 0 or settings.epoch == self.params["epochs"]:
-            self.save(settings.epoch)
+        # The best first, since a session of `nsml run --halve` ends with the checkpoint that it saves at its epoch.
         if is_best:
             self.save("best")
+        if settings.epoch % self.save_every == 0 or settings.epoch == self.params["epochs"]:
+            self.save(settings.epoch)
 
     def _print_line(self, values: dict[str, float], rate: float, waited: float, is_best: bool) -> None:
         epoch, total = self.network.settings.epoch, self.network.settings.recipe.epochs

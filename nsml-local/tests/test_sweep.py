@@ -1,6 +1,7 @@
 """Sweeps: a session for each combination of arguments, under one name."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from helpers import Nsml, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from program_helpers import PROGRAMS
 
 from nsml.comparing.choosing import choose
 from nsml.comparing.predictions_file import Predictions
@@ -16,37 +18,6 @@ from nsml.engine.sweep import arguments_of_point, points
 from nsml.errors import NsmlError
 from nsml.store.home import open_home
 from nsml.store.sessions import ENDED, list_sessions
-
-# Stores predictions of which a share of --right are right, and fails where --width is 0.
-PROGRAM = """\
-import argparse, os
-import nsml
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--mode", default="train")
-parser.add_argument("--pause", type=int, default=0)
-parser.add_argument("--iteration", default="0")
-parser.add_argument("--right", type=float, default=0.5)
-parser.add_argument("--width", type=int, default=1)
-parser.add_argument("--seed", type=int, default=0)
-args = parser.parse_args()
-
-
-def save(folder):
-    with open(os.path.join(folder, "validation.csv"), "w") as file:
-        file.write("sample,patient,label,NO,YES\\n")
-        for n in range(80):
-            right = n < 80 * args.right
-            file.write(f"{n},{n // 2},YES,{0.1 if right else 0.9},{0.9 if right else 0.1}\\n")
-
-
-nsml.bind(save=save)
-if args.width == 0 and not os.path.exists(os.environ.get("MAY_GO_ON", "/nowhere")):
-    raise SystemExit(3)
-nsml.report(summary=True, step=1, val__score=args.right)
-nsml.save("best")
-print("right", args.right)
-"""
 
 
 def _end() -> None:
@@ -85,7 +56,7 @@ def test_a_grid_that_says_nothing_clear_is_refused(grid: list[str], more: dict[s
 
 
 def test_a_sweep_is_ranked_with_a_corrected_best(nsml: Nsml, project: Path) -> None:
-    (project / "main.py").write_text(PROGRAM)
+    shutil.copy(PROGRAMS / "swept.py", project / "main.py")
     started = nsml("run", "--env", "current", "--grid", "right=0.5,0.75", "--seeds", "2")
     assert started.status == 0, started.err
     assert "Sweep tester/none/sweep-1 has 4 sessions" in started.out
@@ -105,7 +76,7 @@ def test_a_sweep_is_ranked_with_a_corrected_best(nsml: Nsml, project: Path) -> N
 
 
 def test_only_what_did_not_reach_its_end_is_resumed(nsml: Nsml, project: Path, tmp_path: Path) -> None:
-    (project / "main.py").write_text(PROGRAM)
+    shutil.copy(PROGRAMS / "swept.py", project / "main.py")
     nsml("run", "--env", "current", "--grid", "width=0,1", "--grid", "right=0.5,0.6", "--zip")
     _end()
     assert [session.status() for session in list_sessions(open_home())] == ["Failed", "Exited"]

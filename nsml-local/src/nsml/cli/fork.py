@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..engine.entry import doubtful_reserved
+from ..engine.halving import advance, is_dropped
 from ..engine.launch import fork_session, restart_session, resume_session
 from ..engine.notify import notify_at_the_end_of_sweep
 from ..engine.queue import revive
@@ -103,6 +104,9 @@ def resume(
         if is_sweep and (status := ended.status()) in ("Exited", "Queued", "Starting", "Running"):
             click.echo(f"Session {ended.name} is {status} and stays so")
             continue
+        if is_sweep and is_dropped(ended):
+            click.echo(f"Session {ended.name} was dropped by --halve and stays so")
+            continue
         resumed.append(ended)
         request = request_from(home, gpus, like=ended, **queue)
         limits = limits_from(gpus, cpus, memory, log_limit, request.engine)
@@ -113,6 +117,8 @@ def resume(
         name = resume_session(home, ended, limits, request)
         _warn_doubtful_reserved(ended)
         tell_start(home, ended, f"Session {ended.name} is resumed from checkpoint {name}")
+    if is_sweep:
+        advance(ended)
     for ended in {one.sweep_folder(): one for one in resumed}.values():
         notify_at_the_end_of_sweep(ended)
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..engine.environment import CURRENT, LAYER
+from ..engine.halving import MOST, begin, describe
 from ..engine.launch import start_session
 from ..engine.notify import check_receiver, notify_at_the_end_of_sweep
 from ..engine.snapshot import Snapshot
@@ -69,6 +70,8 @@ Examples:
 )
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="A sweep over --seed 0 to N-1.")
 @click.option("--folds", type=click.IntRange(min=2), metavar="N", help="A sweep over --fold 0 to N-1, with --folds N.")
+@click.option("--halve", type=click.IntRange(min=1), metavar="N",
+              help="Pause a sweep at epoch N, resume the better half to 2 N, of these the better half to 4 N, and so on.")  # fmt: skip
 @click.option("--notify", envvar="NSML_NOTIFY", metavar="URL|COMMAND",
               help="Send one message at the end: a webhook's address, or a command that reads JSON.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show number and size of the copied files.")
@@ -89,6 +92,7 @@ def run(
     pairs: bool,
     seeds: int | None,
     folds: int | None,
+    halve: int | None,
     notify: str | None,
     verbose: bool,
     **queue: Any,
@@ -113,6 +117,9 @@ def run(
         raise NsmlError("--zip pairs the values of several --grid; give them")
     if is_sweep and (interactive or queue["no_wait"]):
         raise NsmlError("a sweep is queued and runs in the background; leave -i and --no-wait out")
+    members = points(grid, pairs=pairs, seeds=seeds, folds=folds) if is_sweep else []
+    if halve and not 2 <= len(members) <= MOST:
+        raise NsmlError(f"--halve takes a sweep of 2 to {MOST} sessions, this one has {len(members)}; change --grid")
     words = [word for text in arguments for word in split_arguments(text)]
     limits = limits_from(gpus, cpus, memory, log_limit, queue["engine"])
     receiver = None if notify is None else check_receiver(notify)
@@ -133,6 +140,7 @@ def run(
             sweep={"name": sweep, "point": point} if sweep else None,
             receiver=None if sweep else receiver,
             tags=[check_name(tag, "--tag") for tag in tags],
+            until=halve,
         )
 
     if is_sweep:
@@ -140,7 +148,7 @@ def run(
             home,
             datasets[0] if datasets else None,
             Path.cwd(),
-            points(grid, pairs=pairs, seeds=seeds, folds=folds),
+            members,
             start,
         )
     else:
@@ -163,6 +171,9 @@ def run(
         tell_start(home, one, f"Session {one.name} is started")
     if is_sweep:
         click.echo(f"Sweep {sweep} has {counted(len(starts), 'session')}; 'nsml compare --sweep {sweep}' ranks them")
+        if halve:
+            begin([one for one, _ in starts], halve)
+            click.echo(describe(session)[0])
         if receiver is not None:
             notify_at_the_end_of_sweep(session, receiver)
     if interactive:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..comparing import FILE
+from ..engine.halving import describe
 from ..engine.sweep import rank_by_reported
 from ..errors import Damaged, NsmlError, install
 from ..store.files import is_number
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 def show_sweep(home: Home, text: str, as_json: bool) -> None:
     """Print the table. Ranked by accuracy on the validation predictions, else by a value that the sessions reported."""
     rows: list[dict[str, Any]] = []
-    for session in sweep_sessions(home, text):
+    sessions = sweep_sessions(home, text)
+    halving, left = describe(sessions[0])
+    for session in sessions:
         try:
             _, checkpoint = chosen_checkpoint(home, str(session.name))
             status = session.status()
@@ -34,25 +37,38 @@ def show_sweep(home: Home, text: str, as_json: bool) -> None:
         reported = (checkpoint.summary if checkpoint else None) or last_summary(session.folder)
         rows.append(
             {"session": str(session.name), "status": status, "point": session.sweep()[1]}
+            | {"dropped": bool(halving) and session not in left}
             | {"checkpoint": checkpoint and checkpoint.name, "reported": reported, "_checkpoint": checkpoint}
         )
     choice, note = _choice(rows)
     rows, column = _ranked(rows, choice)
     if choice is not None:
         note = _flattery(rows, choice)
+    for row in rows:
+        row["shown"] = _cell(row)
     if as_json:
         for row in rows:
             del row["_checkpoint"]
         corrected = None if choice is None or math.isnan(choice.corrected) else choice.corrected
-        print_json({"sessions": rows, "ranked_by": column, "corrected_accuracy": corrected, "note": note})
+        print_json(
+            {"sessions": rows, "ranked_by": column, "corrected_accuracy": corrected, "note": note, "halving": halving}
+        )
         return
     names = list(dict.fromkeys(name for row in rows for name in row["point"]))
     print_table(
         ("Session", "Status", *names, column),
-        [(row["session"], row["status"], *(row["point"].get(n, "") for n in names), _cell(row)) for row in rows],
+        [
+            (
+                row["session"],
+                f"{row['status']}, dropped" if row["dropped"] else row["status"],
+                *(row["point"].get(name, "") for name in names),
+                row["shown"],
+            )
+            for row in rows
+        ],
     )
-    if note:
-        click.echo(f"\n{note}")
+    for line in filter(None, (note, halving)):
+        click.echo(f"\n{line}")
 
 
 def _choice(rows: list[dict[str, Any]]) -> tuple[Choice | None, str]:

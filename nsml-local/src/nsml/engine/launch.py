@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import NsmlError, RunFailed
+from ..errors import Damaged, NsmlError, RunFailed
 from ..store.checkpoints import whole_checkpoint
 from ..store.datasets import Dataset, find_dataset
 from ..store.files import read_json, remove_tree, write_json
@@ -43,12 +43,13 @@ def start_session(
     sweep: dict[str, Any] | None = None,
     receiver: Mapping[str, Any] | None = None,
     tags: Sequence[str] = (),
+    until: int | None = None,
 ) -> tuple[Session, Snapshot]:
     """Copy `source`, and leave a supervisor behind that runs `entry` on the copy.
 
     It sees all `datasets`, and is named after and scored on the first; there may be none. `env` is LAYER, to install what the
     project needs besides, or CURRENT. The session is Queued where the machine has no room for it. `receiver` gets a message at its end,
-    see `check_receiver`.
+    see `check_receiver`. `until` is the step at which the program is paused, see `halving`.
 
     Raises:
         NsmlError: no such entry file, one that does not travel, a bad `.nsmlignore`, no room where the request does not wait.
@@ -96,6 +97,7 @@ def start_session(
             limits=limits.to_dict(),
             queue=(request or Request.here()).to_dict(),
             python=sys.executable if as_it_is else None,
+            until=until,
         )
 
     _start(session, prepare)
@@ -194,6 +196,7 @@ def restart_session(home: Home, session: Session, limits: Limits = _NO_LIMITS, r
             arguments=list(record["arguments"]),
             limits=limits.to_dict(),
             queue=(request or Request.again(session)).to_dict(),
+            until=_paused_at(session),
         )
 
     _start(session, prepare)
@@ -277,7 +280,16 @@ def _write_continuing(
         checkpoint=checkpoint,
         limits=limits.to_dict(),
         queue=(request or Request.again(source)).to_dict(),
+        until=_paused_at(session),
     )
+
+
+def _paused_at(session: Session) -> int | None:
+    """The step at which a resumed session is paused, as before."""
+    try:
+        return read_json(session.folder / FILE).get("until")
+    except (FileNotFoundError, Damaged):
+        return None
 
 
 def _start(session: Session, prepare: Callable[[], None]) -> None:

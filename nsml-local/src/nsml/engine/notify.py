@@ -29,6 +29,7 @@ from ..store.log_lines import append_line
 from ..store.metrics import last_summary
 from ..store.sessions import ENDED, Session
 from ..wording import duration, short, values
+from .halving import goes_on
 from .sweep import members_of, rank_by_reported
 
 _SENT = "notified.json"  # what notify.json of a sweep is called once its message is sent
@@ -111,6 +112,8 @@ def notify_sweep(session: Session) -> None:
     members = members_of(session)
     sweep = session.sweep_folder()
     if sweep is None or not (sweep / NOTIFY).exists() or any(_status(one) not in (*ENDED, _DAMAGED) for one in members):
+        return
+    if goes_on(session):
         return
     try:
         os.rename(sweep / NOTIFY, sweep / _SENT)

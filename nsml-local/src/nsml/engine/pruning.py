@@ -19,6 +19,7 @@ from ..store.processes import other_host
 from ..store.sessions import ENDED, Session, list_sessions
 from ..store.submissions import is_running, submissions_of
 from .family import still_runs
+from .halving import goes_on, is_dropped
 
 # Names of --keep that are no names of checkpoints.
 LAST, WORK = "last", "work"
@@ -103,6 +104,8 @@ def _why_untouched(home: Home, session: Session) -> str:
         return f"it is {state['status']}"
     if state["status"] == "Lost" and (host := other_host(state.get("process"))):
         return f"it may still run on {host}"
+    if goes_on(session) and not is_dropped(session):
+        return "its sweep is being halved"
     if state["status"] == "Lost" and still_runs(home, session):
         return f"its processes still run; 'nsml stop {session.name}' ends them"
     return ""

@@ -152,8 +152,10 @@ def supervise(folder: Path) -> int:
     if message is not None:
         _send(session, message)
     if session.sweep()[0]:
+        from .halving import advance
         from .notify import notify_sweep
 
+        advance(session)
         notify_sweep(session)
     return 0 if status == "Exited" else code if 0 < code < 256 else 1
 

@@ -50,9 +50,10 @@ class Context:
     """The data behind the constants and library calls of this process.
 
     `mode` is "train", "test", "infer" or "report". `on_nsml`: whether `nsml run` or `nsml submit` started the process. `source` and
-    `checkpoint`: the checkpoint that a session continues from. `user`: owner of the session. `started_by`: user who started this
-    process. In a submit, `submission` is the folder for steps and predictions, `limit` the seconds for predicting, `loader` the
-    organiser's `data_loader.py` (if the dataset has one), and `wanted` the required predictions (if not; see `Wanted`).
+    `checkpoint`: the checkpoint that a session continues from. `until`: the step at which it is paused, with the checkpoint that it saves
+    there. `user`: owner of the session. `started_by`: user who started this process. In a submit, `submission` is the folder for steps
+    and predictions, `limit` the seconds for predicting, `loader` the organiser's `data_loader.py` (if the dataset has one), and `wanted`
+    the required predictions (if not; see `Wanted`).
     """
 
     def __init__(self) -> None:
@@ -62,6 +63,7 @@ class Context:
         self.saved_at = time.monotonic()
         self.checkpoint: str | None = None
         self.source: str | None = None
+        self.until: int | None = None
         self.submission: Path | None = None
         self.wanted: dict[str, Any] | None = None
         self.limit = 0.0
@@ -101,6 +103,7 @@ class Context:
         self.mode = facts["mode"]
         self.checkpoint = facts.get("checkpoint")
         self.source = facts.get("source")
+        self.until = facts.get("until")
         if self.mode == "test":
             self.submission = Path(facts["submission"])
             self.wanted = facts["wanted"]

@@ -105,6 +105,11 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
     context.saved_at = time.monotonic()
     if (hook or _objects) and not stored.manifest["files"]:
         print(f"nsml.save: no file was written, checkpoint {name} is empty", file=sys.stderr)
+    step = latest_summary.get("step")
+    if context.until is not None and isinstance(step, int) and step >= context.until:
+        print(f"nsml.save: paused at step {step} (--halve); checkpoint {name} is where it goes on", flush=True)
+        sys.stderr.flush()
+        os._exit(0)  # without unwinding, as a bare `except` would go on with the training
 
 
 def _refuse(name: str, source: str | None) -> None:

@@ -38,7 +38,7 @@ def write_launch(
         mode: "train", "test" (a submit), "infer" or "report".
         more: for a fork, a resume or a report, `source` (a session's name) and `checkpoint`; for a submit, `checkpoint`,
             `submission` (its folder), `wanted`, `limit` and `loader`; for the supervisor, `limits`, and `python` if nothing has
-            to be installed.
+            to be installed; `until`, the step at which the program is paused.
     """
     write_json(
         folder / FILE,

@@ -1,0 +1,180 @@
+"""`nsml run --halve N`: successive halving of a sweep (Jamieson and Talwalkar, AISTATS 2016).
+
+All members train to step N and are paused there, after they have saved a checkpoint. The better half by validation loss is resumed and
+trains to 2 N, of these the better half to 4 N, and so on; the last one trains to its end. No process waits meanwhile: the supervisor of
+the member that ends a round last starts the next. `.sweeps/NUMBER/halving.json` holds N, the round, and the numbers of those that are
+still in; the launch of each says to which step it trains, so that a round that was only half started is completed by `nsml resume`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import Damaged, NsmlError
+from ..store.checkpoints import checkpoint_names
+from ..store.files import is_number, read_json, write_json
+from ..store.home import Home
+from ..store.launches import FILE as LAUNCH
+from ..store.log_lines import append_line
+from ..store.metrics import read_metrics
+from ..store.sessions import Session
+from .sweep import members_of
+
+FILE = "halving.json"
+MOST = 8
+_OVER = ("Exited", "Failed")
+
+
+def begin(members: Sequence[Session], epochs: int) -> None:
+    """Have a sweep halved whose members have started, each to step `epochs`."""
+    sweep = members[0].sweep_folder()
+    assert sweep is not None
+    write_json(sweep / FILE, {"epochs": epochs, "round": 0, "arms": [member.name.number for member in members]})
+    advance(members[0])
+
+
+def advance(session: Session) -> None:
+    """Start the next round of the session's sweep if its round is over."""
+    sweep = session.sweep_folder()
+    if sweep is None or not (sweep / FILE).exists():
+        return
+    with _locked(sweep / "lock"):
+        while _advance(read_json(sweep / FILE), sweep, members_of(session)):
+            pass
+
+
+def describe(session: Session) -> tuple[str, list[Session]]:
+    """A sentence on the halving of the session's sweep, and its members that are still in; "" and none if it is not halved."""
+    plan, arms = _read(session)
+    if not plan:
+        return "", []
+    until, count = _until(plan), len(arms)
+    left = "1 of its sessions is left, and trains to its end" if until is None else ""
+    left = left or f"{count} of its sessions are left, and train to epoch {until}"
+    return plan.get("why") or f"Halving by validation loss: {left}.", arms
+
+
+def is_dropped(session: Session) -> bool:
+    """Whether the session was not among the better half of a round."""
+    plan, arms = _read(session)
+    return bool(plan) and session.name not in [arm.name for arm in arms]
+
+
+def goes_on(session: Session) -> bool:
+    """Whether another round of the session's sweep starts by itself, once the running members have ended."""
+    plan, arms = _read(session)
+    if not plan or plan.get("why") or not all(_is_over(arm) for arm in arms):
+        return False
+    return len(arms) > 1 or not all(_is_at(arm, _until(plan)) for arm in arms)
+
+
+def _read(session: Session) -> tuple[dict[str, Any], list[Session]]:
+    sweep = session.sweep_folder()
+    try:
+        plan = read_json(sweep / FILE) if sweep is not None else {}
+    except (FileNotFoundError, Damaged):
+        return {}, []
+    return plan, [member for member in members_of(session) if plan and member.name.number in plan["arms"]]
+
+
+def _until(plan: dict[str, Any]) -> int | None:
+    """The step to which the members train in this round; None is their end."""
+    return None if len(plan["arms"]) <= 1 else int(plan["epochs"]) << int(plan["round"])
+
+
+def _advance(plan: dict[str, Any], sweep: Path, members: list[Session]) -> bool:
+    """One step: start the arms that are not in this round yet, or halve them. Whether there is another."""
+    arms = [member for member in members if member.name.number in plan["arms"]]
+    until = _until(plan)
+    if plan.get("why") or not all(_is_over(arm) for arm in arms):
+        return False
+    if behind := [arm for arm in arms if not _is_at(arm, until)]:
+        for arm in behind:
+            _train_to(arm, until)
+        return all(_is_over(arm) for arm in arms)
+    if len(arms) <= 1:
+        return False
+    losses = {arm.name.number: _loss(arm, until) for arm in arms}
+    if not any(map(math.isfinite, losses.values())):
+        plan["why"] = f"The halving stands still: no session has reported a validation loss up to epoch {until}."
+        for arm in arms:
+            append_line(arm.log, f"--halve: {plan['why']} Report val__loss with step=EPOCH")
+    else:
+        plan["round"] += 1
+        plan["arms"] = sorted(losses, key=losses.__getitem__)[: math.ceil(len(arms) / 2)]
+        for arm in arms:
+            goes = "goes on" if arm.name.number in plan["arms"] else "is not among the better half"
+            append_line(arm.log, f"--halve: validation loss {losses[arm.name.number]:.4g} at epoch {until}: {goes}")
+    write_json(sweep / FILE, plan)
+    return True
+
+
+def _is_over(session: Session) -> bool:
+    """Whether a member has ended this round; one that was stopped or lost waits for `nsml resume`."""
+    try:
+        return session.status() in _OVER
+    except NsmlError:
+        return True
+
+
+def _is_at(session: Session, until: int | None) -> bool:
+    """Whether a member was started to train to this step: its launch says so, and its state was written after that."""
+    launch, state = session.folder / LAUNCH, session.folder / "state.json"
+    try:
+        return read_json(launch).get("until") == until and launch.stat().st_mtime_ns <= state.stat().st_mtime_ns
+    except (OSError, Damaged):
+        return True
+
+
+def _train_to(session: Session, until: int | None) -> None:
+    from .launch import resume_session
+    from .queue import Request
+    from .resources import Limits
+
+    launch = read_json(session.folder / LAUNCH)
+    write_json(session.folder / LAUNCH, {**launch, "until": until})
+    if session.status() == "Failed" or not checkpoint_names(session.checkpoints):
+        session.touch_state()  # without a checkpoint it was not paused, so it has trained to its end
+        return
+    limits = Limits.from_dict(launch["limits"])
+    # Its GPUs are chosen anew.
+    limits = replace(limits, gpus=() if limits.gpus == () else None)
+    asked = {**launch["queue"], "since": time.time(), "after": (), "after_any": (), "waits": True}
+    try:
+        resume_session(Home(session.folder.parents[3]), session, limits, Request(**asked))
+    except NsmlError as error:
+        session.write_state("Failed", error=str(error), exit_status=1)
+        append_line(session.log, f"--halve: it cannot be resumed: {error}")
+
+
+def _loss(session: Session, until: int | None) -> float:
+    """The last validation loss reported up to a step; infinite without one, and for a session that failed."""
+    best = math.inf
+    if session.status() == "Failed":
+        return best
+    for record in read_metrics(session.folder)[0]:
+        step = record.get("step")
+        for name, value in record["values"].items():
+            if name.lower().endswith("loss") and "val" in name.lower():
+                if is_number(step) and (until is None or step <= until):  # type: ignore[operator]
+                    best = float(value) if is_number(value) else math.inf
+                break
+    return best
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
