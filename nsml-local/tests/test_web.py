@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from helpers import wait_until
+from program_helpers import PROGRAMS
 from web_browser import DESK, PATIENCE, QUIET, Tabs
 from web_server import Home, Server, make_home
 
 from nsml.store import home as store
 from nsml.store.datasets import find_dataset
+from nsml.store.sessions import list_sessions
 from nsml.store.submissions import open_submission, record_score
 
 pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
@@ -395,3 +397,21 @@ def test_an_empty_home_shows_the_first_commands(tmp_path: Path, open_page: Tabs)
     with Server(home) as started, closing(open_page):
         page = open_page("/", server=started)
         expect(page.get_by_text("nsml dataset demo")).to_be_visible()
+
+
+def test_a_sweep_has_the_table_of_compare_best_first_behind_a_link(place: Home, open_page: Tabs) -> None:
+    shutil.copy(PROGRAMS / "swept.py", place.project / "swept.py")
+    words = ("--env", "current", "--grid", "right=0.5,0.75", "--grid", "width=1")
+    sweep = place.nsml("run", "-d", "FUNDUS", "-e", "swept.py", *words).out.split("Sweep ")[1].split()[0]
+    members = [session for session in list_sessions(store.Home(place.path)) if session.sweep()[0]]
+    wait_until(lambda: all(session.status() == "Exited" for session in members))
+    page = open_page("/dataset/FUNDUS?tab=sessions")
+    page.get_by_role("link", name=sweep).click()
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("75.0 (")
+    expect(rows.first.get_by_role("link")).to_have_text(str(members[1].name))
+    expect(page.locator("thead")).to_contain_text("accuracy, %")
+    expect(page.get_by_text("The best of 2 flatters itself")).to_be_visible()
+    place.nsml("rm", "-f", sweep.removeprefix("tester/"))
+    expect(open_page(f"/sweep/{sweep}").get_by_role("alert")).to_contain_text("no session is named")

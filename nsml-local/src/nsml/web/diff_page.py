@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import difflib
 import html
-import os
-import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from fastapi import Request
-from nicegui import Client, ui
+from nicegui import ui
 
 from ..engine.differences import arguments_of, content_of, environment_of, names_of_differing_files, pairs
 from ..errors import NsmlError
 from ..store.metrics import last_summary
 from ..store.sessions import Session, list_sessions
 from ..wording import plain, short
+from .comparing import compare
 from .frame import data_table, frame, heading
-from .live import in_thread
+from .live import in_thread, when_opened
 from .site import Site, diff_address, session_address
 from .texts import Texts
 
@@ -29,8 +26,6 @@ _CONTEXT_LINES = 3
 _MAX_LINES = 5_000  # of both files
 _MAX_FILES = 100
 _MAX_VERDICT = 20_000  # letters
-_COMPARING = 120.0  # seconds
-_comparing = asyncio.Semaphore(1)
 
 
 def register(site: Site) -> None:
@@ -51,7 +46,7 @@ def register(site: Site) -> None:
                 return
             heading(t("Is one better?"), 2)
             verdict = ui.label(t("comparing")).classes("mono as-is").props("role=status tabindex=0")
-            _when_opened(partial(_show_verdict, site, one, other, verdict))
+            when_opened(partial(_show_verdict, site, one, other, verdict))
             for title, both in tables:
                 heading(title, 2)
                 _table(both, one, other, t)
@@ -160,58 +155,14 @@ def _cells(lines: list[str], number: int, end: int, kind: str) -> str:
     return f'<td class="diff_header">{number + 1}</td><td class="{kind}">{html.escape(lines[number])}</td>'
 
 
-def _when_opened(work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work` once, when a browser has opened the page: whoever only fetches it, another site for instance, starts nothing."""
-    begun: list[bool] = []
-
-    async def connected() -> None:
-        if not begun:
-            begun.append(True)
-            await work()
-
-    ui.context.client.on_connect(connected)
-
-
 async def _show_verdict(site: Site, one: Session, other: Session, label: ui.label) -> None:
-    """Show the output of `nsml compare`, after that of others who asked before."""
-    async with _comparing:
-        if not label.client.is_deleted:
-            text = await _verdict(site, one, other, label.client)
-            label.set_text(text[:_MAX_VERDICT])
-
-
-async def _verdict(site: Site, one: Session, other: Session, client: Client) -> str:
-    """It runs as a process, since its statistics take seconds and much memory to import."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "nsml",
-        "compare",
-        str(one.name),
-        str(other.name),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "NSML_HOME": str(site.home.path)},
-    )
-
-    def end() -> None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-
-    client.on_delete(end)
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), _COMPARING)
-    except TimeoutError:
-        return f"no answer in {_COMPARING:.0f} seconds; try 'nsml compare {one.name} {other.name}'"
-    finally:
-        end()
-    text = out.decode(errors="replace") if process.returncode == 0 else err.decode(errors="replace")
-    lines = text.split("\n")
+    """Show the output of `nsml compare`."""
+    out, error = await compare(site, label.client, str(one.name), str(other.name))
+    lines = (out or error).split("\n")
     # Without the lines on arguments and code: the page shows them below.
-    if "" in lines and process.returncode == 0:
+    if "" in lines and out:
         lines = [*lines[:2], *lines[lines.index("") :]]
-    return "\n".join(plain(line.rstrip()) for line in lines).strip()
+    label.set_text("\n".join(plain(line.rstrip()) for line in lines).strip()[:_MAX_VERDICT])
 
 
 def _attribute(text: str) -> str:

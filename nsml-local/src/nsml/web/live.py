@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -117,3 +117,15 @@ def watch(
             fail(error)
 
     ui.timer(seconds, tick, immediate=not now)
+
+
+def when_opened(work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` once, when a browser has opened the page: whoever only fetches it, another site for instance, starts nothing."""
+    begun: list[bool] = []
+
+    async def connected() -> None:
+        if not begun:
+            begun.append(True)
+            await work()
+
+    ui.context.client.on_connect(connected)

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from ..errors import NsmlError, RunFailed
-from . import dataset_page, datasets_page, diff_page, graph_page, machine_page, report_files, session_page
+from . import dataset_page, datasets_page, diff_page, graph_page, machine_page, report_files, session_page, sweep_page
 from .connections import BACKLOG, Connection, limit_of_connections
 from .guard import LOOPBACK, Guard
 from .icon import ICON
@@ -57,7 +57,7 @@ def serve(
     """
     log_to_operator()
     Connection.most = limit_of_connections()
-    for module in (datasets_page, dataset_page, session_page, graph_page, diff_page, machine_page):
+    for module in (datasets_page, dataset_page, session_page, graph_page, diff_page, sweep_page, machine_page):
         module.register(site)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=_lifespan)
     report_files.register(app, site)

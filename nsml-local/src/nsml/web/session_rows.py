@@ -31,7 +31,7 @@ def rows_of(home: Home, dataset: str) -> SessionRows:
 
 class SessionRows:
     """The sessions of a dataset as dicts with `name`, `user`, `number`, `status`, `why`, `created_at` (seconds since the epoch), `memo`,
-    `tags`, `arguments`, `summary` and `best` (the last three are dicts)."""
+    `tags`, `sweep` (USER/DATASET/sweep-N or ''), `arguments`, `summary` and `best` (the last three are dicts)."""
 
     def __init__(self, home: Home, dataset: str) -> None:
         self._home = home
@@ -74,7 +74,7 @@ def _cache_key(folder: Path) -> object:
 
 
 def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any]:
-    record, state = session.record(), session.state()
+    record, state, sweep = session.record(), session.state(), plain(session.sweep()[0])
     status = str(state.get("status"))
     why = why_ended(state) if status == "Failed" or state.get("on") else why_queued(session, state, waiting)
     return {
@@ -86,6 +86,7 @@ def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any
         "created_at": float(record["created_at"]),
         "memo": plain(session.memo()),
         "tags": " ".join(session.tags()),
+        "sweep": f"{session.name.user}/{session.name.dataset}/{sweep}" if sweep else "",
         "arguments": {short(k): short(str(v)) for k, v in islice(arguments_of(session).items(), _MAX_VALUES)},
         "summary": {short(k): cell(v) for k, v in islice(last_summary(session.folder).items(), _MAX_VALUES)},
         "best": {short(k): cell(v) for k, (v, _) in islice(best_of_validation(session.folder).items(), _MAX_VALUES)},
@@ -134,6 +135,7 @@ def _damaged(session: Session, why: str) -> dict[str, Any]:
         "created_at": changed,
         "memo": plain(session.memo()),
         "tags": " ".join(session.tags()),
+        "sweep": "",
         "arguments": {},
         "summary": {},
         "best": {},

@@ -13,7 +13,7 @@ from .actions import Actions
 from .frame import command_lines, quiet_button, show_error
 from .live import watch
 from .session_rows import DAMAGED, common_arguments, rows_of
-from .site import Site, diff_address, graph_address, session_address
+from .site import Site, diff_address, graph_address, session_address, sweep_address
 from .texts import Texts
 
 _LINK = """(cell) => {
@@ -22,6 +22,7 @@ _LINK = """(cell) => {
   return link;
 }"""
 _MAX_COLUMNS = 24
+_MAX_SWEEPS = 8
 
 
 def sessions_table(site: Site, dataset: str, t: Texts) -> None:
@@ -36,6 +37,7 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
     with ui.row().classes("w-full items-center gap-2") as bar:
         search = ui.input(t("Find")).props("dense outlined clearable").classes("w-48")
         buttons = ui.row().classes("items-center gap-1")
+    sweeps = ui.row().classes("gap-3")
     common = ui.label().classes("quiet mono")
     grid = ui.aggrid(
         {
@@ -59,6 +61,7 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
         empty.set_visibility(not rows)
         for element in (bar, grid):
             element.set_visibility(bool(rows))
+        _link_sweeps(sweeps, list(dict.fromkeys(row["sweep"] for row in rows if row["sweep"]))[:_MAX_SWEEPS])
         arguments, differing = common_arguments(rows)
         words = " ".join(f"{name} {value}" for name, value in arguments.items())
         common.set_text(f"{t('Common arguments')}: {words}" if words and rows else "")
@@ -97,6 +100,17 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
                 await actions.memo(str(event.args["data"]["name"]), str(event.args.get("newValue") or ""))
 
         grid.on("cellValueChanged", edited)
+
+
+def _link_sweeps(row: ui.row, names: list[str]) -> None:
+    """Link the newest sweeps; the row is made anew only where they are others."""
+    if row.default_slot.children and [link.text for link in row.default_slot.children] == names:  # type: ignore[attr-defined]
+        return
+    row.clear()
+    row.set_visibility(bool(names))
+    with row:
+        for name in names:
+            ui.link(name, sweep_address(name)).classes("link")
 
 
 def _add_buttons(actions: Actions | None, grid: ui.aggrid, row: ui.row, t: Texts) -> None:

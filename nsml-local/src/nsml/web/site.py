@@ -32,6 +32,11 @@ def session_address(name: SessionName | str, tab: str = "") -> str:
     return f"/session/{quote(str(name), errors='replace')}{f'?tab={tab}' if tab else ''}"
 
 
+def sweep_address(name: str) -> str:
+    """Address of a sweep, USER/DATASET/sweep-N."""
+    return f"/sweep/{quote(name, errors='replace')}"
+
+
 def graph_address(names: list[str]) -> str:
     """Address of the graphs of several sessions."""
     return f"/graph?{urlencode({'session': names}, doseq=True)}"

@@ -114,6 +114,7 @@ KOREAN = {
     "Checkpoint": "체크포인트",
     "Memo": "메모",
     "Tags": "태그",
+    "dropped": "탈락",
     "Submissions": "제출 수",
     "Submitted": "제출 시각",
     "Best score so far": "최고 점수 추이",
