@@ -116,6 +116,9 @@ def test_the_better_half_goes_on_from_where_it_was_paused_and_the_best_trains_to
     time.sleep(0.3)
     (message,) = got.read_text().splitlines()
     assert json.loads(message)["best"]["session"] == "tester/none/3"
+    # One that was dropped is resumed by its own name alone, and then trains to its end.
+    nsml("resume", "none/1")
+    wait_until(lambda: _epochs()["9"] == [*range(1, 10)])
 
 
 def test_a_member_that_fails_is_dropped_and_one_that_is_stopped_is_waited_for(

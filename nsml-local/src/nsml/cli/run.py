@@ -151,6 +151,8 @@ def run(
             members,
             start,
         )
+        if halve:
+            begin([one for one, _ in starts], halve)
     else:
         starts = [start(Path.cwd(), {}, "")]
     session, snapshot = starts[0]
@@ -172,7 +174,6 @@ def run(
     if is_sweep:
         click.echo(f"Sweep {sweep} has {counted(len(starts), 'session')}; 'nsml compare --sweep {sweep}' ranks them")
         if halve:
-            begin([one for one, _ in starts], halve)
             click.echo(describe(session)[0])
         if receiver is not None:
             notify_at_the_end_of_sweep(session, receiver)

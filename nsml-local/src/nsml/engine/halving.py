@@ -62,6 +62,15 @@ def describe(session: Session) -> tuple[str, list[Session]]:
     return plan.get("why") or f"Halving by validation loss: {left}.", arms
 
 
+def paused_at(session: Session) -> int | None:
+    """The step at which a session that is resumed is paused again; None where it is not one of those that are still in."""
+    if session.name not in [arm.name for arm in _read(session)[1]]:
+        return None
+    with contextlib.suppress(FileNotFoundError, Damaged):
+        return read_json(session.folder / LAUNCH).get("until")
+    return None
+
+
 def is_dropped(session: Session) -> bool:
     """Whether the session was not among the better half of a round."""
     plan, arms = _read(session)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import Damaged, NsmlError, RunFailed
+from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import whole_checkpoint
 from ..store.datasets import Dataset, find_dataset
 from ..store.files import read_json, remove_tree, write_json
@@ -19,6 +19,7 @@ from .engines import engine_of
 from .entry import check_entry, paused_arguments
 from .environment import LAYER
 from .family import end_strays
+from .halving import paused_at
 from .isolation import check_isolation
 from .origin import origin_of
 from .queue import Request
@@ -196,7 +197,7 @@ def restart_session(home: Home, session: Session, limits: Limits = _NO_LIMITS, r
             arguments=list(record["arguments"]),
             limits=limits.to_dict(),
             queue=(request or Request.again(session)).to_dict(),
-            until=_paused_at(session),
+            until=paused_at(session),
         )
 
     _start(session, prepare)
@@ -280,16 +281,8 @@ def _write_continuing(
         checkpoint=checkpoint,
         limits=limits.to_dict(),
         queue=(request or Request.again(source)).to_dict(),
-        until=_paused_at(session),
+        until=paused_at(session),
     )
-
-
-def _paused_at(session: Session) -> int | None:
-    """The step at which a resumed session is paused, as before."""
-    try:
-        return read_json(session.folder / FILE).get("until")
-    except (FileNotFoundError, Damaged):
-        return None
 
 
 def _start(session: Session, prepare: Callable[[], None]) -> None:

@@ -109,11 +109,11 @@ def send(folder: Path, message: Mapping[str, Any], name: str = NOTIFY) -> str:
 
 def notify_sweep(session: Session) -> None:
     """Send the message of the session's sweep if all its members have ended; once, whoever comes first."""
-    members = members_of(session)
     sweep = session.sweep_folder()
-    if sweep is None or not (sweep / NOTIFY).exists() or any(_status(one) not in (*ENDED, _DAMAGED) for one in members):
+    if sweep is None or not (sweep / NOTIFY).exists():
         return
-    if goes_on(session):
+    members = members_of(session)
+    if any(_status(one) not in (*ENDED, _DAMAGED) for one in members) or goes_on(session):
         return
     try:
         os.rename(sweep / NOTIFY, sweep / _SENT)
