@@ -173,7 +173,7 @@ def transfer() -> Recipe:
 
     Expected of one network, mean of five folds, on the 88 test photographs of KHD4_FUNDUS (202 training photographs, three minutes on two
     cores): accuracy 0.58, balanced accuracy 0.61, macro AUC 0.83. `winning` reaches 0.43, 0.50 and 0.76: 11.4 points of balanced
-    accuracy less (95 % interval 3.8 to 19.2). See docs/results/khd4.md.
+    accuracy less (95 % interval 3.8 to 19.2). See docs/results/recipes.md.
     """
     return Recipe(
         name="transfer",
