@@ -101,9 +101,9 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     if recipe.baselines:
         network.baselines = print_baselines(data, settings)
     train(network, data, save=nsml.save, **saving)
-    print_beaten(network)
     if recipe.views > 1:
         validate_with_views(network, data, nsml.report, nsml.save)
+    print_beaten(network)
 
 
 def main(arguments: list[str] | None = None) -> int:

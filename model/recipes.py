@@ -194,6 +194,7 @@ def transfer() -> Recipe:
         network="efficientnet_lite0",
         weights="imagenet",
         ema=0.98,
+        views=8,
     )
 
 

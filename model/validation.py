@@ -70,13 +70,12 @@ def validate(predict: Predict, data: Data) -> Predictions:
 
 
 def validate_with_views(network: Network, data: Data, report: Callable[..., None], save: Callable[[Any], None]) -> None:
-    """Validate with predictions averaged over views, as in `infer`, and save the result as checkpoint `views`.
+    """Validate with predictions averaged over views, as in `infer`, and save them with the checkpoint of the last epoch.
 
-    Only after the last epoch, as it takes longer than an epoch. The checkpoint of the last epoch has the same weights and predictions
-    without averaging, so that the two can be compared.
+    Only after the last epoch, as it may take longer than an epoch: other checkpoints have the validation without averaging.
     """
     network.validation = validate(averaged_over(network.views, network.predict), data)
     result = score_of(network.validation)
     print(f"averaged over {network.views} views: val acc {result.accuracy:.3f}  score {result.value:.2f}", flush=True)
     report(summary=True, step=network.settings.epoch, views__score=result.value, views__accuracy=result.accuracy)
-    save("views")
+    save(network.settings.epoch)
