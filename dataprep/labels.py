@@ -141,13 +141,15 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
 
 
 def readable(name: str) -> str:
-    """A name in one normalisation, without surrounding blanks; decoded if it is in CP949, as in zip files of Windows in Korea."""
+    """A name in one normalisation, on one line, with single blanks; decoded if it is in CP949, as in zip files of Windows in Korea."""
     try:
         name.encode()
     except UnicodeEncodeError:
         with contextlib.suppress(UnicodeDecodeError):
             name = name.encode("utf-8", "surrogateescape").decode("cp949")
-    return unicodedata.normalize("NFC", name).strip()
+    # What is left of undecodable bytes is not printable either, but tells names apart.
+    letters = (c if c.isprintable() or "\udc80" <= c <= "\udcff" else " " for c in unicodedata.normalize("NFC", name))
+    return " ".join("".join(letters).split())
 
 
 def plain_name(name: str) -> str:

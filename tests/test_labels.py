@@ -69,6 +69,15 @@ def test_a_class_file_gives_the_label_numbers_and_may_name_a_class_without_photo
     assert [(each.path.parent.name, each.label) for each in catalog.samples] == [("A", 2), ("B", 0)]
 
 
+def test_a_label_of_several_lines_is_one_class_in_the_class_file_too(tmp_path: Path) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png")
+    write_table(tmp_path, "file,label", '1_R,"dry \n AMD"', "2_R,\x1b[31mnone")
+    names = read_catalog(data).classes
+    assert names == ("dry AMD", "[31mnone")
+    (tmp_path / "train" / "classes.txt").write_text("\n".join(names))
+    assert read_catalog(data).classes == names
+
+
 def test_a_folder_whose_name_is_in_cp949_is_the_class_of_that_name(tmp_path: Path) -> None:
     data = draw(tmp_path, "AMD/1_R.png")
     folder = os.fsencode(data) + b"/" + "정상".encode("cp949")

@@ -111,7 +111,14 @@ def read_photographs(args: argparse.Namespace, held: Network | None, folder: Pat
     from ..data import list_photographs
 
     if held is not None:
-        return list_photographs(folder, held.settings)
+        catalog = list_photographs(folder, held.settings)
+        if catalog.numbers != held.numbers:
+            now, then = (", ".join(map(str, numbers)) for numbers in (catalog.numbers, held.numbers))
+            print(
+                f"warning: the label numbers of the dataset are {now} now, but infer returns {then}, as trained",
+                flush=True,
+            )
+        return catalog
     return read_chosen(folder, args.classes or args.num_classes, args.patient_pattern)
 
 
