@@ -255,6 +255,16 @@ def test_a_report_of_chosen_classes_has_only_their_photographs_and_probabilities
     assert "Only the 8 of 12 validation photographs of DMR, NORMAL" in text and ">AMD<" not in text
 
 
+def test_a_report_of_many_classes_draws_curves_of_the_largest_and_says_so(tmp_path: Path) -> None:
+    classes = tuple(f"species {number}" for number in range(26))
+    network = network_on(tmp_path, classes, [*range(26), *range(2, 26)], wrong=[0])
+    write_report(network, tmp_path / "train_data", tmp_path / "out", "many")
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Curves are of the 24 classes with the most photographs" in text
+    assert "<td>species 0</td><td>1</td>" in text
+    assert len(list((tmp_path / "out").glob("surest_*.png"))) == 24
+
+
 def test_a_class_that_the_checkpoint_does_not_have_is_named(tmp_path: Path) -> None:
     subject = subject_of(network_on(tmp_path, ("NORMAL", "AMD"), [0, 1], wrong=[]))
     with pytest.raises(ReportError, match="argument --classes: the checkpoint has no class RVO, only NORMAL, AMD"):

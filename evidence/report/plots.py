@@ -22,6 +22,7 @@ KINDS = ("png", "pdf", "svg")
 UNDATED = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 STABLE = {"svg.hashsalt": "fundus", "pdf.fonttype": 42}  # 42: letters stay text, which journals ask for
 _DPI = 120
+_CELLS = 24  # classes of a confusion matrix with numbers in it
 _STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -38,10 +39,11 @@ _PHASES = ("#f1f4f8", "#fdf3e7")
 
 
 def confusion_diagram(confusion: np.ndarray, classes: Sequence[str]) -> Drawn:
-    """True classes down, predicted ones across: counts, and the share of the true class in colour."""
+    """True classes down, predicted ones across: counts, and the share of the true class in colour. Of many classes, the colour alone."""
     totals = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
-    side = 1.4 + 0.9 * len(classes)
+    readable = len(classes) <= _CELLS
+    side = 1.4 + 0.9 * len(classes) if readable else 9.0
     with rc_context(_STYLE):
         canvas = Canvas(dpi=_DPI, figsize=(side + 0.6, side), layout="constrained")
         axes = canvas.subplots()
@@ -49,10 +51,11 @@ def confusion_diagram(confusion: np.ndarray, classes: Sequence[str]) -> Drawn:
         axes.grid(False)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
-        axes.set_xticks(range(len(classes)), classes, rotation=30 if max(map(len, classes)) > 8 else 0)
-        axes.set_yticks(range(len(classes)), classes)
+        names = classes if readable else ()
+        axes.set_xticks(range(len(names)), names, rotation=30 if max(map(len, classes)) > 8 else 0)
+        axes.set_yticks(range(len(names)), names)
         axes.set(xlabel="predicted", ylabel="true")
-        for row, column in np.ndindex(confusion.shape):
+        for row, column in np.ndindex(confusion.shape) if readable else ():
             text = f"{confusion[row, column]}\n{shares[row, column]:.0%}" if totals[row, 0] else "-"
             colour = "white" if shares[row, column] > 0.55 else "#222"
             axes.text(column, row, text, ha="center", va="center", color=colour)

@@ -24,6 +24,8 @@ from .requirements import check_matplotlib
 from .subject import only, subject_of
 
 PAGE = "report.html"
+# Classes with curves and a surest answer; of more, those with the most photographs.
+_SHOWN = 24
 
 
 def write_report(
@@ -54,8 +56,10 @@ def write_report(
     figures = work_out(validation, classes, subject.temperature)
     diagrams = {"confusion": plots.confusion_diagram(figures.confusion, classes)}
     if figures.classes:
-        diagrams["roc"] = plots.roc_diagram(figures.classes)
-        diagrams["precision_recall"] = plots.precision_diagram(figures.classes)
+        most = sorted(range(len(figures.classes)), key=lambda number: -figures.classes[number].share)[:_SHOWN]
+        curves = [figures.classes[number] for number in sorted(most)]
+        diagrams["roc"] = plots.roc_diagram(curves)
+        diagrams["precision_recall"] = plots.precision_diagram(curves)
     before, after, _ = figures.calibrations
     diagrams["calibration"] = plots.calibration_diagram(
         before, replace(after, name=f"after, T = {subject.temperature:.2f}")
@@ -66,7 +70,10 @@ def write_report(
     probabilities = scaled(validation.probabilities, subject.temperature)
     shown = [
         strips(chosen, photographs, validation.samples, validation.labels, probabilities, subject.views)
-        for chosen in (worst_mistakes(validation.labels, probabilities), surest(validation.labels, probabilities))
+        for chosen in (
+            worst_mistakes(validation.labels, probabilities),
+            surest(validation.labels, probabilities)[:_SHOWN],
+        )
     ]
     lesions, unusable = look_at_lesions(
         photographs,
@@ -78,6 +85,10 @@ def write_report(
         Progress("looking at lesions"),
     )
     notes = [*_warnings(figures, classes, len(validation.labels)), *subject.notes]
+    if len(figures.classes) > _SHOWN:
+        notes.append(
+            f"Curves are of the {_SHOWN} classes with the most photographs, and as many surest answers are shown."
+        )
     if unusable:
         notes.append(f"{len(unusable)} marks of lesions could not be used, the first: {unusable[0]}")
     report = Report(
