@@ -99,6 +99,7 @@ def prove(plan: Plan) -> Counts:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         try:
             _many(plan, cluster, counts)
+            _silent_node(plan, cluster, counts)
             if has_disk:
                 _full_home(plan, counts)
             else:
@@ -117,6 +118,7 @@ def _many(plan: Plan, cluster: Cluster, counts: Counts) -> None:
     notes = plan.folder / "notes"
     notes.touch()
     left, began = plan.times, time.monotonic()
+    cluster.ask("scontrol", "update", "partitionname=all", "state=down")  # so that all of them wait
     while left:
         commands = []
         for _ in range(min(left, _AT_ONCE)):
@@ -128,6 +130,7 @@ def _many(plan: Plan, cluster: Cluster, counts: Counts) -> None:
         for command in commands:
             counts.check(command.wait() == 0, f"a command failed: {command.communicate()[1]}")
             counts.done["sessions"] += 1
+    cluster.ask("scontrol", "update", "partitionname=all", "state=up")
     print(f"slurm: {plan.times} sessions are submitted after {time.monotonic() - began:.1f} s", flush=True)
     story = _break(home, cluster, plan, until, chance, counts)
     _wait_for_ends(home, until, counts)
@@ -234,6 +237,49 @@ def _resume_lost(home: Home, until: float, counts: Counts) -> None:
     for session in lost:
         counts.check(session.status() == "Exited", f"{session.name} was resumed and is {session.status()}")
         counts.done["resumed"] += 1
+
+
+def _silent_node(plan: Plan, cluster: Cluster, counts: Counts) -> None:
+    """A node that the controller takes for dead trains on: its session goes on elsewhere, and the program there is ended before."""
+    home = new_home(plan.folder / "silent" / "home")
+    (plan.folder / "silent" / "project" / "main.py").write_text(_PROGRAM)
+    notes = plan.folder / "silent" / "notes"
+    words = f"--notes {plan.folder / 'silent'} --epochs 60"
+    run = [
+        "run",
+        "--engine",
+        "slurm",
+        "--slurm",
+        f"-x {NODES[1]}",
+        "-g",
+        "1",
+        "--requeue",
+        "-a",
+        words,
+        "--env",
+        "current",
+    ]
+    started = start_nsml(home.path, *run)
+    counts.check(started.wait() == 0, f"a command failed: {started.communicate()[1]}")
+    (session,) = list_sessions(home)
+    wait_for(lambda: notes.exists() and "saved 1 " in notes.read_text(), "nothing is saved")
+    cluster.silence_node(NODES[0])
+    cluster.declare_dead(NODES[0])
+    update = ("scontrol", "update", f"jobid={jobs.submitted(session.folder)}")
+    cluster.ask(*update, "excnodelist=")
+    wait_for(
+        lambda: cluster.ask(*update, "starttime=now") or notes.read_text().count("started") > 1,
+        "it does not go on",
+        300,
+    )
+    wait_for(lambda: session.status() in ENDED, "the session does not end", 300)
+    places = [(what, node) for what, _, _, node, _, _ in _lines(notes.read_text())]
+    moved = places.index(("started", NODES[1]))
+    counts.check(all(node == NODES[1] for _, node in places[moved:]), "the node that was taken for dead trained on")
+    counts.check(session.status() == "Exited", f"the session of a silent node is {session.status()}")
+    counts.done["silent nodes"] += 1
+    cluster.kill_node(NODES[0])
+    cluster.start_node(NODES[0])
 
 
 def _full_home(plan: Plan, counts: Counts) -> None:

@@ -1,6 +1,6 @@
 """A cluster of Slurm on this machine: a controller and two nodes, each with a host name and process ids of its own.
 
-Needs root, and Debian's packages slurm-wlm and munge. Nothing outlives `stop`.
+Needs root, and Debian's packages slurm-wlm and munge. Nothing outlives `stop`, or the process that started it.
 """
 
 from __future__ import annotations
@@ -116,6 +116,11 @@ class Cluster:
         """Kill a node with all that runs on it. The controller notices by its time-out, or by `declare_dead`."""
         _kill(self._nodes[node])
 
+    def silence_node(self, node: str) -> None:
+        """Let a node answer the controller no more, while its jobs run on."""
+        (slurmd,) = Path(f"/proc/{self._nodes[node].pid}/task/{self._nodes[node].pid}/children").read_text().split()
+        os.kill(int(slurmd), signal.SIGSTOP)
+
     def declare_dead(self, node: str) -> None:
         """What the controller does after its time-out."""
         self.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=killed")
@@ -135,7 +140,7 @@ class Cluster:
     def _run(self, *command: str) -> subprocess.Popen[bytes]:
         with open(self._folder / "output.txt", "ab") as output:
             return subprocess.Popen(
-                command,
+                ["setpriv", "--pdeathsig", "KILL", *command],  # whatever happens to this process
                 env=os.environ | self.environment | {"PATH": _path()},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

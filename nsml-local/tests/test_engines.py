@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -327,22 +328,70 @@ def test_without_slurm_one_line_says_what_is_missing(nsml: Nsml, tmp_path: Path)
     assert len(refused.err.splitlines()) == 1
 
 
-def test_where_slurm_does_not_answer_states_stay_and_say_so(nsml: Nsml, tmp_path: Path, home: Path) -> None:
-    """What its commands say while the controller is away."""
-    for name in ("squeue", "sacct"):
-        (tmp_path / name).write_text("#!/bin/sh\necho 'Unable to contact slurm controller' >&2; exit 1\n")
-        (tmp_path / name).chmod(0o755)
-    for number, status in ((1, "Queued"), (2, "Running")):
-        session = create_session(
-            open_home(home), "tester", "none", {"kind": "run", "entry": "main.py", "arguments": []}
-        )
-        write_json(session.folder / jobs.FILE, {"job": str(number)})
-        session.write_state(
-            status, process={"pid": 1, "host": "nodea", "boot": "x", "namespace": "x", "ticks": 1, "started": 1.0}
-        )
-        os.utime(session.folder / "state.json", (1, 1))
-    shown = nsml("ps", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}").out
-    assert "Queued (job 1 of Slurm: Slurm does not answer" in shown and "Running on nodea" in shown
+@pytest.fixture
+def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """`squeue(script)` has the script answer for squeue; there are no accounts."""
+
+    def answer(script: str) -> None:
+        for name, text in (("squeue", script), ("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")):
+            (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+            (tmp_path / name).chmod(0o755)
+
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(jobs, "JOBS", jobs._Jobs())
+    return answer
+
+
+def _left_by(status: str) -> Session:
+    """A session whose files end with that status, and whose supervisor is on another host, silent since 1970."""
+    session = create_session(open_home(), "tester", "none", {"kind": "run", "entry": "main.py", "arguments": []})
+    write_json(session.folder / jobs.FILE, {"job": "7"})
+    session.write_state(
+        status, process=None if status == "Queued" else {"pid": 1, "host": "nodea", "boot": "x", "ticks": 1}
+    )
+    os.utime(session.folder / "state.json", (1, 1))
+    return session
+
+
+def test_where_slurm_does_not_answer_states_stay_and_say_so(nsml: Nsml, squeue: Callable[[str], None]) -> None:
+    squeue("echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
+    for status in ("Queued", "Running"):
+        _left_by(status)
+    shown = nsml("ps").out
+    assert "Queued (job 7 of Slurm: Slurm does not answer" in shown and "Running on nodea" in shown
+
+
+@pytest.mark.parametrize(
+    ("before", "job", "status", "reason"),
+    [
+        ("Queued", "7|PENDING|Priority||N/A", "Queued", "job 7 of Slurm: Priority"),
+        ("Queued", "7|RUNNING|None|nodeb|N/A", "Starting", ""),
+        ("Running", "7|PENDING|BeginTime||NONE", "Queued", "job 7 of Slurm: BeginTime"),
+        ("Running", "7|COMPLETING|None|nodea|NONE", "Running", ""),
+        ("Running", "7|COMPLETED|None|nodea|NOW", "Running", ""),  # a shared disk shows the end later
+        ("Running", "7|FAILED|NonZeroExitCode|nodea|2026-01-01T00:00:00", "Lost", "FAILED (NonZeroExitCode) on nodea"),
+        ("Queued", "7|FAILED|NonZeroExitCode|nodea|2026-01-01T00:00:00", "Failed", "before it began"),
+        ("Running", "7|OUT_OF_MEMORY|OutOfMemory|nodea|2026-01-01T00:00:00", "Lost", "OUT_OF_MEMORY (OutOfMemory) on nodea"),
+        ("Queued", "7|CANCELLED|DependencyNeverSatisfied||2026-01-01T00:00:00", "Stopped", "DependencyNeverSatisfied"),
+        ("Running", "8|RUNNING|None|nodea|N/A", "Lost", "no longer knows job 7"),
+    ],
+)  # fmt: skip
+def test_what_slurm_says_of_a_job_is_the_state_where_the_files_say_nothing(
+    squeue: Callable[[str], None], before: str, job: str, status: str, reason: str
+) -> None:
+    now = datetime.now().isoformat(timespec="seconds")
+    squeue(f"echo '3|RUNNING|None|nodea|N/A|of two\nlines'; echo '{job.replace('NOW', now)}|tester/none/1'")
+    state = _left_by(before).state()
+    assert state["status"] == status and reason in state.get("reason", "")
+
+
+def test_the_end_that_slurm_says_is_written_down_before_it_forgets(squeue: Callable[[str], None]) -> None:
+    squeue("echo '7|NODE_FAIL|NodeDown|nodea|2026-01-01T00:00:00|tester/none/1'")
+    session = _left_by("Running")
+    assert session.status() == "Lost"
+    squeue("exit 0")
+    jobs.JOBS = jobs._Jobs()
+    assert "NODE_FAIL" in session.state()["reason"]
 
 
 @pytest.mark.parametrize("words", [("--requeue",), ("--slurm", "--partition=gpu")])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from dataclasses import dataclass
@@ -60,7 +61,16 @@ def submitted(folder: Path) -> str:
 def ask_slurm(*command: str, stdin: str = "", seconds: float = 60) -> str:
     """What a command of Slurm prints. RunFailed with its complaint, NoAnswer where there is no Slurm or it does not answer."""
     try:
-        ended = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds, check=False)
+        ended = subprocess.run(
+            command,
+            input=stdin,
+            env=os.environ | ({} if command[0] == "sbatch" else {"SLURM_TIME_FORMAT": "standard"}),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
     except FileNotFoundError:
         raise NoAnswer(
             f"there is no {command[0]} on this machine; install Slurm's commands, or give --engine local"
@@ -88,35 +98,40 @@ class _Jobs:
         now = time.monotonic()
         if now < self._silent_until:
             raise NoAnswer("Slurm does not answer")
+        jobs = self._jobs
         try:
-            if now > self._until or number not in self._jobs:
-                self._jobs = {}
-                self._read(ask_slurm("squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%r|%N|%e|%j"))
-                self._until = time.monotonic() + _FRESH
-            if number not in self._jobs:
+            if now > self._until or number not in jobs:
+                jobs = _read(ask_slurm("squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%r|%N|%e|%j"))
+            if number not in jobs:
                 # Gone from the controller's memory some minutes after its end; the accounting is a matter of the site.
-                self._read(_accounting(number))
-        except NoAnswer:
+                jobs |= _accounting(number)
+        except RunFailed as failure:
             self._silent_until = time.monotonic() + _SILENT
-            raise
-        return self._jobs.get(f"{number} {name}")
-
-    def _read(self, lines: str) -> None:
-        for line in lines.splitlines():
-            number, state, reason, nodes, ended, name = line.split("|", 5)
-            # Under the name too, since a cluster that was set up anew counts from 1 again.
-            job = Job(number, state.split()[0], reason, nodes.replace("None assigned", ""), _seconds(ended))
-            self._jobs |= {number: job, f"{number} {name}": job}
+            raise NoAnswer(str(failure)) from None
+        # At once, since the page's threads read it too.
+        self._jobs, self._until = jobs, time.monotonic() + _FRESH
+        return jobs.get(f"{number} {name}")
 
 
-def _accounting(number: str) -> str:
+def _read(lines: str) -> dict[str, Job]:
+    """The jobs by number, and by number and name, since a cluster that was set up anew counts from 1 again."""
+    jobs: dict[str, Job] = {}
+    for line in lines.splitlines():
+        if line.count("|") < 5:
+            continue  # the rest of a name with line breaks, of another program's job
+        number, state, reason, nodes, ended, name = line.split("|", 5)
+        job = Job(number, (state.split() or [""])[0], reason, nodes.replace("None assigned", ""), _seconds(ended))
+        jobs |= {number: job, f"{number} {name}": job}
+    return jobs
+
+
+def _accounting(number: str) -> dict[str, Job]:
     fields = "JobID,State,Reason,NodeList,End,JobName"
+    words = ("--noheader", "--parsable2", "--allocations", f"--jobs={number}", f"--format={fields}")
     try:
-        return ask_slurm(
-            "sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={number}", f"--format={fields}"
-        )
+        return _read(ask_slurm("sacct", *words))
     except RunFailed:
-        return ""
+        return {}
 
 
 def _seconds(text: str) -> float | None:
@@ -145,7 +160,7 @@ def state_by_job(state: dict[str, Any], number: str, name: str) -> tuple[dict[st
     if job.state in _WAITING:
         why = f": {job.why}" if job.why else ""
         return {"status": "Queued", "reason": f"job {number} of Slurm{why}"}, False
-    since = 0.0 if job.ended is None else time.time() - job.ended
+    since = float("inf") if job.ended is None else time.time() - job.ended
     is_final = not job.nodes or since > GRACE
     if job.state in _RUNNING or (job.state in _BY_ITSELF and not is_final):
         running = state["status"] if state["status"] != "Queued" else "Starting"
