@@ -16,7 +16,9 @@ from pathlib import Path
 from nsml.errors import NsmlError
 from nsml.store import jobs
 from nsml.store.checkpoints import whole_checkpoint
+from nsml.store.files import read_json
 from nsml.store.home import Home
+from nsml.store.launches import FILE
 from nsml.store.sessions import ENDED, Session, list_sessions
 from stress.counts import Counts, Plan
 from stress.homes import DATASET, new_home, start_nsml, using
@@ -215,6 +217,12 @@ def _check(home: Home, notes: str, plan: Plan, story: _Story, counts: Counts) ->
         for what, epoch, *_ in own:
             counts.check(what != "started" or epoch >= saved, f"{name} went on from {epoch}, and {saved} was saved")
             saved = max(saved, epoch) if what == "saved" else saved
+        asked = read_json(session.folder / FILE)["queue"]["gpus"]
+        given = [line[4] for line in own if line[0] == "started"]
+        for gpus in [gpus for gpus in given if len(gpus.strip("-").split(",")) != asked or gpus == "-"]:
+            counts.done["without the GPUs asked for"] += 1
+            is_said = "GPUs" in session.log.read_text()
+            counts.check(is_said, f"{name} had GPU {gpus} in place of {asked} GPUs, and its log does not say so")
         most = 2 if name in story.powerless else 1
         counts.check(seen["started"] <= most, f"{name} was started {seen['started']} times")
         if state["status"] == "Exited":

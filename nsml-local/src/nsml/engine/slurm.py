@@ -33,6 +33,7 @@ _OURS = ("array", "chdir", "clusters", "dependency", "error", "export", "export-
          "wrap")  # fmt: skip
 _SHORT = {"a": "array", "c": "cpus-per-task", "D": "chdir", "d": "dependency", "e": "error", "h": "help", "i": "input", "J": "job-name",
           "M": "clusters", "o": "output", "Q": "quiet", "u": "usage", "V": "version", "W": "wait"}  # fmt: skip
+_GPUS = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")  # set by Slurm for the GPUs of a job
 _ROOM = 64  # MiB of the supervisor and the program's keeper, beside --memory
 
 
@@ -92,6 +93,10 @@ class Slurm:
             from .launch import go_on
 
             append_line(session.log, f"job {number} of Slurm starts again, from {go_on(session)}")
+        asked = (read_json(session.folder / FILE).get("queue") or {}).get("gpus") or 0
+        given = next((os.environ[name].count(",") + 1 for name in _GPUS if os.environ.get(name)), 0)
+        if given < asked:  # seen once after a restart of the controller
+            append_line(session.log, f"warning: -g {asked} was asked for, and Slurm gave job {number} {given} GPUs")
         return True
 
     def interrupted(self, session: Session) -> tuple[str, str]:
