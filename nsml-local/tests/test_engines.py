@@ -11,12 +11,13 @@ from helpers import Nsml, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsml.engine.slurm import site_options
+from nsml.engine.slurm import Slurm, site_options
 from nsml.errors import NsmlError
 from nsml.store import jobs, sessions
 from nsml.store.files import visible, write_json
 from nsml.store.home import open_home
 from nsml.store.names import parse_session_name
+from nsml.store.processes import identity
 from nsml.store.sessions import Session, create_session, find_session
 from nsml.web.terminal_view import _ask
 from nsml.web.texts import Texts
@@ -392,6 +393,17 @@ def test_the_end_that_slurm_says_is_written_down_before_it_forgets(squeue: Calla
     squeue("exit 0")
     jobs.JOBS = jobs._Jobs()
     assert "NODE_FAIL" in session.state()["reason"]
+
+
+def test_fewer_gpus_than_were_asked_for_are_said_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = _left_by("Queued")
+    write_json(session.folder / "launch.json", {"home": str(open_home().path), "queue": {"gpus": 2}})
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert Slurm().claim(open_home(), session, identity())
+    assert "-g 2 was asked for, and Slurm gave job 7 1 GPUs" in session.log.read_text()
+    session.write_state("Stopped")
+    assert not Slurm().claim(open_home(), session, identity())
 
 
 @pytest.mark.parametrize("words", [("--requeue",), ("--slurm", "--partition=gpu")])
