@@ -2,9 +2,11 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers import Nsml, wait_until
@@ -393,6 +395,16 @@ def test_the_end_that_slurm_says_is_written_down_before_it_forgets(squeue: Calla
     squeue("exit 0")
     jobs.JOBS = jobs._Jobs()
     assert "NODE_FAIL" in session.state()["reason"]
+
+
+def test_slurm_is_asked_again_after_two_seconds(squeue: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    session, line = _left_by("Running"), "echo '7|{}|None|nodea|N/A|tester/none/1'"
+    times = iter([100.0] * 2 + [101.0] + [101.9] + [102.1] * 2)
+    monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: next(times), time=time.time))
+    squeue(line.format("RUNNING"))
+    assert session.status() == "Running"
+    squeue(line.format("NODE_FAIL"))
+    assert [session.status() for _ in range(3)] == ["Running", "Running", "Lost"]
 
 
 def test_fewer_gpus_than_were_asked_for_are_said_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:

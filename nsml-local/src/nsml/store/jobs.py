@@ -98,10 +98,10 @@ class _Jobs:
         now = time.monotonic()
         if now < self._silent_until:
             raise NoAnswer("Slurm does not answer")
-        jobs = self._jobs
+        if now < self._until and number in self._jobs:
+            return self._jobs.get(f"{number} {name}")
         try:
-            if now > self._until or number not in jobs:
-                jobs = _read(ask_slurm("squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%r|%N|%e|%j"))
+            jobs = _read(ask_slurm("squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%r|%N|%e|%j"))
             if number not in jobs:
                 # Gone from the controller's memory some minutes after its end; the accounting is a matter of the site.
                 jobs |= _accounting(number)
