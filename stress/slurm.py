@@ -150,6 +150,9 @@ def _break(home: Home, cluster: Cluster, plan: Plan, until: float, chance: rando
     def ended(share: float) -> bool:
         return len(with_status("Exited")) >= share * plan.times or time.monotonic() > until
 
+    def on_first_node() -> list[Session]:
+        return [session for session in with_status("Running") if session.state().get("on") == NODES[0]]
+
     wait_for(lambda: ended(0.2), "nothing ends", plan.seconds)
     for status in ("Running", "Queued"):
         for session in chance.sample(found, 1) if (found := with_status(status)) else []:
@@ -159,8 +162,9 @@ def _break(home: Home, cluster: Cluster, plan: Plan, until: float, chance: rando
     wait_for(lambda: ended(0.4), "nothing ends", plan.seconds)
     cluster.restart_controller()
     counts.done["restarts of the controller"] += 1
-    wait_for(lambda: ended(0.5), "nothing ends", plan.seconds)
-    story.powerless = [str(session.name) for session in with_status("Running") if session.state().get("on") == NODES[0]]
+    # Where the power goes, one session with --requeue runs, and one without.
+    wait_for(lambda: {_requeues(one) for one in on_first_node()} == {True, False}, "nothing runs there", plan.seconds)
+    story.powerless = [str(session.name) for session in on_first_node()]
     cluster.kill_node(NODES[0])
     killed = time.monotonic()
     counts.done["killed nodes"] += 1
@@ -170,6 +174,10 @@ def _break(home: Home, cluster: Cluster, plan: Plan, until: float, chance: rando
     print(f"slurm: the controller took the dead node for dead after {time.monotonic() - killed:.0f} s", flush=True)
     cluster.start_node(NODES[0])
     return story
+
+
+def _requeues(session: Session) -> bool:
+    return bool(read_json(session.folder / FILE)["queue"]["requeue"])
 
 
 def _wait_for_ends(home: Home, until: float, counts: Counts) -> None:
