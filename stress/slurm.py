@@ -16,7 +16,7 @@ from pathlib import Path
 from nsml.errors import NsmlError
 from nsml.store import jobs
 from nsml.store.checkpoints import whole_checkpoint
-from nsml.store.files import read_json
+from nsml.store.files import read_json, visible
 from nsml.store.home import Home
 from nsml.store.launches import FILE
 from nsml.store.sessions import ENDED, Session, list_sessions
@@ -151,7 +151,8 @@ def _break(home: Home, cluster: Cluster, plan: Plan, until: float, chance: rando
         return len(with_status("Exited")) >= share * plan.times or time.monotonic() > until
 
     def on_first_node() -> list[Session]:
-        return [session for session in with_status("Running") if session.state().get("on") == NODES[0]]
+        running = [session for session in with_status("Running") if session.state().get("on") == NODES[0]]
+        return [session for session in running if visible(session.checkpoints)]
 
     wait_for(lambda: ended(0.2), "nothing ends", plan.seconds)
     for status in ("Running", "Queued"):
