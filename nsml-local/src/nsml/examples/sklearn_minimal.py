@@ -19,15 +19,16 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--mode", default="train")  # nsml gives the first three
 parser.add_argument("--pause", type=int, default=0)
 parser.add_argument("--iteration", default="0")
-parser.add_argument("--strength", type=float, default=10.0, help="inverse of the regularisation")
+parser.add_argument("--strength", type=float, default=100.0, help="inverse of the regularisation")
 args = parser.parse_args()
 weights: dict[str, np.ndarray] = {}
 
 
 def features(image: np.ndarray) -> np.ndarray:
-    """Shares of 8 x 8 x 8 colours; their square roots, since rare colours matter too."""
-    small = cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA)
-    counts = cv2.calcHist([small], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3).ravel()
+    """Shares of 8 x 8 x 8 colours, each less the average around it; their square roots, since rare colours matter too."""
+    small = cv2.resize(image, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32)
+    local = np.clip(4 * (small - cv2.GaussianBlur(small, (0, 0), 8)) + 128, 0, 255).astype(np.uint8)
+    counts = cv2.calcHist([local], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3).ravel()
     return np.sqrt(counts / counts.sum())
 
 
@@ -54,7 +55,7 @@ if args.mode == "train":
     x, y = np.array([features(cv2.imread(str(path))) for path, _ in paths]), np.array([label for _, label in paths])
     # A fifth validates. Both eyes of a patient, ..._7_L.jpg and ..._7_R.jpg, are on the same side.
     held = np.array([zlib.crc32(path.stem.rpartition("_")[0].encode()) % 5 == 0 for path, _ in paths])
-    model = LogisticRegression(C=args.strength, class_weight="balanced", max_iter=2000).fit(x[~held], y[~held])
+    model = LogisticRegression(C=args.strength, max_iter=2000).fit(x[~held], y[~held])
     weights.update(kernel=model.coef_.T, bias=model.intercept_)
     nsml.report(
         summary=True,
