@@ -17,7 +17,7 @@ from ..store.home import Home, open_home
 from ..store.metrics import best_values, judging_value, last_summary, last_values, more_is_better
 from ..store.sessions import ENDED, QUEUED, Session, list_sessions
 from ..store.submissions import submissions_of
-from ..wording import ago, score, values
+from ..wording import ago, values
 from .arguments import complete_datasets, json_option, sweep_sessions
 from .display import print_json, print_table
 
@@ -105,7 +105,7 @@ def ps(
             (
                 *(
                     r["name"],
-                    "" if r["score"] is None else score(r["score"]),
+                    "" if r["score"] is None else f"{r['score']:.6g}",
                     _best(r["best"], len(named) > 1),
                     _status(r),
                 ),
