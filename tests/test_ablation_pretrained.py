@@ -31,7 +31,7 @@ def test_the_recipe_is_held_against_one_that_begins_with_other_weights(
 ) -> None:
     assert main([*command, "--set", "width=2"]) == 0
     printed = capsys.readouterr().out
-    assert "DRAWN: 2 arms, 2 folds, 1 seeds: 4 runs, 4 to make" in printed and "\npretrained" in printed
+    assert "DRAWN: 2 arms, 2 folds, 1 seed: 4 runs, 4 to make" in printed and "\npretrained" in printed
     result = {
         path.name.partition("-")[0]: json.loads(path.read_text(encoding="utf-8"))
         for path in (tmp_path / "out" / "runs").glob("*-seed0-fold0-*.json")

@@ -64,7 +64,7 @@ def test_ps_never_cuts_the_name_and_shows_score_and_best_value_first(nsml: Nsml,
     assert float(line.split()[1]) > 0
     assert all(len(text) <= width for text in (heading, line))
     left_out = "".join(others).partition(": ")[2].split(", ")
-    assert ("Summary" in left_out) is (width == 80) and "Status" not in left_out
+    assert bool(others) is (width == 80) and not {"Name", "Score", "Best train/loss", "Status"} & set(left_out)
 
 
 def test_ps_as_json_has_score_and_best_value(nsml: Nsml, folder: Path) -> None:
