@@ -110,7 +110,7 @@ def test_a_second_submission_within_the_interval_is_refused_but_a_dry_run_is_not
     name = start_and_wait(nsml, dataset="N")
     assert nsml("submit", name, "best").status == 0
     refused = nsml("submit", name, "0")
-    assert refused.status == 2 and "a submission every 3600 seconds" in refused.err
+    assert refused.status == 2 and "a submission every 1 hour; wait" in refused.err
     assert nsml("submit", "-t", name, "0").status == 0
 
 
