@@ -1,14 +1,21 @@
 """The rules of a competition: who may submit when, and what the board shows."""
 
 import json
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from helpers import Nsml, make_dataset, start_and_wait
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import metrics as reference
 
+from nsml.errors import NsmlError
+from nsml.scoring.metrics import METRICS, score_files
+from nsml.scoring.rules import Rules, read_rules
 from nsml.store.files import write_json
 from nsml.store.home import open_home
 from nsml.store.processes import identity
@@ -41,7 +48,9 @@ def test_of_two_submits_at_once_one_passes(nsml: Nsml, tmp_path: Path, project: 
         ended = list(pool.map(lambda checkpoint: nsml("submit", name, checkpoint), ["0", "1", "best"]))
     assert sorted(e.status for e in ended) == [0, 2, 2]
     refusals = [e.err for e in ended if e.status]
-    assert all("dataset D allows a submission every 8 hours; wait 8 hours, or" in line for line in refusals), refusals
+    assert all("dataset D: it allows a submission every 8 hours; wait 8 hours, or" in line for line in refusals), (
+        refusals
+    )
     assert sorted(["refused" in record for record in listed(nsml, "--all")]) == [False, True, True]
 
 
@@ -140,3 +149,181 @@ def test_a_period_is_said_to_the_second(seconds: int) -> None:
     parts = [(int(count), units[unit.removesuffix("s")]) for count, unit in zip(words[::2], words[1::2], strict=True)]
     assert sum(count * unit for count, unit in parts) == seconds
     assert all(unit.endswith("s") == (count != "1") for count, unit in zip(words[::2], words[1::2], strict=True))
+
+
+SEOUL = ZoneInfo("Asia/Seoul")
+RULES = """\
+metric = "kappa"
+every = "1h"
+per_day = 3
+total = 30
+time_zone = "Asia/Seoul"
+opens = 2026-11-27T09:00:00
+deadline = 2026-11-29T18:00:00
+baselines = ["organiser"]
+"""
+
+
+def seoul(day: int, hour: int, minute: int = 0) -> float:
+    return datetime(2026, 11, day, hour, minute, tzinfo=SEOUL).timestamp()
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Rules:
+    (tmp_path / "rules.toml").write_text(RULES)
+    record = read_rules(tmp_path / "rules.toml", {})
+    return Rules(**{**record, "baselines": tuple(record["baselines"])})
+
+
+@pytest.mark.parametrize(
+    ("now", "times", "why"),
+    [
+        (seoul(27, 8, 59), [], "submissions open at 2026-11-27 09:00 Asia/Seoul; wait 1 minute"),
+        (seoul(27, 9), [], ""),
+        (seoul(29, 17, 59), [], ""),
+        (seoul(29, 18), [], "the deadline was 2026-11-29 18:00 Asia/Seoul"),
+        (seoul(27, 12), [seoul(27, 11, 1)], "it allows a submission every 1 hour; wait 1 minute"),
+        (seoul(27, 12), [seoul(27, 11)], ""),
+        (seoul(27, 20), [seoul(27, hour) for hour in (9, 12, 15)], "0 of 3 left today, next at 00:00 Asia/Seoul; wait 4 hours"),
+        (seoul(28, 0), [seoul(27, hour) for hour in (9, 12, 15)], ""),
+        # The clock was set back since: those of tomorrow are of no day that has begun.
+        (seoul(27, 20), [seoul(28, hour) for hour in (9, 12, 15)], ""),
+        (seoul(28, 12), [seoul(27, 9)] * 30, "0 of 30 submissions are left in all"),
+    ],
+)  # fmt: skip
+def test_a_submit_is_refused_with_the_time_at_which_it_is_not(
+    rules: Rules, now: float, times: list[float], why: str
+) -> None:
+    assert rules.refusal("team", times, now) == (why or "")
+    assert rules.refusal("organiser", times, now) == ""
+
+
+def test_what_is_left_is_counted_from_midnight_of_the_organisers_time_zone(rules: Rules) -> None:
+    evening = seoul(27, 23, 30)  # of the 27th in London too
+    assert rules.left("team", [evening], evening) == (
+        "2 of 3 left today, next at 00:00 Asia/Seoul; 29 of 30 left in all"
+    )
+    assert rules.left("team", [evening], seoul(28, 0)).startswith("3 of 3 left today")
+    assert rules.left("organiser", [evening], evening) == ""
+
+
+def test_a_day_is_as_long_as_it_is_where_the_clocks_change() -> None:
+    rules = Rules(per_day=1, time_zone="Europe/Berlin")
+    start = datetime(2026, 10, 25, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
+    assert (
+        rules.refusal("team", [start], start + 1) == "0 of 1 left today, next at 00:00 Europe/Berlin; wait 1 day 1 hour"
+    )
+    assert rules.refusal("team", [start], start + 25 * 3600) == ""
+
+
+WRONG_RULES = {
+    "per_day = 0": "per_day = 0 is not a whole number above 0",
+    "per_day = true": "per_day = True is not a whole number above 0",
+    "total = 1.5": "total = 1.5 is not a whole number",
+    'metric = "kapa"': "metric = 'kapa' is not one of fundus, ",
+    "metric = 3": "metric = 3 is not one of",
+    'every = "soon"': "every 'soon' is not a duration; give 90s",
+    "every = nan": "every = nan is not a duration",
+    'time_zone = "Asia/Seol"': "time_zone = 'Asia/Seol' is not a time zone that this machine knows",
+    'time_zone = "/etc/passwd"': "is not a time zone",
+    "deadline = 2026-11-29": "deadline = 2026-11-29 is not a date and a time",
+    "deadline = 18:00:00": "is not a date and a time",
+    'deadline = "tomorrow"': "deadline = tomorrow is not a date and a time",
+    "opens = 2026-11-29T18:00:00Z\ndeadline = 2026-11-29T18:00:00Z": "the deadline is not after opens",
+    "public_share = 30": "public_share = 30 is not a share between 0 and 1",
+    "patient_pattern = '_(\\d+'": "is not a regular expression with one group",
+    "patient_pattern = '_\\d+_'": "is not a regular expression with one group",
+    'baselines = "organiser"': "is not a list of users",
+    'baselines = ["a/b"]': "is not a list of users",
+    "perday = 3": "'perday' is no rule; the rules are metric, ",
+    "per_day 3": "is not TOML",
+    "per_day = 3\nper_day = 4": "is not TOML",
+}
+
+
+@pytest.mark.parametrize("text", WRONG_RULES)
+def test_a_rule_that_cannot_be_is_one_line_that_names_the_file(nsml: Nsml, tmp_path: Path, text: str) -> None:
+    (tmp_path / "rules.toml").write_text(text)
+    refused = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d")), "--rules", str(tmp_path / "rules.toml"))
+    (line,) = refused.err.splitlines()
+    assert refused.status == 2 and WRONG_RULES[text] in line and "rules.toml" in line
+    assert json.loads(nsml("dataset", "ls", "-j").out) == []
+
+
+def test_a_file_of_rules_that_is_not_there_is_named(nsml: Nsml, tmp_path: Path) -> None:
+    refused = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d")), "--rules", "none.toml")
+    assert refused.status == 2 and "none.toml cannot be read: No such file" in refused.err
+
+
+def test_rules_are_shown_as_the_file_that_sets_them_and_changed_one_by_one(nsml: Nsml, tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text(RULES)
+    push(nsml, tmp_path, "--rules", str(tmp_path / "rules.toml"))
+    record_score(open_submission(open_home(), "D"), user="a", **NAMES, score=1.0)
+    shown = nsml("dataset", "rules", "D").out
+    assert "opens = 2026-11-27T09:00:00+09:00\n" in shown and 'every = "3600s"\n' in shown
+    (tmp_path / "shown.toml").write_text(shown)
+    again = nsml("dataset", "rules", "D", "--set", str(tmp_path / "shown.toml"))
+    assert (again.out, again.err) == (shown, "")
+    changed = nsml("dataset", "rules", "D", "per_day=5", "deadline=2026-11-29T20:00:00", "total=", "metric=rmse")
+    assert changed.err.splitlines() == [
+        f"{name} is changed" for name in ("metric", "lower_is_better", "per_day", "total", "deadline")
+    ]
+    rules = json.loads(nsml("dataset", "rules", "-j", "D").out)
+    assert (rules["per_day"], rules["total"], rules["deadline"]) == (5, None, seoul(29, 20))
+    assert (rules["metric"], rules["lower_is_better"], rules["every"]) == ("rmse", True, 3600)
+    assert [r["user"] for r in listed(nsml)] == ["a"]
+    assert nsml("dataset", "rules", "D", "per_day").status == 2
+    assert "5 a day (Asia/Seoul)" in nsml("dataset", "show", "D").out
+
+
+def test_another_metric_says_how_many_scores_are_of_the_one_before(nsml: Nsml, tmp_path: Path) -> None:
+    push(nsml, tmp_path)
+    nsml("submit", start_and_wait(nsml, dataset="D"), "best")
+    assert "1 submissions are scored in another way" in nsml("dataset", "rules", "D", "metric=kappa").err
+    assert nsml("dataset", "rescore", "D").out == "1 submissions are rescored\n"
+    assert [(r["rank"], r["score"]) for r in listed(nsml)] == [(1, 1.0)]
+
+
+def test_submissions_a_day_and_in_all_end_with_what_is_left(nsml: Nsml, tmp_path: Path) -> None:
+    push(nsml, tmp_path)
+    nsml("dataset", "rules", "D", "per_day=2", "total=3", "time_zone=Asia/Seoul")
+    name = start_and_wait(nsml, dataset="D")
+    scored = nsml("submit", name, "best")
+    assert scored.err.splitlines()[-1] == "1 of 2 left today, next at 00:00 Asia/Seoul; 2 of 3 left in all"
+    assert "tester: 1 of 2 left today" in nsml("dataset", "show", "D").out
+    assert nsml("submit", name, "best").status == 0
+    refused = nsml("submit", name, "best")
+    assert refused.status == 2 and "dataset D: 0 of 2 left today, next at 00:00 Asia/Seoul; wait" in refused.err
+    assert nsml("submit", "-t", name, "best").status == 0
+
+
+def test_nothing_is_scored_before_the_opening_and_from_the_deadline_on(nsml: Nsml, tmp_path: Path) -> None:
+    push(nsml, tmp_path)
+    name = start_and_wait(nsml, dataset="D")
+    nsml("dataset", "rules", "D", "opens=2099-01-01T00:00:00Z", "time_zone=UTC")
+    assert "submissions open at 2099-01-01 00:00 UTC; wait" in nsml("submit", name, "best").err
+    nsml("dataset", "rules", "D", "opens=", "deadline=2020-01-01T00:00:00Z")
+    assert "the deadline was 2020-01-01 00:00 UTC" in nsml("submit", name, "best").err
+    assert listed(nsml) == []
+    nsml("dataset", "rules", "D", 'baselines=["tester"]')
+    assert nsml("submit", name, "best").status == 0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2).filter(lambda p: len({a for a, _ in p}) > 1)
+)
+def test_kappa_and_balanced_accuracy_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    labels, predictions = ([pair[side] for pair in pairs] for side in (0, 1))
+    kappa = reference.cohen_kappa_score(labels, predictions, labels=range(5), weights="quadratic")
+    assert METRICS["kappa"].compute(labels, predictions).score == pytest.approx(kappa)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a class that is predicted and is none of the labels
+        balanced = reference.balanced_accuracy_score(labels, predictions)
+    assert METRICS["balanced_accuracy"].compute(labels, predictions).score == pytest.approx(balanced)
+
+
+def test_kappa_of_one_class_is_the_organisers_to_correct(tmp_path: Path) -> None:
+    for name in ("labels", "predictions"):
+        (tmp_path / name).write_text("d,1,1\nd,2,1\n")
+    with pytest.raises(NsmlError, match="only one class, so kappa is undefined"):
+        score_files("kappa", tmp_path / "predictions", tmp_path / "labels")

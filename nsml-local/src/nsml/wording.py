@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 from typing import Any
+
+from .errors import NsmlError
 
 _LONGEST = 80  # letters of a value in a table: a program may report a whole image
 
@@ -37,6 +40,14 @@ def period(seconds: float) -> str:
 def counted(count: int, noun: str) -> str:
     """ "1 session", "2,000 sessions"."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def parse_duration(text: str, option: str) -> float:
+    """Seconds of "90s", "30m", "1h", "2d" or "90". Anything else is an NsmlError that names `option`."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text.lower())
+    if not match:
+        raise NsmlError(f"{option} {text!r} is not a duration; give 90s, 30m, 1h or 2d")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 def size(count: float) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ..errors import Damaged
+from ..scoring.rules import KEYS, as_toml, change_rules, read_changes, read_rules, rules_of
 from ..store.datasets import Dataset, find_dataset, list_datasets, remove_dataset, rename_dataset
 from ..store.home import open_home
-from ..store.submissions import Rank, failures_of, ranking, submissions_of
-from ..wording import ago, counted, period, score, size
+from ..store.submissions import Rank, counted_submissions, failures_of, ranking, submissions_of
+from ..wording import ago, counted, score, size
 from .arguments import Group, complete_datasets, json_option
 from .dataset_push import check, demo, describe, push
 from .display import print_json, print_table
@@ -84,7 +87,8 @@ Example:
 @json_option()
 def show(name: str, as_json: bool) -> None:
     """Show the contents of a dataset and how it is scored."""
-    dataset = find_dataset(open_home(), name)
+    home = open_home()
+    dataset = find_dataset(home, name)
     record = dataset.record()
     if as_json:
         print_json({"name": name, **record, "labels": dataset.labels.exists()})
@@ -93,10 +97,67 @@ def show(name: str, as_json: bool) -> None:
     if classes := dataset.classes():
         numbered = [f"{number} {name}" for number, name in enumerate(classes)]
         click.echo(f"Label numbers: {', '.join(numbered)}")
-    order = "the lowest score first" if dataset.lower_is_better() else "the highest score first"
-    every = f", a submission every {period(record['every'])}" if record.get("every") else ""
-    click.echo(f"Board: {order}{every}")
+    rules = rules_of(dataset)
+    click.echo(f"Board: {', '.join(rules.describe())}")
+    if left := rules.left(home.user(), counted_submissions(home, name, home.user()), time.time()):
+        click.echo(f"{home.user()}: {left}")
     click.echo(f"Source: {record['source']}, {size(record['size'])}, pushed {ago(record['created_at'])}")
+
+
+@dataset.command(
+    epilog="""\b
+Examples:
+  nsml dataset rules EYES > rules.toml
+  nsml dataset rules EYES per_day=5 deadline=2026-11-29T20:00:00
+  nsml dataset rules EYES --set rules.toml
+
+\b
+The rules, as a file in TOML:
+  metric = "kappa"                 a name that 'nsml dataset push --help' lists
+  lower_is_better = false          unless given, as is usual for the metric
+  every = "1h"                     time between two submissions of a user
+  per_day = 3                      submissions of a user from midnight to midnight
+  total = 30                       and in all
+  time_zone = "Asia/Seoul"         unless given, that of this machine
+  opens = 2026-11-27T09:00:00      no submission is scored before this time
+  deadline = 2026-11-29T18:00:00   and none from this time on
+  baselines = ["organiser"]        users without a rank, to whom only the close applies
+"""
+)
+@click.argument("name", shell_complete=complete_datasets)
+@click.argument("changes", nargs=-1, metavar="[RULE=VALUE]...")
+@click.option(
+    "--set", "file", type=click.Path(path_type=Path), metavar="FILE", help="Change the rules that FILE names."
+)
+@json_option()
+def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool) -> None:
+    """Show the rules of a dataset, or change some of them.
+
+    RULE= without a value removes a rule. Submissions and scores stay.
+    """
+    home = open_home()
+    dataset = find_dataset(home, name)
+    before = rules_of(dataset)
+    record = dataset.record()
+    new = read_rules(file, record) if file else {}
+    new |= read_changes(changes, {**record, **new})
+    if new:
+        change_rules(dataset, new)
+    after = rules_of(dataset)
+    for key in KEYS:
+        one, other = getattr(before, key), getattr(after, key)
+        if one != other:
+            click.echo(f"{key} is changed", err=True)
+    outdated = sum(r["outdated"] for r in submissions_of(home, name)[0])
+    if new and outdated:
+        click.echo(
+            f"{outdated} submissions are scored in another way; 'nsml dataset rescore {name}' scores them again",
+            err=True,
+        )
+    if as_json:
+        print_json({key: getattr(after, key) for key in (*KEYS, "closed_at")})
+    else:
+        click.echo(as_toml(after), nl=False)
 
 
 @dataset.command()

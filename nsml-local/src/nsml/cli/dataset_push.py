@@ -18,13 +18,14 @@ from ..engine.isolation import why_not
 from ..errors import Damaged, NsmlError, RunFailed
 from ..scoring.dataset_check import dataset_problems
 from ..scoring.metrics import METRICS
+from ..scoring.rules import read_rules
 from ..store.datasets import Dataset, isolated_datasets, list_datasets, push_dataset
 from ..store.home import Home, open_home
 from ..store.labels import LabelError, parse_classes
 from ..store.photographs import photographs_below
 from ..store.sessions import list_sessions
-from ..wording import plain
-from .display import erase_line, parse_duration
+from ..wording import parse_duration, plain
+from .display import erase_line
 
 _METRICS = "; ".join(f"{name}: {metric.help}" for name, metric in METRICS.items())
 
@@ -39,9 +40,7 @@ def _names(context: click.Context, option: click.Parameter, text: str | None) ->
 _metric_option = click.option(
     "--metric",
     type=click.Choice(list(METRICS)),
-    default="fundus",
-    show_default=True,
-    help=f"The built-in scorer. {_METRICS}.",
+    help=f"The built-in scorer (fundus unless given). {_METRICS}.",
 )
 _classes_option = click.option(
     "--classes", callback=_names, metavar="A,B", help="The classes by label number, from 0, such as NORMAL,AMD,RVO,DMR."
@@ -53,6 +52,7 @@ _classes_option = click.option(
 Examples:
   nsml dataset push ODIR_FUNDUS ../shared/fundus/ODIR_FUNDUS
   nsml dataset push EYES /data/eyes --metric auroc --every 1h
+  nsml dataset push EYES /data/eyes --rules rules.toml
 
 \b
 PATH has the layout of the platform:
@@ -76,6 +76,8 @@ train/classes.txt for programs, which find it below DATASET_PATH.
 @_metric_option
 @click.option("--lower-is-better", is_flag=True, help="Rank the lowest score first (always so for logloss and rmse).")
 @click.option("--every", metavar="TIME", help="Minimum time between two submissions of a user, e.g. 1h, 30m, 90s.")
+@click.option("--rules", type=click.Path(path_type=Path), metavar="FILE",
+              help="The rules of a competition in TOML; 'nsml dataset rules --help' lists them.")  # fmt: skip
 @_classes_option
 @click.option("--isolate", is_flag=True,
               help="Copy the files and isolate all programs: none can read the labels or PATH (Linux, bubblewrap).")  # fmt: skip
@@ -83,15 +85,23 @@ def push(
     name: str,
     path: Path,
     copy: bool,
-    metric: str,
+    metric: str | None,
     lower_is_better: bool,
     every: str | None,
+    rules: Path | None,
     isolate: bool,
     classes: tuple[str, ...],
 ) -> None:
     """Register the folder PATH as dataset NAME. Files are linked, not copied; labels are hidden from sessions."""
     if isolate and (why := why_not()):
         raise RunFailed(f"--isolate: no program can be isolated on this machine: {why}; or push without it")
+    wanted = read_rules(rules, {}) if rules else {}
+    if metric:
+        wanted |= {"metric": metric, "lower_is_better": METRICS[metric].lower_is_better}
+    if lower_is_better:
+        wanted["lower_is_better"] = True
+    if every is not None:
+        wanted["every"] = parse_duration(every, "--every") or None
     home = open_home()
     if isolate and not isolated_datasets(home):
         _check_nothing_runs(home)
@@ -100,9 +110,7 @@ def push(
         name,
         path,
         copy=copy,
-        metric=metric,
-        lower_is_better=lower_is_better or METRICS[metric].lower_is_better,
-        every=None if every is None else parse_duration(every, "--every"),
+        rules=wanted,
         isolate=isolate,
         classes=classes,
     )
@@ -120,10 +128,12 @@ Example:
 @click.argument("path", type=click.Path(path_type=Path))
 @_metric_option
 @_classes_option
-def check(path: Path, metric: str, classes: tuple[str, ...]) -> None:
+def check(path: Path, metric: str | None, classes: tuple[str, ...]) -> None:
     """Say what push would say about the folder PATH, without registering it. Exit status 1 if there are problems."""
     with tempfile.TemporaryDirectory(prefix="nsml-check-") as folder:
-        pushed = push_dataset(open_home(Path(folder)), "CHECKED", path, metric=metric, classes=classes)
+        pushed = push_dataset(
+            open_home(Path(folder)), "CHECKED", path, rules={"metric": metric or "fundus"}, classes=classes
+        )
         click.echo(describe(pushed, plain(str(path))))
         problems = dataset_problems(pushed)
     for problem in problems:

@@ -1,4 +1,4 @@
-"""Tables for people, JSON for programs, and parsing of durations in options."""
+"""Tables for people, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,9 @@ from typing import Any, TextIO
 
 import click
 
-from ..errors import NsmlError
 from ..wording import plain, printable
 
 _NARROWEST = 8
-
-
-def parse_duration(text: str, option: str) -> float:
-    """Seconds of "90s", "30m", "1h", "2d" or "90". Anything else is an NsmlError that names `option`."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text.lower())
-    if not match:
-        raise NsmlError(f"{option} {text!r} is not a duration; give 90s, 30m, 1h or 2d")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 def print_json(value: object) -> None:

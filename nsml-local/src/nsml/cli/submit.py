@@ -76,6 +76,8 @@ def submit(
         if outcome.constant is not None:
             for line in beside(outcome.score, outcome.constant, outcome.lower_is_better):
                 click.echo(line, err=True)
+        if outcome.left:
+            click.echo(outcome.left, err=True)
     click.echo("Done")
 
 

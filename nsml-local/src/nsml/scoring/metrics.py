@@ -63,6 +63,20 @@ def _macro_f1(labels: list[int], predictions: list[int]) -> Result:
     return Result(float(_sklearn().f1_score(labels, predictions, average="macro", zero_division=0)))
 
 
+def _balanced_accuracy(labels: list[int], predictions: list[int]) -> Result:
+    # By hand, as scikit-learn warns of each class that is predicted and absent from the labels.
+    recalls = _sklearn().recall_score(labels, predictions, labels=sorted(set(labels)), average=None)
+    return Result(float(sum(recalls) / len(recalls)))
+
+
+def _kappa(labels: list[int], predictions: list[int]) -> Result:
+    if len(set(labels)) < 2:
+        raise NsmlError("the test set has only one class, so kappa is undefined")
+    # With all classes between, as scikit-learn takes the distance of two classes from their places among those that occur.
+    classes = list(range(max(*labels, *predictions) + 1))
+    return Result(float(_sklearn().cohen_kappa_score(labels, predictions, labels=classes, weights="quadratic")))
+
+
 def _auroc(labels: list[int], predictions: list[Any]) -> Result:
     roc_auc_score = _sklearn().roc_auc_score
     present = sorted(set(labels))
@@ -89,6 +103,10 @@ def _rmse(labels: list[float], predictions: list[float]) -> Result:
 METRICS = {
     "fundus": Metric(Kind.CLASS, False, "accuracy, sensitivity and specificity in one number, as in 2019", _fundus),
     "accuracy": Metric(Kind.CLASS, False, "share of right classes", _accuracy),
+    "balanced_accuracy": Metric(
+        Kind.CLASS, False, "share of right answers in each class, averaged", _balanced_accuracy
+    ),
+    "kappa": Metric(Kind.CLASS, False, "Cohen's kappa with quadratic weights, for ordered classes", _kappa),
     "f1": Metric(Kind.CLASS, False, "F1 of each class, averaged", _macro_f1),
     "auroc": Metric(
         Kind.PROBABILITIES, False, "area under the ROC curve, of each class against the others, averaged", _auroc

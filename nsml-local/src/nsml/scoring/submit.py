@@ -6,7 +6,6 @@ The error of a failed submit names the step. A failed submit does not count and 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import shutil
 import time
@@ -36,12 +35,12 @@ from ..store.log_lines import append_line
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
 from ..store.submissions import close_submission, counted_submissions, open_submission, record_failure, record_score
-from ..wording import period
 from .guessing import one_answer_warning
 from .labels import label_trouble
 from .metrics import METRICS
 from .photographs import limit_of_photographs
 from .predictions import FILE, Kind, composed, read_lines
+from .rules import rules_of
 from .scorer import same_answers, score, wanted_predictions
 from .steps import StepReader
 
@@ -60,6 +59,7 @@ class Outcome:
     """Result of a submit. `first` holds the first lines of the predictions. In a dry run, `score` is None and `session` is its name.
 
     constant: the best score of the same answer for every photograph, if a built-in scorer computed it.
+    left: the submissions that the rules leave to the user; "" where they leave any number.
     """
 
     score: float | None
@@ -68,6 +68,7 @@ class Outcome:
     session: str | None
     constant: float | None = None
     lower_is_better: bool = False
+    left: str = ""
 
 
 def submit(
@@ -112,6 +113,7 @@ def submit(
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label, so nothing can be scored; use 'nsml submit -t'"
         )
+    rules = rules_of(dataset)
     user, began = home.user(), time.time()
     test_session = _open_test_session(home, session, record, stored) if dry_run else None
     folder = test_session.folder if test_session else open_submission(home, dataset.name, user, began)
@@ -119,7 +121,8 @@ def submit(
     reason = ""
     try:
         if not dry_run:
-            _check_interval(home, dataset, folder)
+            if why := rules.refusal(user, counted_submissions(home, dataset.name, user, folder), began):
+                raise Refused(f"dataset {dataset.name}: {why}, or try 'nsml submit -t'")
             if trouble := label_trouble(dataset):
                 raise RunFailed(
                     f"the labels of dataset {dataset.name} are wrong, so nothing can be scored: {trouble}; its organiser corrects "
@@ -149,7 +152,8 @@ def submit(
             **same,
         )
         warnings = [*result.warnings, *warnings]
-        return Outcome(result.value, tuple(warnings), first, None, result.constant, dataset.lower_is_better())
+        left = rules.left(user, counted_submissions(home, dataset.name, user), time.time())
+        return Outcome(result.value, tuple(warnings), first, None, result.constant, rules.lower_is_better, left)
     except BaseException as error:
         reason = str(error) if isinstance(error, NsmlError) else f"{type(error).__name__}: {error}".rstrip(": ")
         with contextlib.suppress(OSError):
@@ -197,17 +201,6 @@ def _first_lines(predictions: Path, dataset: Dataset) -> tuple[str, ...]:
         return tuple(lines)
     parts = (line.rpartition(",") for line in lines)
     return tuple(f"{name}{comma}{dataset.named(answer)}" for name, comma, answer in parts)
-
-
-def _check_interval(home: Home, dataset: Dataset, folder: Path) -> None:
-    """Refused if the user's last submission is more recent than the dataset's interval; failed and dry runs do not count."""
-    every = dataset.record().get("every")
-    last = max(counted_submissions(home, dataset.name, home.user(), folder), default=None)
-    # More than the interval is left only after the clock was set back; then the submit is allowed.
-    if every and last is not None and 0 < (left := last + every - time.time()) <= every:
-        raise Refused(
-            f"dataset {dataset.name} allows a submission every {period(every)}; wait {period(math.ceil(left))}, or try 'nsml submit -t'"
-        )
 
 
 def _open_test_session(home: Home, session: Session, record: dict[str, Any], checkpoint: Checkpoint) -> Session:

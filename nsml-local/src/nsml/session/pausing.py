@@ -122,6 +122,7 @@ def _predict_for_submit(context: Context) -> NoReturn:
 def _predict_in_the_foreground(context: Context) -> NoReturn:
     from ..scoring.feed import feed_test_data
     from ..scoring.predictions import FILE
+    from ..scoring.rules import rules_of
     from ..scoring.scorer import print_result, wanted_predictions
     from ..store.datasets import find_dataset
 
@@ -148,8 +149,8 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
         output = Path(folder) / FILE
         count = feed_test_data(infer, Path(context.dataset_path), output, wanted_predictions(dataset), show)
         print(f"{counted(count, 'prediction')} made in {time.monotonic() - began:.1f} seconds", flush=True)
-        if dataset.record().get("every"):
-            # Otherwise the limit on submissions could be avoided.
+        if rules_of(dataset).limits_submissions():
+            # Otherwise the rules could be avoided.
             print(
                 f"not scored, as dataset {dataset.name} limits submissions; 'nsml submit {owner.name} {loaded.name}' scores it"
             )

@@ -16,7 +16,7 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,9 +208,7 @@ def push_dataset(
     *,
     copy: bool = False,
     origin: str | None = None,
-    metric: str = "fundus",
-    lower_is_better: bool = False,
-    every: float | None = None,
+    rules: Mapping[str, Any] | None = None,
     isolate: bool = False,
     classes: Sequence[str] = (),
 ) -> Dataset:
@@ -219,9 +217,7 @@ def push_dataset(
     Args:
         copy: copy the files instead of linking them.
         origin: the source to record instead of the folder.
-        metric: name of the built-in scorer, for a dataset without a scorer of its own.
-        lower_is_better: the order of the leaderboard.
-        every: minimum seconds between two submissions of a user.
+        rules: metric and rules of the competition, as members of the record (see `nsml.scoring.rules`).
         isolate: hide labels and `source` from sessions; implies `copy`.
         classes: the classes by label number, in place of those of train/classes.txt or of the usual order.
 
@@ -274,7 +270,7 @@ def push_dataset(
                 ignore=lambda folder, names: set(names) - needed if Path(folder) == source / "evaluation" else (),
             )
         facts: dict[str, Any] = {"like_labels": kept_back} if kept_back else {}
-        facts |= {"metric": metric, "lower_is_better": lower_is_better, "every": every, "isolate": isolate}
+        facts |= {"metric": "fundus", **(rules or {}), "isolate": isolate}
         write_json(
             beside / "dataset.json",
             {"source": origin or str(source), "created_at": time.time(), **facts, **_count(beside, classes)},
