@@ -280,7 +280,7 @@ def test_another_metric_says_how_many_scores_are_of_the_one_before(nsml: Nsml, t
     push(nsml, tmp_path)
     nsml("submit", start_and_wait(nsml, dataset="D"), "best")
     assert "1 submissions are scored in another way" in nsml("dataset", "rules", "D", "metric=kappa").err
-    assert nsml("dataset", "rescore", "D").out == "1 submissions are rescored\n"
+    assert nsml("dataset", "rescore", "D").out == "1 submission rescored\n"
     assert [(r["rank"], r["score"]) for r in listed(nsml)] == [(1, 1.0)]
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import Damaged
-from ..scoring.rules import KEYS, as_toml, change_rules, read_changes, read_rules, rules_of
+from ..errors import Damaged, NsmlError
+from ..scoring.public import choose_public
+from ..scoring.rules import KEYS, Rules, as_toml, change_rules, read_changes, read_rules, rules_of
 from ..store.datasets import Dataset, find_dataset, list_datasets, remove_dataset, rename_dataset
 from ..store.home import open_home
-from ..store.submissions import Rank, counted_submissions, failures_of, ranking, submissions_of
+from ..store.submissions import Rank, counted_submissions, failures_of, ranking, running_submission, submissions_of
 from ..wording import ago, counted, score, size
 from .arguments import Group, complete_datasets, json_option
 from .dataset_push import check, demo, describe, push
 from .display import print_json, print_table
+
+_OF_THE_PUBLIC_PART = ("metric", "public_share", "public_seed", "patient_pattern")
 
 
 @click.group(cls=Group)
@@ -121,6 +126,10 @@ The rules, as a file in TOML:
   time_zone = "Asia/Seoul"         unless given, that of this machine
   opens = 2026-11-27T09:00:00      no submission is scored before this time
   deadline = 2026-11-29T18:00:00   and none from this time on
+  public_share = 0.3               the board shows scores on this share of the test set until the close
+  public_seed = 4711               another seed is another choice; unless given, a random one
+  patient_pattern = '_(\\d+)_'     the patient in a file's name, who is public or private as a whole;
+                                   unless given, the name up to _R, _L, _OD, _OS, _right or _left
   baselines = ["organiser"]        users without a rank, to whom only the close applies
 """
 )
@@ -144,6 +153,13 @@ def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool)
     if new:
         change_rules(dataset, new)
     after = rules_of(dataset)
+    if any(getattr(before, key) != getattr(after, key) for key in _OF_THE_PUBLIC_PART):
+        try:
+            if line := choose_public(dataset, after):
+                click.echo(line, err=True)
+        except NsmlError:
+            change_rules(dataset, {key: record.get(key) for key in _OF_THE_PUBLIC_PART})
+            raise
     for key in KEYS:
         one, other = getattr(before, key), getattr(after, key)
         if one != other:
@@ -158,6 +174,32 @@ def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool)
         print_json({key: getattr(after, key) for key in (*KEYS, "closed_at")})
     else:
         click.echo(as_toml(after), nl=False)
+
+
+@dataset.command()
+@click.argument("name", shell_complete=complete_datasets)
+@click.option("-f", "--force", is_flag=True, help="Do not ask, also before the deadline.")
+def close(name: str, force: bool) -> None:
+    """Close a competition: no submission is scored any more, and the board ranks by the private part of the test set.
+
+    Of each user, the better of the submissions that 'nsml submit --final' chose counts, else the best public one.
+    """
+    from ..scoring.rescoring import score_private
+
+    home = open_home()
+    dataset = find_dataset(home, name)
+    rules = rules_of(dataset)
+    if rules.closed_at is None:
+        if not force:
+            early = rules.deadline is not None and time.time() < rules.deadline
+            when = f" before its deadline, {rules.when(rules.deadline)}" if early and rules.deadline else ""
+            click.confirm(f"Close dataset {name}{when}? It cannot be opened again", abort=True)
+        change_rules(dataset, {"closed_at": time.time()})
+    if rules.public_share is not None:
+        _print_rescored(score_private(home, dataset), "with a private score")
+    click.echo(f"Dataset {name} is closed; 'nsml dataset board {name}' shows the final ranking")
+    if (process := running_submission(home, name)) is not None:
+        click.echo(f"a submit still runs (process {process}); close it again when that has ended", err=True)
 
 
 @dataset.command()
@@ -186,6 +228,7 @@ Examples:
 def board(name: str, mine: bool, everything: bool, as_json: bool) -> None:
     """Show the leaderboard: each user's best score; in a tie, the earlier is first.
 
+    Where a part of the test set is public, its scores are shown until 'nsml dataset close', and from then on both.
     Scores from other labels or another scorer than the dataset has now are listed separately, without a rank.
     """
     home = open_home()
@@ -198,13 +241,14 @@ def board(name: str, mine: bool, everything: bool, as_json: bool) -> None:
     made, warnings = submissions_of(home, name)
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
-    ranks = ranking(made, lower_is_better=dataset.lower_is_better())
+    rules = rules_of(dataset)
+    ranks = ranking(made, **rules.order())
     now = [r for r in ranks if not r.outdated]
     before = [r for r in ranks if r.outdated]
     if as_json:
-        print_json([{"rank": n, **vars(r)} for n, r in enumerate(now, 1)] + [{"rank": None, **vars(r)} for r in before])
+        print_json([vars(r) for r in ranks])
         return
-    _print_ranks(now)
+    _print_ranks(now, rules)
     if not ranks:
         click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one", err=True)
     if count := sum(r["outdated"] for r in made):
@@ -214,30 +258,27 @@ def board(name: str, mine: bool, everything: bool, as_json: bool) -> None:
         )
     if before:
         click.echo("Users with no other submission:")
-        _print_ranks(before)
+        _print_ranks(before, rules)
     # Of the dataset's labels and scorer, so the same for each rank.
     if constants := [r.constant for r in now if r.constant is not None]:
         click.echo(f"The same answer for every photograph reaches at best {score(constants[0])}")
     if any(r.one_class for r in ranks):
         click.echo("* all predictions are of one class")
+    if rules.public_share is not None and not rules.order()["by_private"]:
+        click.echo(f"Scores are of the public part of the test set, {rules.public_share * 100:g} %, until the close")
 
 
-def _print_ranks(ranks: list[Rank]) -> None:
+def _print_ranks(ranks: list[Rank], rules: Rules) -> None:
+    by_private = rules.order()["by_private"]
+    scores = ("Private", "Public") if by_private else ("Score",) if rules.public_share is None else ("Public",)
+    rows = []
+    for r in ranks:
+        shown = score(r.score) + " *" * bool(r.one_class)
+        private = [] if not by_private else ["none" if r.private is None else score(r.private)]
+        rank = "baseline" if r.baseline else "-" if r.rank is None else str(r.rank)
+        rows.append((rank, r.user, *private, shown, r.session, r.checkpoint, str(r.submissions), ago(r.at)))
     print_table(
-        ("Rank", "User", "Score", "Session", "Checkpoint", "Submissions", "When"),
-        [
-            (
-                "-" if r.outdated else str(n),
-                r.user,
-                score(r.score) + " *" * bool(r.one_class),
-                r.session,
-                r.checkpoint,
-                str(r.submissions),
-                ago(r.at),
-            )
-            for n, r in enumerate(ranks, 1)
-        ],
-        right=(0, 5),
+        ("Rank", "User", *scores, "Session", "Checkpoint", "Submissions", "When"), rows, right=(0, 4 + len(scores))
     )
 
 
@@ -270,6 +311,10 @@ def _remark(record: dict[str, Any], dataset: Dataset) -> str:
         times = record.get("refused", 1)
         return str(record["error"]) + (f" ({times} times)" if times > 1 else "")
     remarks = ["scored with other labels"] if record["outdated"] else []
+    if "private" in record:
+        remarks.append(f"private {score(record['private'])}")
+    if record["final"] is not None:
+        remarks.append("final")
     if record["one_class"]:
         remarks.append(f"all predictions are {dataset.named(record['one_class'])}")
     return "; ".join(remarks)
@@ -280,15 +325,23 @@ def _remark(record: dict[str, Any], dataset: Dataset) -> str:
 def rescore(name: str) -> None:
     """Score submissions again that were scored with other labels or another scorer, from their stored predictions."""
     from ..scoring.rescoring import rescore as rescore_all
+    from ..scoring.rescoring import score_private
 
     home = open_home()
+    dataset = find_dataset(home, name)
+    _print_rescored(rescore_all(home, dataset), "rescored")
+    if rules_of(dataset).order()["by_private"]:
+        _print_rescored(score_private(home, dataset), "with a private score")
+
+
+def _print_rescored(results: Iterable[tuple[Path, float | str]], what: str) -> None:
     count = 0
-    for folder, result in rescore_all(home, find_dataset(home, name)):
+    for folder, result in results:
         if isinstance(result, float):
             count += 1
         else:
             click.echo(f"warning: submission {folder.name}: {result}", err=True)
-    click.echo(f"{counted(count, 'submission')} rescored")
+    click.echo(f"{counted(count, 'submission')} {what}")
 
 
 @dataset.command()
@@ -300,5 +353,12 @@ def rm(name: str, force: bool) -> None:
     dataset = find_dataset(home, name)
     if not force:
         click.confirm(f"Remove dataset {name}?", abort=True)
+    rules = None
+    with contextlib.suppress(Damaged):
+        rules = rules_of(dataset)
     remove_dataset(home, dataset)
+    if rules is not None and rules.limits_submissions():
+        closed = ", and it was closed" if rules.closed_at is not None else ""
+        click.echo(f"its rules are gone with it{closed}; 'nsml dataset push --rules FILE' sets them again:", err=True)
+        click.echo(as_toml(rules), err=True, nl=False)
     click.echo(f"Dataset {name} is removed")

@@ -18,8 +18,9 @@ from ..engine.isolation import why_not
 from ..errors import Damaged, NsmlError, RunFailed
 from ..scoring.dataset_check import dataset_problems
 from ..scoring.metrics import METRICS
-from ..scoring.rules import read_rules
-from ..store.datasets import Dataset, isolated_datasets, list_datasets, push_dataset
+from ..scoring.public import choose_public
+from ..scoring.rules import read_rules, rules_of
+from ..store.datasets import Dataset, isolated_datasets, list_datasets, push_dataset, remove_dataset
 from ..store.home import Home, open_home
 from ..store.labels import LabelError, parse_classes
 from ..store.photographs import photographs_below
@@ -115,6 +116,12 @@ def push(
         classes=classes,
     )
     click.echo(describe(pushed))
+    try:
+        if line := choose_public(pushed, rules_of(pushed)):
+            click.echo(line)
+    except NsmlError:
+        remove_dataset(home, pushed)
+        raise
     for problem in dataset_problems(pushed):
         click.echo(f"warning: {problem}", err=True)
 
@@ -230,7 +237,8 @@ def demo(seed: int, name: str | None, table: bool) -> None:
         else:
             draw_dataset(drawn, seed=seed, progress=show)
         origin = f"drawn by 'nsml dataset demo{' --table' * table}', seed {seed}"
-        pushed = push_dataset(home, name, drawn, copy=True, metric="accuracy" if table else "fundus", origin=origin)
+        rules = {"metric": "accuracy" if table else "fundus"}
+        pushed = push_dataset(home, name, drawn, copy=True, rules=rules, origin=origin)
     finally:
         shutil.rmtree(drawn, ignore_errors=True)
     click.echo(describe(pushed))

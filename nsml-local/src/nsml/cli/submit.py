@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ..scoring.finals import choose
 from ..scoring.guessing import beside
 from ..scoring.submit import submit as submit_checkpoint
 from ..store.home import open_home
@@ -37,6 +38,8 @@ Examples:
     help="Batch size for the organiser's loader.",
 )
 @click.option("-e", "--entry", metavar="FILE", help="Entry file instead of the session's.")
+@click.option("--final/--no-final", default=None,
+              help="Choose the checkpoint, scored or not yet, for the final ranking, two at most; or take that back.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show the output of the program.")
 def submit(
     session: str,
@@ -45,11 +48,18 @@ def submit(
     limit: float,
     batch_size: int | None,
     entry: str | None,
+    final: bool | None,
     verbose: bool,
 ) -> None:
     """Predict the hidden test set with a checkpoint, and put its score on the leaderboard."""
     home = open_home()
     chosen, checkpoint = session_and_checkpoint(home, session, checkpoint)
+    if final is not None:
+        if dry_run:
+            raise click.UsageError("--final and -t exclude each other")
+        if (line := choose(home, chosen, checkpoint, final)) or not final:
+            click.echo(line or "No submission of this checkpoint is final")
+            return
     progress = _Progress(limit, starts_only=verbose)
     try:
         outcome = submit_checkpoint(
@@ -78,6 +88,8 @@ def submit(
                 click.echo(line, err=True)
         if outcome.left:
             click.echo(outcome.left, err=True)
+        if final:
+            click.echo(choose(home, chosen, checkpoint, True))
     click.echo("Done")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -133,11 +133,19 @@ def class_count(metric: str, labels: Path, classes: Sequence[str] = ()) -> int:
     return max(fewest_classes(metric, classes), max(read_classes(labels, "the label file").values()) + 1)
 
 
-def score_files(metric: str, prediction: Path, labels: Path, classes: Sequence[str] = ()) -> Result:
+def score_files(
+    metric: str,
+    prediction: Path,
+    labels: Path,
+    classes: Sequence[str] = (),
+    part: Collection[str] | None = None,
+    rest: bool = False,
+) -> Result:
     """Score a prediction file against a label file, matched by `FOLDER,FILE` or by line (see `match`).
 
     Args:
         classes: names of the classes by label number; at least as many are allowed.
+        part: names of the labels that count; with `rest` those that do not. None for all.
 
     Raises:
         NsmlError: the label file is invalid.
@@ -157,12 +165,15 @@ def score_files(metric: str, prediction: Path, labels: Path, classes: Sequence[s
         for name, value in predicted.items():
             if value > highest:
                 raise PredictionsRefused(f"the prediction for {name} is {value}, outside 0 .. {highest}")
+    counted = [pair for name, pair in pairs.items() if part is None or (name in part) != rest]
+    if not counted:
+        raise NsmlError("the part of the test set to be scored is empty; 'nsml dataset rules' chooses another share")
     compute = METRICS[metric].compute
     if metric == "fundus" and classes:
         compute = partial(_fundus, classes=classes)
-    truths = [label for label, _ in pairs]
+    truths = [label for label, _ in counted]
     constant = best_constant(kind, truths, max(class_count(metric, labels, classes), len(classes)))
-    result = compute(truths, [prediction for _, prediction in pairs])
+    result = compute(truths, [prediction for _, prediction in counted])
     return replace(result, constant=compute(truths, [constant] * len(truths)).score)
 
 

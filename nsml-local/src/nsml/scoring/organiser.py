@@ -13,9 +13,10 @@ from pathlib import Path
 
 from ..errors import RunFailed
 from ..store.datasets import Dataset
-from ..store.files import write_bytes
+from ..store.files import write_bytes, write_text
 from ..store.launches import VARIABLE
 from ..store.leftovers import SCORING
+from .predictions import lines_of_part, read_lines, read_part
 
 LIMIT = 3600  # seconds
 LOG = "scorer.txt"
@@ -47,19 +48,24 @@ def scorer_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k != VARIABLE}
 
 
-def score_with_script(dataset: Dataset, predictions: Path) -> Score:
+def score_with_script(dataset: Dataset, predictions: Path, *, private: bool = False) -> Score:
     """Run the script with `--prediction FILE` and the labels at `data/<DATASET>/test/test_label`; its last number is the score.
 
     Its output is stored in `scorer.txt` beside `predictions`. If the score looks like that of a script that catches every error, the
-    script is run again to report the error that it caught.
+    script is run again to report the error that it caught. Where the rules make a part of the labels public, the script gets those
+    labels and their predictions only, or with `private` the others.
 
     Raises:
+        NsmlError: the predictions cannot be divided.
         RunFailed: the script failed, or printed no finite number.
     """
     script = dataset.evaluation
     text = script.read_text(encoding="utf-8", errors="replace")
     with tempfile.TemporaryDirectory(prefix=f"{SCORING}{os.getpid()}-") as folder:
         data = _lay_out(dataset, Path(folder))
+        log = predictions.with_name(LOG)
+        if dataset.public.is_file():
+            predictions = _take_part(dataset, predictions, data, private)
         others = _link_other_datasets(text, Path(folder) / "data", dataset.name)
         root = str(Path(folder) / "data")
         launcher = ["-m", "nsml.scoring.organiser_script", root] if _NAMES_ROOT.search(text) else []
@@ -67,7 +73,6 @@ def score_with_script(dataset: Dataset, predictions: Path) -> Score:
         if _TAKES_LABELS.search(text):
             command += ["--test_label_path", str(data / "test" / "test_label")]
         ended = _call([*launcher, *command], dataset, folder)
-        log = predictions.with_name(LOG)
         write_bytes(log, f"{ended.stdout}{ended.stderr}".encode(errors="replace"))
         value = _read_score(ended, script, log)
         warnings = [f"evaluation.py names the dataset {name}; {dataset.name} is used instead" for name in others]
@@ -130,6 +135,19 @@ def _lay_out(dataset: Dataset, folder: Path) -> Path:
     for entry in [*shown.iterdir(), *dataset.labels.parent.iterdir()]:
         os.symlink(entry, data / "test" / entry.name)
     return data
+
+
+def _take_part(dataset: Dataset, predictions: Path, data: Path, private: bool) -> Path:
+    """Put one part of the labels in the place of all, and write the same part of the predictions; return their path."""
+    part = read_part(dataset.public)
+    names = list(read_lines(dataset.labels, "the label file"))
+    (data / "test" / "test_label").unlink()
+    for source, what, target in (
+        (dataset.labels, "the label file", data / "test" / "test_label"),
+        (predictions, "the prediction file", data.parent.parent / predictions.name),
+    ):
+        write_text(target, lines_of_part(source, what, names, part, private))
+    return target
 
 
 def _link_other_datasets(text: str, data: Path, name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -221,6 +221,31 @@ def read_lines(path: Path, what: str) -> dict[str, str]:
     return fields
 
 
+def read_part(path: Path) -> frozenset[str]:
+    """Names of labels, one a line."""
+    return frozenset(path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")) - {""}
+
+
+def lines_of_part(path: Path, what: str, order: Sequence[str], part: Collection[str], rest: bool) -> str:
+    """The lines of a label or prediction file whose names are in `part`, or with `rest` are not.
+
+    Args:
+        order: all names in the order of the label file, for a file whose lines have no names.
+
+    Raises:
+        NsmlError: the lines have other names, or another number.
+    """
+    lines = [line for _, line in text_lines(path, what) if line.strip()]
+    names = [composed(line.rpartition(",")[0].strip()) for line in lines]
+    if set(names) != set(order):
+        names = list(order)
+        if len(lines) != len(names) or any("," in line for line in lines):
+            raise NsmlError(
+                f"{what} {path} does not have a line NAME,VALUE for each label, so no part of it can be scored"
+            )
+    return "".join(f"{line}\n" for name, line in zip(names, lines, strict=True) if (name in part) != rest)
+
+
 def is_class(value: str) -> bool:
     """Whether a label or prediction is a class number."""
     return value.isdecimal() and len(value) <= _LONGEST_CLASS
@@ -246,14 +271,14 @@ def read_classes(path: Path, what: str) -> dict[str, int]:
     return {name: int(value) for name, value in lines.items()}
 
 
-def match(truth: dict[str, Any], predicted: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """Pairs of label and prediction, matched by id; by order if one of the files has no ids.
+def match(truth: dict[str, Any], predicted: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Pairs of label and prediction by the label's name, matched by id; by order if one of the files has no ids.
 
     Raises:
         PredictionsRefused: an image has no prediction, or a prediction has no image.
     """
     if len(truth) == len(predicted) and any(next(iter(values)).startswith(BARE) for values in (truth, predicted)):
-        return list(zip(truth.values(), predicted.values(), strict=True))
+        return dict(zip(truth, zip(truth.values(), predicted.values(), strict=True), strict=True))
     missing, unknown = sorted(truth.keys() - predicted.keys()), sorted(predicted.keys() - truth.keys())
     if missing or unknown:
         raise PredictionsRefused(
@@ -261,4 +286,4 @@ def match(truth: dict[str, Any], predicted: dict[str, Any]) -> list[tuple[Any, A
             f"{f' ({missing[0]} is the first)' if missing else ''}, {len(unknown)} belong to no image"
             f"{f' ({unknown[0]} is the first)' if unknown else ''}"
         )
-    return [(truth[name], predicted[name]) for name in sorted(truth)]
+    return {name: (truth[name], predicted[name]) for name in sorted(truth)}

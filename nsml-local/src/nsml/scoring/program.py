@@ -16,6 +16,7 @@ from pathlib import Path
 from ..errors import NsmlError, PredictionsRefused
 from ..wording import score
 from .metrics import METRICS, score_files
+from .predictions import read_part
 
 REFUSED = 3
 CONSTANT = "constant answer: "
@@ -33,10 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="",
         help="names of the classes by label number; one with a comma in double quotes",
     )
+    parser.add_argument("--part", type=Path, help="FOLDER,FILE lines: score these only")
+    parser.add_argument("--rest", action="store_true", help="score all but those of --part")
     options = parser.parse_args(arguments)
     try:
         classes = next(csv.reader([options.classes]), [])
-        result = score_files(options.metric, options.prediction, options.test_label_path, classes)
+        part = read_part(options.part) if options.part else None
+        files = (options.prediction, options.test_label_path)
+        result = score_files(options.metric, *files, classes, part, options.rest)
     except NsmlError as error:
         print(error, file=sys.stderr)
         return REFUSED if isinstance(error, PredictionsRefused) else 1

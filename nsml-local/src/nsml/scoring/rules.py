@@ -23,6 +23,7 @@ import json
 import math
 import os
 import re
+import secrets
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,11 @@ class Rules:
         """Whether a score by hand would evade the rules."""
         limits = (self.every, self.per_day, self.total, self.opens, self.deadline, self.public_share, self.closed_at)
         return any(limit is not None for limit in limits)
+
+    def order(self) -> dict[str, Any]:
+        """Arguments of `ranking`."""
+        by_private = self.public_share is not None and self.closed_at is not None
+        return {"lower_is_better": self.lower_is_better, "by_private": by_private, "baselines": self.baselines}
 
     def refusal(self, user: str, times: Sequence[float], now: float) -> str:
         """Why the user may not submit now; "" where he may. `times` are those of his submissions so far, in order."""
@@ -232,6 +238,8 @@ def _parsed(values: Mapping[str, Any], known: Mapping[str, Any], where: str) -> 
             _check("metric", parsed["metric"])
             parsed.setdefault("lower_is_better", METRICS[parsed["metric"]].lower_is_better)
         needs_zone = any(parsed.get(name) is not None for name in ("per_day", "opens", "deadline"))
+        if parsed.get("public_share") is not None and (parsed.get("public_seed") or known.get("public_seed")) is None:
+            parsed["public_seed"] = secrets.randbelow(1_000_000)
         zone = parsed.get("time_zone") or known.get("time_zone")
         if zone is None and needs_zone:
             zone = parsed["time_zone"] = _zone_of_this_machine()

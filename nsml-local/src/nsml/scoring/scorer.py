@@ -48,8 +48,11 @@ def trained_classes(dataset: Dataset) -> tuple[str, ...]:
     return classes[: max((number for number, name in enumerate(classes, 1) if name in train), default=0)]
 
 
-def score(dataset: Dataset, predictions: Path) -> Score:
-    """Score a prediction file against the dataset's hidden labels.
+def score(dataset: Dataset, predictions: Path, *, private: bool = False) -> Score:
+    """Score a prediction file against the dataset's hidden labels: against the public ones if the rules name some, else all.
+
+    Args:
+        private: score against those that are not public.
 
     Raises:
         NsmlError: the dataset has no labels.
@@ -57,14 +60,15 @@ def score(dataset: Dataset, predictions: Path) -> Score:
         RunFailed: the scorer itself failed.
     """
     if dataset.evaluation.exists():
-        return score_with_script(dataset, predictions)
+        return score_with_script(dataset, predictions, private=private)
     if not dataset.has_label_file:
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label; push it again with labels, or use 'nsml submit -t'"
         )
     classes = ["--classes", _as_line(_names(dataset, wanted_predictions(dataset).classes))]
     files = ["--prediction", str(predictions), "--test_label_path", str(dataset.labels)]
-    command = [sys.executable, "-m", "nsml.scoring.program", "--metric", dataset.metric(), *files, *classes]
+    part = ["--part", str(dataset.public), *(["--rest"] if private else [])] if dataset.public.is_file() else []
+    command = [sys.executable, "-m", "nsml.scoring.program", "--metric", dataset.metric(), *files, *classes, *part]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=LIMIT, env=scorer_environment(), cwd="/", check=False
     )

@@ -4,6 +4,7 @@ dataset.json              source, classes, counts, time
 training/train/...        DATASET_PATH while training; classes.txt in it names the classes by label number
 submission/test/...       DATASET_PATH at submit: the test data without labels
 hidden/test/test_label    the labels;  hidden/evaluation/evaluation.py  the organiser's scorer
+hidden/public             the labels that count until the competition is closed
 feed/data_loader.py       the organiser's loader and the files it uses; it runs in the competitor's process
 
 Files are hard links to the organiser's if the file system allows it, else symbolic links. Folders are real, so that `..` from a
@@ -77,6 +78,11 @@ class Dataset:
         return self.folder / "hidden" / "test" / LABELS
 
     @property
+    def public(self) -> Path:
+        """Names of the labels that count until the competition is closed, one a line; missing if all count."""
+        return self.folder / "hidden" / "public"
+
+    @property
     def evaluation(self) -> Path:
         return self.folder / "hidden" / "evaluation" / "evaluation.py"
 
@@ -128,7 +134,7 @@ class Dataset:
         return few([f"{shown.get(name, name)} {count}" for name, count in self.record()["train"].items()])
 
     def scored_by(self) -> dict[str, str]:
-        """SHA-256 of the labels ("" without any), and of the organiser's scorer with the files beside it, or the metric's name."""
+        """`labels`, `scorer` and `public`: what a score depends on, as SHA-256, "" for what is missing; the name of a built-in scorer."""
         scorer = self.metric()
         if self.evaluation.is_file():
             used = [
@@ -136,7 +142,7 @@ class Dataset:
             ]
             # Alone, the script has its own digest, as in records of older versions.
             scorer = digest(self.evaluation if len(used) == 1 else self.evaluation.parent)
-        return {"labels": digest(self.labels), "scorer": scorer}
+        return {"labels": digest(self.labels), "scorer": scorer, "public": digest(self.public)}
 
     def lower_is_better(self) -> bool:
         """Whether a lower score ranks higher."""

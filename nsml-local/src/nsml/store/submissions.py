@@ -2,32 +2,43 @@
 
 submission.json   score, written once;  failure.json  the error of a submit that failed, or was refused
 process.json      process, user and start of the submit, while it runs
+final.json        exists if the user has chosen the submission to count when the competition is closed
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Damaged
+from ..errors import Damaged, NsmlError
 from .datasets import Dataset
 from .files import claim_numbered_folder, is_number, read_json, remove_tree, visible, write_json
 from .home import Home
 from .processes import identity, is_alive, other_host
 from .sessions import renamed_session
 
-_PROCESS = "process.json"
+_PROCESS, _FINAL = "process.json", "final.json"
+MOST_FINAL = 2
 SCORED, FAILED = "submission.json", "failure.json"
 
 
 @dataclass(frozen=True)
 class Rank:
-    """A row of the leaderboard: a user's best submission. `at` is in seconds since the epoch; for the last three see `submissions_of`."""
+    """A row of the leaderboard: the submission by which a user is ranked.
 
+    rank: from 1; None for outdated submissions and baselines.
+    score: of the whole test set, or of its public part. private: of the rest, after the close.
+    at: seconds since the epoch. For `outdated`, `constant` and `one_class` see `submissions_of`.
+    final: whether the user has chosen the submission.
+    """
+
+    rank: int | None
+    number: str
     user: str
     score: float
     session: str
@@ -37,6 +48,9 @@ class Rank:
     outdated: bool = False
     constant: float | None = None
     one_class: str | None = None
+    private: float | None = None
+    final: bool = False
+    baseline: bool = False
 
 
 def open_submission(home: Home, dataset: str, user: str = "", at: float = 0.0) -> Path:
@@ -212,12 +226,45 @@ def _read(home: Home, dataset: str) -> tuple[dict[str, dict[str, Any]], list[tup
             damaged.append((path, str(error)))
             continue
         if _valid(record):
-            records[entry.path] = (
-                {"number": entry.name, **record} | {"outdated": is_outdated(record)} | _guessing(record)
-            )
+            facts = {"number": entry.name, "outdated": is_outdated(record), "final": _final(Path(entry.path))}
+            records[entry.path] = record | facts | _guessing(record)
         else:
             damaged.append((path, f"{path} is damaged; move it away to go on without it"))
     return records, damaged
+
+
+def _final(folder: Path) -> float | None:
+    """When the user chose the submission, in seconds since the epoch; None if he did not."""
+    if os.path.exists(folder / _FINAL):
+        with contextlib.suppress(FileNotFoundError, Damaged):
+            at = read_json(folder / _FINAL)["at"]
+            return float(at) if is_number(at) else None
+    return None
+
+
+def choose_final(home: Home, dataset: str, number: str) -> None:
+    """Mark a scored submission as one that counts at the close. NsmlError if its user has chosen MOST_FINAL others."""
+    folder = home.submissions / dataset / number
+    user = read_json(folder / SCORED)["user"]
+    write_json(folder / _FINAL, {"at": time.time()})
+    # Asked afterwards, so that of several that are chosen at once the first ones stay.
+    chosen = _finals(r for r in _records(home, dataset)[0] if r["user"] == user)
+    if number not in [r["number"] for r in chosen]:
+        (folder / _FINAL).unlink()
+        shown = " and ".join(f"{r['session']} {r['checkpoint']}" for r in chosen)
+        raise NsmlError(f"{MOST_FINAL} submissions are final already, {shown}; 'nsml submit --no-final' takes one back")
+
+
+def take_back_final(home: Home, dataset: str, number: str) -> None:
+    """The reverse of `choose_final`."""
+    (home.submissions / dataset / number / _FINAL).unlink(missing_ok=True)
+
+
+def _finals(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first MOST_FINAL submissions that a user has chosen."""
+    return sorted((r for r in records if r.get("final") is not None), key=lambda r: (r["final"], r["number"]))[
+        :MOST_FINAL
+    ]
 
 
 def _guessing(record: dict[str, Any]) -> dict[str, Any]:
@@ -237,7 +284,9 @@ def _outdated(dataset: Dataset) -> Callable[[dict[str, Any]], bool]:
 
     def is_outdated(record: dict[str, Any]) -> bool:
         # Records of older versions have no `labels`.
-        return not scored_by.items() <= record.items() if "labels" in record else bool(record["at"] < pushed)
+        if "labels" not in record:
+            return bool(record["at"] < pushed)
+        return any(record.get(name, "") != value for name, value in scored_by.items())
 
     return is_outdated
 
@@ -271,15 +320,53 @@ def _names_a_checkpoint(record: dict[str, Any]) -> bool:
     return texts and is_number(record.get("at"))
 
 
-def ranking(records: Iterable[dict[str, Any]], *, lower_is_better: bool) -> list[Rank]:
-    """Users by their best score, the earlier first in a tie; users with outdated submissions only come last."""
+def ranking(
+    records: Iterable[dict[str, Any]],
+    *,
+    lower_is_better: bool,
+    by_private: bool = False,
+    baselines: Collection[str] = (),
+) -> list[Rank]:
+    """Users by their best score, the earlier first in a tie; users with outdated submissions only come last.
+
+    Args:
+        by_private: rank by the private score, of those that the user has chosen, else of the best public one.
+        baselines: users who stand in the list without a rank.
+    """
     sign = 1 if lower_is_better else -1
+
+    def public(record: dict[str, Any]) -> tuple[Any, ...]:
+        return record.get("outdated", False), sign * record["score"], record["at"]
+
+    def private(record: dict[str, Any]) -> tuple[Any, ...]:
+        value = record.get("private")
+        return record.get("outdated", False), value is None, sign * (value or 0), record["at"]
+
     by_user: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         by_user.setdefault(record["user"], []).append(record)
+    best = []
+    for own in by_user.values():
+        chosen = _finals(r for r in own if not r.get("outdated")) or [min(own, key=public)]
+        best.append(min(chosen, key=private) if by_private else min(own, key=public))
     ranks = []
-    for user, own in by_user.items():
-        best = min(own, key=lambda r: (r.get("outdated", False), sign * r["score"], r["at"]))
-        more = {name: best[name] for name in ("outdated", "constant", "one_class") if name in best}
-        ranks.append(Rank(user, best["score"], best["session"], best["checkpoint"], best["at"], len(own), **more))
-    return sorted(ranks, key=lambda r: (r.outdated, sign * r.score, r.at))
+    rank = 0
+    for record in sorted(best, key=private if by_private else public):
+        is_ranked = not record.get("outdated") and record["user"] not in baselines
+        rank += is_ranked
+        names = (
+            "number",
+            "user",
+            "score",
+            "session",
+            "checkpoint",
+            "at",
+            "outdated",
+            "constant",
+            "one_class",
+            "private",
+        )
+        facts = {name: record[name] for name in names if name in record}
+        facts |= {"final": record.get("final") is not None, "baseline": record["user"] in baselines}
+        ranks.append(Rank(rank if is_ranked else None, submissions=len(by_user[record["user"]]), **facts))
+    return ranks

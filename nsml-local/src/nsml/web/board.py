@@ -8,6 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from ..errors import NsmlError
+from ..scoring.rules import rules_of
 from ..store.datasets import Dataset
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
 from ..wording import plain, short
@@ -85,19 +86,19 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
 
 
 def _rows(site: Site, dataset: Dataset, made: list[dict[str, Any]], whose: str, t: Texts) -> list[dict[str, Any]]:
-    lower = dataset.lower_is_better()
+    rules = rules_of(dataset)
     if whose == "mine":
         user = site.home.user()
-        ranks = [rank for r in made if r["user"] == user for rank in ranking([r], lower_is_better=lower)]
-        ranks.sort(key=lambda r: (r.outdated, r.score if lower else -r.score, r.at))
+        ranks = [rank for r in made if r["user"] == user for rank in ranking([r], **rules.order())]
+        ranks.sort(key=lambda r: (r.outdated, r.score if rules.lower_is_better else -r.score, r.at))
         failed = failures_of(site.home, dataset.name, user)
     else:
-        ranks, failed = ranking(made, lower_is_better=lower), []
+        ranks, failed = ranking(made, **rules.order()), []
     rows = [
         {
             **_row(site, r.user, r.session, r.checkpoint, r.at, t),
             "score": _score(r, t),
-            "rank": None if r.outdated else n,
+            "rank": n if whose == "mine" and not r.outdated else r.rank,
             "key": f"{n}",
             "count": None if whose == "mine" else r.submissions,
         }
@@ -115,8 +116,11 @@ def _rows(site: Site, dataset: Dataset, made: list[dict[str, Any]], whose: str, 
 
 
 def _score(rank: Rank, t: Texts) -> str:
-    mark = " *" if rank.one_class else ""
-    return f"{shown_score(rank.score)}{mark}" + (f" ({t('other labels')})" if rank.outdated else "")
+    shown = shown_score(rank.score)
+    if rank.private is not None:
+        shown = f"{shown_score(rank.private)} ({t('public {score}', score=shown)})"
+    remarks = [t("other labels")] * rank.outdated + [t("baseline")] * rank.baseline + [t("final")] * rank.final
+    return f"{shown}{' *' * bool(rank.one_class)}" + (f" ({', '.join(remarks)})" if remarks else "")
 
 
 def _legend(made: list[dict[str, Any]], now: list[dict[str, Any]], t: Texts) -> str:
