@@ -6,18 +6,18 @@ import contextlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ..errors import Damaged, NsmlError
 from ..scoring.public import choose_public
-from ..scoring.rules import KEYS, Rules, as_toml, change_rules, read_changes, read_rules, rules_of
-from ..store.datasets import Dataset, find_dataset, list_datasets, remove_dataset, rename_dataset
+from ..scoring.rules import KEYS, as_toml, change_rules, read_changes, read_rules, rules_of
+from ..store.datasets import find_dataset, list_datasets, remove_dataset, rename_dataset
 from ..store.home import open_home
-from ..store.submissions import Rank, counted_submissions, failures_of, ranking, running_submission, submissions_of
-from ..wording import ago, counted, score, size
+from ..store.submissions import counted_submissions, running_submission, submissions_of
+from ..wording import ago, counted, size
 from .arguments import Group, complete_datasets, json_option
+from .dataset_board import board
 from .dataset_push import check, demo, describe, push
 from .display import print_json, print_table
 
@@ -32,6 +32,7 @@ def dataset() -> None:
 dataset.add_command(push)
 dataset.add_command(check)
 dataset.add_command(demo)
+dataset.add_command(board)
 
 
 @dataset.command()
@@ -209,115 +210,6 @@ def rename(name: str, new: str) -> None:
     """Rename a dataset, also in its sessions and on its leaderboard."""
     rename_dataset(open_home(), name, new)
     click.echo(f"Dataset {name} is now {new}")
-
-
-@dataset.command(
-    epilog="""\b
-Examples:
-  nsml dataset board FUNDUS_DEMO
-  nsml dataset board --mine FUNDUS_DEMO
-  nsml dataset board --all -j FUNDUS_DEMO
-"""
-)
-@click.argument("name", shell_complete=complete_datasets)
-@click.option(
-    "--mine", is_flag=True, help="Your own submissions, oldest first, failed and refused ones with the reason."
-)
-@click.option("--all", "everything", is_flag=True, help="The submissions of all users, in the same way.")
-@json_option()
-def board(name: str, mine: bool, everything: bool, as_json: bool) -> None:
-    """Show the leaderboard: each user's best score; in a tie, the earlier is first.
-
-    Where a part of the test set is public, its scores are shown until 'nsml dataset close', and from then on both.
-    Scores from other labels or another scorer than the dataset has now are listed separately, without a rank.
-    """
-    home = open_home()
-    dataset = find_dataset(home, name)
-    if mine and everything:
-        raise click.UsageError("--mine and --all exclude each other")
-    if mine or everything:
-        _print_submissions(dataset, home.user() if mine else None, as_json)
-        return
-    made, warnings = submissions_of(home, name)
-    for line in warnings:
-        click.echo(f"warning: {line}", err=True)
-    rules = rules_of(dataset)
-    ranks = ranking(made, **rules.order())
-    now = [r for r in ranks if not r.outdated]
-    before = [r for r in ranks if r.outdated]
-    if as_json:
-        print_json([vars(r) for r in ranks])
-        return
-    _print_ranks(now, rules)
-    if not ranks:
-        click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one", err=True)
-    if count := sum(r["outdated"] for r in made):
-        submissions = f"{count} of {len(made)} submissions {'is' if count == 1 else 'are'}"
-        click.echo(
-            f"\n{submissions} not ranked, as scored with other labels or another scorer; 'nsml dataset rescore {name}' scores again"
-        )
-    if before:
-        click.echo("Users with no other submission:")
-        _print_ranks(before, rules)
-    # Of the dataset's labels and scorer, so the same for each rank.
-    if constants := [r.constant for r in now if r.constant is not None]:
-        click.echo(f"The same answer for every photograph reaches at best {score(constants[0])}")
-    if any(r.one_class for r in ranks):
-        click.echo("* all predictions are of one class")
-    if rules.public_share is not None and not rules.order()["by_private"]:
-        click.echo(f"Scores are of the public part of the test set, {rules.public_share * 100:g} %, until the close")
-
-
-def _print_ranks(ranks: list[Rank], rules: Rules) -> None:
-    by_private = rules.order()["by_private"]
-    scores = ("Private", "Public") if by_private else ("Score",) if rules.public_share is None else ("Public",)
-    rows = []
-    for r in ranks:
-        shown = score(r.score) + " *" * bool(r.one_class)
-        private = [] if not by_private else ["none" if r.private is None else score(r.private)]
-        rank = "baseline" if r.baseline else "-" if r.rank is None else str(r.rank)
-        rows.append((rank, r.user, *private, shown, r.session, r.checkpoint, str(r.submissions), ago(r.at)))
-    print_table(
-        ("Rank", "User", *scores, "Session", "Checkpoint", "Submissions", "When"), rows, right=(0, 4 + len(scores))
-    )
-
-
-def _print_submissions(dataset: Dataset, user: str | None, as_json: bool) -> None:
-    home = open_home()
-    made, warnings = submissions_of(home, dataset.name, user)
-    made = sorted([*made, *failures_of(home, dataset.name, user)], key=lambda r: float(r["at"]))
-    for line in warnings:
-        click.echo(f"warning: {line}", err=True)
-    if as_json:
-        print_json(made)
-        return
-    rows = [
-        (
-            r["number"],
-            r["user"],
-            score(r["score"]) if "score" in r else "refused" if r.get("refused") else "failed",
-            r["session"],
-            r["checkpoint"],
-            ago(r["at"]),
-            _remark(r, dataset),
-        )
-        for r in made
-    ]
-    print_table(("Number", "User", "Score", "Session", "Checkpoint", "When", "Remark"), rows, right=(0,))
-
-
-def _remark(record: dict[str, Any], dataset: Dataset) -> str:
-    if "error" in record:
-        times = record.get("refused", 1)
-        return str(record["error"]) + (f" ({times} times)" if times > 1 else "")
-    remarks = ["scored with other labels"] if record["outdated"] else []
-    if "private" in record:
-        remarks.append(f"private {score(record['private'])}")
-    if record["final"] is not None:
-        remarks.append("final")
-    if record["one_class"]:
-        remarks.append(f"all predictions are {dataset.named(record['one_class'])}")
-    return "; ".join(remarks)
 
 
 @dataset.command()

@@ -6,6 +6,8 @@ by resample. The AUC takes one cumulative sum over the samples, sorted by probab
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ class Figures:
         self._hits = self._by_patient(labels, self.right, count)
         self._named = self._by_patient(self.predicted, np.ones(len(labels)), count)
         self._rankings = [
-            _Ranking(labels == c, probabilities[:, c], patients)
+            Ranking(labels == c, probabilities[:, c], patients)
             for c in range(self.classes)
             if 0 < (labels == c).sum() < len(labels)
         ]  # fmt: skip
@@ -58,31 +60,37 @@ class Figures:
     def __call__(self, weights: Floats) -> Floats:
         """Returns (r, 4) for weights (r, m). Means are over the classes in the resample, as in the scorers."""
         images, hits, named = weights @ self._images, weights @ self._hits, weights @ self._named
-        total = images.sum(axis=1, keepdims=True)
-        accuracy = hits.sum(axis=1) / total[:, 0]
-        sensitivity = _mean_of_ratios(hits, images)
-        others = total - images
-        specificity = _mean_of_ratios(others - (named - hits), np.where(images > 0, others, 0))
-        if self.classes <= len(CLASSES):
-            # With a single class the specificity is undefined; the scorer counts it as 0.
-            digits = np.round(sensitivity, 4) / 100 + np.round(np.nan_to_num(specificity), 4) / 1e6
-            score = np.round(np.round(accuracy, 4) * 100 + digits, 10)
-        else:
-            score = np.full(len(weights), np.nan)
-        return np.stack([accuracy, sensitivity, self._macro_auc(weights), score], axis=1)
-
-    def _macro_auc(self, weights: Floats) -> Floats:
-        """Returns (r,): one-vs-rest area under the ROC curve, averaged over the classes for which it is defined."""
-        auc = np.full(len(weights), np.nan)
-        step = max(1, _CHUNK_VALUES // len(self.labels))
-        for start in range(0, len(weights) if self._rankings else 0, step):
-            columns = np.ascontiguousarray(weights[start : start + step].T, np.float32)
-            wins, pairs = zip(*(ranking(columns) for ranking in self._rankings), strict=True)
-            auc[start : start + step] = _mean_of_ratios(np.stack(wins, axis=1), np.stack(pairs, axis=1))
-        return auc
+        accuracy = hits.sum(axis=1) / images.sum(axis=1)
+        is_defined = self.classes <= len(CLASSES)
+        score = fundus_scores(images, hits, named) if is_defined else np.full(len(weights), np.nan)
+        return np.stack([accuracy, mean_of_ratios(hits, images), mean_auc(self._rankings, weights), score], axis=1)
 
 
-class _Ranking:
+def fundus_scores(images: Floats, hits: Floats, named: Floats) -> Floats:
+    """The competition's score, (r,), from each class's images, right answers and answers, (r, k)."""
+    total = images.sum(axis=1, keepdims=True)
+    others = total - images
+    specificity = mean_of_ratios(others - (named - hits), np.where(images > 0, others, 0))
+    # With a single class the specificity is undefined; the scorer counts it as 0.
+    digits = np.round(mean_of_ratios(hits, images), 4) / 100 + np.round(np.nan_to_num(specificity), 4) / 1e6
+    scores: Floats = np.round(np.round(hits.sum(axis=1) / total[:, 0], 4) * 100 + digits, 10)
+    return scores
+
+
+def mean_auc(rankings: Sequence[Ranking], weights: Floats) -> Floats:
+    """Returns (r,): the area under the ROC curve, averaged over the rankings for which it is defined."""
+    auc = np.full(len(weights), np.nan)
+    step = max(
+        1, _CHUNK_VALUES // max((len(ranking.negatives) + len(ranking.positives) for ranking in rankings), default=1)
+    )
+    for start in range(0, len(weights) if rankings else 0, step):
+        columns = np.ascontiguousarray(weights[start : start + step].T, np.float32)
+        wins, pairs = zip(*(ranking(columns) for ranking in rankings), strict=True)
+        auc[start : start + step] = mean_of_ratios(np.stack(wins, axis=1), np.stack(pairs, axis=1))
+    return auc
+
+
+class Ranking:
     """One class against the rest: a positive sample beats the negatives ranked below it; a tie counts half.
 
     The area under the ROC curve is the share of pairs won (Mann and Whitney; Hanley and McNeil, Radiology 143, 1982).
@@ -108,7 +116,7 @@ class _Ranking:
         return wins, of_positives.sum(axis=0, dtype=np.float64) * beaten[-1]
 
 
-def _mean_of_ratios(above: Floats, below: Floats) -> Floats:
+def mean_of_ratios(above: Floats, below: Floats) -> Floats:
     """Returns (r,): the mean of `above / below`, both (r, k), over the classes where `below` is positive; NaN where it never is."""
     defined = below > 0
     ratios = np.divide(above, below, out=np.zeros_like(above), where=defined)

@@ -152,17 +152,10 @@ def score_files(
         PredictionsRefused: an image has no prediction, a prediction has no image, or a prediction is not of the metric's kind.
     """
     kind = METRICS[metric].kind
-    truth: dict[str, Any] = (
-        _numbers(labels, "the label file") if kind is Kind.NUMBER else read_classes(labels, "the label file")
-    )
-    try:
-        predicted = _read_predictions(prediction, kind)
-    except NsmlError as error:
-        raise PredictionsRefused(str(error)) from None
-    pairs = match(truth, predicted)
+    pairs = read_pairs(metric, prediction, labels)
     if kind is Kind.CLASS:
         highest = max(class_count(metric, labels, classes), len(classes)) - 1
-        for name, value in predicted.items():
+        for name, (_, value) in pairs.items():
             if value > highest:
                 raise PredictionsRefused(f"the prediction for {name} is {value}, outside 0 .. {highest}")
     counted = [pair for name, pair in pairs.items() if part is None or (name in part) != rest]
@@ -175,6 +168,19 @@ def score_files(
     constant = best_constant(kind, truths, max(class_count(metric, labels, classes), len(classes)))
     result = compute(truths, [prediction for _, prediction in counted])
     return replace(result, constant=compute(truths, [constant] * len(truths)).score)
+
+
+def read_pairs(metric: str, prediction: Path, labels: Path) -> dict[str, tuple[Any, Any]]:
+    """Label and prediction by the label's name, of all items. For the errors see `score_files`."""
+    kind = METRICS[metric].kind
+    truth: dict[str, Any] = (
+        _numbers(labels, "the label file") if kind is Kind.NUMBER else read_classes(labels, "the label file")
+    )
+    try:
+        predicted = _read_predictions(prediction, kind)
+    except NsmlError as error:
+        raise PredictionsRefused(str(error)) from None
+    return match(truth, predicted)
 
 
 def _read_predictions(path: Path, kind: Kind) -> dict[str, Any]:
