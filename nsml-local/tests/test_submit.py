@@ -311,10 +311,10 @@ def test_what_a_program_writes_among_the_steps_of_a_submit_is_passed_over(
 
 def test_a_metric_that_nobody_knows_is_named_with_those_that_there_are(nsml: Nsml, trained: str, home: Path) -> None:
     path = home / "datasets" / "FUNDUS" / "dataset.json"
-    write_json(path, read_json(path) | {"metric": "kappa"})
+    write_json(path, read_json(path) | {"metric": "dice"})
     refused = nsml("submit", trained, "best")
     assert refused.status == 1
-    assert "scored by 'kappa', which this nsml-local does not have (it has fundus, accuracy" in refused.err
+    assert "scored by 'dice', which this nsml-local does not have (it has fundus, accuracy" in refused.err
 
 
 def test_a_submit_that_fails_since_it_reads_training_data_says_so(nsml: Nsml, dataset: str, project: Path) -> None:

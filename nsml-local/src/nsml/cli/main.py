@@ -45,6 +45,8 @@ _COMMANDS = {
     "prune": "nsml.cli.prune",
     "check": "nsml.cli.check",
     "doctor": "nsml.cli.doctor",
+    "backup": "nsml.cli.backup",
+    "restore": "nsml.cli.backup",
     "env": "nsml.cli.env",
     "login": "nsml.cli.user",
     "logout": "nsml.cli.user",

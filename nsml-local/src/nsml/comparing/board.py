@@ -155,7 +155,8 @@ def _of_classes(metric: str, pairs: NDArray[np.int64], patients: NDArray[np.int6
         assert metric == "kappa", metric
         seen = (counts * distance).sum(axis=(1, 2))
         by_chance = ((images @ distance) * named).sum(axis=1) / total
-        ratio = np.divide(seen, by_chance, out=np.full(len(seen), np.nan), where=by_chance > 0)
+        is_defined = (np.count_nonzero(images, axis=1) > 1) & (by_chance > 0)
+        ratio = np.divide(seen, by_chance, out=np.full(len(seen), np.nan), where=is_defined)
         return np.asarray(1 - ratio)
 
     return scores

@@ -41,7 +41,8 @@ def choose_public(dataset: Dataset, rules: Rules) -> str:
     labels = read_lines(dataset.labels, "the label file")
     names, without = patients_of(dataset, labels, rules.patient_pattern)
     strata = dict(labels)
-    if METRICS[rules.metric].kind is Kind.NUMBER and all(map(is_finite, labels.values())):
+    is_number = rules.metric in METRICS and METRICS[rules.metric].kind is Kind.NUMBER
+    if is_number and all(map(is_finite, labels.values())):
         ranked = sorted(labels, key=lambda name: float(labels[name]))
         strata = {name: f"{place * _BANDS // len(ranked)}" for place, name in enumerate(ranked)}
     public = split(strata, names, rules.public_share, rules.public_seed)

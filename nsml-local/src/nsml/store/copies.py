@@ -27,23 +27,24 @@ def _files(source: Path) -> Iterator[Path]:
 def copy_file(source: Path, target: Path, below: Path | None = None) -> None:
     """Copy a regular file with its times, permissions and holes (see `open_regular`)."""
     with regular(source, below) as content, open(target, "wb") as copy:
-        for start, end in _data(content.fileno()):
+        # Asked once: what is appended meanwhile is left out, and would else be a hole.
+        status = os.fstat(content.fileno())
+        for start, end in _data(content.fileno(), status.st_size):
             copy.seek(start)
             while start < end and (piece := os.pread(content.fileno(), min(_PIECE, end - start), start)):
                 start += copy.write(piece)
-        copy.truncate(os.fstat(content.fileno()).st_size)
-        status = os.fstat(content.fileno())
+        copy.truncate(status.st_size)
     os.chmod(target, stat.S_IMODE(status.st_mode))
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _data(file: int) -> Iterator[tuple[int, int]]:
-    """Where a file holds data: a file of holes can be larger than the disk that its copy is written to."""
-    place, size = 0, os.fstat(file).st_size
+def _data(file: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where the first `size` bytes of a file hold data: a file of holes can be larger than the disk that its copy is written to."""
+    place = 0
     while place < size:
         try:
             start = os.lseek(file, place, os.SEEK_DATA)
-            place = os.lseek(file, start, os.SEEK_HOLE)
+            place = min(os.lseek(file, start, os.SEEK_HOLE), size)
         except OSError as error:
             if error.errno == errno.ENXIO:
                 return  # the rest is a hole

@@ -1,0 +1,79 @@
+"""`nsml backup` and `nsml restore`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from ..store.backup import Counts, back_up, check_backup
+from ..store.backup import restore as restore_backup
+from ..store.home import Home, default_home, open_home
+from ..wording import ago, size
+from .display import erase_line
+
+_FOLDER = click.Path(path_type=Path)
+
+
+@click.command(
+    epilog="""\b
+Example:
+  nsml backup /mnt/disk2/nsml-$(date +%FT%H%M)
+"""
+)
+@click.argument("folder", metavar="DIR", type=_FOLDER)
+def backup(folder: Path) -> None:
+    """Copy datasets, sessions, submissions and boards to the new folder DIR, also while sessions run.
+
+    Links are left out, but those to the files of a dataset, which are copied. Environments are left out: sessions build
+    them again. 'sha256sum --check SHA256SUMS' in DIR verifies a backup without nsml.
+    """
+    counts = back_up(open_home(), folder, _progress("copied"))
+    click.echo(f"{counts.files:,} files, {size(counts.bytes)}, are in {folder}")
+    if counts.left_out:
+        click.echo(f"warning: {counts.left_out} links, pipes, sockets or devices are left out", err=True)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nsml restore --check /mnt/disk2/nsml-2026-11-29T1800
+  NSML_HOME=/srv/nsml nsml restore /mnt/disk2/nsml-2026-11-29T1800
+"""
+)
+@click.argument("folder", metavar="DIR", type=_FOLDER)
+@click.option("--check", is_flag=True, help="Only compare the files of DIR with their digests.")
+def restore(folder: Path, check: bool) -> None:
+    """Copy the backup in DIR to the home, which must be a new or empty folder, and verify each file.
+
+    Sessions that ran when the backup was made are Lost; 'nsml resume' continues them from their last checkpoint.
+    """
+    if check:
+        record = check_backup(folder)
+        click.echo(f"{folder}: all {record['files']:,} files are as they were backed up {ago(record['created_at'])}")
+        return
+    home = Home(default_home())
+    counts, ended = restore_backup(folder, home, _progress("restored"))
+    click.echo(f"{counts.files:,} files, {size(counts.bytes)}, are in {home.path}")
+    if ended:
+        shown = ", ".join(ended[:4]) + (", ..." if len(ended) > 4 else "")
+        click.echo(
+            f"{len(ended)} sessions ran when the backup was made; 'nsml resume' continues them: {shown}", err=True
+        )
+
+
+def _progress(what: str) -> Callable[[Counts], None]:
+    """A line that updates, on a terminal only."""
+    shown = 0.0
+
+    def show(counts: Counts) -> None:
+        nonlocal shown
+        if sys.stderr.isatty() and time.monotonic() - shown > 0.2:
+            shown = time.monotonic()
+            erase_line()
+            click.echo(f"{counts.files:,} files, {size(counts.bytes)} {what}\r", nl=False, err=True)
+
+    return show
