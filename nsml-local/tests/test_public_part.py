@@ -155,30 +155,6 @@ def test_another_seed_is_another_public_part_by_which_scores_are_made_again(nsml
     assert public_part(find_dataset(open_home(), "D")) is None
 
 
-def test_an_organisers_scorer_gets_one_part_at_a_time(nsml: Nsml, tmp_path: Path, project: Path) -> None:
-    source = make_dataset(tmp_path / "d", labels=LABELS)
-    (source / "evaluation").mkdir()
-    (source / "evaluation" / "evaluation.py").write_text(
-        "import argparse\n"
-        "parser = argparse.ArgumentParser()\n"
-        "parser.add_argument('--prediction')\n"
-        "parser.add_argument('--test_label_path')\n"
-        "args = parser.parse_args()\n"
-        "labels, predictions = (dict(line.rsplit(',', 1) for line in open(path)) for path in (args.test_label_path, args.prediction))\n"
-        "assert labels.keys() == predictions.keys()\n"
-        "print(sum(labels[name] == predictions[name] for name in labels) / len(labels))\n"
-    )
-    (tmp_path / "rules.toml").write_text("public_share = 0.5\n")
-    pushed = nsml("dataset", "push", "D", str(source), "--rules", str(tmp_path / "rules.toml"))
-    assert "public: 12 of 24 labels" in pushed.out, pushed.err
-    name, public = halves(nsml, project)
-    nsml("submit", name, "best")
-    nsml("dataset", "close", "-f", "D")
-    assert [(row["score"], row["private"]) for row in board(nsml)] == [
-        (pytest.approx(public), pytest.approx(1 - public))
-    ]
-
-
 @pytest.mark.parametrize(
     ("rules", "why"),
     [
@@ -244,3 +220,21 @@ def test_single_photographs_are_divided_to_the_nearest_one(seed: int, share: flo
     assert abs(len(public) - 100 * share) <= 0.5 + 1e-9
     rare = sum(labels[name] == "1" for name in public)
     assert abs(rare - 39 * share) <= 0.5 + 1e-9
+
+
+def test_the_scorer_of_the_documentation_scores_each_part(nsml: Nsml, tmp_path: Path, project: Path) -> None:
+    document = Path(__file__).parents[2] / "docs" / "reference" / "predictions.md"
+    program = document.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    assert len([line for line in program.splitlines() if line]) == 8
+    source = make_dataset(tmp_path / "d", labels=LABELS)
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "evaluation.py").write_text(program)
+    (tmp_path / "rules.toml").write_text("public_share = 0.5\n")
+    pushed = nsml("dataset", "push", "D", str(source), "--rules", str(tmp_path / "rules.toml"))
+    assert "public: 12 of 24 labels" in pushed.out, pushed.err
+    name, public = halves(nsml, project)
+    nsml("submit", name, "best")
+    nsml("dataset", "close", "-f", "D")
+    assert [(row["score"], row["private"]) for row in board(nsml)] == [
+        (pytest.approx(public), pytest.approx(1 - public))
+    ]
