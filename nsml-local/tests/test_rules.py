@@ -327,3 +327,10 @@ def test_kappa_of_one_class_is_the_organisers_to_correct(tmp_path: Path) -> None
         (tmp_path / name).write_text("d,1,1\nd,2,1\n")
     with pytest.raises(NsmlError, match="only one class, so kappa is undefined"):
         score_files("kappa", tmp_path / "predictions", tmp_path / "labels")
+
+
+def test_a_program_learns_the_name_of_the_metric(nsml: Nsml, tmp_path: Path, project: Path) -> None:
+    push(nsml, tmp_path, "--metric", "kappa")
+    (project / "main.py").write_text('import os\nprint("METRIC", os.environ.get("NSML_METRIC"))\n')
+    name = start_and_wait(nsml, dataset="D")
+    assert "METRIC kappa" in nsml("logs", name).out

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..store.datasets import isolated_datasets
+from ..errors import Damaged
+from ..store.datasets import Dataset, isolated_datasets
 from ..store.files import open_regular, read_json
 from ..store.home import Home
 from ..store.launches import FILE, ISOLATED, VARIABLE
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _KILLING = 3.0
 # By default, TensorFlow and JAX reserve all of a GPU's memory, but a checkpoint is often submitted while its session is training.
 _SHARED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-_SET_BY_THE_PLATFORM = ("NSML_DATASET", "NSML_DATASET_PATH", "NSML_DATASET_NAME")
+_SET_BY_THE_PLATFORM = ("NSML_DATASET", "NSML_DATASET_PATH", "NSML_DATASET_NAME", "NSML_METRIC")
 
 
 class Program(subprocess.Popen[bytes]):
@@ -76,6 +77,7 @@ def start_program(
     """
     launch: dict[str, Any] = read_json(folder / FILE)
     inherited = _SHARED | {name: value for name, value in os.environ.items() if name not in _SET_BY_THE_PLATFORM}
+    home = Home(Path(launch["home"]))
     own = {
         VARIABLE: str(folder / FILE),
         "PYTHONUNBUFFERED": "1",
@@ -84,12 +86,15 @@ def start_program(
     if launch["dataset_paths"]:
         # The oldest programs read these instead of the constants; unset, they mean that there is no dataset.
         own |= {"NSML_DATASET_PATH": launch["dataset_paths"][0], "NSML_DATASET_NAME": launch["dataset"]}
+        dataset = Dataset(launch["dataset"], home.datasets / launch["dataset"])
+        with contextlib.suppress(Damaged):
+            # By which a program may choose its best epoch; no name for an organiser's own scorer.
+            own |= {} if dataset.evaluation.exists() else {"NSML_METRIC": dataset.metric()}
     # So that `python`, started by the program, has the same packages.
     beside = Path(python).parent
     own["PATH"] = os.pathsep.join([str(beside), inherited.get("PATH") or os.defpath])
     if (beside.parent / "pyvenv.cfg").exists():
         own["VIRTUAL_ENV"] = str(beside.parent)
-    home = Home(Path(launch["home"]))
     variables = inherited | own | environment
     command = [python, "-u", launch["entry"], *map(str, launch["arguments"])]
     isolated = bool(isolated_datasets(home))
