@@ -7,12 +7,14 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import NsmlError
-from ..scoring.rules import Rules, rules_of
+from ..errors import NsmlError, RunFailed
+from ..scoring.rules import Rules, read_rules, rules_of
+from ..scoring.spool import BOARD, RULES, read_published
 from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home, open_home
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
@@ -71,6 +73,9 @@ def board(name: str, mine: bool, everything: bool, as_csv: bool, as_json: bool) 
             _print_submissions(made, dataset)
         return
     rules = rules_of(dataset)
+    if (spool := dataset.referee()) is not None:
+        _print_published(name, spool, as_csv, as_json)
+        return
     ranks = ranking(made, **rules.order())
     intervals, note = _intervals(home, dataset, [r for r in ranks if not r.outdated], rules)
     rows = [vars(rank) | intervals.get(rank.user, dict.fromkeys(_NO_INTERVAL)) for rank in ranks]
@@ -80,6 +85,24 @@ def board(name: str, mine: bool, everything: bool, as_csv: bool, as_json: bool) 
         _print_csv(_COLUMNS, rows)
     else:
         _print_board(name, rules, made, rows, note)
+
+
+def _print_published(name: str, spool: Path, as_csv: bool, as_json: bool) -> None:
+    """The referee's board, by his rules."""
+    try:
+        published = read_published(spool, BOARD)
+    except FileNotFoundError:
+        raise RunFailed(f"{spool / BOARD} is missing; the referee of {name} has not started yet") from None
+    rows = [{**dict.fromkeys((*_COLUMNS, *_NO_INTERVAL)), **row} for row in published["rows"]]
+    known = read_rules(spool / RULES, {})
+    if as_json:
+        print_json(rows)
+    elif as_csv:
+        _print_csv(_COLUMNS, rows)
+    else:
+        rules = Rules(public_share=known.get("public_share"), closed_at=published.get("closed_at"))
+        _print_board(name, rules, rows, rows, "")
+        click.echo(f"Published by the referee {ago(published['published_at'])}, ledger {published['head']}")
 
 
 _NO_INTERVAL = ("low", "high", "first_rank", "last_rank")

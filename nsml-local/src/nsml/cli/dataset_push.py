@@ -20,6 +20,7 @@ from ..scoring.dataset_check import dataset_problems
 from ..scoring.metrics import METRICS
 from ..scoring.public import choose_public
 from ..scoring.rules import read_rules, rules_of
+from ..scoring.spool import RULES
 from ..store.datasets import Dataset, isolated_datasets, list_datasets, push_dataset, remove_dataset
 from ..store.home import Home, open_home
 from ..store.labels import LabelError, parse_classes
@@ -79,6 +80,8 @@ train/classes.txt for programs, which find it below DATASET_PATH.
 @click.option("--every", metavar="TIME", help="Minimum time between two submissions of a user, e.g. 1h, 30m, 90s.")
 @click.option("--rules", type=click.Path(path_type=Path), metavar="FILE",
               help="The rules of a competition in TOML; 'nsml dataset rules --help' lists them.")  # fmt: skip
+@click.option("--referee", type=click.Path(path_type=Path), metavar="SPOOL",
+              help="The spool of the organiser's 'nsml referee', who has the labels and the rules.")  # fmt: skip
 @_classes_option
 @click.option("--isolate", is_flag=True,
               help="Copy the files and isolate all programs: none can read the labels or PATH (Linux, bubblewrap).")  # fmt: skip
@@ -90,6 +93,7 @@ def push(
     lower_is_better: bool,
     every: str | None,
     rules: Path | None,
+    referee: Path | None,
     isolate: bool,
     classes: tuple[str, ...],
 ) -> None:
@@ -97,6 +101,10 @@ def push(
     if isolate and (why := why_not()):
         raise RunFailed(f"--isolate: no program can be isolated on this machine: {why}; or push without it")
     wanted = read_rules(rules, {}) if rules else {}
+    if referee:
+        published = read_rules(referee / RULES, {})
+        wanted |= {name: published[name] for name in ("metric", "lower_is_better") if name in published}
+        wanted["referee"] = str(referee.absolute())
     if metric:
         wanted |= {"metric": metric, "lower_is_better": METRICS[metric].lower_is_better}
     if lower_is_better:

@@ -45,6 +45,7 @@ _COMMANDS = {
     "prune": "nsml.cli.prune",
     "check": "nsml.cli.check",
     "doctor": "nsml.cli.doctor",
+    "referee": "nsml.cli.referee",
     "backup": "nsml.cli.backup",
     "restore": "nsml.cli.backup",
     "env": "nsml.cli.env",

@@ -25,8 +25,8 @@ from ..engine.resources import Limits
 from ..engine.snapshot import copy_code
 from ..errors import Damaged, NsmlError, PredictionsRefused, Refused, RunFailed
 from ..store.checkpoints import Checkpoint, whole_checkpoint
-from ..store.datasets import Dataset
-from ..store.files import make_private, read_json, read_regular, regular, write_bytes
+from ..store.datasets import Dataset, digest
+from ..store.files import is_number, make_private, read_json, read_regular, regular, write_bytes
 from ..store.home import Home
 from ..store.launches import FILE as LAUNCH
 from ..store.launches import write_launch
@@ -42,6 +42,7 @@ from .photographs import limit_of_photographs
 from .predictions import FILE, Kind, composed, read_lines
 from .rules import rules_of
 from .scorer import same_answers, score, wanted_predictions
+from .spool import hand_in, wait_for_answer
 from .steps import StepReader
 
 # A decoded photograph has tens of MB, which glibc returns to the system when it is freed. Getting such memory again, page by page,
@@ -51,6 +52,7 @@ _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2
 # Subfolder of a submit that the program writes to: steps and predictions.
 WRITTEN = "written"
 _MOST_PREDICTIONS = 1 << 30  # bytes
+_LOG_TAIL = 1 << 20  # bytes of the log that a referee gets
 _MEMORY_LOOK = 2.0  # seconds between two looks at the memory
 
 
@@ -109,7 +111,8 @@ def submit(
         raise NsmlError(missing)
     if not (dataset.submission / "test").is_dir():
         raise NsmlError(f"dataset {dataset.name} has no test set; push it again with test/test_data/")
-    if not dry_run and not dataset.can_be_scored:
+    spool = dataset.referee()
+    if not dry_run and spool is None and not dataset.can_be_scored:
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label, so nothing can be scored; use 'nsml submit -t'"
         )
@@ -120,7 +123,7 @@ def submit(
     code = None
     reason = ""
     try:
-        if not dry_run:
+        if not dry_run and spool is None:
             if why := rules.refusal(user, counted_submissions(home, dataset.name, user, folder), began):
                 raise Refused(f"dataset {dataset.name}: {why}, or try 'nsml submit -t'")
             if trouble := label_trouble(dataset):
@@ -130,7 +133,7 @@ def submit(
                 )
         code = _predict(home, datasets, session, stored, record, folder, limit, batch_size, on_step, on_output)
         predictions = _copy_predictions(folder)
-        if dataset.has_label_file and (dataset.loader.exists() or not dry_run):
+        if spool is None and dataset.has_label_file and (dataset.loader.exists() or not dry_run):
             _check_against_labels(predictions, dataset)
         first = _first_lines(predictions, dataset)
         same = same_answers(dataset, predictions)
@@ -138,6 +141,12 @@ def submit(
         if test_session is not None:
             return Outcome(None, tuple(warnings), first, str(test_session.name))
         on_step({"step": "score"})
+        if spool is not None:
+            answer = _ask_referee(spool, folder, session, stored, limit, on_step)
+            name, value = str(session.name), float(answer["score"])
+            record_score(folder, user=user, session=name, checkpoint=stored.name, score=value, at=began, **same)
+            left = str(answer.get("left", ""))
+            return Outcome(value, tuple(warnings), first, None, None, rules.lower_is_better, left)
         scored_by = dataset.scored_by()
         result = _score(dataset, predictions)
         record_score(
@@ -171,6 +180,28 @@ def submit(
             close_submission(folder)
         for name in ("work", WRITTEN):
             shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _ask_referee(
+    spool: Path,
+    folder: Path,
+    session: Session,
+    checkpoint: Checkpoint,
+    limit: float,
+    on_step: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Hand the predictions to the referee; return his answer with its `score`. Refused or RunFailed where he did not score them."""
+    facts = {"session": str(session.name), "checkpoint": checkpoint.name}
+    digests = {"code": digest(session.code), "model": digest(checkpoint.folder)}
+    with regular(folder / "log.txt") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+        name = hand_in(spool, facts | digests, (folder / FILE).read_bytes(), log.read())
+    on_step({"step": "environment", "says": f"handed in as {name}; waiting for the referee"})
+    answer = wait_for_answer(spool, name, limit)
+    if answer.get("result") == "scored" and is_number(answer.get("score")):
+        return answer
+    reason = f"the referee says: {answer.get('reason', 'nothing')}"
+    raise Refused(reason) if answer.get("result") == "refused" else RunFailed(reason)
 
 
 def _copy_predictions(folder: Path) -> Path:

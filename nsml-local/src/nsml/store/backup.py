@@ -40,7 +40,7 @@ from .submissions import FAILED, SCORED, close_submission, record_failure
 
 _SUMS, _RECORD, _HOME, _FORMAT = "SHA256SUMS", "backup.json", "home", 1
 # In this order, see above. What is not named is made again where it is needed: environments and the queue.
-_PARTS = ("home.json", "user.json", "submissions", "sessions", "output", "datasets", "damaged")
+_PARTS = ("home.json", "user.json", "submissions", "ledgers", "sessions", "output", "datasets", "damaged")
 # Below these, names are those of programs and organisers, whatever they begin with.
 _OF_OTHERS = ("code", "work", "model", "training", "submission", "hidden", "feed", "output", "damaged")
 

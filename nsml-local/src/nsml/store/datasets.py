@@ -148,6 +148,11 @@ class Dataset:
         """Whether a lower score ranks higher."""
         return bool(self.record().get("lower_is_better", False))
 
+    def referee(self) -> Path | None:
+        """The spool of the referee who scores the submissions; None if this home has the labels."""
+        spool = self.record().get("referee")
+        return Path(spool) if isinstance(spool, str) else None
+
     def isolated(self) -> bool:
         """Whether sessions are isolated: they see only the parts of the home that they need."""
         return bool(self.record().get("isolate", False))

@@ -109,12 +109,13 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace the file's content atomically; only the owner can read it."""
+def write_bytes(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Replace the file's content atomically; unless `mode` says otherwise, only the owner can read it."""
     beside = temporary_name(path.parent)
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -1,0 +1,72 @@
+"""`nsml referee`: score what teams of other accounts hand in."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from ..errors import RunFailed
+from ..scoring.referee import Referee
+from ..scoring.referee import verify as verify_ledger
+from ..store.datasets import find_dataset
+from ..store.home import open_home
+from .arguments import complete_datasets
+
+
+class _Referee(click.Group):
+    """`nsml referee DATASET` stands for `nsml referee run DATASET`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Referee)
+def referee() -> None:
+    """For an organiser whose teams are other accounts: score what they hand in, and prove it.
+
+    'nsml referee DATASET' is short for 'nsml referee run DATASET'.
+    """
+
+
+@referee.command(
+    epilog="""\b
+Example:
+  nsml referee EYES --spool /srv/spool/EYES
+The teams push the data without labels, and submit as usual:
+  nsml dataset push EYES /srv/eyes --referee /srv/spool/EYES
+"""
+)
+@click.argument("dataset", shell_complete=complete_datasets)
+@click.option(
+    "--spool", type=click.Path(path_type=Path), required=True, help="Folder that the teams reach; it is made."
+)
+@click.option("--once", is_flag=True, help="End when everything in the spool is scored.")
+def run(dataset: str, spool: Path, once: bool) -> None:
+    """Score submissions of DATASET from the spool, until the process is ended. A team is who owns the file."""
+    home = open_home()
+
+    def say(line: str) -> None:
+        click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}")
+
+    judge = Referee(home, find_dataset(home, dataset), spool.absolute(), say)
+    judge.run(once=once)
+
+
+@referee.command()
+@click.argument("dataset", shell_complete=complete_datasets)
+@click.option("--head", metavar="DIGEST", help="The digest that was published earlier: is it in the chain?")
+def verify(dataset: str, head: str | None) -> None:
+    """Check that the ledger is unbroken and that scores and predictions are those that it names."""
+    home = open_home()
+    count, last, wrong = verify_ledger(home, dataset, head)
+    for line in wrong:
+        click.echo(line)
+    if wrong:
+        raise RunFailed(
+            f"the ledger of {dataset} and its submissions differ in {len(wrong)} places; compare with a backup"
+        )
+    click.echo(f"{count} entries, unbroken; the last has the digest {last}")

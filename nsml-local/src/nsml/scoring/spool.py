@@ -1,0 +1,97 @@
+"""What a team hands to the referee of another Unix user: one file for a submission, in a folder that both reach.
+
+    SPOOL/incoming/NAME       a submission; whoever owns the file hands it in. The folder can be written and not be listed
+    SPOOL/answers/NAME.json   what became of it
+    SPOOL/board.json          the ranking;  rules.toml  the rules
+
+The first line of a submission is a JSON object, the predictions follow, then the log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import Damaged, NsmlError, RunFailed
+from ..store.files import read_json, temporary_name
+
+INCOMING, ANSWERS, BOARD, RULES = "incoming", "answers", "board.json", "rules.toml"
+LARGEST = 1 << 28  # bytes of a submission
+
+
+def make_spool(spool: Path) -> None:
+    """Create the folders, for the referee. NsmlError if they are another user's, who could change what is published."""
+    for path, mode in ((spool, 0o755), (spool / INCOMING, 0o1733), (spool / ANSWERS, 0o755)):
+        path.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink() or path.stat().st_uid != os.getuid():
+            raise NsmlError(f"--spool: {path} belongs to another user; name a folder of your own")
+        path.chmod(mode)
+
+
+def hand_in(spool: Path, facts: dict[str, str], predictions: bytes, log: bytes) -> str:
+    """Put a submission into the spool; return its name, which nobody else can guess.
+
+    Args:
+        facts: `session` and `checkpoint`, and the digests `code` and `model`.
+    """
+    name = secrets.token_hex(16)
+    header = json.dumps({"name": name, **facts, "predictions": len(predictions), "log": len(log)}).encode() + b"\n"
+    incoming = spool / INCOMING
+    beside = temporary_name(incoming)
+    try:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
+            os.fchmod(file.fileno(), 0o644)  # whatever the umask: the referee is another user
+            file.write(header + predictions + log)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(beside, incoming / name)
+    except OSError as error:
+        raise RunFailed(f"{incoming} cannot be written: {error.strerror}; ask the organiser") from None
+    return name
+
+
+def read_packet(content: bytes, name: str) -> tuple[dict[str, str], bytes, bytes]:
+    """Facts, predictions and log of a submission.
+
+    NsmlError if it has another form, or was handed in as another name: then another account has linked to it, to use up its turns.
+    """
+    line, _, rest = content.partition(b"\n")
+    try:
+        header = json.loads(line)
+        facts = {key: header[key] for key in ("session", "checkpoint", "code", "model")}
+        own_name = header["name"]
+        sizes = [header["predictions"], header["log"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise NsmlError("it does not begin with a line of JSON; hand it in with 'nsml submit'") from None
+    texts = all(isinstance(value, str) and len(value) <= 300 for value in facts.values())
+    if not texts or not all(type(size) is int and size >= 0 for size in sizes) or sum(sizes) != len(rest):
+        raise NsmlError("its first line does not fit what follows; hand it in with 'nsml submit'")
+    if own_name != name:
+        raise NsmlError("it was handed in as another name; hand it in with 'nsml submit'")
+    return facts, rest[: sizes[0]], rest[sizes[0] :]
+
+
+def wait_for_answer(spool: Path, name: str, seconds: float) -> dict[str, Any]:
+    """What the referee answers. RunFailed if it says nothing in that time; the submission stays in the spool and is scored later."""
+    path = spool / ANSWERS / f"{name}.json"
+    until = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            return read_published(spool, f"{ANSWERS}/{name}.json")
+        if time.monotonic() > until:
+            raise RunFailed(f"the referee has not answered in {seconds:.0f} seconds; it will, in {path}")
+        time.sleep(0.2)
+
+
+def read_published(spool: Path, name: str) -> dict[str, Any]:
+    """A file that the referee published: of the spool's owner only. FileNotFoundError if it is missing."""
+    path = spool / name
+    value = read_json(path, spool, 1 << 26)
+    if path.stat().st_uid != spool.stat().st_uid:
+        raise Damaged(f"{path} is not the organiser's; tell him")
+    return value

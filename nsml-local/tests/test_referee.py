@@ -1,0 +1,362 @@
+"""A referee of another account: spool, ledger, and what a team can try."""
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import Nsml, make_dataset, start_and_wait
+
+from nsml.errors import Damaged, NsmlError
+from nsml.scoring import referee as module
+from nsml.scoring.ledger import Ledger, read_ledger
+from nsml.scoring.referee import Referee, ledger_path, verify
+from nsml.scoring.spool import hand_in, read_packet, read_published
+from nsml.store.datasets import find_dataset
+from nsml.store.files import read_json, write_json
+from nsml.store.home import open_home
+from nsml.store.submissions import submissions_of
+
+FACTS = {"session": "me/D/1", "checkpoint": "best", "code": "c" * 64, "model": "d" * 64}
+RIGHT = b"".join(b"test_data,%03d.png,%d\n" % (n, n) for n in range(4))
+WRONG = RIGHT.replace(b",3\n", b",0\n")
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def refereed(spool: Path, say: Callable[[str], None] = quiet) -> None:
+    Referee(open_home(), find_dataset(open_home(), "D"), spool, say).run(once=True)
+
+
+@pytest.fixture
+def spool(nsml: Nsml, tmp_path: Path) -> Iterator[Path]:
+    """The spool of dataset D of the organiser's home, which a referee has begun. Other accounts reach it."""
+    pushed = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d")))
+    assert pushed.status == 0, pushed.err
+    above = Path(tempfile.mkdtemp(prefix="nsml-spool-"))
+    above.chmod(0o755)
+    refereed(above / "spool")
+    yield above / "spool"
+    shutil.rmtree(above)
+
+
+def submissions() -> list[dict[str, Any]]:
+    return submissions_of(open_home(), "D")[0]
+
+
+def entries() -> list[dict[str, Any]]:
+    return read_ledger(ledger_path(open_home(), "D"))[0]
+
+
+def answer_to(spool: Path, name: str) -> dict[str, Any]:
+    return read_published(spool, f"answers/{name}.json")
+
+
+def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, spool: Path, tmp_path: Path, project: Path) -> None:
+    nsml("dataset", "rules", "D", "per_day=2", "time_zone=UTC")
+    assert nsml("referee", "D", "--spool", str(spool), "--once").status == 0
+    team = {"NSML_HOME": str(tmp_path / "team"), "NSML_USER": "me"}
+    (tmp_path / "d" / "test" / "test_label").rename(tmp_path / "test_label")
+    pushed = nsml("dataset", "push", "D", str(tmp_path / "d"), "--referee", str(spool), **team)
+    assert pushed.status == 0, pushed.err
+
+    def mine(*arguments: str) -> Any:
+        return nsml(*arguments, **team)
+
+    name = start_and_wait(mine, dataset="D")
+    with ThreadPoolExecutor() as pool:
+        for left in (1, 0):
+            submitted = pool.submit(mine, "submit", name, "best")
+            while not submitted.done():
+                nsml("referee", "D", "--spool", str(spool), "--once")
+            ended = submitted.result()
+            assert ended.out == "Score: 100.010001\nDone\n", ended.err
+            assert f"{left} of 2 left today, next at 00:00 UTC" in ended.err
+        submitted = pool.submit(mine, "submit", name, "best")
+        while not submitted.done():
+            nsml("referee", "D", "--spool", str(spool), "--once")
+        refused = submitted.result()
+    assert refused.status == 2 and "the referee says: dataset D: 0 of 2 left today, next at 00:00 UTC" in refused.err
+    (row,) = json.loads(mine("dataset", "board", "-j", "D").out)
+    assert (row["rank"], row["score"], row["session"], row["submissions"]) == (1, 100.010001, name, 2)
+    assert "Published by the referee" in mine("dataset", "board", "D").out
+    assert [r.get("refused") for r in json.loads(mine("dataset", "board", "--mine", "-j", "D").out)] == [None, None, 1]
+    assert [entry["result"] for entry in entries()] == ["scored", "scored", "refused"]
+    verified = nsml("referee", "verify", "D")
+    assert verified.out.startswith("3 entries, unbroken; the last has the digest "), verified.err
+
+
+def test_a_team_without_a_referee_that_answers_is_told_so(nsml: Nsml, spool: Path, tmp_path: Path) -> None:
+    nsml("dataset", "push", "E", str(tmp_path / "d"), "--referee", str(spool))
+    failed = nsml("submit", start_and_wait(nsml, dataset="E"), "best", "--limit", "2")
+    assert failed.status == 1 and "the referee has not answered in 2 seconds; it will, in" in failed.err
+    assert len(list((spool / "incoming").iterdir())) == 1
+    refused = nsml("dataset", "push", "F", str(tmp_path / "d"), "--referee", str(tmp_path / "none"))
+    assert refused.status == 2 and "rules.toml cannot be read" in refused.err
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "step", ["open_submission", "record_score", "Ledger.append", "close_submission", "Referee._answer", "_remove"]
+)
+def test_a_referee_that_ends_at_any_step_loses_and_doubles_nothing(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+) -> None:
+    name = hand_in(spool, FACTS, WRONG, b"log")
+    owner = module
+    for part in step.split(".")[:-1]:
+        owner = getattr(owner, part)
+    real = getattr(owner, step.rpartition(".")[2])
+
+    def end(*arguments: Any, **keywords: Any) -> None:
+        if when == "after":
+            real(*arguments, **keywords)
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(owner, step.rpartition(".")[2], end)
+        refereed(spool)
+    refereed(spool)
+    assert [(r["score"], r["session"]) for r in submissions()] == [(75.0075009167, "me/D/1")]
+    assert [(entry["name"], entry["result"]) for entry in entries()] == [(name, "scored")]
+    assert answer_to(spool, name)["score"] == 75.0075009167
+    assert list((spool / "incoming").iterdir()) == []
+    assert verify(open_home(), "D")[2] == []
+
+
+def test_killed_again_and_again_every_submission_is_scored_once(spool: Path) -> None:
+    names = [hand_in(spool, {**FACTS, "checkpoint": f"{n}"}, RIGHT, b"") for n in range(8)]
+    for pause in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9):
+        child = os.fork()
+        if child == 0:
+            try:
+                refereed(spool)
+            finally:
+                os._exit(0)
+        time.sleep(pause)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    refereed(spool)
+    assert sorted(r["checkpoint"] for r in submissions()) == [f"{n}" for n in range(8)]
+    assert sorted(entry["name"] for entry in entries()) == sorted(names)
+    assert verify(open_home(), "D")[2] == []
+
+
+def test_a_last_line_that_was_half_written_is_removed_and_no_other(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "l.jsonl")
+    ledger.append({"name": "a"})
+    with pytest.raises(NsmlError, match="open in another referee"):
+        Ledger(tmp_path / "l.jsonl")
+    ledger.close()
+    with open(tmp_path / "l.jsonl", "ab") as file:
+        file.write(b'{"before": "00')
+    again = Ledger(tmp_path / "l.jsonl")
+    again.append({"name": "b"})
+    again.close()
+    assert [entry["name"] for entry in read_ledger(tmp_path / "l.jsonl")[0]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("change", ["score", "order", "removed", "added"])
+def test_a_line_of_the_ledger_that_is_changed_is_found(spool: Path, change: str, nsml: Nsml) -> None:
+    for n in range(3):
+        hand_in(spool, {**FACTS, "checkpoint": f"{n}"}, WRONG, b"")
+    refereed(spool)
+    path = ledger_path(open_home(), "D")
+    lines = path.read_bytes().splitlines(True)
+    lines = {
+        "score": [lines[0].replace(b"75.0075009167", b"99.0075009167"), *lines[1:]],
+        "order": [lines[1], lines[0], lines[2]],
+        "removed": [lines[0], lines[2]],
+        "added": [lines[0], lines[0], *lines[1:]],
+    }[change]
+    path.write_bytes(b"".join(lines))
+    refused = nsml("referee", "verify", "D")
+    assert refused.status == 1 and "does not follow line" in refused.err
+    with pytest.raises(Damaged):
+        refereed(spool)
+
+
+def test_lines_that_are_gone_from_the_end_are_found_by_a_digest_that_was_published(spool: Path, nsml: Nsml) -> None:
+    for n in range(2):
+        hand_in(spool, {**FACTS, "checkpoint": f"{n}"}, WRONG, b"")
+    refereed(spool)
+    head = read_published(spool, "board.json")["head"]
+    path = ledger_path(open_home(), "D")
+    assert nsml("referee", "verify", "D", "--head", head).status == 0
+    path.write_bytes(b"".join(path.read_bytes().splitlines(True)[:1]))
+    refused = nsml("referee", "verify", "D", "--head", head)
+    assert refused.status == 1 and f"no line has the digest {head}" in refused.out
+    assert "submission 2 of" in refused.out and "is not in the ledger" in refused.out
+
+
+def test_a_score_or_predictions_that_are_not_the_ledgers_are_named(spool: Path, nsml: Nsml) -> None:
+    hand_in(spool, FACTS, WRONG, b"")
+    refereed(spool)
+    folder = open_home().submissions / "D" / "1"
+    write_json(folder / "submission.json", read_json(folder / "submission.json") | {"score": 99.0, "user": "friend"})
+    (folder / "predictions.csv").write_bytes(RIGHT)
+    shown = nsml("referee", "verify", "D").out
+    assert "submission 1: user is 'friend', in the ledger" in shown and "the score is 99.0, in the ledger 75.0" in shown
+    assert "its predictions are not those of the ledger" in shown
+
+
+def test_corrected_labels_leave_the_ledger_as_it_is(spool: Path, nsml: Nsml, tmp_path: Path) -> None:
+    hand_in(spool, FACTS, RIGHT, b"")
+    refereed(spool)
+    labels = tmp_path / "d" / "test" / "test_label"
+    labels.write_text(labels.read_text().replace(",3\n", ",0\n"))
+    nsml("dataset", "rm", "-f", "D")
+    nsml("dataset", "push", "D", str(tmp_path / "d"))
+    nsml("dataset", "rescore", "D")
+    assert submissions()[0]["score"] < 100 and verify(open_home(), "D")[2] == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"{}\n",
+        b"[]\nx",
+        b'{"session": 1}\n',
+        b"\x00" * 1000,
+        b"9" * 5000,
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+    ],
+)
+def test_a_packet_of_another_form_is_refused_in_a_line(content: bytes) -> None:
+    with pytest.raises(NsmlError, match="hand it in with 'nsml submit'"):
+        read_packet(content, "name")
+
+
+def test_what_is_no_submission_is_answered_and_removed(spool: Path) -> None:
+    incoming = spool / "incoming"
+    (incoming / "text").write_text("hello")
+    (incoming / "link").symlink_to("/etc/passwd")
+    os.mkfifo(incoming / "pipe")
+    (incoming / "folder").mkdir()
+    (incoming / "folder" / "file").touch()
+    with open(incoming / "large", "wb") as file:
+        file.truncate(1 << 40)
+    hand_in(spool, {**FACTS, "session": "../../x"}, b"nonsense\n", b"")
+    (incoming / ".half").write_text("not yet")
+    refereed(spool)
+    assert [entry["result"] for entry in entries()] == ["failed"] * 6
+    assert [path.name for path in incoming.iterdir()] == [".half"]
+    assert "more than 268,435,456 bytes" in answer_to(spool, "large")["reason"]
+    assert submissions() == []
+
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two other accounts")
+
+
+def as_user(uid: int, work: Callable[[], Any]) -> Any:
+    """The result of `work` in a process of that account; an OSError is returned."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            try:
+                result = work()
+            except (OSError, NsmlError) as error:
+                result = error
+            os.write(writer, pickle.dumps(result))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        content = file.read()
+    os.waitpid(child, 0)
+    return pickle.loads(content)
+
+
+@needs_root
+def test_the_owner_of_the_file_is_the_team_whatever_is_written_in_it(spool: Path) -> None:
+    for uid in (60001, 60002):
+        as_user(uid, lambda: hand_in(spool, {**FACTS, "session": "uid60001/D/1"}, RIGHT, b""))
+    refereed(spool)
+    assert sorted(r["user"] for r in submissions()) == ["uid60001", "uid60002"]
+    board = as_user(60001, lambda: read_published(spool, "board.json"))
+    assert {row["user"] for row in board["rows"]} == {"uid60001", "uid60002"}
+
+
+@needs_root
+def test_an_account_can_neither_read_nor_change_what_is_not_its_own(spool: Path, home: Path) -> None:
+    name = as_user(60001, lambda: hand_in(spool, FACTS, WRONG, b""))
+    theirs = spool / "incoming" / name
+    labels = home / "datasets" / "D" / "hidden" / "test" / "test_label"
+    tried: dict[str, Callable[[], Any]] = {
+        "read the labels": labels.read_bytes,
+        "list the home": lambda: os.listdir(home),
+        "read the ledger": ledger_path(open_home(), "D").read_bytes,
+        "list the spool": lambda: os.listdir(spool / "incoming"),
+        "remove a submission of another": theirs.unlink,
+        "rename it": lambda: theirs.rename(theirs.with_name("mine")),
+        "write into it": lambda: theirs.write_bytes(b"x"),
+        "replace the board": lambda: (spool / "board.json").write_text("{}"),
+        "remove the board": (spool / "board.json").unlink,
+        "forge an answer": lambda: (spool / "answers" / f"{name}.json").write_text("{}"),
+        "put a spool in the place of the spool": lambda: (spool / "incoming").rename(spool / "other"),
+    }
+    for what, attack in tried.items():
+        assert isinstance(as_user(60002, attack), PermissionError), what
+    refereed(spool)
+    assert [(r["user"], r["score"]) for r in submissions()] == [("uid60001", 75.0075009167)]
+    assert isinstance(as_user(60002, lambda: (spool / "answers" / f"{name}.json").write_text("{}")), PermissionError)
+
+
+@needs_root
+def test_a_link_to_the_file_of_another_does_not_count_for_him(spool: Path) -> None:
+    """The kernel forbids such links (fs.protected_hardlinks), but not everywhere."""
+    name = as_user(60001, lambda: hand_in(spool, FACTS, WRONG, b""))
+    os.link(spool / "incoming" / name, spool / "incoming" / "again")
+    refereed(spool)
+    os.link(ledger_path(open_home(), "D"), spool / "incoming" / "of the organiser")
+    refereed(spool)
+    assert [r["user"] for r in submissions()] == ["uid60001"]
+    assert sorted(entry["result"] for entry in entries()) == ["failed", "failed", "scored"]
+    assert "handed in as another name" in answer_to(spool, "again")["reason"]
+
+
+@needs_root
+def test_a_spool_of_another_account_is_refused(spool: Path) -> None:
+    other = spool.parent / "other"
+    other.mkdir()
+    os.chown(other, 60001, 60001)
+    with pytest.raises(NsmlError, match="belongs to another user"):
+        refereed(other)
+
+
+@needs_root
+def test_an_answer_that_is_not_the_organisers_is_not_believed(spool: Path) -> None:
+    write_json(spool / "answers" / "x.json", {"score": 100})
+    os.chown(spool / "answers" / "x.json", 60002, 60002)
+    with pytest.raises(Damaged, match="not the organiser's"):
+        answer_to(spool, "x")
+
+
+@needs_root
+def test_the_time_of_a_submission_cannot_be_set_back(spool: Path, nsml: Nsml) -> None:
+    nsml("dataset", "rules", "D", "deadline=2026-01-01T00:00:00Z")
+    name = as_user(60001, lambda: hand_in(spool, FACTS, WRONG, b""))
+    as_user(60001, lambda: os.utime(spool / "incoming" / name, (0, 0)))
+    refereed(spool)
+    assert "the deadline was 2026-01-01" in answer_to(spool, name)["reason"] and submissions() == []
