@@ -145,7 +145,7 @@ def test_another_seed_is_another_public_part_by_which_scores_are_made_again(nsml
     push(nsml, tmp_path)
     before = public_part(find_dataset(open_home(), "D"))
     nsml("submit", start_and_wait(nsml, dataset="D"), "best")
-    assert "1 submissions are scored in another way" in nsml("dataset", "rules", "D", "public_seed=2").err
+    assert "1 submission is scored in another way" in nsml("dataset", "rules", "D", "public_seed=2").err
     after = public_part(find_dataset(open_home(), "D"))
     assert before is not None and after is not None and before != after and len(before) == len(after)
     assert board(nsml)[0]["outdated"]

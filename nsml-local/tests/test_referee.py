@@ -92,6 +92,8 @@ def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, spool: Path,
     assert "Published by the referee" in mine("dataset", "board", "D").out
     assert [r.get("refused") for r in json.loads(mine("dataset", "board", "--mine", "-j", "D").out)] == [None, None, 1]
     assert [entry["result"] for entry in entries()] == ["scored", "scored", "refused"]
+    assert "scored by the referee of" in mine("dataset", "show", "D").out
+    assert "so that its name stays" in nsml("dataset", "rename", "D", "E").err
     verified = nsml("referee", "verify", "D")
     assert verified.out.startswith("3 entries, unbroken; the last has the digest "), verified.err
 

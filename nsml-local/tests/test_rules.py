@@ -279,7 +279,7 @@ def test_rules_are_shown_as_the_file_that_sets_them_and_changed_one_by_one(nsml:
 def test_another_metric_says_how_many_scores_are_of_the_one_before(nsml: Nsml, tmp_path: Path) -> None:
     push(nsml, tmp_path)
     nsml("submit", start_and_wait(nsml, dataset="D"), "best")
-    assert "1 submissions are scored in another way" in nsml("dataset", "rules", "D", "metric=kappa").err
+    assert "1 submission is scored in another way" in nsml("dataset", "rules", "D", "metric=kappa").err
     assert nsml("dataset", "rescore", "D").out == "1 submission rescored\n"
     assert [(r["rank"], r["score"]) for r in listed(nsml)] == [(1, 1.0)]
 

@@ -167,10 +167,8 @@ def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool)
             click.echo(f"{key} is changed", err=True)
     outdated = sum(r["outdated"] for r in submissions_of(home, name)[0])
     if new and outdated:
-        click.echo(
-            f"{outdated} submissions are scored in another way; 'nsml dataset rescore {name}' scores them again",
-            err=True,
-        )
+        are = "submission is" if outdated == 1 else "submissions are"
+        click.echo(f"{outdated} {are} scored in another way; 'nsml dataset rescore {name}' scores again", err=True)
     if as_json:
         print_json({key: getattr(after, key) for key in (*KEYS, "closed_at")})
     else:

@@ -178,6 +178,8 @@ def describe(dataset: Dataset, name: str = "") -> str:
     if not dataset.can_be_scored:
         missing = "a folder of labels, but no evaluation.py" if dataset.labels.exists() else "no labels"
         labels = f"{missing}: it cannot be scored"
+    if (spool := dataset.referee()) is not None:
+        labels = f"scored by the referee of {spool}"
     train, test = record["train_files"], record["test_files"]
     note = (
         "" if (dataset.training / "train").is_dir() else "; it has no folder train/, so sessions can read all its files"

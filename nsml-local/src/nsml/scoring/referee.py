@@ -49,7 +49,7 @@ _LOOK = 0.5  # seconds
 
 def ledger_path(home: Home, dataset: str) -> Path:
     """The ledger of a dataset."""
-    return home.path / "ledgers" / f"{dataset}.jsonl"
+    return home.ledgers / f"{dataset}.jsonl"
 
 
 class Referee:

@@ -516,7 +516,7 @@ def rename_dataset(home: Home, name: str, new: str) -> None:
     After an interruption, call it again to finish.
 
     Raises:
-        NsmlError: the new name is in use, or a session or a submit uses the dataset.
+        NsmlError: the new name is in use, a session or a submit uses the dataset, or a referee has scored it.
     """
     from .sessions import NO_DATASET, list_sessions
     from .submissions import rename_sessions
@@ -526,6 +526,8 @@ def rename_dataset(home: Home, name: str, new: str) -> None:
     if new == NO_DATASET:
         raise NsmlError(f"NEW: {new} means 'no dataset'; choose another name")
     _check_not_in_use(home, name)
+    if (ledger := home.ledgers / f"{name}.jsonl").exists():
+        raise NsmlError(f"the ledger {ledger} names the sessions of {name}, so that its name stays")
     record = dataset.record()
     becomes = record.get("becomes", name)
     pairs = [(home.submissions / name, home.submissions / new)]

@@ -54,6 +54,11 @@ class Home:
         return self.path / "submissions"
 
     @property
+    def ledgers(self) -> Path:
+        """Those of referees, a file for each dataset."""
+        return self.path / "ledgers"
+
+    @property
     def output(self) -> Path:
         return self.path / "output"
 
