@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +142,7 @@ def test_without_numpy_the_board_says_how_to_get_intervals(
 ) -> None:
     (tmp_path / "hidden" / "numpy").mkdir(parents=True)
     (tmp_path / "hidden" / "numpy" / "__init__.py").write_text("raise ImportError('hidden', name='numpy')")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"), prepend=os.pathsep)
     shown = nsml("dataset", "board", "D")
     assert shown.status == 0 and "numpy is needed to show intervals; pip install 'nsml-local[compare]'" in shown.err
     assert "\n   3  c" in shown.out
