@@ -1,6 +1,8 @@
 """The rules of a competition: who may submit when, and what the board shows."""
 
 import json
+import re
+import tempfile
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -15,7 +17,7 @@ from sklearn import metrics as reference
 
 from nsml.errors import NsmlError
 from nsml.scoring.metrics import METRICS, score_files
-from nsml.scoring.rules import Rules, read_rules
+from nsml.scoring.rules import Rules, as_toml, read_rules
 from nsml.store.files import write_json
 from nsml.store.home import open_home
 from nsml.store.processes import identity
@@ -334,3 +336,31 @@ def test_a_program_learns_the_name_of_the_metric(nsml: Nsml, tmp_path: Path, pro
     (project / "main.py").write_text('import os\nprint("METRIC", os.environ.get("NSML_METRIC"))\n')
     name = start_and_wait(nsml, dataset="D")
     assert "METRIC kappa" in nsml("logs", name).out
+
+
+@given(
+    st.builds(
+        Rules,
+        metric=st.sampled_from(sorted(METRICS)),
+        lower_is_better=st.booleans(),
+        every=st.none() | st.integers(1, 10**7).map(float),
+        per_day=st.none() | st.integers(1, 1000),
+        total=st.none() | st.integers(1, 1000),
+        time_zone=st.sampled_from(["UTC", "Asia/Seoul", "Europe/Berlin", "America/St_Johns"]),
+        opens=st.none() | st.integers(10**9, 2 * 10**9).map(float),
+        deadline=st.none() | st.integers(2 * 10**9 + 1, 3 * 10**9).map(float),
+        public_share=st.none() | st.floats(0.001, 0.999),
+        patient_pattern=st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=9).map(
+            lambda text: f"({re.escape(text)})"
+        ),
+        baselines=st.lists(st.sampled_from(["organiser", "keras-1", "김"]), unique=True).map(tuple),
+    )
+)
+def test_shown_rules_are_read_back_as_they_are(rules: Rules) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rules.toml"
+        path.write_text(as_toml(rules), encoding="utf-8", newline="")
+        read = read_rules(path, {})
+    if rules.public_share is not None:
+        assert read.pop("public_seed") == 0
+    assert Rules(**{**read, "baselines": tuple(read.get("baselines", ()))}) == rules

@@ -238,7 +238,7 @@ def _parsed(values: Mapping[str, Any], known: Mapping[str, Any], where: str) -> 
             _check("metric", parsed["metric"])
             parsed.setdefault("lower_is_better", METRICS[parsed["metric"]].lower_is_better)
         needs_zone = any(parsed.get(name) is not None for name in ("per_day", "opens", "deadline"))
-        if parsed.get("public_share") is not None and (parsed.get("public_seed") or known.get("public_seed")) is None:
+        if parsed.get("public_share") is not None and {**known, **parsed}.get("public_seed") is None:
             parsed["public_seed"] = secrets.randbelow(1_000_000)
         zone = parsed.get("time_zone") or known.get("time_zone")
         if zone is None and needs_zone:

@@ -200,6 +200,8 @@ def _scored(t: Texts, outcome: Outcome, value: float) -> str:
         parts.append(t("The same answer for every photograph reaches at best {score}.", score=score(constant)))
         if not beats(value, constant, outcome.lower_is_better):
             parts.append(t("Not better than the same answer for every photograph."))
+    if outcome.left:
+        parts.append(outcome.left)
     return "\n".join(parts)
 
 
