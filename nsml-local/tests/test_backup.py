@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers import Nsml, wait_until
 
+from nsml.store import backup as module
 from nsml.store.backup import back_up, check_backup
 from nsml.store.checkpoints import Checkpoint, list_checkpoints, store
 from nsml.store.files import write_json
@@ -167,7 +168,7 @@ def test_only_links_of_datasets_are_followed_and_temporary_files_left_out(
     (tmp_path / "elsewhere").write_bytes(content)
     photograph.symlink_to(tmp_path / "elsewhere")
     made = nsml("backup", str(tmp_path / "backup"))
-    assert "warning: 2 links, pipes, sockets or devices are left out" in made.err
+    assert "warning: 2 links, pipes, sockets, devices or unreadable files are left out" in made.err
     copied = tmp_path / "backup" / "home" / "sessions" / trained
     assert not (copied / "work" / "link").exists() and not (copied / ".tmp-1-ab").exists()
     assert (copied / "work" / ".tmp-mine").read_text() == "of the program"
@@ -206,3 +207,19 @@ def test_any_name_is_backed_up_and_restored(nsml: Nsml, trained: str, home: Path
     restored = nsml("restore", str(tmp_path / "backup"), NSML_HOME=str(tmp_path / "new"))
     assert restored.status == 0, restored.err
     assert (tmp_path / "new" / "sessions" / trained / "work" / name).read_text() == "content"
+
+
+def test_a_file_that_a_program_made_unreadable_is_left_out_and_counted(
+    trained: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "sessions" / trained / "work" / "locked").write_text("secret")
+    real = module.copy_file
+
+    def copy(source: Path, target: Path, below: Path | None = None) -> None:
+        if source.name == "locked":  # what the system does, but not for root
+            raise PermissionError(13, "Permission denied", str(source))
+        real(source, target, below)
+
+    monkeypatch.setattr(module, "copy_file", copy)
+    assert back_up(open_home(), tmp_path / "backup").left_out == 1
+    check_backup(tmp_path / "backup")

@@ -34,7 +34,9 @@ def backup(folder: Path) -> None:
     counts = back_up(open_home(), folder, _progress("copied"))
     click.echo(f"{counts.files:,} files, {size(counts.bytes)}, are in {folder}")
     if counts.left_out:
-        click.echo(f"warning: {counts.left_out} links, pipes, sockets or devices are left out", err=True)
+        click.echo(
+            f"warning: {counts.left_out} links, pipes, sockets, devices or unreadable files are left out", err=True
+        )
 
 
 @click.command(

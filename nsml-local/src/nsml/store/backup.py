@@ -47,7 +47,7 @@ _OF_OTHERS = ("code", "work", "model", "training", "submission", "hidden", "feed
 
 @dataclass
 class Counts:
-    """What a backup holds. `left_out` are links, pipes, sockets and devices."""
+    """What a backup holds. `left_out` are links, pipes, sockets, devices, and what a program made unreadable."""
 
     files: int = 0
     bytes: int = 0
@@ -204,6 +204,9 @@ def _copy_folder(
             names = sorted(set(os.listdir(source)) - seen)
         except FileNotFoundError:
             return copied  # removed meanwhile; the caller sees it
+        except PermissionError:
+            counts.left_out += 1
+            return copied
         if not names:
             return copied
         for name in names:
@@ -212,23 +215,31 @@ def _copy_folder(
             is_ours = not any(part in _OF_OTHERS for part in place)
             if is_ours and (name.startswith(TEMPORARY) or name == ".queue"):
                 continue
-            if path.is_dir() and not path.is_symlink():
+            if os.path.isdir(path) and not os.path.islink(path):
                 if is_ours and name.startswith(REMOVED):
                     make_private(target / name)  # whose name keeps the number
                     continue
                 inner = _copy_folder(path, target / name, (*place, name), top, counts, on_progress)
-                if path.exists():
+                if os.path.isdir(path):
                     copied += inner
                 else:
                     _forget(target / name, counts, inner)
-            elif path.is_file() and (not path.is_symlink() or place[0] == "datasets"):
-                real = real_path(path)
-                with contextlib.suppress(FileNotFoundError):
-                    below = top if not path.is_symlink() else real.parent
-                    copied += _copy_one(real if path.is_symlink() else path, target / name, below, counts)
+            elif os.path.isfile(path) and (not os.path.islink(path) or place[0] == "datasets"):
+                # Of links, only those of datasets come here.
+                real = real_path(path) if path.is_symlink() else path
+                below = real.parent if path.is_symlink() else top
+                try:
+                    copied += _copy_one(real, target / name, below, counts)
+                except FileNotFoundError:
+                    pass  # removed meanwhile
+                except PermissionError:
+                    counts.left_out += 1
                 on_progress(counts)
-            elif os.path.lexists(path):
-                counts.left_out += 1
+            else:
+                with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                    with contextlib.suppress(PermissionError):
+                        os.lstat(path)
+                    counts.left_out += 1
 
 
 def _forget(folder: Path, counts: Counts, copied: list[tuple[Path, str]]) -> None:
