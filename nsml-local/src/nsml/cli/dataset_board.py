@@ -176,7 +176,8 @@ def _print_board(
         click.echo(note)
     # Of the dataset's labels and scorer, so the same for each rank.
     if constants := [row["constant"] for row in now if row["constant"] is not None]:
-        click.echo(f"The same answer for every photograph reaches at best {score(constants[0])}")
+        where = "" if rules.public_share is None else " on the public part"
+        click.echo(f"The same answer for every photograph reaches at best {score(constants[0])}{where}")
     if any(row["one_class"] for row in rows):
         click.echo("* all predictions are of one class")
     if rules.public_share is not None and not rules.order()["by_private"]:
