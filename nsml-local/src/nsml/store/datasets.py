@@ -33,6 +33,7 @@ from .files import (
     visible,
     walk,
     write_json,
+    write_text,
 )
 from .home import Home
 from .names import check_name, is_name, nearest
@@ -429,9 +430,8 @@ def _count(folder: Path, classes: Sequence[str]) -> dict[str, Any]:
         others = [path for paths in by_class.values() for path in paths if not is_photograph(path)]
         facts |= {"problems": problems} if problems else {}
         if len(labels.classes) >= FEWEST:
-            file = data.parent / CLASS_FILE
-            file.unlink(missing_ok=True)  # it may be a link to the organiser's
-            file.write_text("".join(f"{name}\n" for name in labels.classes), "utf-8", "surrogateescape")
+            # A new file in its place, since it may be a link to the organiser's.
+            write_text(data.parent / CLASS_FILE, "".join(f"{name}\n" for name in labels.classes))
     marks = folder / "training" / "train" / MARKS
     size = train = test = 0
     for side in ("training", "submission"):
