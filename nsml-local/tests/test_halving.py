@@ -107,7 +107,7 @@ def test_the_better_half_goes_on_from_where_it_was_paused_and_the_best_trains_to
     assert _epochs() == {"9": [1, 2], "5": [1, 2, 3, 4], "4": [*range(1, 10)], "7": [1, 2]}
     assert table.count("Exited, dropped") == 3
     assert table.splitlines()[1].split()[:3] == ["tester/none/3", "Exited", "4"]
-    assert table.endswith("Halving by validation loss: 1 of its sessions is left, and trains to its end.\n")
+    assert table.endswith("Halving by validation loss: 1 of its sessions is left.\n")
     log = nsml("logs", "none/2").out
     assert (
         "paused at step 2 (--halve)" in log and "validation loss 1.25 at epoch 4: is not among the better half" in log

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from program_helpers import PROGRAMS
 
+from nsml.cli import sweep_table
 from nsml.comparing.choosing import choose
 from nsml.comparing.predictions_file import Predictions
 from nsml.engine.sweep import arguments_of_point, points
@@ -73,6 +75,27 @@ def test_a_sweep_is_ranked_with_a_corrected_best(nsml: Nsml, project: Path) -> N
     assert "sweep-1: right=0.5 seed=1" in nsml("ps", "-a").out
     nsml("rm", "-f", "none/sweep-1")
     assert list_sessions(open_home()) == []
+
+
+def test_a_checkpoint_that_is_saved_anew_while_it_is_compared_is_read_again(
+    nsml: Nsml, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(PROGRAMS / "swept.py", project / "main.py")
+    nsml("run", "--env", "current", "--grid", "right=0.5,0.75")
+    _end()
+    compare, looks = sweep_table._choice, []
+
+    def saved_anew_at_first(rows: list[dict[str, Any]]) -> Any:
+        looks.append(rows)
+        if len(looks) == 1:
+            best = rows[0]["_checkpoint"]
+            shutil.copytree(best.folder, best.folder.with_name("best@2"))
+            shutil.rmtree(best.folder)
+        return compare(rows)
+
+    monkeypatch.setattr(sweep_table, "_choice", saved_anew_at_first)
+    sweep_table.show_sweep(open_home(), "none/sweep-1", as_json=False)
+    assert len(looks) == 2 and "75.0 (" in capsys.readouterr().out
 
 
 def test_only_what_did_not_reach_its_end_is_resumed(nsml: Nsml, project: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ..errors import Damaged, NsmlError, install
 from ..store.files import is_number
 from ..store.home import Home
 from ..store.metrics import last_summary
+from ..store.sessions import Session
 from ..wording import counted, plain
 from .arguments import chosen_checkpoint, sweep_sessions
 from .display import print_json, print_table
@@ -24,23 +25,14 @@ if TYPE_CHECKING:
 
 def show_sweep(home: Home, text: str, as_json: bool) -> None:
     """Print the table. Ranked by accuracy on the validation predictions, else by a value that the sessions reported."""
-    rows: list[dict[str, Any]] = []
     sessions = sweep_sessions(home, text)
     halving, left = describe(sessions[0])
-    for session in sessions:
-        try:
-            _, checkpoint = chosen_checkpoint(home, str(session.name))
-            status = session.status()
-        except Damaged as error:
-            click.echo(f"warning: {error}", err=True)
-            continue
-        reported = (checkpoint.summary if checkpoint else None) or last_summary(session.folder)
-        rows.append(
-            {"session": str(session.name), "status": status, "point": session.sweep()[1]}
-            | {"dropped": bool(halving) and session not in left}
-            | {"checkpoint": checkpoint and checkpoint.name, "reported": reported, "_checkpoint": checkpoint}
-        )
-    choice, note = _choice(rows)
+    while True:
+        rows = _rows(home, sessions, left if halving else sessions)
+        choice, note = _choice(rows)
+        # Else a running session has saved its checkpoint anew since, and what was compared is gone.
+        if all(row["_checkpoint"] is None or row["_checkpoint"].folder.exists() for row in rows):
+            break
     rows, column = _ranked(rows, choice)
     if choice is not None:
         note = _flattery(rows, choice)
@@ -69,6 +61,24 @@ def show_sweep(home: Home, text: str, as_json: bool) -> None:
     )
     for line in filter(None, (note, halving)):
         click.echo(f"\n{line}")
+
+
+def _rows(home: Home, sessions: list[Session], left: list[Session]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for session in sessions:
+        try:
+            _, checkpoint = chosen_checkpoint(home, str(session.name))
+            status = session.status()
+        except Damaged as error:
+            click.echo(f"warning: {error}", err=True)
+            continue
+        reported = (checkpoint.summary if checkpoint else None) or last_summary(session.folder)
+        rows.append(
+            {"session": str(session.name), "status": status, "point": session.sweep()[1]}
+            | {"dropped": session not in left}
+            | {"checkpoint": checkpoint and checkpoint.name, "reported": reported, "_checkpoint": checkpoint}
+        )
+    return rows
 
 
 def _choice(rows: list[dict[str, Any]]) -> tuple[Choice | None, str]:

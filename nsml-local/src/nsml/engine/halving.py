@@ -57,8 +57,11 @@ def describe(session: Session) -> tuple[str, list[Session]]:
     if not plan:
         return "", []
     until, count = _until(plan), len(arms)
-    left = "1 of its sessions is left, and trains to its end" if until is None else ""
-    left = left or f"{count} of its sessions are left, and train to epoch {until}"
+    if until is None:
+        has_ended = all(_is_over(arm) and _is_at(arm, None) for arm in arms)
+        left = f"1 of its sessions is left{'' if has_ended else ', and trains to its end'}"
+    else:
+        left = f"{count} of its sessions are left, and train to epoch {until}"
     return plan.get("why") or f"Halving by validation loss: {left}.", arms
 
 
