@@ -1,6 +1,7 @@
 """What a session may use: `run -g -c --memory`, and `run -i`."""
 
 import json
+import os
 import re
 import signal
 import sys
@@ -107,6 +108,27 @@ def test_the_kernels_count_tells_whether_memory_ended_a_program(
 def test_a_session_uses_no_more_processors_than_it_was_given(nsml: Nsml, dataset: str, project: Path) -> None:
     (project / "cpus.py").write_text("import os; print(len(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS'])")
     assert nsml("logs", start_and_wait(nsml, "-e", "cpus.py", "-c", "1")).out.startswith("1 1\n")
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="this machine has one processor")
+def test_two_sessions_at_once_have_processors_of_their_own(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    (project / "cpus.py").write_text(
+        "import os, pathlib, time\n"
+        "print('on', *os.sched_getaffinity(0), flush=True)\n"
+        f"while not pathlib.Path({str(tmp_path / 'end')!r}).exists(): time.sleep(0.05)\n"
+    )
+    names = [nsml("run", "-d", dataset, "-e", "cpus.py", "-c", "1").out.split()[1] for _ in range(2)]
+
+    def where(name: str) -> str:
+        return next((line for line in nsml("logs", name).out.splitlines() if line.startswith("on ")), "")
+
+    wait_until(lambda: all(map(where, names)))
+    assert where(names[0]) != where(names[1])
+    (tmp_path / "end").touch()
+    for name in names:
+        nsml("logs", "-f", name)
 
 
 def test_no_gpu_is_visible_where_none_was_asked_for(nsml: Nsml, dataset: str, project: Path) -> None:

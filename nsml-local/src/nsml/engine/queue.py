@@ -154,6 +154,7 @@ def look(home: Home, me: Session | None = None, process: dict[str, Any] | None =
             return Outlook(outcome=False)
         machine = this_machine(home)
         seen, holders, waiters, supervisors, doomed = Outlook(), [], [], {}, {}
+        processors: list[int] = []  # of running sessions with -c
         for session in list_sessions(home, but_for_ended=True):
             try:
                 is_mine = me is not None and session.name == me.name
@@ -165,6 +166,7 @@ def look(home: Home, me: Session | None = None, process: dict[str, Any] | None =
                 launch = read_json(session.folder / FILE)
                 if state["status"] != QUEUED:
                     holders.append(_holder(session, launch, machine))
+                    processors += Limits.from_dict(launch.get("limits") or {}).processors or ()
                     continue
                 waiter = _waiter(session, launch, machine)
                 supervisors[waiter.name] = state["process"]
@@ -181,7 +183,7 @@ def look(home: Home, me: Session | None = None, process: dict[str, Any] | None =
                 continue  # removed since the look, started by hand, or damaged, which 'nsml doctor' names
         order = plan(machine, holders, waiters)
         if me is not None and process is not None:
-            seen.outcome = _claim(me, process, order, doomed)
+            seen.outcome = _claim(me, process, order, doomed, processors)
             if seen.outcome:
                 order = [place for place in order if place.name != str(me.name)]
                 seen.running.append(process)
@@ -301,8 +303,10 @@ def _blocked(home: Home, request: dict[str, Any]) -> tuple[str, bool]:
     return "", False
 
 
-def _claim(me: Session, process: dict[str, Any], order: list[Place], doomed: dict[str, str]) -> bool | None:
-    """True where the session now is Starting, None where it waits."""
+def _claim(
+    me: Session, process: dict[str, Any], order: list[Place], doomed: dict[str, str], processors: list[int]
+) -> bool | None:
+    """True where the session now is Starting, None where it waits. `processors`: the numbers of those that other sessions have."""
     name = str(me.name)
     if name in doomed:
         raise NeverStarts(doomed[name])
@@ -314,7 +318,10 @@ def _claim(me: Session, process: dict[str, Any], order: list[Place], doomed: dic
         return None
     if place.gpus:
         launch["limits"]["gpus"] = place.gpus
-        write_json(me.folder / FILE, launch)
+    if (cpus := launch["limits"].get("cpus")) and hasattr(os, "sched_getaffinity"):
+        free_first = sorted(os.sched_getaffinity(0), key=lambda number: (number in processors, number))
+        launch["limits"]["processors"] = free_first[:cpus]
+    write_json(me.folder / FILE, launch)
     me.write_state("Starting", process=process)
     return True
 

@@ -28,12 +28,16 @@ _THREADS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a session: device numbers of `gpus`, number of `cpus`, `memory` and `log` in bytes. None: no limit."""
+    """Limits of a session: device numbers of `gpus`, number of `cpus`, `memory` and `log` in bytes. None: no limit.
+
+    processors: the numbers of the `cpus` processors that the queue gave it, which no other session has; None: not given yet.
+    """
 
     gpus: tuple[int, ...] | None = None
     cpus: int | None = None
     memory: int | None = None
     log: int = DEFAULT
+    processors: tuple[int, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A dict for JSON."""
@@ -43,11 +47,15 @@ class Limits:
     def from_dict(cls, values: dict[str, Any]) -> Limits:
         """The inverse of `to_dict`. Damaged if the values are invalid."""
         fits = isinstance(values, dict)
-        gpus, cpus, memory, log = (values.get(name) if fits else None for name in ("gpus", "cpus", "memory", "log"))
-        numbers = [*gpus, cpus, memory, log] if isinstance(gpus, list | tuple) else [gpus, cpus, memory, log]
+        names = ("gpus", "processors", "cpus", "memory", "log")
+        gpus, processors, cpus, memory, log = (values.get(name) if fits else None for name in names)
+        numbers = [cpus, memory, log]
+        for devices in (gpus, processors):
+            numbers += devices if isinstance(devices, list | tuple) else [devices]
         if not fits or not all(n is None or (isinstance(n, int) and 0 <= n < 1 << 60) for n in numbers):
             raise Damaged(f"the limits in {FILE} are damaged; start a new session with 'nsml run'")
-        return cls(None if gpus is None else tuple(gpus), cpus, memory, log or DEFAULT)
+        gpus, processors = (None if devices is None else tuple(devices) for devices in (gpus, processors))
+        return cls(gpus, cpus, memory, log or DEFAULT, processors)
 
     def environment(self) -> dict[str, str]:
         """The environment variables for the usual libraries."""
@@ -60,7 +68,8 @@ class Limits:
         """Restrict this process and its children to `cpus` processors, if the system can."""
         if self.cpus is not None and hasattr(os, "sched_setaffinity"):
             allowed = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(0, allowed[: self.cpus])
+            given = [number for number in self.processors or () if number in allowed]
+            os.sched_setaffinity(0, given or allowed[: self.cpus])
 
 
 def parse_size(text: str, option: str = "--memory", least: int = 1) -> int:
