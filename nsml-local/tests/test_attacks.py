@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
+import site
+import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import PROGRAM, Nsml, make_dataset, start_and_wait
+from helpers import PROGRAM, Ended, Nsml, make_dataset, start_and_wait
 
+import nsml as nsml_package
 from nsml.store.files import open_regular, read_regular
 from nsml.store.home import open_home
 from nsml.store.sessions import Session, list_sessions
@@ -278,3 +284,67 @@ def test_a_session_that_reports_nothing_is_not_damaged_where_it_is_isolated(
     start_and_wait(nsml)
     assert "metrics" not in nsml("doctor").out
     assert "no metrics" in nsml("plot", "FUNDUS/1").err or "reported" in nsml("plot", "FUNDUS/1").err
+
+
+# Of an ordinary user, "nobody": has nothing but a folder of its own.
+ORDINARY = 65534
+
+
+@pytest.fixture
+def as_ordinary_user(project: Path) -> Iterator[tuple[Nsml, Path]]:
+    """`nsml(...)` as an ordinary user, and the user's folder; skips the test where there can be none, or none can isolate."""
+    if sys.platform != "linux" or os.getuid() != 0:
+        pytest.skip("only root becomes another user")
+    with tempfile.TemporaryDirectory(prefix="ordinary-") as name:
+        folder = Path(name)
+        shutil.copytree(project, folder / "project")
+        make_dataset(folder / "source")
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, ORDINARY, ORDINARY)
+        packages = [str(Path(nsml_package.__file__).parents[1]), *site.getsitepackages()]
+        environment = {"HOME": name, "USER": "ordinary", "PATH": os.defpath, "PYTHONPATH": os.pathsep.join(packages)}
+
+        def run(*command: str) -> Ended:
+            ended = subprocess.run(
+                command,
+                cwd=folder / "project",
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+                user=ORDINARY,
+                group=ORDINARY,
+                extra_groups=[],
+            )
+            return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+        # The environment of the tests may lie in a folder of root's alone.
+        version = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+        for python in (sys.executable, version):
+            with contextlib.suppress(OSError):
+                if run(python, "-c", "import nsml, cv2, psutil, click").status == 0:
+                    break
+        else:
+            pytest.skip("no Python that an ordinary user can start has the packages of nsml")
+        why = run(python, "-c", "from nsml.engine.isolation import why_not; print(why_not(), end='')").out
+        if why:
+            pytest.skip(f"an ordinary user cannot isolate programs here: {why}")
+        yield lambda *arguments: run(python, "-m", "nsml", *arguments), folder
+
+
+def test_an_ordinary_user_pushes_isolated_data_trains_and_is_scored(as_ordinary_user: tuple[Nsml, Path]) -> None:
+    nsml, folder = as_ordinary_user
+    home = folder / ".local" / "share" / "nsml"
+    pushed = nsml("dataset", "push", "FUNDUS", str(folder / "source"), "--isolate")
+    assert pushed.status == 0, pushed.err
+    trained = start_and_wait(nsml)
+    submitted = nsml("submit", trained, "best")
+    assert submitted.status == 0, submitted.err
+    assert "Score: 100" in submitted.out
+    hostile = breaks_out(home, folder / "source", 2).replace("/tester/", "/ordinary/")
+    (folder / "project" / "main.py").write_text(hostile)
+    assert "GOT []" in nsml("logs", start_and_wait(nsml)).out
+    assert nsml("doctor").status == 0
+    assert "ordinary" in nsml("dataset", "board", "FUNDUS").out
+    assert {path.stat().st_uid for path in home.rglob("*")} == {ORDINARY}
