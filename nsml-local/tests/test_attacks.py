@@ -235,6 +235,10 @@ def breaks_out(home: Path, isolated: Path, number: int) -> str:
         here.with_name("1") / "checkpoints" / "x",
         home / "user.json",
         home / "submissions" / "FUNDUS" / "1" / "x",
+        # These need no capability, but root; opened, they are not changed.
+        Path("/proc/sys/kernel/core_pattern"),
+        Path("/proc/sys/kernel/hostname"),
+        Path("/proc/sysrq-trigger"),
     ]
     writes += [
         home / "datasets" / "FUNDUS" / "training" / "x",

@@ -39,7 +39,12 @@ _NAMESPACES = (
     "--cap-drop",
     "ALL",
 )
-_SYSTEM = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
+# Settings of the kernel, which root can write even without capabilities: core_pattern names a program that is run outside.
+_KERNEL = ("bus", "fs", "irq", "sys", "sysrq-trigger")
+_SYSTEM = (
+    *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+    *(word for name in _KERNEL for word in ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")),
+)
 # /run has the sockets of services that act for the user: containers, systemd, D-Bus.
 _PRIVATE = ("/tmp", "/var/tmp", "/run")
 _DEVICES = ("nvidia*", "dri", "kfd", "dxg")
