@@ -24,7 +24,7 @@ from nsml.errors import Damaged, RunFailed
 from nsml.session.answering import _answer, ask, listen
 from nsml.store.checkpoints import store
 from nsml.store.copies import copy_file
-from nsml.store.files import write_json
+from nsml.store.files import read_json, write_json
 from nsml.store.home import open_home
 from nsml.store.launches import write_launch
 from nsml.store.processes import identity
@@ -159,6 +159,55 @@ def test_a_copy_keeps_the_holes_of_a_file(tmp_path: Path) -> None:
             for place, content in pieces.items():
                 file.seek(place)
                 assert file.read(len(content)) == content
+
+
+def make_deep(folder: Path) -> None:
+    """Deeper than a path can be long, and than Python nests calls; of its levels some cannot be read or entered."""
+    before = os.getcwd()
+    folder.mkdir()
+    os.chdir(folder)
+    try:
+        for level in range(2500):
+            Path("file").touch()
+            os.mkdir("d")
+            os.chdir("d")
+            if level % 500 == 499:
+                os.chmod(".", 0)  # root only goes on
+                if os.getuid():
+                    break
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("part", ["work", "checkpoints/best@1/deep"])
+def test_a_session_with_folders_of_any_depth_is_removed(nsml: Nsml, part: str) -> None:
+    session = make_session()
+    make_deep(session.folder / part)
+    (session.folder / "checkpoints" / "best@1" / "link").symlink_to(open_home().path)
+    assert nsml("doctor").err == ""
+    assert nsml("rm", "-f", str(session.name)).status == 0
+    assert list(session.folder.with_name(".removed-1").iterdir()) == []
+    assert open_home().marker.exists()
+
+
+def test_a_folder_that_is_too_deep_to_be_copied_is_named(nsml: Nsml, dataset: str) -> None:
+    session = make_session()
+    make_deep(session.code / "deep")
+    refused = nsml("fork", str(session.name))
+    assert refused.status == 1 and len(refused.err.splitlines()) == 1
+    assert "bug in nsml" not in refused.err
+
+
+def test_a_checkpoint_of_holes_is_damaged_and_not_read_for_hours(nsml: Nsml, dataset: str) -> None:
+    session = make_session()
+    folder = session.checkpoints / "best@1"
+    with open(folder / "model", "r+b") as file:
+        file.truncate(1 << 42)
+    manifest = read_json(folder / "checkpoint.json")
+    manifest["files"][0]["size"] = 1 << 42
+    write_json(folder / "checkpoint.json", manifest)
+    assert "are holes" in nsml("doctor").out
+    assert "are holes" in nsml("submit", str(session.name), "best").err
 
 
 def test_a_session_that_is_a_link_is_removed_without_what_it_leads_to(nsml: Nsml, tmp_path: Path) -> None:

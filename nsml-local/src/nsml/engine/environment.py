@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import sys
 import sysconfig
 import time
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
-from ..store.files import make_private, read_json, read_regular, size_of, visible, write_json, write_text
+from ..store.files import make_private, read_json, read_regular, remove_tree, size_of, visible, write_json, write_text
 from ..store.home import Home
 from ..store.processes import identity, is_alive, other_host
 from ..store.sessions import ENDED, Session, list_sessions
@@ -94,7 +93,7 @@ def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say:
             if time.monotonic() > until:
                 raise RunFailed(f"{lock} has been locked for an hour; remove that folder") from None
             if not _is_held(lock):
-                shutil.rmtree(lock, ignore_errors=True)
+                remove_tree(lock)
             elif not waits:
                 say("another session is installing the same; waiting for it")
                 waits = True
@@ -105,7 +104,7 @@ def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say:
             if not (folder / _READY).exists():
                 _build(folder, missing, options, _touching(lock / "owner.json", say))
         finally:
-            shutil.rmtree(lock, ignore_errors=True)
+            remove_tree(lock)
 
 
 def _touching(path: Path, say: Callable[[str], None]) -> Callable[[str], None]:
@@ -131,7 +130,7 @@ def _is_held(lock: Path) -> bool:
 
 
 def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Callable[[str], None]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
     try:
         # Built in its final place, as a virtual environment cannot be moved. The file `_READY` marks it as complete.
         run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "the virtual environment", say, folder)
@@ -142,11 +141,11 @@ def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Call
         lines = [f"import site; site.addsitedir({path!r})" for path in below]
         (packages / "nsml_below.pth").write_text("\n".join(lines) + "\n")
         instead = install(folder, missing, options, say)
-        shutil.rmtree(folder / CACHE, ignore_errors=True)
+        remove_tree(folder / CACHE)
         facts = {"packages": missing, "options": list(options), "python": sys.executable, "instead": instead}
         write_json(folder / _READY, facts)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         raise
 
 
@@ -180,7 +179,7 @@ def prune_environments(home: Home) -> tuple[int, int, int]:
             remaining += 1
             continue
         size = size_of(Path(entry.path))
-        shutil.rmtree(entry.path)
+        remove_tree(entry.path)
         freed += size
         count += 1
     return count, freed, remaining

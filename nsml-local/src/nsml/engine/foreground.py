@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..errors import NsmlError
 from ..store.datasets import Dataset
+from ..store.files import remove_tree
 from ..store.sessions import Session
 from .origin import origin_of
 
@@ -40,7 +40,7 @@ def keep_code(session: Session) -> None:
 
         take_snapshot(entry.parent, session.code, limit=_LIMIT)
     except (NsmlError, ImportError, OSError) as error:
-        shutil.rmtree(session.code, ignore_errors=True)
+        remove_tree(session.code)
         print(f"nsml: the code cannot be copied, so this session cannot be submitted: {error}", file=sys.stderr)
 
 

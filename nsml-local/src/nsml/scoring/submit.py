@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from ..engine.snapshot import copy_code
 from ..errors import Damaged, NsmlError, PredictionsRefused, Refused, RunFailed
 from ..store.checkpoints import Checkpoint, whole_checkpoint
 from ..store.datasets import Dataset, digest
-from ..store.files import is_number, make_private, read_json, read_regular, regular, write_bytes
+from ..store.files import is_number, make_private, read_json, read_regular, regular, remove_tree, write_bytes
 from ..store.home import Home
 from ..store.launches import FILE as LAUNCH
 from ..store.launches import write_launch
@@ -179,7 +178,7 @@ def submit(
         else:
             close_submission(folder)
         for name in ("work", WRITTEN):
-            shutil.rmtree(folder / name, ignore_errors=True)
+            remove_tree(folder / name)
 
 
 def _ask_referee(

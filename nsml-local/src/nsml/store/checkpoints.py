@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
+from .copies import data_of
 from .files import (
     flush_to_disk,
     folder_beside,
@@ -33,6 +34,7 @@ from .names import encode_checkpoint
 
 _MODEL = "model"
 _MANIFEST = "checkpoint.json"
+_MOST_HOLES = 1 << 32  # bytes; some file systems store zeros as holes
 _LARGEST_MANIFEST = 1 << 26  # bytes, some hundred thousand files
 
 
@@ -85,6 +87,7 @@ class Checkpoint:
         Raises:
             Damaged: the first file that differs.
         """
+        self._check_holes()
         for file in self.manifest["files"]:
             if only is not None and file["path"] != only:
                 continue
@@ -95,6 +98,25 @@ class Checkpoint:
                 same = False
             if not same:
                 raise self._damaged(path)
+
+    def _check_holes(self) -> None:
+        """Damaged if the files are mostly holes, which a program can make larger than any disk, and which would be read for hours."""
+        holes = 0
+        for file in self.manifest["files"]:
+            path = _place(self.folder, file["path"])
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                if status.st_size - 512 * status.st_blocks > _MOST_HOLES // 1000:
+                    # Asked only now, as it is slower; some file systems count the blocks of a new file later.
+                    with regular(path, self._top) as content:
+                        holes += status.st_size - sum(
+                            end - start for start, end in data_of(content.fileno(), status.st_size)
+                        )
+        if holes > _MOST_HOLES:
+            raise Damaged(
+                f"checkpoint {self.name} is damaged: {holes:,} bytes of its files in {self.folder} are holes, which no "
+                "save leaves; take another checkpoint"
+            )
 
     def verify_sizes(self) -> None:
         """Compare the sizes of all files without reading them. Damaged names the first missing or different file."""

@@ -29,7 +29,7 @@ def copy_file(source: Path, target: Path, below: Path | None = None) -> None:
     with regular(source, below) as content, open(target, "wb") as copy:
         # Asked once: what is appended meanwhile is left out, and would else be a hole.
         status = os.fstat(content.fileno())
-        for start, end in _data(content.fileno(), status.st_size):
+        for start, end in data_of(content.fileno(), status.st_size):
             copy.seek(start)
             while start < end and (piece := os.pread(content.fileno(), min(_PIECE, end - start), start)):
                 start += copy.write(piece)
@@ -38,7 +38,7 @@ def copy_file(source: Path, target: Path, below: Path | None = None) -> None:
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _data(file: int, size: int) -> Iterator[tuple[int, int]]:
+def data_of(file: int, size: int) -> Iterator[tuple[int, int]]:
     """Where the first `size` bytes of a file hold data: a file of holes can be larger than the disk that its copy is written to."""
     place = 0
     while place < size:

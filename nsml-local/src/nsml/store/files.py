@@ -172,11 +172,51 @@ def folder_beside(folder: Path) -> Iterator[Path]:
 
 
 def remove_tree(folder: Path | str) -> None:
-    """Remove a folder and its content; errors are ignored."""
-    # Imported here: shutil imports compression modules, which slow down every command.
-    import shutil
+    """Remove a folder and its content, however deep it is, without following links; what cannot be removed stays."""
+    with contextlib.suppress(OSError):
+        top = _open_folder(folder)
+        try:
+            while [_remove_level(top, entry) for entry in os.scandir(top)].count(True):
+                pass
+        finally:
+            os.close(top)
+        os.rmdir(folder)
 
-    shutil.rmtree(folder, ignore_errors=True)
+
+def _open_folder(path: Path | str, within: int | None = None) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    try:
+        folder = os.open(path, flags, dir_fd=within)
+    except PermissionError:
+        os.chmod(path, 0o700, dir_fd=within)
+        folder = os.open(path, flags, dir_fd=within)
+    # Without these, nothing in it can be removed, and it cannot be moved itself.
+    os.fchmod(folder, 0o700)
+    return folder
+
+
+def _remove_level(top: int, entry: os.DirEntry[str]) -> bool:
+    """Remove a file or folder in the folder `top`, after moving the folders in it up to `top`; whether anything was removed or moved."""
+    changed = False
+    try:
+        if not entry.is_dir(follow_symlinks=False):
+            os.unlink(entry.name, dir_fd=top)
+            return True
+        folder = _open_folder(entry.name, top)
+        try:
+            for inner in os.scandir(folder):
+                if not inner.is_dir(follow_symlinks=False):
+                    os.unlink(inner.name, dir_fd=folder)
+                else:
+                    os.close(_open_folder(inner.name, folder))
+                    os.rename(inner.name, temporary_name(Path()).name, src_dir_fd=folder, dst_dir_fd=top)
+                changed = True
+        finally:
+            os.close(folder)
+        os.rmdir(entry.name, dir_fd=top)
+    except OSError:
+        return changed
+    return True
 
 
 def is_utf16(path: Path) -> bool:
@@ -211,19 +251,28 @@ def real_path(path: Path) -> Path:
 
 
 def walk(folder: Path, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
-    """`os.walk`, but OSError for a folder that cannot be read, which `os.walk` leaves out in silence."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    return os.walk(folder, followlinks=followlinks, onerror=fail)
+    """`os.walk`, but OSError for a folder that cannot be read, and, in all versions of Python, for one that is too deep."""
+    waiting = [os.fspath(folder)]
+    while waiting:
+        root = waiting.pop()
+        folders: list[str] = []
+        names: list[str] = []
+        with os.scandir(root) as entries:
+            for entry in entries:
+                is_folder = False
+                with contextlib.suppress(OSError):  # a link to itself
+                    is_folder = entry.is_dir()
+                (folders if is_folder else names).append(entry.name)
+        yield root, folders, names
+        paths = [os.path.join(root, name) for name in reversed(folders)]
+        waiting += paths if followlinks else [path for path in paths if not os.path.islink(path)]
 
 
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files below a folder. Links are not followed."""
     if not path.is_dir():
         return path.lstat().st_size
-    return sum((Path(root) / name).lstat().st_size for root, _, names in os.walk(path) for name in names)
+    return sum((Path(root) / name).lstat().st_size for root, _, names in walk(path) for name in names)
 
 
 # Errors of mkdir and rename if the name already exists.
