@@ -277,6 +277,15 @@ def test_no_record_steers_the_terminal(nsml: Nsml) -> None:
             assert json.loads(ended.out)
 
 
+def test_a_shell_is_told_no_name_that_steers_the_terminal(nsml: Nsml) -> None:
+    session = make_session()
+    for name in (f"name{STEERS[:-1]}", "name\ud800", "name\uac00"):
+        store(session.checkpoints, name, lambda path: path.write_text("x") and None, elapsed=0.0, summary={})
+    words = "nsml submit FUNDUS/1 na"
+    completed = nsml(_NSML_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD="3")
+    assert completed.out == "plain,name\uac00\n" and completed.err == ""
+
+
 class Terminal(io.TextIOWrapper):
     def isatty(self) -> bool:
         return True

@@ -13,6 +13,7 @@ from ..errors import Damaged, NsmlError
 from ..store.home import Home, open_home
 from ..store.names import parse_session_name
 from ..store.sessions import SWEEP, Session, find_session, list_sessions, match_sessions
+from ..wording import plain
 
 if TYPE_CHECKING:
     from ..store.checkpoints import Checkpoint
@@ -51,10 +52,15 @@ def complete_datasets(ctx: click.Context, param: click.Parameter, incomplete: st
 
 def complete_checkpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Checkpoints of the session on the command line that begin with the typed text."""
+    return _checkpoints_to_type(ctx.params["session"], incomplete)
+
+
+def _checkpoints_to_type(session: str, incomplete: str) -> list[str]:
+    """A shell shows these by itself, so those with control characters are left out."""
     from ..store.checkpoints import checkpoint_names
 
-    names = checkpoint_names(session_named(open_home(), ctx.params["session"]).checkpoints)
-    return [name for name in names if name.startswith(incomplete)]
+    names = checkpoint_names(session_named(open_home(), session).checkpoints)
+    return [name for name in names if name.startswith(incomplete) and plain(name) == name]
 
 
 def session_argument() -> Decorator:
@@ -77,10 +83,7 @@ def complete_sessions_and_checkpoints(ctx: click.Context, param: click.Parameter
     session, colon, start = incomplete.partition(":")
     if not colon:
         return complete_sessions(ctx, param, incomplete)
-    from ..store.checkpoints import checkpoint_names
-
-    names = checkpoint_names(session_named(open_home(), session).checkpoints)
-    return [f"{session}:{name}" for name in names if name.startswith(start)]
+    return [f"{session}:{name}" for name in _checkpoints_to_type(session, start)]
 
 
 def sweep_sessions(home: Home, text: str) -> list[Session]:
