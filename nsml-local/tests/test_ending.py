@@ -227,7 +227,7 @@ def test_stop_ends_a_session_whose_program_has_stopped_its_supervisor(nsml: Nsml
 @pytest.fixture
 def grouped() -> None:
     """Skips the test where programs have no control group."""
-    group = make_group()
+    group = make_group(open_home())
     if group is None:
         pytest.skip("this user can make no control group here")
     kill_group(group)
@@ -303,6 +303,29 @@ def test_a_submit_whose_program_kills_its_keeper_leaves_nothing(
 
 
 @LINUX
+def test_what_hides_from_a_killed_submit_is_named_by_the_doctor_and_ended(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path, grouped: None
+) -> None:
+    hides = "import subprocess, time; subprocess.Popen(['sleep', '876543'], env={}, start_new_session=True)"
+    program = (project / "main.py").read_text()
+    waits = f"{hides}; print('infers', flush=True); time.sleep(90); return [int("
+    (project / "main.py").write_text(program.replace("return [int(", waits))
+    name, output = start_and_wait(nsml), tmp_path / "out"
+    submit = start_for_ctrl_c([sys.executable, "-m", "nsml", "submit", "-v", name, "best"], project, output)
+    wait_until(lambda: "infers" in output.read_text())
+    submit.kill()
+    submit.wait()
+    (hidden,) = [
+        process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "876543"]
+    ]
+    looked = nsml("doctor")
+    assert "processes of killed submits or lost sessions still run: nsml doctor --repair" in looked.out
+    assert "processes of a killed submit or a lost session ended" in nsml("doctor", "--repair").out
+    assert is_gone(hidden.pid)
+    assert "still run" not in nsml("doctor").out
+
+
+@LINUX
 def test_where_a_program_had_no_group_stop_the_log_and_doctor_say_what_may_be_left(nsml: Nsml) -> None:
     session = create_session(open_home(), "tester", "none", {"entry": "main.py", "arguments": [], "kind": "run"})
     gone = identity() | {"pid": 1 << 22, "ticks": 0}  # above the largest number of a process
@@ -335,5 +358,5 @@ def test_a_group_is_made_below_that_of_the_process_and_only_where_all_of_it_can_
     if folder is not None:
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / "cgroup.procs").touch()
-        assert make_group() is None  # an invented folder has no cgroup.kill
+        assert make_group(open_home()) is None  # an invented folder has no cgroup.kill
         assert [path.name for path in (tmp_path / folder).iterdir()] == ["cgroup.procs"]

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from ..engine.control_group import left_groups, members
 from ..engine.family import may_be_left
 from ..engine.resources import gpu_use
 from ..errors import Damaged, NsmlError, RunFailed, install
@@ -144,3 +145,5 @@ def _submissions(home: Home) -> Iterator[Line]:
 def _leftovers(home: Home) -> Iterator[Line]:
     if left := list(leftovers(home)):
         yield f"{len(left)} temporary files of ended processes", "nsml doctor --repair"
+    if left_processes := [pid for group in left_groups(home) for pid in members(group)]:
+        yield f"{len(left_processes)} processes of killed submits or lost sessions still run", "nsml doctor --repair"

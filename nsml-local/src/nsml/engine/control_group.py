@@ -10,18 +10,21 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from binascii import crc32
 from pathlib import Path, PurePosixPath
+
+from ..store.home import Home
 
 _PREFIX = "nsml-program-"
 _KILLING = 3.0  # seconds
 
 
-def make_group() -> Path | None:
-    """A new group for a program, below that of this process; None where none can be made."""
+def make_group(home: Home) -> Path | None:
+    """A new group for a program of this home, below that of this process; None where none can be made."""
     parent = _own_group()
     if parent is None or not os.access(parent / "cgroup.procs", os.W_OK):
         return None
-    group = parent / f"{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
+    group = parent / f"{_PREFIX}{_key(home)}-{os.getpid()}-{os.urandom(4).hex()}"
     try:
         group.mkdir()
     except OSError:
@@ -73,15 +76,41 @@ def kill_group(group: Path) -> list[int]:
     return pids
 
 
+def left_groups(home: Home) -> list[Path]:
+    """The groups of this home whose supervisor or submit was killed, so that it did not remove them."""
+    try:
+        folders = [Path(folder) for folder, _, _ in os.walk(_mount()[1])]
+    except (OSError, IndexError):
+        return []
+    own = f"{_PREFIX}{_key(home)}-"
+    groups = [folder for folder in folders if folder.name.startswith(own) and os.access(folder, os.W_OK)]
+    # Of the processes of another container the ids are 0, and of its supervisor nothing is seen.
+    return [
+        group
+        for group in groups
+        if not os.path.exists(f"/proc/{group.name.removeprefix(own).partition('-')[0]}") and 0 not in members(group)
+    ]
+
+
+def _key(home: Home) -> str:
+    return f"{crc32(os.fsencode(os.path.realpath(home.path))):08x}"
+
+
 def _own_group() -> Path | None:
     """The folder of the group of this process; None if there is no cgroup v2, or its folder is not visible."""
     try:
         own = PurePosixPath(_lines("/proc/self/cgroup", "0::")[0].removeprefix("0::"))
-        # ID PARENT DEVICE ROOT MOUNT OPTIONS - TYPE ...
-        _, _, _, root, mount = _lines("/proc/self/mountinfo", " - cgroup2 ")[0].split()[:5]
+        root, mount = _mount()
         return None if ".." in own.parts else Path(mount) / own.relative_to(root)
     except (OSError, IndexError, ValueError):
         return None
+
+
+def _mount() -> tuple[str, str]:
+    """The group that is mounted, and where. OSError or IndexError if none is."""
+    # ID PARENT DEVICE ROOT MOUNT OPTIONS - TYPE ...
+    _, _, _, root, mount = _lines("/proc/self/mountinfo", " - cgroup2 ")[0].split()[:5]
+    return root, mount
 
 
 def _lines(path: str, text: str) -> list[str]:

@@ -102,7 +102,7 @@ def start_program(
         variables = pass_environment(inherited) | own | environment | {ISOLATED: "1"}
         command = isolate_program(home, launch, folder, work, python, writable, command)
     log = open_regular(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    group = None if isolated else make_group()
+    group = None if isolated else make_group(home)
     with open(log, "ab") as output:
         try:
             program = Program(

@@ -18,6 +18,7 @@ from ..store.home import Home, write_marker
 from ..store.leftovers import leftovers
 from ..store.sessions import ENDED, Session, list_sessions
 from ..store.submissions import FAILED, SCORED, close_submission, damaged_records, killed_submissions, record_failure
+from .control_group import kill_group, left_groups, members
 from .family import end_strays
 
 FOLDER = "damaged"
@@ -61,6 +62,11 @@ def repair(home: Home) -> Iterator[str]:
         yield from _session(home, session)
     for folder in killed_submissions(home):
         yield _close_killed(folder)
+    for group in left_groups(home):
+        count = len(members(group))
+        kill_group(group)
+        if count:
+            yield f"{group}: {count} processes of a killed submit or a lost session ended"
     for entry in visible(home.submissions):
         for path, why in damaged_records(home, entry.name):
             yield _put_aside(home, path, why)
