@@ -24,7 +24,7 @@ from nsml.errors import Damaged, RunFailed
 from nsml.session.answering import _answer, ask, listen
 from nsml.store.checkpoints import store
 from nsml.store.copies import copy_file
-from nsml.store.files import read_json, write_json
+from nsml.store.files import read_json, remove_tree, write_json
 from nsml.store.home import open_home
 from nsml.store.launches import write_launch
 from nsml.store.processes import identity
@@ -180,9 +180,10 @@ def make_deep(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["work", "checkpoints/best@1/deep"])
-def test_a_session_with_folders_of_any_depth_is_removed(nsml: Nsml, part: str) -> None:
+def test_a_session_with_folders_of_any_depth_is_removed(nsml: Nsml, part: str, request: pytest.FixtureRequest) -> None:
     session = make_session()
     make_deep(session.folder / part)
+    request.addfinalizer(lambda: remove_tree(session.folder.parent))
     (session.folder / "checkpoints" / "best@1" / "link").symlink_to(open_home().path)
     assert nsml("doctor").err == ""
     assert nsml("rm", "-f", str(session.name)).status == 0
@@ -193,7 +194,11 @@ def test_a_session_with_folders_of_any_depth_is_removed(nsml: Nsml, part: str) -
 def test_a_folder_that_is_too_deep_to_be_copied_is_named(nsml: Nsml, dataset: str) -> None:
     session = make_session()
     make_deep(session.code / "deep")
-    refused = nsml("fork", str(session.name))
+    try:
+        refused = nsml("fork", str(session.name))
+    finally:
+        remove_tree(session.code / "deep")  # which pytest cannot, whose later runs would fail
+    assert not (session.code / "deep").exists()
     assert refused.status == 1 and len(refused.err.splitlines()) == 1
     assert "bug in nsml" not in refused.err
 
