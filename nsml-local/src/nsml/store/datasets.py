@@ -442,7 +442,8 @@ def _count(folder: Path, classes: Sequence[str]) -> dict[str, Any]:
                 train += 0 if Path(root).is_relative_to(marks) else sum(not left_by_a_system(name) for name in files)
             else:
                 test += sum(not left_by_a_system(name) for name in files)
-    train = sum(counts.values()) if photographs and counts else train - len(others)
+    train -= len(others) + (data.parent / CLASS_FILE).is_file()
+    train = sum(counts.values()) if photographs and counts else train
     left_out = {"left_out": count_endings(others)} if others else {}
     return {"train": counts, "train_files": train, "test_files": test, "size": size, **left_out, **facts}
 
