@@ -31,8 +31,8 @@ from benchmarks.timing import Samples, Way, measure
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMISED = (
-    "load", "cache", "local_average", "exactness", "augment", "training", "predict", "one_image", "submit", "commands",
-    "report", "start", "growth", "iterator_trap",
+    "load", "cache", "local_average", "exactness", "augment", "training", "pytorch", "predict", "one_image", "submit",
+    "commands", "report", "start", "growth", "iterator_trap",
 )  # fmt: skip
 UNIT = Quantity("s")
 

@@ -92,7 +92,7 @@ def test_infer_answers_a_line_with_what_the_program_answers(
 ) -> None:
     write_photograph(tmp_path / "seven.png", 7)
     answered = _infer(project, trained, f"{tmp_path / 'seven.png'}\n{tmp_path / 'seven.png'}\n")
-    assert answered.stdout == "[3]\n[3]\n"
+    assert answered.stdout == "[3]\tDMR\n[3]\tDMR\n"
 
 
 def test_infer_leaves_no_session_behind(nsml: Nsml, trained: str, project: Path) -> None:

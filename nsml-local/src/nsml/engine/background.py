@@ -15,6 +15,7 @@ from ..errors import RunFailed
 from ..store.files import open_regular
 
 _STARTING = 30.0
+_left: list[subprocess.Popen[bytes]] = []  # so that they are waited for: a long-lived process would have zombies
 
 
 def leave_supervisor(folder: Path) -> None:
@@ -49,6 +50,7 @@ def _start_anew(folder: Path) -> Callable[[], bool]:
             stderr=errors,
             start_new_session=True,
         )
+    _left[:] = [*(each for each in _left if each.poll() is None), supervisor]
     return lambda: supervisor.poll() is not None
 
 
