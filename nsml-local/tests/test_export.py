@@ -129,6 +129,7 @@ print(json.dumps({
     [
         ("export",), ("export", "--csv", "a", "--mlflow", "b"), ("export", "--csv", "main.py"), ("export", "--csv", "."),
         ("export", "--csv", "a", "none/7"), ("export", "--csv", "a", "-d", "X", "none/7"),
+        ("export", "--csv", "a", "-d", "X"), ("export", "--csv", "nowhere/a"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_exported_is_refused_in_one_line(nsml: Nsml, words: tuple[str, ...]) -> None:

@@ -212,6 +212,12 @@ def test_push_warns_of_a_problem_that_check_finds_too_with_status_1(nsml: Nsml, 
     assert json.loads(nsml("dataset", "ls", "-j").out) == []
 
 
+def test_a_folder_too_high_or_too_low_is_a_problem(nsml: Nsml, tmp_path: Path) -> None:
+    for folder in (make_dataset(tmp_path / "d" / "SET").parent, tmp_path / "d" / "SET" / "train"):
+        checked = nsml("dataset", "check", str(folder))
+        assert checked.status == 1 and "there is no folder train/; name the folder that holds" in checked.err
+
+
 def test_a_good_dataset_is_checked_with_status_0_and_nothing_is_registered(nsml: Nsml, tmp_path: Path) -> None:
     checked = nsml("dataset", "check", str(make_dataset(tmp_path / "d")))
     assert checked.status == 0 and checked.out.endswith("No problems\n") and checked.err == ""

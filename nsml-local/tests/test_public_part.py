@@ -68,6 +68,17 @@ def test_close_asks_first_and_names_a_deadline_that_is_not_over(nsml: Nsml, tmp_
     assert json.loads(nsml("dataset", "rules", "-j", "D").out)["closed_at"] is None
 
 
+def test_the_rules_of_a_closed_competition_stay(nsml: Nsml, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("per_day = 3\n")
+    nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d")), "--rules", str(rules))
+    nsml("dataset", "close", "-f", "D")
+    refused = nsml("dataset", "rules", "D", "per_day=5")
+    assert refused.status == 2 and "dataset D is closed, so its final ranking stays" in refused.err
+    assert "left today" not in nsml("dataset", "show", "D").out
+    assert nsml("dataset", "rules", "D", 'baselines=["organiser"]').status == 0
+
+
 def test_two_submissions_may_be_final_and_the_better_counts(nsml: Nsml, tmp_path: Path, project: Path) -> None:
     push(nsml, tmp_path)
     half, _ = halves(nsml, project)

@@ -151,6 +151,8 @@ def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool)
     record = dataset.record()
     new = read_rules(file, record) if file else {}
     new |= read_changes(changes, {**record, **new})
+    if before.closed_at is not None and new.keys() - {"baselines"}:
+        raise NsmlError(f"dataset {name} is closed, so its final ranking stays; only baselines can be changed")
     if new:
         change_rules(dataset, new)
     after = rules_of(dataset)

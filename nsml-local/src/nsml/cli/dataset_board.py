@@ -163,7 +163,8 @@ def _print_board(
     now, before = ([row for row in rows if row["outdated"] is outdated] for outdated in (False, True))
     _print_ranks(now, rules)
     if not rows:
-        click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one", err=True)
+        tried = f"; '--all' lists the {len(made)} that failed or were refused" if made else ""
+        click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one{tried}", err=True)
     if count := sum(r["outdated"] for r in made):
         submissions = f"{count} of {len(made)} submissions {'is' if count == 1 else 'are'}"
         click.echo(
@@ -199,7 +200,8 @@ def _print_ranks(ranks: Sequence[Mapping[str, Any]], rules: Rules) -> None:
         cells = (row["session"], row["checkpoint"], str(row["submissions"]), ago(row["at"]))
         rows.append((rank, row["user"], *private, public, *interval, *cells))
     headings = ("Rank", "User", *scores, *(["Interval", "Ranks"] if has_intervals else []), "Session", "Checkpoint")
-    print_table((*headings, "Submissions", "When"), rows, right=(0, len(headings)))
+    whole = range(len(headings) - 1)
+    print_table((*headings, "Submissions", "When"), rows, right=(0, len(headings)), whole=whole)
 
 
 def _range(low: float | None, high: float | None) -> str:
@@ -221,7 +223,9 @@ def _print_submissions(made: Sequence[Mapping[str, Any]], dataset: Dataset) -> N
         )
         for r in made
     ]
-    print_table(("Number", "User", "Score", "Session", "Checkpoint", "When", "Remark"), rows, right=(0,))
+    print_table(
+        ("Number", "User", "Score", "Session", "Checkpoint", "When", "Remark"), rows, right=(0,), whole=(0, 2, 3)
+    )
 
 
 def _remark(record: Mapping[str, Any], dataset: Dataset) -> str:

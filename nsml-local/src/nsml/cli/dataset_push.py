@@ -151,6 +151,8 @@ def check(path: Path, metric: str | None, classes: tuple[str, ...]) -> None:
         )
         click.echo(describe(pushed, plain(str(path))))
         problems = dataset_problems(pushed)
+        if not (pushed.training / "train").is_dir():
+            problems.insert(0, "there is no folder train/; name the folder that holds train/ and test/")
     for problem in problems:
         click.echo(f"problem: {problem}", err=True)
     if problems:

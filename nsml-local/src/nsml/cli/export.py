@@ -48,8 +48,10 @@ def export(
     home = open_home()
     named = {one.name: one for text in sessions for one in match_sessions(home, text, home.user())}
     chosen = list(named.values()) if sessions else list_sessions(home, dataset=dataset)
+    if dataset and not chosen:
+        raise NsmlError(f"-d {dataset}: there is no session on it; 'nsml dataset ls' lists the datasets")
     if csv is not None:
-        if csv != "-" and Path(csv).exists() and not force:
+        if csv != "-" and Path(csv).is_file() and not force:
             raise NsmlError(f"--csv: {csv} exists; -f overwrites it")
         done = export_csv(chosen, sys.stdout) if csv == "-" else _write_csv(chosen, Path(csv))
     elif tensorboard is not None:
@@ -67,6 +69,8 @@ def export(
 def _write_csv(sessions: Sequence[Session], path: Path) -> Exported:
     if path.is_dir():
         raise NsmlError(f"--csv: {path} is a folder; name a file")
+    if not path.absolute().parent.is_dir():
+        raise NsmlError(f"--csv: there is no folder {path.absolute().parent}; make it first")
     with folder_beside(path.absolute().parent) as beside:
         with open(beside / "csv", "w", encoding="utf-8", newline="") as file:
             done = export_csv(sessions, file)

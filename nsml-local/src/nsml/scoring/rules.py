@@ -103,9 +103,10 @@ class Rules:
         return ""
 
     def left(self, user: str, times: Sequence[float], now: float) -> str:
-        """What is left to the user, as "2 of 3 left today, next at 00:00 Asia/Seoul; 12 of 30 left in all"; "" where there is no limit."""
+        """What is left to the user, as "2 of 3 left today, next at 00:00 Asia/Seoul; 12 of 30 left in all"; "" where nothing is limited."""
         parts = []
-        if user in self.baselines:
+        is_over = self.closed_at is not None or (self.deadline is not None and now >= self.deadline)
+        if user in self.baselines or is_over:
             return ""
         if self.per_day is not None:
             left = max(0, self.per_day - self._today(times, now))

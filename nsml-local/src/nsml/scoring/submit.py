@@ -124,7 +124,7 @@ def submit(
     try:
         if not dry_run and spool is None:
             if why := rules.refusal(user, counted_submissions(home, dataset.name, user, folder), began):
-                raise Refused(f"dataset {dataset.name}: {why}, or try 'nsml submit -t'")
+                raise Refused(f"dataset {dataset.name}: {why}; 'nsml submit -t' tries without a score")
             if trouble := label_trouble(dataset):
                 raise RunFailed(
                     f"the labels of dataset {dataset.name} are wrong, so nothing can be scored: {trouble}; its organiser corrects "

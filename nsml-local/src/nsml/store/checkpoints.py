@@ -303,7 +303,9 @@ def find_checkpoint(folder: Path, name: str | None, session: str) -> Checkpoint:
     if name is None and known:
         return known[-1]
     if not known:
-        raise NsmlError(f"session {session} has no checkpoint; its program must call nsml.save")
+        raise NsmlError(
+            f"session {session} has no checkpoint ('nsml logs {session}' shows how far it is); its program must call nsml.save"
+        )
     shown = ", ".join(c.name for c in known[-8:])
     raise NsmlError(f"session {session} has no checkpoint {name!r}; it has {shown}")
 

@@ -81,8 +81,11 @@ def ask_slurm(*command: str, stdin: str = "", seconds: float = 60) -> str:
         return ended.stdout
     lines = [line.removeprefix("error: ") for line in ended.stderr.strip().removeprefix(f"{command[0]}: ").splitlines()]
     complaint = lines[0] if lines else f"exit status {ended.returncode}"
-    if any(sign in ended.stderr for sign in ("Unable to contact", "Socket timed out", "Zero Bytes were transmitted")):
-        raise NoAnswer(f"Slurm does not answer: {complaint}")
+    if any(
+        sign in ended.stderr
+        for sign in ("Unable to contact", "Socket timed out", "Zero Bytes were transmitted", "res_nsearch")
+    ):
+        raise NoAnswer(f"Slurm does not answer: {complaint}; start its controller, or give --engine local")
     raise RunFailed(f"{command[0]}: {complaint}")
 
 
