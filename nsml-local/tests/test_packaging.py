@@ -82,7 +82,8 @@ def test_the_registrys_page_has_authors_urls_and_links_that_work_there(
         assert (ROOT.parent / link.removeprefix(f"{REPOSITORY}/blob/main/")).is_file()
     # A wheel that is built from the archive, where there is no repository, says and holds the same.
     with tarfile.open(archive) as file:
-        file.extractall(tmp_path, filter="data")
+        file.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 and later have it
+        file.extractall(tmp_path)
     (again,) = build(tmp_path / f"nsml_local-{nsml.__version__}", tmp_path / "again", "-t", "wheel")
     assert metadata_of(again).items() == shown.items()
     with zipfile.ZipFile(again) as one, zipfile.ZipFile(wheel) as other:

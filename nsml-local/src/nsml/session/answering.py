@@ -147,11 +147,12 @@ class _GivenUp(BaseException):
 
 def _answer_in_time(request: str, answer: Answer) -> str:
     """The answer, evaluated in a thread of its own, so that one that does not return keeps no other waiting. RunFailed if it fails."""
+    # Not in the thread: an import that is given up would keep its lock.
+    from ..scoring.feed import describe
+
     done: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
 
     def evaluate() -> None:
-        from ..scoring.feed import describe
-
         try:
             done.put((answer(request), ""))
         except BaseException as error:  # sys.exit, too, ends the expression alone
