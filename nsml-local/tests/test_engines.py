@@ -282,22 +282,6 @@ def test_a_dead_node_loses_its_session_but_one_with_requeue_goes_on_elsewhere(
     assert "NODE_FAIL" in nsml("logs", "none/1").err
 
 
-def test_an_interrupted_session_with_requeue_waits_and_goes_on(nsml: Nsml, slurm: Cluster, go: Path) -> None:
-    _run(nsml, go, "--requeue")
-    session = _trains("none/1")
-    number = jobs.submitted(session.folder)
-    slurm.ask("scontrol", "requeue", number)  # as for a job of a higher priority
-    _becomes("none/1", "Queued")
-    wait_until(lambda: "JobState=PENDING" in slurm.ask("scontrol", "show", "job", number), _PATIENCE)
-    slurm.ask("scontrol", "update", f"jobid={number}", "starttime=now")
-    # Where that came before Slurm's own delay, the delay of two minutes counts.
-    wait_until(lambda: "as it was: epoch 1" in nsml("logs", "none/1").out, 3 * _PATIENCE)
-    slurm.ask("scancel", "--batch", "--signal=TERM", number)  # as before the end of its time
-    wait_until(lambda: "JobState=PENDING" in slurm.ask("scontrol", "show", "job", number), _PATIENCE)
-    assert session.status() == "Queued"
-    assert nsml("stop", "none/1").status == 0 and session.status() == "Stopped"
-
-
 def test_gpus_processors_memory_and_priority_are_asked_of_slurm(nsml: Nsml, slurm: Cluster, go: Path) -> None:
     _run(nsml, go, "-g", "2", "-c", "3", "--memory", "1G", "--priority", "-7", "--slurm", "--time=30 --comment='a b'")
     _trains("none/1")

@@ -123,7 +123,8 @@ def submit(
     reason = ""
     try:
         if not dry_run and spool is None:
-            if why := rules.refusal(user, counted_submissions(home, dataset.name, user, folder), began):
+            # The time now: another, of a lower number, may have begun after this one.
+            if why := rules.refusal(user, counted_submissions(home, dataset.name, user, folder), time.time()):
                 raise Refused(f"dataset {dataset.name}: {why}; 'nsml submit -t' tries without a score")
             if trouble := label_trouble(dataset):
                 raise RunFailed(
