@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -55,18 +56,27 @@ def test_an_expression_that_exits_ends_neither_the_session_nor_exec(nsml: Nsml, 
     nsml("stop", "-f", running)
 
 
-@pytest.mark.skipif(
-    "COVERAGE_PROCESS_START" in os.environ, reason="coverage traces the thread; without it the test runs"
+# While an exception waits for a thread that is in C, CPython 3.11 repeats the first instruction of every traced function for ever.
+TRACED = pytest.mark.skipif(
+    sys.gettrace() is not None and sys.version_info < (3, 12), reason="coverage traces this process in Python 3.11"
+)
+
+
+@pytest.mark.parametrize(
+    "ends", ["sum(1 for _ in iter(int, 1))", pytest.param("__import__('time').sleep(90)", marks=TRACED)]
 )
 def test_an_expression_that_never_ends_is_given_up_and_the_next_is_evaluated(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch, ends: str
 ) -> None:
     monkeypatch.setattr(answering, "LONGEST", 0.3)
     session = create_session(open_home(), "tester", "FUNDUS", {"entry": "main.py", "arguments": []})
     answering.serve_in_background(answering.listen(session), lambda expression: repr(eval(expression)))
     with pytest.raises(RunFailed, match=f"{session.name}: it takes more than 0 seconds and is given up"):
-        answering.ask(session, "__import__('time').sleep(90)")
+        answering.ask(session, ends)
+    monkeypatch.setattr(answering, "LONGEST", 30.0)
     assert answering.ask(session, "1 + 1") == "2"
+    if "iter" in ends:
+        wait_until(lambda: not any(thread.name == "nsml-exec-expression" for thread in threading.enumerate()))
 
 
 def test_the_socket_is_for_its_owner_only(nsml: Nsml, running: str, home: Path) -> None:
