@@ -236,7 +236,10 @@ def _supervisor(session: Session) -> int:
     """Its process on this machine, of which a node of the cluster knows another number."""
     folder = os.fsencode(session.folder)
     for name in filter(str.isdecimal, os.listdir("/proc")):
-        words = Path("/proc", name, "cmdline").read_bytes().split(b"\0")
+        try:
+            words = Path("/proc", name, "cmdline").read_bytes().split(b"\0")
+        except OSError:  # ended meanwhile
+            continue
         if b"nsml.engine.supervisor" in words and folder in words:
             return int(name)
     return int(session.state()["process"]["pid"])
@@ -280,6 +283,24 @@ def test_a_dead_node_loses_its_session_but_one_with_requeue_goes_on_elsewhere(
     go.write_text("0")
     _becomes("none/2", "Exited")
     assert "NODE_FAIL" in nsml("logs", "none/1").err
+
+
+def test_an_interrupted_session_with_requeue_waits_and_goes_on(nsml: Nsml, slurm: Cluster, go: Path) -> None:
+    _run(nsml, go, "--requeue")
+    session = _trains("none/1")
+    number = jobs.submitted(session.folder)
+    slurm.ask("scontrol", "requeue", number)  # as for a job of a higher priority
+    _becomes("none/1", "Queued")
+    wait_until(lambda: "JobState=PENDING" in slurm.ask("scontrol", "show", "job", number), _PATIENCE)
+    # A node refuses what was sent to it before, or in the second in which, it cleared the job away: hence Slurm's delay.
+    wait_until(lambda: set(slurm.ask("sinfo", "--Node", "--noheader", "--format=%T").split()) == {"idle"}, _PATIENCE)
+    time.sleep(2)
+    slurm.ask("scontrol", "update", f"jobid={number}", "starttime=now")
+    wait_until(lambda: "as it was: epoch 1" in nsml("logs", "none/1").out, _PATIENCE)
+    slurm.ask("scancel", "--batch", "--signal=TERM", number)  # as before the end of its time
+    wait_until(lambda: "JobState=PENDING" in slurm.ask("scontrol", "show", "job", number), _PATIENCE)
+    assert session.status() == "Queued"
+    assert nsml("stop", "none/1").status == 0 and session.status() == "Stopped"
 
 
 def test_gpus_processors_memory_and_priority_are_asked_of_slurm(nsml: Nsml, slurm: Cluster, go: Path) -> None:
