@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from model.metrics import aucs, mean_of_classes
+from model.metrics import macro_auc
 
 from .arms import Arm, Record
 from .dataset import Dataset
@@ -71,6 +71,4 @@ def _has_rate(record: Record) -> bool:
 def _auc(outcome: Outcome) -> float:
     if outcome.validation is None:
         return -1.0
-    labels, probabilities = outcome.validation.labels, outcome.validation.probabilities
-    area = float(mean_of_classes(aucs(labels, probabilities, np.ones((1, len(labels)))))[0])
-    return -1.0 if np.isnan(area) else area
+    return macro_auc(outcome.validation.labels, outcome.validation.probabilities)

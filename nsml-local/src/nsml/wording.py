@@ -75,6 +75,11 @@ def score(value: float) -> str:
     return f"{value:.10f}".rstrip("0").rstrip(".")
 
 
+def no_formula(text: str) -> str:
+    """`text`, with an apostrophe before it where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def plain(text: str) -> str:
     """One line of `text`, `printable`."""
     return printable(text.replace("\n", " ").replace("\t", " "))

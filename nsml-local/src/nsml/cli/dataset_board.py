@@ -18,7 +18,7 @@ from ..scoring.spool import BOARD, RULES, read_published
 from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home, open_home
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
-from ..wording import ago, score
+from ..wording import ago, no_formula, score
 from .arguments import complete_datasets, json_option
 from .display import print_json, print_table
 
@@ -51,7 +51,7 @@ def board(name: str, mine: bool, everything: bool, as_csv: bool, as_json: bool) 
     Scores from other labels or another scorer than the dataset has now are listed separately, without a rank.
 
     With a built-in scorer, each score has its 95 % interval over the patients of the test set, and each user the ranks
-    that chance leaves open: two users are told apart if a bootstrap over the patients tells them apart.
+    that chance leaves open: the order of two is certain where they differ significantly by a bootstrap over the patients.
     """
     home = open_home()
     dataset = find_dataset(home, name)
@@ -153,8 +153,7 @@ def _cell(name: str, value: Any) -> str:
     if name in ("at", "final") and not isinstance(value, bool):
         return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
     text = score(value) if isinstance(value, float) else f"{value}"
-    # A spreadsheet takes texts that begin so as formulas.
-    return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@\t\r" and text else text
+    return no_formula(text) if isinstance(value, str) else text
 
 
 def _print_board(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import click
 
 from ..errors import NsmlError
+from ..store.files import folder_beside
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 # The parts of the fundus template; they travel in the wheel, and stand in the repository's root.
@@ -55,14 +55,11 @@ def new(folder: Path, example: str) -> None:
         raise NsmlError(f"{folder} is not an empty folder; name another one")
     target = folder.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with folder_beside(target.parent) as part:
         _fill(part, target.name, chosen)
         target.mkdir(exist_ok=True)
         for path in part.iterdir():
             path.rename(target / path.name)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     click.echo(f"{folder} is a new project. Next:\n\n{_steps(chosen, f'cd {folder}')}")
 
 

@@ -1,8 +1,8 @@
 """Intervals of the scores on a board, and the ranks that they allow, by the bootstrap over the patients of the test set.
 
-All users are scored on the same resamples. Two are told apart if their difference is further from 0 than that of any pair from its own
-value in 95 % of the resamples, in standard errors. So with 95 % confidence all ranks hold at once, however many users there are (Mogstad,
-Romano, Shaikh and Wilhelm, Inference for Ranks, Review of Economic Studies 91, 2024).
+All users are scored on the same resamples. Two differ significantly if their difference is further from 0 than that of any pair from
+its own value in 95 % of the resamples, in standard errors. So with 95 % confidence all ranks hold at once, however many users there are
+(Mogstad, Romano, Shaikh and Wilhelm, Inference for Ranks, Review of Economic Studies 91, 2024).
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def environment_of(session: Session) -> dict[str, Any]:
     except NsmlError as error:
         facts["packages"] = str(error)
     with contextlib.suppress(FileNotFoundError, Damaged):
-        limits = Limits.from_dict(read_json(session.folder / FILE).get("limits") or {}).to_dict()
+        limits = Limits.of(read_json(session.folder / FILE)).to_dict()
         facts |= {name: value for name, value in limits.items() if name != "processors"}  # which ones is chance
     return {name: value for name, value in facts.items() if value not in (None, "")}
 

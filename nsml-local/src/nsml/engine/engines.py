@@ -60,7 +60,7 @@ class Local:
     def stop(self, session: Session) -> None:
         """Send SIGTERM to the supervisor and wait, for 15 seconds at most. NsmlError if the session runs on another host."""
         session.check_here()
-        if withdraw(Home(session.folder.parents[3]), session):
+        if withdraw(session.home, session):
             return
         process = session.state().get("process") or {}
         until = time.monotonic() + 15
@@ -83,7 +83,7 @@ class Local:
     def claim(self, home: Home, session: Session, process: dict[str, Any]) -> bool:
         if not wait_for_turn(home, session, process):
             return False
-        Limits.from_dict(read_json(session.folder / FILE).get("limits") or {}).restrict_processors()
+        Limits.of(read_json(session.folder / FILE)).restrict_processors()
         return True
 
     def interrupted(self, session: Session) -> tuple[str, str]:

@@ -17,10 +17,9 @@ from ..errors import Damaged, NsmlError, RunFailed
 from ..store.files import folder_beside, is_number
 from ..store.metrics import read_metrics
 from ..store.sessions import Session
-from ..wording import plain
+from ..wording import no_formula, plain
 from .differences import arguments_of
 
-_FORMULA = ("=", "+", "-", "@")
 # What a spreadsheet and MLflow are given of a session, besides its arguments and values.
 _FACTS = ("session", "status", "exit_status", "created_at", "started_at", "ended_at", "memo", "tags", "sweep")
 _STATUS_OF_MLFLOW = {"Exited": "FINISHED", "Failed": "FAILED", "Stopped": "KILLED", "Lost": "KILLED"}
@@ -192,7 +191,7 @@ def _cell(value: Any) -> Any:
     if value is None or is_number(value):
         return value
     text = plain(str(value))
-    return f"'{text}" if text.startswith(_FORMULA) and not isinstance(_number(text), float) else text
+    return text if isinstance(_number(text), float) else no_formula(text)
 
 
 def _number(text: str) -> float | str:

@@ -9,19 +9,16 @@ still in; the launch of each says to which step it trains, so that a round that 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import Damaged, NsmlError
 from ..store.checkpoints import checkpoint_names
-from ..store.files import is_number, read_json, write_json
-from ..store.home import Home
+from ..store.files import is_number, locked, read_json, write_json
 from ..store.launches import FILE as LAUNCH
 from ..store.log_lines import append_line
 from ..store.metrics import read_metrics
@@ -46,7 +43,7 @@ def advance(session: Session) -> None:
     sweep = session.sweep_folder()
     if sweep is None or not (sweep / FILE).exists():
         return
-    with _locked(sweep / "lock"):
+    with locked(sweep / "lock"):
         while _advance(read_json(sweep / FILE), sweep, members_of(session)):
             pass
 
@@ -161,7 +158,7 @@ def _train_to(session: Session, until: int | None) -> None:
     limits = replace(limits, gpus=() if limits.gpus == () else None)
     asked = {**launch["queue"], "since": time.time(), "after": (), "after_any": (), "waits": True}
     try:
-        resume_session(Home(session.folder.parents[3]), session, limits, Request(**asked))
+        resume_session(session.home, session, limits, Request(**asked))
     except NsmlError as error:
         session.write_state("Failed", error=str(error), exit_status=1)
         append_line(session.log, f"--halve: it cannot be resumed: {error}")
@@ -180,13 +177,3 @@ def _loss(session: Session, until: int | None) -> float:
                     best = float(value) if is_number(value) else math.inf
                 break
     return best
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)

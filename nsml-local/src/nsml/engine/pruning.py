@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from pathlib import Path
 from ..errors import Damaged, NsmlError
 from ..store.checkpoints import Checkpoint, checkpoint_names, list_checkpoints, remove_checkpoint
 from ..store.datasets import list_datasets
-from ..store.files import read_json, read_regular, remove_tree, size_of, temporary_name, visible
+from ..store.files import discard, read_json, read_regular, size_of, visible
 from ..store.home import Home
 from ..store.launches import FILE
 from ..store.processes import other_host
@@ -82,9 +81,7 @@ def carry_out(plan: Prunable) -> None:
         for checkpoint in plan.remove:
             remove_checkpoint(checkpoint)
     if plan.work:
-        hidden = temporary_name(plan.session.folder)
-        os.rename(plan.session.work, hidden)
-        remove_tree(hidden)
+        discard(plan.session.work)
 
 
 def _divide(plan: Prunable, keep: Collection[str], needed: dict[str, str]) -> None:

@@ -17,13 +17,13 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from types import FrameType
 from typing import Any
 
-from ..errors import Damaged, NsmlError, RunFailed
-from ..store.files import make_private, read_json, write_json
+from ..errors import Damaged, NsmlError
+from ..store.files import locked, make_private, read_json, write_json
 from ..store.home import Home
 from ..store.jobs import submitted
 from ..store.launches import FILE, VARIABLE
@@ -149,12 +149,11 @@ class Outlook:
 
 def look(home: Home, me: Session | None = None, process: dict[str, Any] | None = None) -> Outlook:
     """Plan, wake whose turn it is, and claim the place of `me`, the session of the supervisor `process`, where it is its turn."""
-    with _locked(home):
+    with locked(make_private(home.queue) / "lock"):
         if me is not None and _is_taken(me, process):
             return Outlook(outcome=False)
         machine = this_machine(home)
         seen, holders, waiters, supervisors, doomed = Outlook(), [], [], {}, {}
-        processors: list[int] = []  # of running sessions with -c
         for session in list_sessions(home, but_for_ended=True):
             try:
                 is_mine = me is not None and session.name == me.name
@@ -166,7 +165,6 @@ def look(home: Home, me: Session | None = None, process: dict[str, Any] | None =
                 launch = read_json(session.folder / FILE)
                 if state["status"] != QUEUED:
                     holders.append(_holder(session, launch, machine))
-                    processors += Limits.from_dict(launch.get("limits") or {}).processors or ()
                     continue
                 waiter = _waiter(session, launch, machine)
                 supervisors[waiter.name] = state["process"]
@@ -183,7 +181,7 @@ def look(home: Home, me: Session | None = None, process: dict[str, Any] | None =
                 continue  # removed since the look, started by hand, or damaged, which 'nsml doctor' names
         order = plan(machine, holders, waiters)
         if me is not None and process is not None:
-            seen.outcome = _claim(me, process, order, doomed, processors)
+            seen.outcome = _claim(me, process, order, doomed, holders)
             if seen.outcome:
                 order = [place for place in order if place.name != str(me.name)]
                 seen.running.append(process)
@@ -202,7 +200,7 @@ def look(home: Home, me: Session | None = None, process: dict[str, Any] | None =
 
 def withdraw(home: Home, session: Session) -> bool:
     """Take a session out of the queue whose supervisor is gone; whether it was one."""
-    with _locked(home):
+    with locked(make_private(home.queue) / "lock"):
         state = session.state()
         if state["status"] != QUEUED or is_alive(state.get("process")):
             return False
@@ -227,20 +225,6 @@ def revive(home: Home) -> list[Session]:
     return dead
 
 
-@contextlib.contextmanager
-def _locked(home: Home) -> Iterator[None]:
-    path = make_private(home.queue) / "lock"
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError as error:
-            raise RunFailed(f"{path} cannot be locked ({error.strerror}); set NSML_HOME to a local disk") from error
-        yield
-    finally:
-        os.close(lock)
-
-
 def _is_taken(session: Session, process: dict[str, Any] | None) -> bool:
     """Whether the session is not this supervisor's to start: another one has it, or it was stopped while it waited."""
     try:
@@ -252,8 +236,9 @@ def _is_taken(session: Session, process: dict[str, Any] | None) -> bool:
 
 
 def _holder(session: Session, launch: dict[str, Any], machine: Machine) -> Holder:
-    gpus = Limits.from_dict(launch.get("limits") or {}).gpus or ()
-    return Holder(session.name.user, gpus, *_share(launch, machine, len(gpus)))
+    limits = Limits.of(launch)
+    gpus = limits.gpus or ()
+    return Holder(session.name.user, gpus, *_share(launch, machine, len(gpus)), limits.processors or ())
 
 
 def _waiter(session: Session, launch: dict[str, Any], machine: Machine) -> Waiter:
@@ -273,7 +258,7 @@ def _waiter(session: Session, launch: dict[str, Any], machine: Machine) -> Waite
 
 def _share(launch: dict[str, Any], machine: Machine, gpus: int) -> tuple[float, int]:
     """Processors and memory of a session; what exceeds the machine's counts as all of it."""
-    limits, request = Limits.from_dict(launch.get("limits") or {}), launch.get("queue") or {"counts": False}
+    limits, request = Limits.of(launch), launch.get("queue") or {"counts": False}
     cpus = float(limits.cpus or 0)
     if not cpus and not gpus and request["counts"]:
         cpus = machine.cpus / machine.sessions
@@ -304,9 +289,9 @@ def _blocked(home: Home, request: dict[str, Any]) -> tuple[str, bool]:
 
 
 def _claim(
-    me: Session, process: dict[str, Any], order: list[Place], doomed: dict[str, str], processors: list[int]
+    me: Session, process: dict[str, Any], order: list[Place], doomed: dict[str, str], holders: list[Holder]
 ) -> bool | None:
-    """True where the session now is Starting, None where it waits. `processors`: the numbers of those that other sessions have."""
+    """True where the session now is Starting, None where it waits."""
     name = str(me.name)
     if name in doomed:
         raise NeverStarts(doomed[name])
@@ -319,7 +304,8 @@ def _claim(
     if place.gpus:
         launch["limits"]["gpus"] = place.gpus
     if (cpus := launch["limits"].get("cpus")) and hasattr(os, "sched_getaffinity"):
-        free_first = sorted(os.sched_getaffinity(0), key=lambda number: (number in processors, number))
+        taken = {number for holder in holders for number in holder.processors}
+        free_first = sorted(os.sched_getaffinity(0), key=lambda number: (number in taken, number))
         launch["limits"]["processors"] = free_first[:cpus]
     write_json(me.folder / FILE, launch)
     me.write_state("Starting", process=process)

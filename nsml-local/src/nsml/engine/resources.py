@@ -57,6 +57,11 @@ class Limits:
         gpus, processors = (None if devices is None else tuple(devices) for devices in (gpus, processors))
         return cls(gpus, cpus, memory, log or DEFAULT, processors)
 
+    @classmethod
+    def of(cls, launch: dict[str, Any]) -> Limits:
+        """The limits in a session's launch.json; none if it has none. Damaged if they are invalid."""
+        return cls.from_dict(launch.get("limits") or {})
+
     def environment(self) -> dict[str, str]:
         """The environment variables for the usual libraries."""
         variables = {} if self.gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(map(str, self.gpus))}

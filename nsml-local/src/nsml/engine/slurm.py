@@ -184,7 +184,7 @@ def _table(lines: str) -> list[tuple[str, ...]]:
 
 def _options(session: Session, launch: dict[str, Any]) -> list[str]:
     """The options of sbatch. NeverStarts where a session that it waits for did not end with exit status 0."""
-    limits, request = Limits.from_dict(launch.get("limits") or {}), launch["queue"]
+    limits, request = Limits.of(launch), launch["queue"]
     site = site_options(request["options"])
     options = []
     if limits.cpus is not None:

@@ -91,7 +91,7 @@ def supervise(folder: Path) -> int:
     program = None
     memory = None
     reason, cause, is_refused = "", "", False
-    home = Home(folder.parents[3])
+    home = session.home
     began, passed = time.time(), time.monotonic()
     adopt_orphans()
     leave_group()
@@ -100,7 +100,7 @@ def supervise(folder: Path) -> int:
             return 0
         began, passed = time.time(), time.monotonic()
         launch = read_json(folder / FILE)
-        limits = Limits.from_dict(launch.get("limits") or {})
+        limits = Limits.of(launch)
         python = launch.get("python") or _layer_interpreter(home, session)
         with stop.held():
             memory = MemoryWatch()

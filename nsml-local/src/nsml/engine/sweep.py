@@ -86,7 +86,7 @@ def start_sweep(
 def members_of(session: Session) -> list[Session]:
     """The sessions of the sweep that a session belongs to, by number; none if it belongs to none."""
     name = session.sweep()[0]
-    of_user = list_sessions(Home(session.folder.parents[3]), session.name.user, session.name.dataset) if name else []
+    of_user = list_sessions(session.home, session.name.user, session.name.dataset) if name else []
     return [one for one in of_user if one.sweep()[0] == name]
 
 

@@ -14,12 +14,13 @@ _ROUNDING = 1e-6  # of a processor, since a share of one is a float
 
 @dataclass(frozen=True)
 class Holder:
-    """A running session."""
+    """A running session. `processors` are the numbers of those that it is restricted to, if it is."""
 
     user: str
     gpus: tuple[int, ...] = ()
     cpus: float = 0.0
     memory: int = 0
+    processors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

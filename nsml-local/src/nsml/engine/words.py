@@ -33,7 +33,7 @@ def run_words(session: Session) -> list[str]:
     limits, asked = Limits(), None
     with contextlib.suppress(FileNotFoundError, Damaged):
         launch = read_json(session.folder / FILE)
-        limits = Limits.from_dict(launch.get("limits") or {})
+        limits = Limits.of(launch)
         asked = launch["queue"]["gpus"] if "queue" in launch else None  # a session that waits has none yet
     if limits.gpus is not None or asked:
         words += ["-g", str(len(limits.gpus or ()) or asked)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..store.datasets import Dataset
+from ..store.files import sha256_of
 from ..store.labels import counted, few
 from ..store.photographs import photographs_below, why_unreadable
 from ..wording import plain
@@ -54,7 +54,7 @@ def _copies(ones: Sequence[Path], others: Sequence[Path]) -> dict[Path, Path]:
         with contextlib.suppress(OSError):
             by_size[path.stat().st_size].append(path)
     by_size.pop(0, None)
-    digests: dict[bytes, list[Path]] = {}
+    digests: dict[str, list[Path]] = {}
     hashed: set[int] = set()
     copies: dict[Path, Path] = {}
     for other in others:
@@ -65,12 +65,7 @@ def _copies(ones: Sequence[Path], others: Sequence[Path]) -> dict[Path, Path]:
             if size not in hashed:
                 hashed.add(size)
                 for path in by_size[size]:
-                    digests.setdefault(_digest(path), []).append(path)
-            for path in digests.get(_digest(other), ()):
+                    digests.setdefault(sha256_of(path), []).append(path)
+            for path in digests.get(sha256_of(other), ()):
                 copies.setdefault(path, other)
     return copies
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

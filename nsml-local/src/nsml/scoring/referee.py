@@ -22,7 +22,15 @@ from typing import Any
 
 from ..errors import NsmlError, Refused
 from ..store.datasets import Dataset, find_dataset
-from ..store.files import open_regular, read_json, remove_tree, temporary_name, visible, write_bytes, write_json
+from ..store.files import (
+    discard,
+    open_regular,
+    read_json,
+    remove_tree,
+    visible,
+    write_bytes,
+    write_json,
+)
 from ..store.home import Home
 from ..store.names import is_name
 from ..store.sealing import BLANK, MEMBER, seal
@@ -214,6 +222,7 @@ def verify(home: Home, dataset: str, earlier: str | None = None) -> tuple[int, s
     entries, heads = read_ledger(ledger_path(home, dataset))
     made = {record["number"]: record for record in submissions_of(home, dataset)[0]}
     scored = {entry["number"]: entry for entry in entries if entry["result"] == "scored"}
+    baselines = rules_of(find_dataset(home, dataset)).baselines
     wrong = []
     if earlier is not None and earlier not in heads:
         wrong.append(f"no line has the digest {earlier}")
@@ -243,7 +252,7 @@ def verify(home: Home, dataset: str, earlier: str | None = None) -> tuple[int, s
     wrong += [
         f"submission {number} of {record['user']} is not in the ledger"
         for number, record in made.items()
-        if number not in scored and record["user"] not in rules_of(find_dataset(home, dataset)).baselines
+        if number not in scored and record["user"] not in baselines
     ]
     return len(entries), heads[-1], wrong
 
@@ -260,8 +269,7 @@ def _remove(path: Path) -> None:
     """Remove what stands in the spool, which may be a folder of a team."""
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISDIR(path.lstat().st_mode):
-            os.rename(path, hidden := temporary_name(path.parent))
-            remove_tree(hidden)
+            discard(path)
         else:
             path.unlink()
 

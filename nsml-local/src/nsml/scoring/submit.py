@@ -363,7 +363,7 @@ def _no_training_data(said: str, dataset: Dataset) -> str:
 def _log_limit_of(session: Session) -> int:
     """The session's own log limit in bytes."""
     try:
-        return Limits.from_dict(read_json(session.folder / LAUNCH).get("limits") or {}).log
+        return Limits.of(read_json(session.folder / LAUNCH)).log
     except (FileNotFoundError, Damaged):
         return Limits().log
 

@@ -12,10 +12,9 @@ name, and these before their datasets, so that nothing names what is not there.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,12 @@ from .copies import copy_file
 from .files import (
     REMOVED,
     TEMPORARY,
+    folder_beside,
     make_private,
     read_json,
     real_path,
     remove_tree,
-    temporary_name,
+    sha256_of,
     visible,
     write_json,
     write_text,
@@ -69,8 +69,7 @@ def back_up(home: Home, target: Path, on_progress: Callable[[Counts], None] = la
     counts, sums = Counts(), []
     try:
         make_private(target.parent)
-        beside = temporary_name(target.parent)
-        with _removed_unless_renamed(beside):
+        with folder_beside(target.parent) as beside:
             inside = make_private(beside / _HOME)
             for part in _PARTS:
                 # A part may be a link to a folder that several homes share.
@@ -86,7 +85,7 @@ def back_up(home: Home, target: Path, on_progress: Callable[[Counts], None] = la
             write_text(beside / _SUMS, text)
             os.sync()
             record = {"format": _FORMAT, "created_at": time.time(), "home": str(home.path)}
-            write_json(beside / _RECORD, record | vars(counts) | {"sums": _digest(beside / _SUMS)})
+            write_json(beside / _RECORD, record | vars(counts) | {"sums": sha256_of(beside / _SUMS)})
             os.rename(beside, target)
     except OSError as error:
         raise RunFailed(f"{error.filename or target}: {error.strerror}; {fix_for(error)}") from None
@@ -127,9 +126,7 @@ def restore(
     counts = Counts()
     try:
         make_private(home.path.parent)
-        beside = temporary_name(home.path.parent)
-        with _removed_unless_renamed(beside):
-            make_private(beside)
+        with folder_beside(home.path.parent) as beside:
             for name, digest in sums:
                 if not name.startswith(f"{_HOME}/") or ".." in Path(name).parts:
                     raise Damaged(f"{source / _SUMS} names {name!r}, which is not below {_HOME}/; take another backup")
@@ -139,7 +136,7 @@ def restore(
                     copy_file(source / name, copy, source)
                 except FileNotFoundError:
                     raise Damaged(f"{source / name} is missing; take another backup") from None
-                if _digest(copy) != digest:
+                if sha256_of(copy) != digest:
                     raise Damaged(f"{source / name} differs from what was backed up; take another backup")
                 counts.files += 1
                 counts.bytes += copy.stat().st_size
@@ -181,14 +178,6 @@ def _end_what_ran(home: Home) -> list[str]:
                 )
         close_submission(folder)
     return names
-
-
-@contextlib.contextmanager
-def _removed_unless_renamed(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        remove_tree(folder)
 
 
 def _copy_folder(
@@ -252,17 +241,12 @@ def _copy_one(source: Path, target: Path, below: Path, counts: Counts) -> list[t
     copy_file(source, target, below)
     counts.files += 1
     counts.bytes += target.stat().st_size
-    return [(target, _digest(target))]
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return [(target, sha256_of(target))]
 
 
 def _digest_or_none(path: Path) -> str | None:
     try:
-        return _digest(path)
+        return sha256_of(path)
     except OSError:
         return None
 

@@ -19,12 +19,12 @@ from typing import Any
 from ..errors import Damaged, NsmlError
 from .copies import data_of
 from .files import (
+    discard,
     flush_to_disk,
     folder_beside,
     is_number,
     read_json,
     regular,
-    remove_tree,
     temporary_name,
     visible,
     walk,
@@ -165,16 +165,8 @@ def store(
         flush_to_disk(folder)
     for generation in older.values():
         with contextlib.suppress(OSError):  # readers take the newest
-            _discard(generation)
+            discard(generation)
     return Checkpoint(name, target, manifest)
-
-
-def _discard(folder: Path) -> None:
-    """Remove a generation: rename it, so that it disappears in one step, then delete its files. OSError if the rename fails."""
-    hidden = temporary_name(folder.parent)
-    with contextlib.suppress(FileNotFoundError):  # another process was first
-        os.rename(folder, hidden)
-    remove_tree(hidden)
 
 
 def _generations(folder: Path, encoded: str) -> dict[int, Path]:
@@ -340,13 +332,13 @@ def remove_checkpoint(checkpoint: Checkpoint) -> None:
     encoded, _, generation = checkpoint.folder.name.rpartition("@")
     for number, older in sorted(_generations(folder, encoded).items()):
         if number < int(generation):
-            _discard(older)
-    _discard(checkpoint.folder)
+            discard(older)
+    discard(checkpoint.folder)
 
 
 def discard_superseded(folder: Path) -> Iterator[Path]:
     """Remove older generations that a killed program left behind; yield the path of each."""
     for encoded in {entry.name.rpartition("@")[0] for entry in visible(folder)}:
         for _, older in sorted(_generations(folder, encoded).items())[:-1]:
-            _discard(older)
+            discard(older)
             yield older

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import stat
@@ -13,7 +14,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from ..errors import Damaged, NsmlError
+from ..errors import Damaged, NsmlError, RunFailed
 from .sealing import BLANK, MEMBER, seal, unseal
 
 TEMPORARY = ".tmp-"
@@ -169,6 +170,36 @@ def folder_beside(folder: Path) -> Iterator[Path]:
         yield beside
     finally:
         remove_tree(beside)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of the file at `path`, which is made, against other processes. RunFailed on a disk without locks."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise RunFailed(f"{path} cannot be locked ({error.strerror}); set NSML_HOME to a local disk") from error
+        yield
+    finally:
+        os.close(lock)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder: rename it, so that it disappears in one step, then delete its files. OSError if the rename fails."""
+    hidden = temporary_name(folder.parent)
+    with contextlib.suppress(FileNotFoundError):  # another process was first
+        os.rename(folder, hidden)
+    remove_tree(hidden)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove_tree(folder: Path | str) -> None:

@@ -82,6 +82,11 @@ class Session:
     folder: Path
 
     @property
+    def home(self) -> Home:
+        """The home that it is in."""
+        return Home(self.folder.parents[3])
+
+    @property
     def code(self) -> Path:
         return self.folder / "code"
 

@@ -96,7 +96,7 @@ def _row(session: Session, processes: dict[int, psutil.Process]) -> dict[str, An
         state = session.state()
         if state["status"] != "Running" or not state.get("program") or state.get("on"):
             return None
-        limits = Limits.from_dict(read_json(session.folder / FILE).get("limits") or {})
+        limits = Limits.of(read_json(session.folder / FILE))
     except (NsmlError, OSError):
         return None
     program = int(state["program"])
