@@ -54,7 +54,7 @@ test: export COVERAGE_FILE := $(CURDIR)/.coverage/data
 test: export COVERAGE_RCFILE := $(CURDIR)/pyproject.toml
 test: lint
 	@rm -rf .coverage && mkdir .coverage
-	COVERAGE_PROCESS_START=$(COVERAGE_RCFILE) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	COVERAGE_PROCESS_START=$(COVERAGE_RCFILE) $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python tools/coverage_report.py $(if $(BROWSER),,--omit nsml/web) nsml=90 dataprep,model,evidence=85
 
 stress: $(READY)

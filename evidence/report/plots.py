@@ -168,11 +168,15 @@ def _band(axes: Any, band: Band, step: str) -> None:
 
 def _drawn(canvas: Canvas) -> Drawn:
     drawn = {}
-    for kind in KINDS:
-        stream = io.BytesIO()
-        with warnings.catch_warnings():
-            # Matplotlib draws letters that its font does not have as boxes.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with warnings.catch_warnings():
+        # Matplotlib draws letters that its font does not have as boxes.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        # Laid out once: each format would do it again, and draw twice for it.
+        if layout := canvas.get_layout_engine():
+            layout.execute(canvas)
+            canvas.set_layout_engine("none")
+        for kind in KINDS:
+            stream = io.BytesIO()
             canvas.savefig(stream, format=kind, metadata=UNDATED[kind])
-        drawn[kind] = stream.getvalue()
+            drawn[kind] = stream.getvalue()
     return drawn
