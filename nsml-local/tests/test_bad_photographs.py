@@ -110,7 +110,7 @@ def test_a_bomb_an_animation_and_a_cmyk_photograph_do_not_stop_a_submit(nsml: Ns
     assert [line.split(",")[1] for line in submitted.out.splitlines()[:4]] == [f"{n:03}.png" for n in range(4)]
     log = nsml("logs", "ODD/2").out
     assert [line for line in log.splitlines() if "cannot be decoded" in line] == [
-        "warning: 001.png cannot be decoded; infer gets a black image instead"
+        "warning: 001.png cannot be decoded; a black image stands in for it"
     ]
 
 

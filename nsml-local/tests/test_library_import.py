@@ -29,7 +29,7 @@ def test_reading_a_constant_imports_neither_numpy_nor_opencv_nor_click() -> None
 def test_the_exported_names_are_those_of_the_contract() -> None:
     constants = "DATASET_NAME DATASET_PATH GPU_NUM HAS_DATASET IS_DATASET IS_ON_NSML NSML_NFS_OUTPUT SESSION_NAME"
     constants += " MY_RANK PARALLEL_PORTS PARALLEL_WORLD"
-    calls = "bind cache copy describe infer load paused report save save_folder Visdom"
+    calls = "bind cache copy describe infer load paused report save save_folder training_photographs Visdom"
     assert set(nsml.__all__) == {*constants.split(), *calls.split(), "NsmlError"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,19 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("drawn") / "FUNDUS_DEMO"
+    """Three classes with other names than the competition's, in an order that is not that of their names."""
+    folder = tmp_path_factory.mktemp("drawn") / "EYES"
     draw_dataset(folder, train=40, test=8)
+    data = folder / "train" / "train_data"
+    for old, new in (("NORMAL", "healthy"), ("AMD", "dry"), ("RVO", "blocked")):
+        (data / old).rename(data / new)
+    shutil.rmtree(data / "DMR")
+    test = folder / "test" / "test_label"
+    lines = [line.split(",") for line in test.read_text().splitlines()]
+    test.write_text("".join(",".join(line) + "\n" for line in lines if line[-1] != "3"))
+    for *path, label in lines:
+        if label == "3":
+            (folder / "test").joinpath(*path).unlink()
     return folder
 
 
@@ -39,7 +51,7 @@ def test_an_example_is_trained_submitted_and_ranked_as_its_readme_says(
     ]
     assert len(steps) == 5 and all(step in made.out for step in steps)
     if example != "lightgbm":  # fewer than `nsml dataset demo` draws
-        steps[0] = f"nsml dataset push FUNDUS_DEMO {photographs}"
+        steps[0] = f"nsml dataset push FUNDUS_DEMO {photographs} --classes healthy,dry,blocked --metric accuracy"
     for step in steps:
         ended = nsml(*step.split()[1:], folder=folder)
         assert ended.status == 0, nsml("logs", f"{step.split()[3]}/1").out + ended.err if "run" in step else ended.err

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .session.hooks import bind, infer, load, save, save_folder
     from .session.pausing import paused
     from .session.reporting import report
+    from .session.training import training_photographs
     from .session.visdom import Visdom
 
 __version__ = "0.1.0"
@@ -58,6 +59,7 @@ __all__ = [
     "report",
     "save",
     "save_folder",
+    "training_photographs",
 ]
 
 _MODULES = {
@@ -73,6 +75,7 @@ _MODULES = {
     "paused": "nsml.session.pausing",
     "describe": "nsml.session.describing",
     "report": "nsml.session.reporting",
+    "training_photographs": "nsml.session.training",
 }
 
 

@@ -4,6 +4,7 @@
 # ///
 
 import argparse
+import sys
 from pathlib import Path
 
 import lightgbm
@@ -11,9 +12,9 @@ import numpy as np
 
 import nsml
 
-# train/train_data and test/test_data each hold a table.csv with a heading; that of training ends with a column of labels 0, 1, 2, ...
+# train/train_data and test/test_data each hold a table.csv with a heading. That of training ends with a column of labels: numbers, or
+# names of train/classes.txt, which `nsml dataset push --classes A,B` writes.
 TABLE = "table.csv"
-
 parser = argparse.ArgumentParser()
 parser.add_argument("--mode", default="train")  # nsml gives the first three
 parser.add_argument("--pause", type=int, default=0)
@@ -21,37 +22,43 @@ parser.add_argument("--iteration", default="0")
 parser.add_argument("--rounds", type=int, default=200)
 parser.add_argument("--leaves", type=int, default=15)
 args = parser.parse_args()
-trained: dict[str, lightgbm.Booster] = {}
+
+
+def read(folder: Path) -> np.ndarray:
+    return np.loadtxt(folder / TABLE, str, None, ",", skiprows=1, ndmin=2, encoding="utf-8-sig", quotechar='"')
 
 
 def save(folder: str, **_) -> None:
-    trained["model"].save_model(Path(folder) / "model.txt")
+    model.save_model(f"{folder}/model.txt")
 
 
 def load(folder: str, **_) -> None:
-    trained["model"] = lightgbm.Booster(model_file=Path(folder) / "model.txt")
+    global model
+    model = lightgbm.Booster(model_file=f"{folder}/model.txt")
 
 
-def infer(folder: str, **_) -> list[int]:
-    """A label for each row of the test table: `folder` is test/test_data, which holds no photographs."""
-    rows = np.loadtxt(Path(folder) / TABLE, delimiter=",", skiprows=1, ndmin=2)
-    return [int(label) for label in trained["model"].predict(rows).argmax(axis=1)]
+def infer(folder: str, **_) -> np.ndarray:
+    """A label number for each row of the test table: `folder` is test/test_data, which holds no photographs."""
+    return model.predict(read(Path(folder)).astype(float)).argmax(axis=1)
 
 
 nsml.bind(save=save, load=load, infer=infer)
-if args.pause:
-    nsml.paused(scope=locals())
+nsml.paused(scope=locals())  # at a submit: load, infer, end
 if args.mode == "train":
-    table = np.loadtxt(Path(nsml.DATASET_PATH) / "train" / "train_data" / TABLE, delimiter=",", skiprows=1)
-    x, y = table[:, :-1], table[:, -1].astype(int)
-    rows = np.random.default_rng(0).permutation(len(y))
-    part = len(y) // 5  # a fifth validates
-    training = lightgbm.Dataset(x[rows[part:]], y[rows[part:]])
-    validation = training.create_valid(x[rows[:part]], y[rows[:part]])
-    settings = {"objective": "multiclass", "num_class": int(y.max()) + 1, "num_leaves": args.leaves, "verbosity": -1}
-    trained["model"] = lightgbm.train(
-        settings, training, args.rounds, valid_sets=[validation], callbacks=[lightgbm.early_stopping(20)]
-    )
-    accuracy = (trained["model"].predict(x[rows[:part]]).argmax(axis=1) == y[rows[:part]]).mean()
-    nsml.report(summary=True, step=trained["model"].best_iteration, val__accuracy=float(accuracy))
+    train = Path(nsml.DATASET_PATH) / "train"
+    names = (train / "classes.txt").read_text("utf-8").splitlines() if (train / "classes.txt").exists() else []
+    try:
+        table = read(train / "train_data")
+        x = table[:, :-1].astype(float)
+        y = np.array([names.index(label) if label in names else int(label) for label in table[:, -1]])
+    except (OSError, ValueError) as error:
+        sys.exit(f"{TABLE}: {error}; give numbers, and labels that are numbers or classes")
+    held = np.random.default_rng(0).random(len(y)) < 0.2  # a fifth validates
+    training, validation = lightgbm.Dataset(x[~held], y[~held]), lightgbm.Dataset(x[held], y[held])
+    classes = max(2, len(names), y.max() + 1)
+    settings = {"objective": "multiclass", "num_class": classes, "num_leaves": args.leaves, "verbosity": -1}
+    stop = lightgbm.early_stopping(20)
+    model = lightgbm.train(settings, training, args.rounds, valid_sets=[validation], callbacks=[stop])
+    accuracy = (model.predict(x[held]).argmax(axis=1) == y[held]).mean()
+    nsml.report(summary=True, step=model.best_iteration, val__accuracy=float(accuracy))
     nsml.save("best")

@@ -1,11 +1,9 @@
-"""A small convolutional network for photographs, with PyTorch."""
+"""A small convolutional network for photographs of any classes, with PyTorch."""
 # /// script
 # dependencies = ["numpy>=1.26,<3", "opencv-python-headless>=4.8,<6", "torch>=2.2,<3"]
 # ///
 
 import argparse
-import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,10 +12,9 @@ from torch import nn
 
 import nsml
 
-CLASSES = ["NORMAL", "AMD", "RVO", "DMR"]  # the folders of train/train_data, in the order of the labels 0, 1, 2, ...
 SIZE = 96
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-
+model = None
 parser = argparse.ArgumentParser()
 parser.add_argument("--mode", default="train")  # nsml gives the first three
 parser.add_argument("--pause", type=int, default=0)
@@ -25,44 +22,46 @@ parser.add_argument("--iteration", default="0")
 parser.add_argument("--epochs", type=int, default=10)
 args = parser.parse_args()
 
-blocks = [
-    (nn.Conv2d(before, width, 3), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2))
-    for before, width in ((3, 16), (16, 32), (32, 64))
-]
-model = nn.Sequential(*sum(blocks, ()), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, len(CLASSES))).to(DEVICE)
+
+def network(classes: int) -> nn.Module:
+    layers = []
+    for before, width in ((3, 16), (16, 32), (32, 64)):
+        layers += [nn.Conv2d(before, width, 3), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, classes)).to(DEVICE)
 
 
 def prepared(image: np.ndarray) -> torch.Tensor:
     small = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    return torch.from_numpy(small).permute(2, 0, 1) / 255
+    return (torch.from_numpy(small).permute(2, 0, 1) / 255).to(DEVICE)
 
 
 def save(folder: str, **_) -> None:
-    torch.save(model.state_dict(), Path(folder) / "model.pt")
+    torch.save(model.state_dict(), f"{folder}/model.pt")
 
 
 def load(folder: str, **_) -> None:
-    model.load_state_dict(torch.load(Path(folder) / "model.pt", map_location=DEVICE, weights_only=True))
+    global model
+    weights = torch.load(f"{folder}/model.pt", map_location=DEVICE, weights_only=True)
+    *_, bias = weights.values()  # of the last layer, one for each class
+    model = network(len(bias))
+    model.load_state_dict(weights)
 
 
 @torch.inference_mode()
 def infer(images, **_) -> list[int]:
-    """A label for each photograph, uint8 (height, width, 3), blue first."""
+    """A label number for each photograph, uint8 (height, width, 3), blue first."""
     model.eval()
-    return [int(model(prepared(image)[None].to(DEVICE)).argmax()) for image in images]
+    return [int(model(prepared(image)[None]).argmax()) for image in images]
 
 
 nsml.bind(save=save, load=load, infer=infer)
-if args.pause:
-    nsml.paused(scope=locals())
+nsml.paused(scope=locals())  # at a submit: load, infer, end
 if args.mode == "train":
-    root = Path(nsml.DATASET_PATH) / "train" / "train_data"
-    paths = [(path, label) for label, name in enumerate(CLASSES) for path in sorted((root / name).iterdir())]
-    x = torch.stack([prepared(cv2.imread(str(path))) for path, _ in paths]).to(DEVICE)
-    y = torch.tensor([label for _, label in paths], device=DEVICE)
-    # A fifth validates. Both eyes of a patient, ..._7_L.jpg and ..._7_R.jpg, are on the same side.
-    held = torch.tensor([zlib.crc32(path.stem.rpartition("_")[0].encode()) % 5 == 0 for path, _ in paths])
-    training, validation = torch.where(~held)[0], torch.where(held)[0]
+    data = nsml.training_photographs()
+    x, y = torch.stack([prepared(image) for image in data.images]), torch.tensor(data.labels, device=DEVICE)
+    held = np.isin(data.patients, np.unique(data.patients)[::5])  # every fifth patient validates, with both eyes
+    training, validation = (torch.from_numpy(np.flatnonzero(part)) for part in (~held, held))
+    model = model or network(len(data.classes))
     optimizer, best = torch.optim.AdamW(model.parameters(), lr=0.002), float("inf")
     for epoch in range(1, args.epochs + 1):
         model.train()

@@ -74,7 +74,7 @@ class Photographs(Sequence[Any]):
             if position not in self._broken:
                 self._broken.add(position)
                 name = ascii(path.name)[1:-1] if not path.name.isprintable() else path.name
-                print(f"warning: {name} cannot be decoded; infer gets a black image instead", file=sys.stderr)
+                print(f"warning: {name} cannot be decoded; a black image stands in for it", file=sys.stderr)
             return self._numpy.zeros(self._shape, dtype="uint8")
         self._shape = image.shape
         return image

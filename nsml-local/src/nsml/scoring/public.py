@@ -94,6 +94,12 @@ def patients_of(dataset: Dataset, labels: Mapping[str, str], pattern: str) -> tu
     return patients, without
 
 
+def patient_in(name: str) -> str:
+    """A file's name without its ending, up to `_R`, `_L`, `_OD`, `_OS`, `_right` or `_left`."""
+    found = _EYE.fullmatch(name)
+    return found[1] if found else name
+
+
 def split(labels: Mapping[str, str], patients: Mapping[str, str], share: float, seed: int) -> set[str]:
     """Names of about `share` of the labels: whole patients, in a random order that `seed` gives, of each class its share.
 

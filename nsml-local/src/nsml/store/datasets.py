@@ -404,7 +404,7 @@ def _count(folder: Path, classes: Sequence[str]) -> dict[str, Any]:
 
     If there are photographs with labels, only those count, as training reads nothing else.
     """
-    from .labels import CLASS_FILE, FEWEST, counted
+    from .labels import CLASS_FILE, FEWEST, LabelError, counted, read_class_file
 
     data = folder / "training" / "train" / "train_data"
     photographs = photographs_below(data) if data.is_dir() else []
@@ -432,6 +432,14 @@ def _count(folder: Path, classes: Sequence[str]) -> dict[str, Any]:
         if len(labels.classes) >= FEWEST:
             # A new file in its place, since it may be a link to the organiser's.
             write_text(data.parent / CLASS_FILE, "".join(f"{name}\n" for name in labels.classes))
+    elif classes and data.parent.is_dir():
+        facts = {"classes": list(classes)}
+        write_text(data.parent / CLASS_FILE, "".join(f"{name}\n" for name in classes))
+    elif (data.parent / CLASS_FILE).is_file():
+        try:
+            facts = {"classes": list(read_class_file(data.parent / CLASS_FILE))}
+        except LabelError as error:
+            facts = {"problems": [str(error).replace(f"{data.parent}{os.sep}", "train/")]}
     marks = folder / "training" / "train" / MARKS
     size = train = test = 0
     for side in ("training", "submission"):
