@@ -12,15 +12,17 @@ import pytest
 from helpers import Nsml, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
+from program_helpers import put
 
 from nsml.engine.slurm import Slurm, site_options
 from nsml.errors import NsmlError
 from nsml.store import jobs, sessions
 from nsml.store.files import visible, write_json
 from nsml.store.home import open_home
+from nsml.store.metrics import read_metrics
 from nsml.store.names import parse_session_name
 from nsml.store.processes import identity
-from nsml.store.sessions import Session, create_session, find_session
+from nsml.store.sessions import Session, create_session, find_session, list_sessions
 from nsml.web.terminal_view import _ask
 from nsml.web.texts import Texts
 from stress.slurm_cluster import CPUS, NODES, Cluster, why_no_cluster
@@ -221,6 +223,19 @@ def test_a_session_whose_supervisor_is_killed_is_lost_and_can_be_resumed(nsml: N
     assert "as it was: epoch 1" in nsml("logs", "none/1").out
 
 
+@pytest.mark.usefixtures("engine")
+def test_the_better_half_of_a_sweep_goes_on_by_the_same_engine(nsml: Nsml, project: Path) -> None:
+    put(project, "halved.py")
+    started = nsml("run", "--env", "current", "--grid", "width=9,4", "--halve", "2", "-a", "--epoch 4", "-c", "1")
+    assert started.status == 0, started.err
+    wait_until(lambda: "paused at step 2" in nsml("logs", "none/1").out, _PATIENCE)
+    wait_until(lambda: "trained to the end" in nsml("logs", "none/2").out, _PATIENCE)
+    better = _becomes("none/2", "Exited")
+    assert [record["step"] for record in read_metrics(better.folder)[0]] == [1, 2, 3, 4]
+    assert "Exited, dropped" in nsml("compare", "--sweep", "none/sweep-1").out
+    assert "starts again" not in nsml("logs", "none/2").out
+
+
 def test_a_supervisor_whose_session_another_one_has_ends_its_program(nsml: Nsml, go: Path) -> None:
     """As where Slurm takes its node for dead, or another host resumes what was silent for long."""
     _run(nsml, go)
@@ -325,7 +340,6 @@ def test_gpus_processors_memory_and_priority_are_asked_of_slurm(nsml: Nsml, slur
     assert "nodea" in status and "gpu:2" in status and "tester/none/1" in status
     refused = nsml("run", "--slurm", "--partition=none")
     assert refused.status == 1 and "sbatch: invalid partition specified: none" in refused.err
-    assert _session("none/3").status() == "Failed"
 
 
 # Without a cluster.
@@ -334,7 +348,34 @@ def test_gpus_processors_memory_and_priority_are_asked_of_slurm(nsml: Nsml, slur
 def test_without_slurm_one_line_says_what_is_missing(nsml: Nsml, tmp_path: Path) -> None:
     refused = nsml("run", "--engine", "slurm", "-g", "0", PATH=str(tmp_path))
     assert refused.status == 1 and "there is no sbatch on this machine" in refused.err
-    assert len(refused.err.splitlines()) == 1
+    assert len(refused.err.splitlines()) == 1 and list_sessions(open_home()) == []
+
+
+def test_of_a_session_that_slurm_does_not_take_nothing_is_left_and_a_resumed_one_stays_as_it_was(
+    nsml: Nsml, squeue: Callable[[str], None], tmp_path: Path, trained: str
+) -> None:
+    """Whether it does not answer, refuses, or takes only some sessions of a sweep."""
+    squeue("exit 0")
+    sbatch, slurm = tmp_path / "sbatch", ("--engine", "slurm", "-g", "0")
+    for says, shown in (
+        ("Unable to contact slurm controller", "does not answer"),
+        ("Invalid account", "Invalid account"),
+    ):
+        sbatch.write_text(f"#!/bin/sh\necho 'sbatch: error: {says}' >&2; exit 1\n")
+        sbatch.chmod(0o755)
+        for command in (("run",), ("fork", trained), ("run", "--grid", "a=1,2")):
+            refused = nsml(*command, *slurm)
+            assert refused.status == 1 and shown in refused.err
+        resumed = nsml("resume", trained, *slurm)
+        assert resumed.status == 1 and shown in resumed.err
+    (session,) = list_sessions(open_home())
+    assert str(session.name) == trained and session.state()["exit_status"] == 0 and session.status() == "Exited"
+    sbatch.write_text(
+        f"#!/bin/sh\nmkdir {tmp_path}/first 2>/dev/null && echo 7 && exit\necho 'too many jobs' >&2; exit 1\n"
+    )
+    some = nsml("run", "--grid", "a=1,2,3", *slurm)
+    assert some.status == 1 and "1 of 3 sessions of tester/none/sweep-3 are started; 'nsml stop" in some.err
+    assert len(list_sessions(open_home())) == 2
 
 
 @pytest.fixture

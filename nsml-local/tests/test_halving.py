@@ -13,60 +13,18 @@ from pathlib import Path
 
 import pytest
 from helpers import Nsml, wait_until
+from program_helpers import put
 
 from nsml.engine import halving
-from nsml.store.files import read_json, write_json
+from nsml.store.files import locked, read_json, write_json
 from nsml.store.home import open_home
 from nsml.store.metrics import read_metrics
 from nsml.store.sessions import ENDED, Session, list_sessions
 
-# Its loss falls with each epoch and is the higher the further --width is from 4; with 99 it fails.
-PROGRAM = """\
-import argparse, json, os, time
-import nsml
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--mode", default="train")
-parser.add_argument("--pause", type=int, default=0)
-parser.add_argument("--iteration", default="0")
-parser.add_argument("--width", type=int, default=4)
-parser.add_argument("--epoch", type=int, default=20)
-args = parser.parse_args()
-state = {"epoch": 0}
-
-
-def save(folder):
-    with open(os.path.join(folder, "state"), "w") as file:
-        json.dump(state, file)
-
-
-def load(folder):
-    with open(os.path.join(folder, "state")) as file:
-        state.update(json.load(file))
-
-
-nsml.bind(save=save, load=load)
-if args.pause:
-    nsml.paused(scope=locals())
-while state["epoch"] < args.epoch:
-    state["epoch"] += 1
-    if args.width == 99:
-        raise SystemExit(3)
-    while state["epoch"] == 3 and os.path.exists(os.environ.get("HELD_UP", "/nowhere")):
-        time.sleep(0.05)
-    loss = {} if os.environ.get("SILENT") else {"val__loss": abs(args.width - 4) + 1 / state["epoch"]}
-    try:
-        nsml.report(summary=True, step=state["epoch"], **loss)
-        nsml.save(state["epoch"])
-    except:
-        pass
-print("trained to the end")
-"""
-
 
 @pytest.fixture
 def halved(project: Path) -> Path:
-    (project / "main.py").write_text(PROGRAM)
+    put(project, "halved.py")
     return project
 
 
@@ -82,9 +40,12 @@ def _wait_for_the_end(nsml: Nsml) -> str:
     session = list_sessions(open_home())[0]
 
     def is_over() -> bool:
-        arms = halving.describe(session)[1]
-        ended = all(one.status() in ENDED for one in list_sessions(open_home()))
-        return ended and not halving.goes_on(session) and bool(arms)
+        sweep = session.sweep_folder()
+        assert sweep is not None
+        with locked(sweep / "lock"):  # so that no round starts between two looks
+            arms = halving.describe(session)[1]
+            ended = all(one.status() in ENDED for one in list_sessions(open_home()))
+            return ended and not halving.goes_on(session) and bool(arms)
 
     wait_until(is_over, 60)
     return nsml("compare", "--sweep", "none/sweep-1").out

@@ -49,7 +49,7 @@ def test_a_value_follows_its_option_and_a_field_its_name() -> None:
     ("grid", "more"),
     [
         (["width"], {}), (["width="], {}), (["=1"], {}), (["a=1,"], {}), (["a=1", "a=2"], {}), (["seed=1"], {"seeds": 2}),
-        (["a=1,2", "b=1"], {"pairs": True}), ([], {"seeds": 1000}),
+        (["a=1,2", "b=1"], {"pairs": True}), (["a=0.1,0.1"], {}), (["a=1,1", "b=2,2"], {"pairs": True}), ([], {"seeds": 1000}),
     ],
 )  # fmt: skip
 def test_a_grid_that_says_nothing_clear_is_refused(grid: list[str], more: dict[str, int]) -> None:
@@ -73,6 +73,7 @@ def test_a_sweep_is_ranked_with_a_corrected_best(nsml: Nsml, project: Path) -> N
     assert len(json.loads(nsml("ps", "--sweep", "none/sweep-1", "-j").out)) == 4
     assert nsml("logs", "none/sweep-1").out.count("==> ") == 4
     assert "sweep-1: right=0.5 seed=1" in nsml("ps", "-a").out
+    assert nsml("stop", "none/sweep-1").err == "none of the 4 sessions of none/sweep-1 runs or waits\n"
     nsml("rm", "-f", "none/sweep-1")
     assert list_sessions(open_home()) == []
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import Damaged, NsmlError
+from ..errors import Damaged, NsmlError, RunFailed
 from ..store.checkpoints import checkpoint_names
 from ..store.files import is_number, locked, read_json, write_json
 from ..store.launches import FILE as LAUNCH
@@ -159,6 +159,11 @@ def _train_to(session: Session, until: int | None) -> None:
     asked = {**launch["queue"], "since": time.time(), "after": (), "after_any": (), "waits": True}
     try:
         resume_session(session.home, session, limits, Request(**asked))
+    except RunFailed as failure:  # as where Slurm does not answer, or takes no jobs from its nodes
+        fix = f"'nsml resume {session.name.dataset}/{session.sweep()[0]}' goes on"
+        reason = f"--halve: it could not be resumed, and {fix}: {failure}"
+        session.write_state("Stopped", exit_status=0, reason=reason)
+        append_line(session.log, reason)
     except NsmlError as error:
         session.write_state("Failed", error=str(error), exit_status=1)
         append_line(session.log, f"--halve: it cannot be resumed: {error}")

@@ -22,7 +22,7 @@ from .family import end_strays
 from .halving import paused_at
 from .isolation import check_isolation
 from .origin import origin_of
-from .queue import Request
+from .queue import SLURM, Request, engine_options
 from .requirements import missing_packages, read_needs
 from .resources import Limits
 from .snapshot import IGNORE_FILE, Snapshot, copy_code, list_snapshot, take_snapshot
@@ -286,13 +286,19 @@ def _write_continuing(
 
 
 def _start(session: Session, prepare: Callable[[], None]) -> None:
-    """Prepare the session's folder and leave the supervisor behind; a session that cannot be started has failed."""
+    """Prepare the session's folder and have its engine start it. Where that fails, one that is resumed stays as it was.
+
+    Of a new one nothing is left if Slurm did not take it; on this machine it has failed, and its folder may say why.
+    """
+    before = session.state() if (session.folder / "state.json").exists() else None
     try:
         prepare()
         session.forget_state()
         engine_of(session).start(session)
     except Exception as error:
-        session.write_state("Failed", error=str(error))
+        session.write_state(**before or {"status": "Failed", "error": str(error)})
+        if before is None and engine_options(session).get("engine") == SLURM:
+            remove_session(session)
         if isinstance(error, OSError):
             raise RunFailed(f"session {session.name} cannot be started: {error.strerror or error}") from error
         raise

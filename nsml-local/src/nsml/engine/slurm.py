@@ -18,7 +18,7 @@ from ..errors import Damaged, NsmlError, RunFailed
 from ..store.files import open_regular, read_json, write_json
 from ..store.home import Home
 from ..store.jobs import FILE as JOB
-from ..store.jobs import JOBS, ask_slurm, submitted
+from ..store.jobs import GPUS, JOBS, ask_slurm, submitted
 from ..store.launches import FILE
 from ..store.log_lines import append_line
 from ..store.names import parse_session_name
@@ -33,7 +33,6 @@ _OURS = ("array", "chdir", "clusters", "dependency", "error", "export", "export-
          "wrap")  # fmt: skip
 _SHORT = {"a": "array", "c": "cpus-per-task", "D": "chdir", "d": "dependency", "e": "error", "h": "help", "i": "input", "J": "job-name",
           "M": "clusters", "o": "output", "Q": "quiet", "u": "usage", "V": "version", "W": "wait"}  # fmt: skip
-_GPUS = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")  # set by Slurm for the GPUs of a job
 _ROOM = 64  # MiB of the supervisor and the program's keeper, beside --memory
 
 
@@ -43,6 +42,7 @@ class Slurm:
     signals_late = 1.0  # some sites have Slurm signal all processes of a job
 
     def start(self, session: Session) -> None:
+        """Submit it. Where Slurm does not answer in time and takes the job all the same, that finds a session which is not its own."""
         launch = read_json(session.folder / FILE)
         # Slurm appends to it, and follows what it finds there.
         os.close(open_regular(session.folder / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND))
@@ -94,7 +94,7 @@ class Slurm:
 
             append_line(session.log, f"job {number} of Slurm starts again, from {go_on(session)}")
         asked = (read_json(session.folder / FILE).get("queue") or {}).get("gpus") or 0
-        given = next((os.environ[name].count(",") + 1 for name in _GPUS if os.environ.get(name)), 0)
+        given = next((os.environ[name].count(",") + 1 for name in GPUS if os.environ.get(name)), 0)
         if given < asked:  # seen once after a restart of the controller
             append_line(session.log, f"warning: -g {asked} was asked for, and Slurm gave job {number} {given} GPUs")
         return True

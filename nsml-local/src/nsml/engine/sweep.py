@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NsmlError
+from ..errors import NsmlError, RunFailed
 from ..store.files import claim_numbered_folder, is_number
 from ..store.home import Home
 from ..store.metrics import judging_value, more_is_better
@@ -45,7 +45,12 @@ def points(
     if pairs and len({len(values) for values in axes.values()}) > 1:
         lengths = ", ".join(f"{name} has {len(values)}" for name, values in axes.items())
         raise NsmlError(f"--zip needs as many values of each --grid: {lengths}")
-    rows = zip(*axes.values(), strict=True) if pairs and axes else itertools.product(*axes.values())
+    rows = list(zip(*axes.values(), strict=True) if pairs and axes else itertools.product(*axes.values()))
+    if twice := [row for row in dict.fromkeys(rows) if rows.count(row) > 1]:
+        which = ", ".join(f"{name}={value}" for name, value in zip(axes, twice[0], strict=True))
+        raise NsmlError(
+            f"--grid gives {which} {rows.count(twice[0])} times; leave one out, or repeat all with --seeds N"
+        )
     found_points = [dict(zip(axes, row, strict=True)) for row in rows]
     for name, count in (("seed", seeds), ("fold", folds)):
         if count is not None:
@@ -74,13 +79,25 @@ def start_sweep(
     members: Sequence[Point],
     start: Callable[[Path, Point, str], tuple[Session, Snapshot]],
 ) -> tuple[str, list[tuple[Session, Snapshot]]]:
-    """Start a session for each point by `start(source, point, sweep's name)`, all on the code of the first; USER/DATASET/sweep-N."""
+    """Start a session for each point by `start(source, point, sweep's name)`, all on the code of the first; USER/DATASET/sweep-N.
+
+    Raises:
+        NsmlError: the first one cannot be started.
+        RunFailed: another one cannot, as where Slurm limits the jobs of a user; those before it stay.
+    """
     parent = home.sessions / home.user() / (dataset or NO_DATASET)
     name = f"{SWEEP}{claim_numbered_folder(parent / SWEEPS).name}"
     started: list[tuple[Session, Snapshot]] = []
+    full_name = f"{home.user()}/{parent.name}/{name}"
     for point in members:
-        started.append(start(started[0][0].code if started else source, point, name))
-    return f"{home.user()}/{parent.name}/{name}", started
+        try:
+            started.append(start(started[0][0].code if started else source, point, name))
+        except NsmlError as error:
+            if not started:
+                raise
+            rest = f"{len(started)} of {len(members)} sessions of {full_name} are started; 'nsml stop {full_name}' ends them"
+            raise RunFailed(f"{error}; {rest}") from error
+    return full_name, started
 
 
 def members_of(session: Session) -> list[Session]:

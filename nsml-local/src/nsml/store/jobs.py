@@ -23,6 +23,8 @@ _WAITING = frozenset(
 _RUNNING = frozenset(["RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"])
 _CANCELLED = frozenset(["CANCELLED", "DEADLINE"])
 _BY_ITSELF = frozenset(["COMPLETED", "FAILED"])
+# Variables that Slurm sets for the GPUs of a job.
+GPUS = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL")
 _FRESH = 2.0  # seconds for which a list of jobs is used again
 _SILENT = 30.0  # seconds for which a controller that did not answer is not asked again
 # Seconds after the end of a job in which a shared disk may not yet show what its supervisor wrote last.
@@ -64,7 +66,7 @@ def ask_slurm(*command: str, stdin: str = "", seconds: float = 60) -> str:
         ended = subprocess.run(
             command,
             input=stdin,
-            env=os.environ | ({} if command[0] == "sbatch" else {"SLURM_TIME_FORMAT": "standard"}),
+            env=_outside() if command[0] == "sbatch" else os.environ | {"SLURM_TIME_FORMAT": "standard"},
             capture_output=True,
             text=True,
             errors="replace",
@@ -87,6 +89,17 @@ def ask_slurm(*command: str, stdin: str = "", seconds: float = 60) -> str:
     ):
         raise NoAnswer(f"Slurm does not answer: {complaint}; start its controller, or give --engine local")
     raise RunFailed(f"{command[0]}: {complaint}")
+
+
+def _outside() -> dict[str, str]:
+    """The environment for a job that a job submits, without what Slurm has set there: the job gets it, but for what Slurm sets anew."""
+    if "SLURM_JOB_ID" not in os.environ:
+        return dict(os.environ)
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in GPUS and (not name.startswith("SLURM_") or name == "SLURM_CONF")
+    }
 
 
 class _Jobs:
