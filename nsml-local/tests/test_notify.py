@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import shlex
 import socket
 import sys
@@ -210,6 +211,17 @@ def test_what_cannot_receive_is_refused_at_the_start_in_one_line(nsml: Nsml, tex
     refused = nsml("run", "--notify", text)
     assert refused.status == 2 and refused.err.count("\n") == 1 and "--notify" in refused.err
     assert list_sessions(open_home()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cat > x", "cat 2>x", "cat | tail", "cat; true", "cat && true", "cat &", "cat $HOME/x", "cat `ls`", "cat ~/x"],
+)
+def test_what_only_a_shell_understands_is_refused_with_the_command_that_has_one(text: str) -> None:
+    with pytest.raises(NsmlError, match=re.escape(f"give sh -c '{text}'")):
+        notify.check_receiver(text)
+    for quoted in (f"sh -c '{text}'", "cat 'a > b' \"c | d\" e\\;", "cat https://host/?a=1&b=2"):
+        assert "command" in notify.check_receiver(quoted)
 
 
 @given(st.text() | st.text().map("https://".__add__))

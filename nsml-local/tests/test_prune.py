@@ -50,7 +50,14 @@ def test_the_best_and_the_newest_stay_and_what_is_freed_is_shown_before(nsml: Ns
     assert _left(session) == (["1", "2", "best", "3"], True)
     assert nsml("prune", "-f").out.endswith("freed 7.0 kB\n")
     assert _left(session) == (["best", "3"], False)
-    assert "of 0 sessions" in nsml("prune", "-f").out
+    assert nsml("prune", "-f").err == "nothing can be removed of 1 session\n"
+
+
+def test_a_name_of_keep_that_no_session_has_is_said(nsml: Nsml) -> None:
+    _session()
+    shown = nsml("prune", "--dry-run", "--keep", "bset,last,work")
+    assert shown.err == "warning: --keep bset: none of these sessions has a checkpoint of that name\n"
+    assert "would free" in shown.out
 
 
 @pytest.mark.parametrize(

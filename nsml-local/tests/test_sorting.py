@@ -89,3 +89,11 @@ def test_what_is_no_tag_is_refused_in_one_line(nsml: Nsml, words: tuple[str, ...
     refused = nsml(*words)
     assert refused.status == 2 and refused.err.count("\n") == 1
     assert nsml("tag", "none/1").out == "Session tester/none/1: no tags\n"
+
+
+def test_where_nothing_matches_ps_says_what_it_looked_for(nsml: Nsml) -> None:
+    assert nsml("ps", "-a").err == "there is no session; 'nsml run' starts one\n"
+    create_session(open_home(), "tester", "none", {"kind": "run", "entry": "a", "arguments": []}).write_state("Stopped")
+    assert nsml("ps", "--tag", "T").err == "no running session matches --tag T; 'nsml ps -a' also lists ended ones\n"
+    assert nsml("ps", "-a", "--tag", "T", "-s", "a b").err == "no session matches --tag T -s 'a b'\n"
+    assert nsml("ps", "-a").err == ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from ..engine.pruning import carry_out, plan_pruning
+from ..engine.pruning import LAST, WORK, carry_out, plan_pruning
 from ..errors import Damaged, NsmlError
 from ..store.home import open_home
 from ..store.sessions import list_sessions, match_sessions
-from ..wording import size
+from ..wording import counted, size
 from .arguments import complete_sessions
 from .display import print_table
 
@@ -39,7 +39,13 @@ def prune(sessions: tuple[str, ...], keep: str, dry_run: bool, force: bool) -> N
     user = home.user()
     chosen = {one.name: one for text in sessions for one in match_sessions(home, text, user)}
     wanted = list(chosen.values()) if sessions else list_sessions(home, user)
-    plans = [plan for plan in plan_pruning(home, wanted, names) if plan.size or plan.why]
+    plans = plan_pruning(home, wanted, names)
+    there = {checkpoint.name for plan in plans for checkpoint in (*plan.remove, *plan.kept)}
+    for name in names:
+        # Of a session without any of the names the newest stays, which a misspelt name would not tell.
+        if name not in (LAST, WORK, *there) and there:
+            click.echo(f"warning: --keep {name}: none of these sessions has a checkpoint of that name", err=True)
+    plans = [plan for plan in plans if plan.size or plan.why]
     print_table(
         ("Session", "Checkpoints removed", "Work folder", "Freed", ""),
         [
@@ -55,7 +61,10 @@ def prune(sessions: tuple[str, ...], keep: str, dry_run: bool, force: bool) -> N
     )
     total = sum(plan.size for plan in plans)
     shown = [plan for plan in plans if plan.size]
-    click.echo(f"{'would free' if dry_run else 'frees'} {size(total)} of {len(shown)} sessions")
+    if shown:
+        click.echo(f"{'would free' if dry_run else 'frees'} {size(total)} of {len(shown)} sessions")
+    else:
+        click.echo(f"nothing can be removed of {counted(len(wanted), 'session')}", err=True)
     if dry_run or not shown:
         return
     if not force:

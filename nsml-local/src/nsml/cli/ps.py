@@ -116,8 +116,17 @@ def ps(
         right=(1,),
         whole=(0, 1, 2),
     )
-    if not rows and not everything:
-        click.echo("no session is running; 'nsml ps -a' also lists ended ones", err=True)
+    if not rows:
+        click.echo(_nothing(everything, dataset, search, tags), err=True)
+
+
+def _nothing(everything: bool, dataset: str | None, search: str | None, tags: tuple[str, ...]) -> str:
+    """What is said below an empty table."""
+    given = [*(("--tag", tag) for tag in tags), ("-d", dataset), ("-s", search)]
+    asked = " ".join(shlex.join([option, text]) for option, text in given if text)
+    if everything:
+        return f"no session matches {asked}" if asked else "there is no session; 'nsml run' starts one"
+    return f"no {f'running session matches {asked}' if asked else 'session is running'}; 'nsml ps -a' also lists ended ones"
 
 
 def _scores(home: Home, datasets: set[str]) -> dict[str, float]:

@@ -50,6 +50,8 @@ def stop(session: str, force: bool) -> None:
             click.echo(f"Session {one.name} was lost; {count} of its processes were still running and are stopped")
         elif len(matching) == 1:
             click.echo(f"Session {one.name} has already ended ({one.status()})")
+    if not (running or elsewhere) and len(matching) > 1:
+        click.echo(f"none of the {len(matching)} sessions of {session} runs or waits", err=True)
     # A script has no terminal to ask on, and the platform's stop did not ask.
     if running and not force and sys.stdin.isatty():
         click.confirm(f"Stop {', '.join(str(s.name) for s in running)}?", abort=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -23,12 +24,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import NsmlError
-from ..store.files import is_number, read_json, write_json
+from ..store.files import is_number, locked, read_json, write_json
 from ..store.launches import NOTIFY
 from ..store.log_lines import append_line
 from ..store.metrics import last_summary
 from ..store.sessions import ENDED, Session
 from ..wording import duration, short, values
+from .halving import FILE as HALVING
 from .halving import goes_on
 from .sweep import members_of, rank_by_reported
 
@@ -37,6 +39,9 @@ _DAMAGED = "Damaged"
 _TIMEOUT = 10.0
 _MOST_VALUES = 20
 _END_OF_LOG = 4000  # bytes
+# What only a shell understands, where it is not quoted: redirections, several commands, variables.
+_SHELL = re.compile(r"(?:^|\s)\d?[<>|&;]\S*|[;|&](?:\s|$)|\$[\w({]+|`|(?:^|\s)~")
+_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.")
 # <!channel> of Slack and @everyone of Discord call everybody.
 _CALLS = str.maketrans("<>@", "‹›＠")
 
@@ -45,7 +50,7 @@ def check_receiver(text: str) -> dict[str, Any]:
     """The content of `notify.json` for a URL, or for a command, whose program is looked up now.
 
     Raises:
-        NsmlError: no address of the web, no such program, an open quotation.
+        NsmlError: no address of the web, no such program, an open quotation, something that only a shell understands.
     """
     if "://" in text.split(" ")[0]:
         try:
@@ -60,6 +65,9 @@ def check_receiver(text: str) -> dict[str, Any]:
         words = shlex.split(text)
     except ValueError as error:
         raise NsmlError(f"--notify {text!r}: {str(error).lower()}; close the quotation") from None
+    if unknown := _SHELL.search(_QUOTED.sub(lambda quoted: quoted[0][0] * 2, text)):
+        fix = f"sh -c {shlex.quote(text)}"
+        raise NsmlError(f"--notify: no shell reads the command, so {unknown[0].strip()} has no effect; give {fix}")
     if not words or (program := shutil.which(words[0])) is None:
         raise NsmlError(f"--notify: there is no program {words[0] if words else text!r}; name a command or a URL")
     return {"command": [os.path.abspath(program), *words[1:]], "folder": os.getcwd()}
@@ -113,8 +121,10 @@ def notify_sweep(session: Session) -> None:
     if sweep is None or not (sweep / NOTIFY).exists():
         return
     members = members_of(session)
-    if any(_status(one) not in (*ENDED, _DAMAGED) for one in members) or goes_on(session):
-        return
+    # A round of --halve that starts meanwhile would be taken for the end.
+    with locked(sweep / "lock") if (sweep / HALVING).exists() else contextlib.nullcontext():
+        if any(_status(one) not in (*ENDED, _DAMAGED) for one in members) or goes_on(session):
+            return
     try:
         os.rename(sweep / NOTIFY, sweep / _SENT)
     except FileNotFoundError:
