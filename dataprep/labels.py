@@ -1,7 +1,8 @@
 """The labels of training photographs: from class folders or a table, and the classes by label number.
 
     train/train_data/<CLASS>/*.jpg     the folder gives the class
-    train/labels.csv                   or a table (labels.tsv, train_label): columns file and label; patient, eye, camera if known
+    train/labels.csv                   or a table (labels.tsv, train_label): columns file and label, or file and one of 0 and 1 for
+                                       each class; patient, eye, camera if known
     train/classes.txt                  the classes by label number, one a line, from 0; `nsml dataset push` writes it
 
 The file dataprep/labels.py of the template and nsml/store/labels.py of nsml-local are the same, as neither imports the other. A test
@@ -17,7 +18,7 @@ import io
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -26,8 +27,10 @@ CLASSES: tuple[str, ...] = ("NORMAL", "AMD", "RVO", "DMR")
 _OTHER_NAMES = {"NOR": "NORMAL"}
 CLASS_FILE = "classes.txt"
 TABLES = ("labels.csv", "labels.tsv", "train_label")
+SPREADSHEETS = ("labels.xlsx", "labels.xls", "labels.ods")
 FEWEST, MOST = 2, 1000  # classes
 _LARGEST = 1 << 28  # bytes of a table
+_FLAGS = {"0", "1", "0.0", "1.0", ""}
 # Names of columns, without case, blanks and punctuation; the first that a table has counts.
 _COLUMNS = {
     "file": "file filename image imagename img imageid idcode photograph photo path filepath imagepath fundus 파일 파일명",
@@ -87,7 +90,13 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
     beside = root.parent if root.name == "train_data" else root
     problems: list[str] = []
     names = {path: name for path in photographs if (name := class_folder(root, path))}
-    table = next((path for name in TABLES if (path := beside / name).is_file()), None)
+    tables = [path for name in TABLES if (path := beside / name).is_file()]
+    table = tables[0] if tables else None
+    sheet = next((path for name in SPREADSHEETS if (path := beside / name).is_file()), None)
+    if sheet and not table and photographs:
+        problems = [f"{sheet}: a spreadsheet is not read; save it as CSV (UTF-8) under the name labels.csv"]
+        if not names:
+            raise LabelError(problems[0])
     rows: dict[Path, Row] = {}
     if table is not None and photographs:
         try:
@@ -97,14 +106,27 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
                 raise
             # Beside class folders, a file of this name may hold anything; train_label is a name of the platform.
             problems, table = [f"not used: {error}"] if table.suffix else [], None
+    for other in tables[1:] if table else []:
+        with contextlib.suppress(LabelError):  # as above
+            others = _read_table(other, root, photographs, with_folders=bool(names))[0]
+            contradicting = [p for p, row in rows.items() if p in others and not _same(row.label, others[p].label)]
+            if contradicting:
+                problems.append(
+                    f"{counted(len(contradicting), 'photograph')} of another class in {other.name} than in {tables[0].name} "
+                    f"({examples(root, contradicting)}): {tables[0].name} counts; correct it, or remove {other.name}"
+                )
     where = "in no class folder"
     if table is not None and (any(row.label for row in rows.values()) or not names):
         where = f"without a label in {table.name}"
-        differing = [path for path, row in rows.items() if path in names and not _same(row.label, names[path])]
+        labelled = {class_key(row.label) for row in rows.values() if row.label}
+        # A folder that is no class of the table may be a site, or hold all photographs.
+        differing = [
+            path
+            for path, row in rows.items()
+            if path in names and class_key(names[path]) in labelled and not _same(row.label, names[path])
+        ]
         names = {path: row.label for path, row in rows.items() if row.label}
-        if differing and {*map(class_key, names.values())} >= {
-            class_key(class_folder(root, path)) for path in differing
-        }:
+        if differing:
             problems.append(
                 f"{counted(len(differing), 'photograph')} in the folder of another class than {table.name} says "
                 f"({examples(root, differing)}): {table.name} counts"
@@ -122,6 +144,11 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
     if names and not number_of and all(class_key(name).isdecimal() for name in names.values()):
         # Numbers in the table, and names in the class file.
         number_of = {name: int(key) for name in set(names.values()) if int(key := class_key(name)) < len(order)}
+    if names and not number_of and order and not classes:
+        raise LabelError(
+            f"{file}: none of its lines ({few(order, 4)}) is a class of the photographs ({few(in_order(names.values()), 4)}); write one of "
+            "these a line, without numbers, the one with label number 0 first"
+        )
     unknown = Counter(name for name in names.values() if name not in number_of)
     for name, count in sorted(unknown.items())[:8]:
         which = f"label {name!r} of {table.name}" if table and rows else f"{root / name}"
@@ -131,6 +158,8 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
         )
     if len(unknown) > 8:
         problems.append(f"{len(unknown) - 8} more names left out, as they are not classes")
+    if not classes and not file.is_file():
+        problems += _typing_errors(names.values(), file)
     if order != CLASSES and not classes and not file.is_file() and (mixed := _of_the_competition(order)):
         problems.append(
             f"only {', '.join(mixed)} of {few(order)} are classes of the competition, so label numbers follow the alphabet, from "
@@ -250,7 +279,38 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
 
 
 def _same(one: str, other: str) -> bool:
-    return not one or class_key(one) == class_key(other)
+    return not one or not other or class_key(one) == class_key(other)
+
+
+def _typing_errors(names: Collection[str], file: Path) -> Iterator[str]:
+    """A line for each class of one to three photographs whose name is nearly that of a class of many more."""
+    # A class with several spellings counts as one, and is shown by one of them.
+    spelled = {class_key(name): readable(name) for name in sorted(set(names))}
+    counts = Counter(spelled[class_key(name)] for name in names)
+    for rare, few_of_it in sorted(counts.items()):
+        similar = [
+            name
+            for name, count in counts.items()
+            if count >= 5 * few_of_it and _is_near(class_key(rare), class_key(name))
+        ]
+        if few_of_it <= 3 and similar:
+            yield (
+                f"class {rare} has {few_of_it} photograph{'s' * (few_of_it > 1)}, {similar[0]} has {counts[similar[0]]}: if that is a "
+                f"typing error, rename {rare}; if not, name all classes in {file}, one a line"
+            )
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Whether two names differ in one letter, in two that changed places, or in blanks and punctuation; not just in numbers."""
+    if re.sub("[0-9]", "", one) == re.sub("[0-9]", "", other):
+        return False
+    short, long = sorted((re.sub(r"[\W_]", "", name) for name in (one, other)), key=len)
+    if len(short) < 3:
+        return False
+    if len(short) < len(long):
+        return short in (long[:i] + long[i + 1 :] for i in range(len(long)))
+    differing = [i for i in range(len(long)) if short[i] != long[i]]
+    return len(differing) < 2 or (len(differing) == 2 and sorted(short) == sorted(long))
 
 
 def _read_table(
@@ -260,13 +320,34 @@ def _read_table(
     text = read_text(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = "\t" if path.suffix == ".tsv" else max(",\t;|", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines, at_line = [], 1
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        lines = [line for line in reader if any(map(str.strip, line))]
+        for cells in reader:
+            lines += [cells] if any(map(str.strip, cells)) else []
+            at_line = reader.line_num + 1
     except csv.Error as error:
-        raise LabelError(f"{path}: {error}; write it as CSV") from None
+        raise LabelError(
+            f"{path}, line {at_line}: {error}; a quote there may be one too many, or lack its other; write it as CSV"
+        ) from None
     at = _columns(lines[0] if lines else [])
-    if "file" not in at or ("label" not in at and not with_folders):
+    problems: list[str] = []
+    classes: dict[int, str] = {}
+    if "file" in at and "label" not in at:
+        classes = _class_columns(lines, set(at.values()))
+        several = [cells for cells in lines[1:] if len(_ones(cells, classes)) > 1]
+        if several:
+            some = few([f"{_cell(cells, at['file'])}: {few(_ones(cells, classes), 4)}" for cells in several], 4)
+            problem = (
+                f"{counted(len(several), 'line')} of several classes, as 1 stands in several columns ({some}); a photograph has one: "
+                "remove columns that are no classes, or write the class into a column label"
+            )
+            if not with_folders:
+                raise LabelError(f"{path}: {problem}")
+            classes, problems = {}, [f"{path.name}: columns of 0 and 1 not used: {problem}"]
+        elif with_folders and not all(_ones(cells, classes) for cells in lines[1:]):
+            classes = {}  # the folders are the classes, and these are facts on the photographs
+    if "file" not in at or not ("label" in at or classes or with_folders):
         missing = "labels" if "file" in at else "files"
         raise LabelError(
             f"{path}: no column of its first line {first[:80]!r} names the {missing}; begin it with a line such as file,label,patient"
@@ -274,22 +355,42 @@ def _read_table(
     find = _finder(root, photographs)
     rows: dict[Path, Row] = {}
     left_out: dict[str, list[str]] = defaultdict(list)
-    for line in lines[1:]:
-        value = {name: line[column].strip() if column < len(line) else "" for name, column in at.items()}
+    for cells in lines[1:]:
+        value = {name: _cell(cells, column) for name, column in at.items()}
         found = find(value["file"])
         if len(found) != 1:
-            left_out["several photographs have" if found else "no photograph has"].append(value["file"] or "''")
+            name = value["file"] if len(value["file"]) <= 80 else f"{value['file'][:80]}..."
+            left_out["several photographs have" if found else "no photograph has"].append(name or "''")
             continue
         # ODIR writes ['N'].
-        label = value.get("label", "").strip("[]'\" ")
+        label = value.get("label", "").strip("[]'\" ") or "".join(_ones(cells, classes))
         row = Row(label, value.get("patient", ""), value.get("eye", ""), value.get("camera", ""))
         (photograph,) = found
         if class_key(rows.setdefault(photograph, row).label) != class_key(label):
             left_out["a line with another label has"].append(value["file"])
-    return rows, [
+    return rows, problems + [
         f"{counted(len(values), f'line of {path.name}', f'lines of {path.name}')} left out: {what} that name ({few(values, 4)})"
         for what, values in left_out.items()
     ]
+
+
+def _cell(cells: Sequence[str], column: int) -> str:
+    return cells[column].strip() if column < len(cells) else ""
+
+
+def _class_columns(lines: Sequence[Sequence[str]], others: Collection[int]) -> dict[int, str]:
+    """The columns that hold only 0 and 1, with their names; none if it is one, which does not name both classes."""
+    header, *rest = lines
+    found = {
+        column: name.strip()
+        for column, name in enumerate(header)
+        if column not in others and name.strip() and {_cell(cells, column) for cells in rest} <= _FLAGS
+    }
+    return found if len(found) > 1 and any(_ones(cells, found) for cells in rest) else {}
+
+
+def _ones(cells: Sequence[str], columns: dict[int, str]) -> list[str]:
+    return [name for column, name in columns.items() if _cell(cells, column) in ("1", "1.0")]
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:

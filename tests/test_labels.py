@@ -243,11 +243,124 @@ def test_a_label_of_the_table_counts_more_than_the_folder(tmp_path: Path) -> Non
     )
 
 
-@pytest.mark.parametrize("lines", [["1_R.png,x"], ["file,age", "1_R.png,60"], [], ['"file']])
+@pytest.mark.parametrize("lines", [["1_R.png,x"], ["file,age", "1_R.png,60"], []])
 def test_a_table_without_names_of_columns_is_refused_with_a_header_to_write(tmp_path: Path, lines: list[str]) -> None:
     data = draw(tmp_path, "1_R.png", "2_R.png")
     write_table(tmp_path, *lines)
     with pytest.raises(CatalogError, match=r"labels.csv: no column .* begin it with a line such as file,label,patient"):
+        read_catalog(data)
+
+
+@pytest.mark.parametrize(
+    ("lines", "at"),
+    [(['"file'], 1), (["file,label", "1_R,x", '"2_R,y', *["3_R,y"] * 4000], 3), (['file,"label" x'], 1)],
+)
+def test_a_quote_without_its_other_is_refused_with_its_line(tmp_path: Path, lines: list[str], at: int) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png")
+    write_table(tmp_path, *lines)
+    with pytest.raises(CatalogError, match=f"labels.csv, line {at}: .*; a quote there may be one too many") as refused:
+        read_catalog(data)
+    assert len(str(refused.value)) < 300
+
+
+def test_a_long_name_in_a_table_is_shortened(tmp_path: Path) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png")
+    write_table(tmp_path, "file,label", "1_R,x", "2_R,y", "9" * 50_000 + ",y")
+    assert all(len(warning) < 300 for warning in read_catalog(data).warnings)
+
+
+ONE_HOT = ("ID,Patient Age,N,D,G,filename", "0,69,1,0,0,1_R.png", "1,1,0,0.0,1.0,2_R.png", "2,0,0,0,1,3_R.png")
+
+
+def test_columns_of_0_and_1_are_classes(tmp_path: Path) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png", "3_R.png")
+    write_table(tmp_path, *ONE_HOT)
+    assert {name: value[0] for name, value in found(data).items()} == {"1_R.png": "N", "2_R.png": "G", "3_R.png": "G"}
+
+
+def test_a_photograph_of_several_classes_is_refused_with_the_columns_or_left_to_the_folders(tmp_path: Path) -> None:
+    lines = [
+        "ID,Disease_Risk,DR,MH",
+        *(f"{number},1,{number % 2},{number == 4:d}" for number in range(1, 6)),
+        "6,0,0,0",
+    ]
+    draw(tmp_path / "flat", *(f"{number}.png" for number in range(1, 7)))
+    write_table(tmp_path / "flat", *lines)
+    with pytest.raises(CatalogError) as refused:
+        read_catalog(tmp_path / "flat" / "train" / "train_data")
+    problem = (
+        "4 lines are of several classes, as 1 stands in several columns (1: Disease_Risk, DR, 3: Disease_Risk, DR, 4: Disease_Risk, MH, "
+        "5: Disease_Risk, DR); a photograph has one: remove columns that are no classes, or write the class into a column label"
+    )
+    assert str(refused.value).endswith(f"labels.csv: {problem}")
+    data = draw(tmp_path / "folders", *(f"{'AB'[number % 2]}/{number}.png" for number in range(1, 7)))
+    write_table(tmp_path / "folders", *lines)
+    catalog = read_catalog(data)
+    assert catalog.classes == ("A", "B") and f"labels.csv: columns of 0 and 1 not used: {problem}" in catalog.warnings
+
+
+def test_facts_of_0_and_1_beside_class_folders_are_no_classes(tmp_path: Path) -> None:
+    data = draw(tmp_path, "A/1_R.png", "B/2_R.png")
+    write_table(tmp_path, "file,patient,blurred,dark", "1_R,7,1,0", "2_R,8,0,0")
+    assert [value[:2] for value in found(data).values()] == [("A", "7"), ("B", "8")]
+
+
+def test_a_spreadsheet_is_named_with_the_fix(tmp_path: Path) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png")
+    (data.parent / "labels.xlsx").write_bytes(b"PK")
+    with pytest.raises(CatalogError, match=r"labels.xlsx: a spreadsheet is not read; save it as CSV \(UTF-8\)"):
+        read_catalog(data)
+    draw(tmp_path, "A/1_R.png", "B/2_R.png")
+    assert "labels.xlsx: a spreadsheet is not read" in read_catalog(data).warnings[0]
+
+
+@pytest.mark.parametrize("name", ["NROMAL", "NORMALS", "N0RMAL", "NOR-MAL", "NRMAL"])
+def test_a_typing_error_in_the_name_of_a_class_is_named(tmp_path: Path, name: str) -> None:
+    data = draw(
+        tmp_path, f"{name}/0_R.png", *(f"{each}/{n}_R.png" for each in ("NORMAL", "GLAUCOMA") for n in range(5))
+    )
+    (warning,) = [each for each in read_catalog(data).warnings if "typing error" in each]
+    assert warning.startswith(
+        f"class {name} has 1 photograph, NORMAL has 5: if that is a typing error, rename {name}; if not"
+    )
+    (data.parent / "classes.txt").write_text(f"NORMAL\nGLAUCOMA\n{name}\n")
+    assert "typing error" not in str(read_catalog(data).warnings)
+
+
+@pytest.mark.parametrize("names", [("grade1", "grade2"), ("DR", "MR"), ("mild", "severe"), ("1", "11")])
+def test_names_that_differ_in_numbers_or_are_short_are_no_typing_errors(tmp_path: Path, names: tuple[str, str]) -> None:
+    data = draw(tmp_path, f"{names[0]}/0_R.png", *(f"{names[1]}/{number}_R.png" for number in range(9)))
+    assert "typing error" not in str(read_catalog(data).warnings)
+
+
+def test_two_tables_that_contradict_each_other_are_counted_and_named(tmp_path: Path) -> None:
+    data = draw(tmp_path, *(f"{number}_R.png" for number in range(5)))
+    write_table(tmp_path, "file,label", *(f"{number}_R,{'xy'[number % 2]}" for number in range(5)))
+    write_table(tmp_path, "file,label", "0_R,x", "1_R,x", *(f"{number}_R,x" for number in (2, 3)), name="train_label")
+    assert [value[0] for value in found(data).values()] == ["x", "y", "x", "y", "x"]
+    assert read_catalog(data).warnings == (
+        "2 photographs are of another class in train_label than in labels.csv (1_R.png, 3_R.png): labels.csv counts; correct it, or "
+        "remove train_label",
+    )
+
+
+def test_a_photograph_in_a_folder_of_another_class_is_counted_where_only_some_folders_are_classes(
+    tmp_path: Path,
+) -> None:
+    data = draw(tmp_path, "A/1_R.png", "B/2_R.png", "new/3_R.png")
+    write_table(tmp_path, "file,label", "1_R,B", "2_R,B", "3_R,A")
+    assert read_catalog(data).warnings == (
+        "1 photograph is in the folder of another class than labels.csv says (A/1_R.png): labels.csv counts",
+    )
+
+
+@pytest.mark.parametrize("content", ["0\n1\n", "0 A\n1 B\n"])
+def test_a_class_file_of_numbers_is_refused_with_what_to_write(tmp_path: Path, content: str) -> None:
+    data = draw(tmp_path, "A/1_R.png", "B/2_R.png")
+    (tmp_path / "train" / "classes.txt").write_text(content)
+    with pytest.raises(
+        CatalogError, match=r"classes.txt: none of its lines \(0.*\) is a class of the photographs \(A, B\); write"
+    ):
         read_catalog(data)
 
 

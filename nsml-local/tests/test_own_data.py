@@ -127,6 +127,23 @@ def _no_table(folder: Path) -> None:
     (folder / "train" / "labels.csv").unlink()
 
 
+def _move(table: str) -> Callable[[Path], object]:
+    """A dataset whose table of labels is the file `table`."""
+
+    def make(folder: Path) -> None:
+        make_flat(folder, "file,label\n" + "".join(f"p{number},{'AB'[number % 2]}\n" for number in range(4)))
+        (folder / "train" / "labels.csv").rename(folder / table)
+
+    return make
+
+
+def _misspelled(folder: Path) -> None:
+    make_eyes(folder, ("none", "mild"), test=(0, 1))
+    for patient in range(3, 8):
+        write_photograph(folder / "train" / "train_data" / "mild" / f"1{patient}_left.png", patient)
+    write_photograph(folder / "train" / "train_data" / "midl" / "9_left.png", 90)
+
+
 def _one_class(folder: Path) -> None:
     make_flat(folder, "file,label\n" + "".join(f"p{number},A\n" for number in range(4)))
 
@@ -161,6 +178,43 @@ PROBLEMS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "flat without a table": (
         _no_table,
         ["train/train_data: none of 4 photographs has a class (p0.png, p1.png, p2.png, ...); put"],
+    ),
+    "a table under another name": (
+        _move("train/label.csv"),
+        [
+            "train/train_data: none of 4",
+            "train/label.csv is not read; if it holds the labels of the training, name it train/",
+        ],
+    ),
+    "a table at another place": (
+        _move("labels.csv"),
+        [
+            "train/train_data: none of 4",
+            "labels.csv is not read; if it holds the labels of the training, name it train/",
+        ],
+    ),
+    "any other table, where nothing has a class": (
+        _move("train/train_data/who.xlsx"),
+        [
+            "train/train_data: none of 4",
+            "train/train_data/who.xlsx is not read; if it holds the labels of the training, save",
+        ],
+    ),
+    "a table of labels beside class folders": (
+        lambda folder: make_eyes(folder) and (folder / "trainLabels.csv").write_text("image,level\n"),
+        ["trainLabels.csv is not read; if it holds the labels of the training, name it train/labels.csv"],
+    ),
+    "a typing error in a class": (
+        _misspelled,
+        [
+            "class midl has 1 photograph, mild has 7: if that is a typing error, rename midl; if not, name all classes in train/"
+        ],
+    ),
+    "classes by number in the class file": (
+        lambda folder: make_eyes(folder) and (folder / "train" / "classes.txt").write_text("0\n1\n2\n"),
+        [
+            "train/classes.txt: none of its lines (0, 1, 2) is a class of the photographs (mild, none, severe); write one"
+        ],
     ),
     "a table of one class": (_one_class, ["train/train_data: all photographs are of A; training needs two classes"]),
     "a table without a header": (

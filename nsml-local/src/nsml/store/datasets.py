@@ -285,7 +285,7 @@ def push_dataset(
         facts |= {"metric": "fundus", **(rules or {}), "isolate": isolate}
         write_json(
             beside / "dataset.json",
-            {"source": origin or str(source), "created_at": time.time(), **facts, **_count(beside, classes)},
+            {"source": origin or str(source), "created_at": time.time(), **facts, **_count(beside, source, classes)},
         )
         try:
             os.rename(beside, target)
@@ -399,7 +399,7 @@ def _link(source: str, target: Path) -> None:
     os.symlink(source, target)
 
 
-def _count(folder: Path, classes: Sequence[str]) -> dict[str, Any]:
+def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]:
     """Number of files by class and side, bytes, endings of ignored files in class folders, and the classes, also as the class file.
 
     If there are photographs with labels, only those count, as training reads nothing else.
@@ -418,6 +418,7 @@ def _count(folder: Path, classes: Sequence[str]) -> dict[str, Any]:
     others: list[Path] = []
     if photographs:
         labels, problems = _labels(data, photographs, classes)
+        problems += _unread_tables(source, everything=not labels.numbers)
         unreadable = {path: why for path in photographs if (why := why_unreadable(path))}
         if unreadable:
             why = ", ".join(f"{path.name} is {unreadable[path]}" for path in list(unreadable)[:3])
@@ -477,6 +478,30 @@ def _labels(data: Path, photographs: Sequence[Path], classes: Sequence[str]) -> 
     elif len(present) < FEWEST:
         problems.append(f"train/train_data: all photographs are of {present[0]}; training needs two classes")
     return labels, problems
+
+
+def _unread_tables(source: Path, everything: bool) -> list[str]:
+    """A line for each table of labels under another name, or at another place; without labels, for each table at all (`everything`)."""
+    import re
+
+    from .labels import SPREADSHEETS, TABLES
+
+    train = source / "train"
+    if any((train / name).is_file() for name in (*TABLES, *SPREADSHEETS)):
+        return []
+    found = []
+    for folder in (source, train, train / "train_data"):
+        for path in visible(folder):
+            name, ending = os.path.splitext(path.name.lower())
+            plain = re.sub(r"[\W_]", "", name)
+            usual = re.fullmatch(r"train(ing)?|(train(ing)?)?(data|set)?(labels?|annotations?|groundtruths?|gt)", plain)
+            if ending in (".csv", ".tsv", ".xlsx", ".xls", ".ods") and (usual or everything) and path.is_file():
+                wanted = "train/labels.tsv" if ending == ".tsv" else "train/labels.csv"
+                fix = f"name it {wanted}" if ending in (".csv", ".tsv") else f"save it as CSV (UTF-8), {wanted}"
+                found.append(
+                    f"{Path(path.path).relative_to(source).as_posix()} is not read; if it holds the labels of the training, {fix}"
+                )
+    return found
 
 
 def present_name(home: Home, name: str) -> str:
