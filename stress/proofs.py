@@ -28,6 +28,7 @@ PROOFS = {
     "queue": Proof("sessions that wait for GPUs while supervisors are killed: none lost, none twice", 20, "kills"),
     "slurm": Proof("sessions on two nodes of Slurm: a node dies, jobs are cancelled, none is lost", 40, "sessions"),
     "referee": Proof("a referee killed at random scores each submission once, for the owner of its file", 50, "kills"),
+    "datathon": Proof("a datathon of three days: accounts, rules, deadline, close, backup and restore", 3, "teams"),
     "bad_input": Proof("no input ends in a traceback", 20_000, "inputs"),
     "coverage": Proof("no input that a coverage-guided fuzzer finds ends in a traceback", 0),
     "resume": Proof("a training that is killed and resumed gives the same weights bit for bit", 6, "kills"),

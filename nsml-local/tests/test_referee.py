@@ -1,10 +1,12 @@
 """A referee of another account: spool, ledger, and what a team can try."""
 
+import contextlib
 import json
 import os
 import pickle
 import shutil
 import signal
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -92,7 +94,10 @@ def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, spool: Path,
     assert "Published by the referee" in mine("dataset", "board", "D").out
     assert [r.get("refused") for r in json.loads(mine("dataset", "board", "--mine", "-j", "D").out)] == [None, None, 1]
     assert [entry["result"] for entry in entries()] == ["scored", "scored", "refused"]
-    assert "scored by the referee of" in mine("dataset", "show", "D").out
+    shown = mine("dataset", "show", "D").out
+    assert "scored by the referee of" in shown and "2 a day (UTC)" in shown
+    assert "per_day = 2\n" in mine("dataset", "rules", "D").out
+    assert "are those of its referee" in mine("dataset", "rules", "D", "per_day=9").err
     assert "so that its name stays" in nsml("dataset", "rename", "D", "E").err
     verified = nsml("referee", "verify", "D")
     assert verified.out.startswith("3 entries, unbroken; the last has the digest "), verified.err
@@ -105,6 +110,30 @@ def test_a_team_without_a_referee_that_answers_is_told_so(nsml: Nsml, spool: Pat
     assert len(list((spool / "incoming").iterdir())) == 1
     refused = nsml("dataset", "push", "F", str(tmp_path / "d"), "--referee", str(tmp_path / "none"))
     assert refused.status == 2 and "rules.toml cannot be read" in refused.err
+
+
+def test_a_team_chooses_at_the_referee_what_counts_at_the_close(spool: Path, nsml: Nsml) -> None:
+    nsml("dataset", "rules", "D", "public_share=0.5", "public_seed=1", "metric=accuracy")
+
+    def choose(checkpoint: str, model: str = "d" * 64, final: bool = True) -> dict[str, Any]:
+        facts = {**FACTS, "checkpoint": checkpoint, "model": model, "final": final}
+        name = hand_in(spool, facts, b"", b"")
+        refereed(spool)
+        return answer_to(spool, name)
+
+    for checkpoint in "0123":
+        hand_in(spool, {**FACTS, "checkpoint": checkpoint}, WRONG, b"")
+    refereed(spool)
+    assert choose("0")["says"].endswith("is final; 1 of 2 are chosen") and choose("0", "e" * 64)["says"] == ""
+    assert choose("1")["result"] == "chosen"
+    assert "2 submissions are final already, me/D/1 0 and me/D/1 1" in choose("2")["reason"]
+    assert choose("0", final=False)["says"] == "Submission 1 is no longer final"
+    assert choose("2")["result"] == "chosen" and verify(open_home(), "D")[2] == []
+    assert [r["number"] for r in submissions() if r["final"] is not None] == ["2", "3"]
+    (open_home().submissions / "D" / "3" / "final.json").unlink()
+    assert verify(open_home(), "D")[2] == ["submission 3 is not final, in the ledger it is"]
+    nsml("dataset", "close", "-f", "D")
+    assert "the competition was closed" in choose("3")["reason"]
 
 
 class Killed(BaseException):
@@ -248,20 +277,62 @@ def test_a_packet_of_another_form_is_refused_in_a_line(content: bytes) -> None:
 
 def test_what_is_no_submission_is_answered_and_removed(spool: Path) -> None:
     incoming = spool / "incoming"
-    (incoming / "text").write_text("hello")
-    (incoming / "link").symlink_to("/etc/passwd")
-    os.mkfifo(incoming / "pipe")
-    (incoming / "folder").mkdir()
-    (incoming / "folder" / "file").touch()
-    with open(incoming / "large", "wb") as file:
+    text, link, pipe, folder, large = (f"{n}" * 32 for n in range(5))
+    (incoming / text).write_text("hello")
+    (incoming / link).symlink_to("/etc/passwd")
+    os.mkfifo(incoming / pipe)
+    (incoming / folder).mkdir()
+    (incoming / folder / "file").touch()
+    with open(incoming / large, "wb") as file:
         file.truncate(1 << 40)
     hand_in(spool, {**FACTS, "session": "../../x"}, b"nonsense\n", b"")
     (incoming / ".half").write_text("not yet")
     refereed(spool)
     assert [entry["result"] for entry in entries()] == ["failed"] * 6
     assert [path.name for path in incoming.iterdir()] == [".half"]
-    assert "more than 268,435,456 bytes" in answer_to(spool, "large")["reason"]
+    assert "more than 268,435,456 bytes" in answer_to(spool, large)["reason"]
     assert submissions() == []
+
+
+@pytest.mark.parametrize("name", [b"text", b"n" * 255, b"\xff\n", b"A" * 32])
+def test_a_file_of_another_name_is_removed_and_its_name_is_said(spool: Path, name: bytes) -> None:
+    (Path(os.fsdecode(bytes(spool / "incoming") + b"/" + name))).write_bytes(b"")
+    said: list[str] = []
+    refereed(spool, said.append)
+    assert len(said) == 1 and "is no submission and is removed" in said[0] and said[0].isprintable()
+    assert os.listdir(spool / "incoming") == [] and entries() == []
+
+
+@pytest.mark.parametrize(
+    ("session", "predictions", "reason"),
+    [
+        ("\ud800", RIGHT, "does not fit"),
+        ("a\x1b[2J", RIGHT, "does not fit"),
+        ("a", b"0\n" * 100_000, "200,000 bytes for 4 predictions"),
+        ("a", b"\xff\xfe\x00" * 9, "predictions.csv is not text"),
+        ("a", b"test_data,000.png," + b"9" * 3000 + b"\n", "file predictions.csv, entry 1"),
+    ],
+    ids=["surrogate", "control", "large", "binary", "digits"],
+)
+def test_what_cannot_be_scored_stops_no_referee(spool: Path, session: str, predictions: bytes, reason: str) -> None:
+    name = hand_in(spool, {**FACTS, "session": session}, predictions, b"")
+    refereed(spool)
+    assert answer_to(spool, name)["result"] == "failed" and reason in answer_to(spool, name)["reason"]
+    after = hand_in(spool, FACTS, RIGHT, b"")
+    refereed(spool)
+    assert answer_to(spool, after)["result"] == "scored" and verify(open_home(), "D")[2] == []
+
+
+def test_a_scorer_that_fails_in_an_unforeseen_way_stops_no_referee(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "score", fail)
+    name = hand_in(spool, FACTS, RIGHT, b"")
+    refereed(spool)
+    assert answer_to(spool, name)["reason"] == "it cannot be scored (MemoryError); ask the organiser"
 
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two other accounts")
@@ -307,12 +378,24 @@ def test_an_account_can_neither_read_nor_change_what_is_not_its_own(spool: Path,
     labels = home / "datasets" / "D" / "hidden" / "test" / "test_label"
     tried: dict[str, Callable[[], Any]] = {
         "read the labels": labels.read_bytes,
+        "read the public part": (home / "datasets" / "D" / "hidden" / "public").read_bytes,
+        "read the predictions of another": lambda: os.listdir(home / "submissions" / "D"),
         "list the home": lambda: os.listdir(home),
         "read the ledger": ledger_path(open_home(), "D").read_bytes,
+        "append to the ledger": lambda: os.open(ledger_path(open_home(), "D"), os.O_WRONLY | os.O_APPEND),
+        "read what the organiser's process has open": lambda: os.listdir(f"/proc/{os.getppid()}/fd"),
+        "read its memory": lambda: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
+        "end it": lambda: os.kill(os.getppid(), signal.SIGKILL),
         "list the spool": lambda: os.listdir(spool / "incoming"),
         "remove a submission of another": theirs.unlink,
         "rename it": lambda: theirs.rename(theirs.with_name("mine")),
         "write into it": lambda: theirs.write_bytes(b"x"),
+        "put another in its place": lambda: theirs.with_name(hand_in(spool, FACTS, RIGHT, b"")).rename(theirs),
+        "give a file of one's own to another": lambda: os.chown(
+            theirs.with_name(hand_in(spool, FACTS, RIGHT, b"")), 60001, 60001
+        ),
+        "link to the labels, whose owner the organiser is": lambda: os.link(labels, theirs.with_name("9" * 32)),
+        "make a device": lambda: os.mknod(theirs.with_name("8" * 32), 0o600 | stat.S_IFBLK, os.makedev(8, 0)),
         "replace the board": lambda: (spool / "board.json").write_text("{}"),
         "remove the board": (spool / "board.json").unlink,
         "forge an answer": lambda: (spool / "answers" / f"{name}.json").write_text("{}"),
@@ -321,21 +404,66 @@ def test_an_account_can_neither_read_nor_change_what_is_not_its_own(spool: Path,
     for what, attack in tried.items():
         assert isinstance(as_user(60002, attack), PermissionError), what
     refereed(spool)
-    assert [(r["user"], r["score"]) for r in submissions()] == [("uid60001", 75.0075009167)]
+    # Those that could not be moved or given away are still his own.
+    scored = sorted((r["user"], r["score"]) for r in submissions())
+    assert scored == [("uid60001", 75.0075009167), *[("uid60002", 100.010001)] * 2]
     assert isinstance(as_user(60002, lambda: (spool / "answers" / f"{name}.json").write_text("{}")), PermissionError)
+
+
+@needs_root
+def test_a_file_that_its_owner_replaces_again_and_again_is_scored_once_and_as_it_was_read(
+    spool: Path, home: Path
+) -> None:
+    (home / "datasets" / "D" / "hidden" / "test" / "test_label").chmod(0o644)  # so that only the link is in question
+    name = "7" * 32
+    contents = [
+        json.dumps({"name": name, **FACTS, "predictions": len(answers), "log": 0}).encode() + b"\n" + answers
+        for answers in (RIGHT, WRONG)
+    ]
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgid(60002)
+            os.setuid(60002)
+            while True:
+                for turn in range(4):
+                    beside = spool / "incoming" / f".mine-{turn}"
+                    beside.unlink(missing_ok=True)
+                    if turn < 2:
+                        beside.write_bytes(contents[turn])
+                    elif turn == 2:
+                        beside.symlink_to(home / "datasets" / "D" / "hidden" / "test" / "test_label")
+                    else:
+                        os.mkfifo(beside)
+                    with contextlib.suppress(FileNotFoundError):
+                        beside.rename(spool / "incoming" / name)
+        finally:
+            os._exit(0)
+    until = time.monotonic() + 30
+    while not entries() and time.monotonic() < until:
+        judge = Referee(open_home(), find_dataset(open_home(), "D"), spool, quiet)
+        for waiting in judge._waiting():
+            judge._take(waiting)
+        judge.ledger.close()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    (entry,) = entries()
+    assert entry["uid"] == 60002 and "test_data" not in entry.get("reason", "")
+    assert [r["score"] for r in submissions()] in ([], [75.0075009167], [100.010001])
+    assert verify(open_home(), "D")[2] == []
 
 
 @needs_root
 def test_a_link_to_the_file_of_another_does_not_count_for_him(spool: Path) -> None:
     """The kernel forbids such links (fs.protected_hardlinks), but not everywhere."""
     name = as_user(60001, lambda: hand_in(spool, FACTS, WRONG, b""))
-    os.link(spool / "incoming" / name, spool / "incoming" / "again")
+    os.link(spool / "incoming" / name, spool / "incoming" / ("a" * 32))
     refereed(spool)
-    os.link(ledger_path(open_home(), "D"), spool / "incoming" / "of the organiser")
+    os.link(ledger_path(open_home(), "D"), spool / "incoming" / ("b" * 32))
     refereed(spool)
     assert [r["user"] for r in submissions()] == ["uid60001"]
     assert sorted(entry["result"] for entry in entries()) == ["failed", "failed", "scored"]
-    assert "handed in as another name" in answer_to(spool, "again")["reason"]
+    assert "handed in as another name" in answer_to(spool, "a" * 32)["reason"]
 
 
 @needs_root

@@ -11,8 +11,10 @@ import click
 
 from ..errors import Damaged, NsmlError
 from ..scoring.public import choose_public
-from ..scoring.rules import KEYS, as_toml, change_rules, read_changes, read_rules, rules_of
+from ..scoring.rules import KEYS, as_toml, change_rules, published_rules, read_changes, read_rules, rules_of
+from ..scoring.spool import RULES
 from ..store.datasets import find_dataset, list_datasets, remove_dataset, rename_dataset
+from ..store.files import read_text
 from ..store.home import open_home
 from ..store.submissions import counted_submissions, running_submission, submissions_of
 from ..wording import ago, counted, size
@@ -104,6 +106,8 @@ def show(name: str, as_json: bool) -> None:
         numbered = [f"{number} {name}" for number, name in enumerate(classes)]
         click.echo(f"Label numbers: {', '.join(numbered)}")
     rules = rules_of(dataset)
+    if (spool := dataset.referee()) is not None:
+        rules = published_rules(spool)
     click.echo(f"Board: {', '.join(rules.describe())}")
     if left := rules.left(home.user(), counted_submissions(home, name, home.user()), time.time()):
         click.echo(f"{home.user()}: {left}")
@@ -147,6 +151,15 @@ def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool)
     """
     home = open_home()
     dataset = find_dataset(home, name)
+    if (spool := dataset.referee()) is not None:
+        if changes or file:
+            raise NsmlError(f"the rules of dataset {name} are those of its referee; ask the organiser")
+        if as_json:
+            shown = published_rules(spool)
+            print_json({key: getattr(shown, key) for key in KEYS if key != "public_seed"})
+        else:
+            click.echo(read_text(spool / RULES), nl=False)
+        return
     before = rules_of(dataset)
     record = dataset.record()
     new = read_rules(file, record) if file else {}

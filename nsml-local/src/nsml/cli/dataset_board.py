@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 import click
 
 from ..errors import NsmlError, RunFailed
-from ..scoring.rules import Rules, read_rules, rules_of
-from ..scoring.spool import BOARD, RULES, read_published
+from ..scoring.rules import Rules, published_rules, rules_of
+from ..scoring.spool import BOARD, read_published
 from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home, open_home
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
@@ -94,13 +95,12 @@ def _print_published(name: str, spool: Path, as_csv: bool, as_json: bool) -> Non
     except FileNotFoundError:
         raise RunFailed(f"{spool / BOARD} is missing; the referee of {name} has not started yet") from None
     rows = [{**dict.fromkeys((*_COLUMNS, *_NO_INTERVAL)), **row} for row in published["rows"]]
-    known = read_rules(spool / RULES, {})
     if as_json:
         print_json(rows)
     elif as_csv:
         _print_csv(_COLUMNS, rows)
     else:
-        rules = Rules(public_share=known.get("public_share"), closed_at=published.get("closed_at"))
+        rules = replace(published_rules(spool), closed_at=published.get("closed_at"))
         _print_board(name, rules, rows, rows, "")
         click.echo(f"Published by the referee {ago(published['published_at'])}, ledger {published['head']}")
 

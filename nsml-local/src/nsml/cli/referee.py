@@ -10,8 +10,10 @@ import click
 from ..errors import RunFailed
 from ..scoring.referee import Referee
 from ..scoring.referee import verify as verify_ledger
+from ..scoring.spool import BOARD, INCOMING
 from ..store.datasets import find_dataset
 from ..store.home import open_home
+from ..wording import counted
 from .arguments import complete_datasets
 
 
@@ -53,6 +55,11 @@ def run(dataset: str, spool: Path, once: bool) -> None:
         click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}")
 
     judge = Referee(home, find_dataset(home, dataset), spool.absolute(), say)
+    lines = counted(len(judge.ledger.entries), "line")
+    until = "until all is scored" if once else "until Ctrl-C or a signal, which loses nothing"
+    say(
+        f"referee of {dataset}, ledger of {lines}: watches {judge.spool / INCOMING} {until}; board: {judge.spool / BOARD}"
+    )
     judge.run(once=once)
 
 

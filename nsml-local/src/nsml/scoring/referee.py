@@ -4,7 +4,7 @@ Labels, scorer, submissions and ledger lie in the organiser's home, which no tea
 written in it, and the time at which the system last changed the file's entry is the time of the submission.
 
 Killed at any moment, it goes on without losing or doubling, as it works in this order: the predictions are stored in a submission's
-folder with the name that they have in the spool, the score beside them, an entry in the ledger, the answer; then the file is removed.
+folder with the name that they have in the spool, the score beside them, an entry in the ledger; the file is removed, and answered.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import NsmlError, Refused
+from ..errors import NsmlError, PredictionsRefused, Refused
 from ..store.datasets import Dataset, find_dataset
 from ..store.files import (
     discard,
@@ -44,15 +45,17 @@ from ..store.submissions import (
     record_score,
     submissions_of,
 )
+from .finals import choose_submission
 from .labels import label_trouble
 from .ledger import Ledger, read_ledger
-from .predictions import FILE
+from .predictions import FILE, Wanted
 from .rules import as_toml, rules_of
-from .scorer import same_answers, score
-from .spool import ANSWERS, BOARD, INCOMING, LARGEST, RULES, make_spool, read_packet
+from .scorer import same_answers, score, wanted_predictions
+from .spool import ANSWERS, BOARD, INCOMING, LARGEST, NAME, RULES, make_spool, read_packet
 
 _SPOOLED = "spooled.json"
 _LOOK = 0.5  # seconds
+_LINE = 1000  # bytes of a prediction, with the name of its file
 
 
 def ledger_path(home: Home, dataset: str) -> Path:
@@ -72,6 +75,7 @@ class Referee:
         self.home, self.dataset, self.spool, self.say = home, dataset, spool, say
         self.ledger = Ledger(ledger_path(home, dataset.name))
         self._by_name = {entry["name"]: entry for entry in self.ledger.entries}
+        self._classes = wanted_predictions(dataset).classes if dataset.has_label_file else 0
         self._published: object = None
         self._finish()
 
@@ -79,8 +83,10 @@ class Referee:
         """Score what is in the spool, in the order in which it came; unless `once`, until the process is ended."""
         try:
             while True:
-                for name in self._waiting():
-                    self._take(name)
+                while names := self._waiting():
+                    for name in names:
+                        self._take(name)
+                    self._publish()
                 self._publish()
                 if once:
                     return
@@ -89,12 +95,25 @@ class Referee:
             self.ledger.close()
 
     def _waiting(self) -> list[str]:
+        """The first file of each owner, in the order of time, so that nobody waits for an account that hands in thousands.
+
+        What is not named as `hand_in` does is removed: its answer might have a name that cannot be written.
+        """
         found = []
         for entry in os.scandir(self.spool / INCOMING):
-            if not entry.name.startswith("."):
-                with contextlib.suppress(FileNotFoundError):
-                    found.append((entry.stat(follow_symlinks=False).st_ctime_ns, entry.name))
-        return [name for _, name in sorted(found)]
+            if entry.name.startswith("."):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                status = entry.stat(follow_symlinks=False)
+                if re.fullmatch(NAME, entry.name):
+                    found.append((status.st_ctime_ns, entry.name, status.st_uid))
+                else:
+                    self.say(f"{_user(status.st_uid)}: {entry.name[:60]!a} is no submission and is removed")
+                    _remove(Path(entry.path))
+        first: dict[int, str] = {}
+        for _, name, uid in sorted(found):
+            first.setdefault(uid, name)
+        return list(first.values())
 
     def _take(self, name: str) -> None:
         path = self.spool / INCOMING / name
@@ -106,8 +125,9 @@ class Referee:
             owner = {"name": name, "user": _user(status.st_uid), "uid": status.st_uid, "at": status.st_ctime}
             entry = self._judge(owner, content)
             self._note(entry)
-        self._answer(name, entry)
+        # First, as the answer tells all accounts the name by which the file could be read.
         _remove(path)
+        self._answer(name, entry)
 
     def _read(self, path: Path) -> tuple[os.stat_result, bytes | str]:
         """Status and content of a file, or in place of the content why it is not read."""
@@ -127,7 +147,8 @@ class Referee:
     def _note(self, entry: dict[str, Any]) -> None:
         self.ledger.append(entry)
         self._by_name[entry["name"]] = entry
-        self.say(f"{entry['user']}: {entry['result']} {entry.get('score', entry.get('reason', ''))}")
+        what = next((entry[key] for key in ("score", "reason", "says") if key in entry), "")
+        self.say(f"{entry['user']}: {entry['result']} {what}")
 
     def _judge(self, owner: dict[str, Any], content: bytes | str) -> dict[str, Any]:
         """The entry of a submission: its owner, what it is, and what became of it."""
@@ -137,6 +158,8 @@ class Referee:
             facts, predictions, log = read_packet(content, owner["name"])
         except NsmlError as error:
             return owner | {"result": "failed", "reason": str(error)}
+        if "final" in facts:
+            return owner | facts | self._choose(owner["user"], facts)
         digests = {"predictions": hashlib.sha256(predictions).hexdigest(), "log": hashlib.sha256(log).hexdigest()}
         folder = open_submission(self.home, self.dataset.name, owner["user"], owner["at"])
         entry = owner | facts | digests | {"number": folder.name}
@@ -146,13 +169,32 @@ class Referee:
         names = {"user": owner["user"], "session": facts["session"], "checkpoint": facts["checkpoint"]}
         try:
             result = self._score(folder, names, owner["at"])
-        except NsmlError as error:
-            refused = isinstance(error, Refused)
-            record_failure(folder, **names, error=str(error), refused=refused)  # type: ignore[arg-type]
-            result = {"result": "refused" if refused else "failed", "reason": str(error)}
+        except OSError:
+            raise  # a full disk is not the team's
+        except Exception as caught:
+            # Else the referee would end, begin again with the same file, and end.
+            what = f"it cannot be scored ({type(caught).__name__}); ask the organiser"
+            refused = isinstance(caught, Refused)
+            reason = str(caught).replace(f"{folder}/", "") if isinstance(caught, NsmlError) else what  # it is published
+            record_failure(folder, **names, error=reason, refused=refused)  # type: ignore[arg-type]
+            result = {"result": "refused" if refused else "failed", "reason": reason}
         finally:
             close_submission(folder)
         return entry | result
+
+    def _choose(self, user: str, facts: dict[str, Any]) -> dict[str, Any]:
+        """Let a submission count at the close, or no longer. Twice is as once."""
+
+        def is_current(record: dict[str, Any]) -> bool:
+            path = self.home.submissions / self.dataset.name / record["number"] / _SPOOLED
+            return path.exists() and bool(read_json(path)["model"] == facts["model"])
+
+        names = (user, facts["session"], facts["checkpoint"])
+        try:
+            numbers, line = choose_submission(self.home, self.dataset, *names, facts["final"], is_current)
+        except NsmlError as error:
+            return {"result": "refused", "reason": str(error)}
+        return {"result": "chosen", "numbers": numbers, "says": line}
 
     def _score(self, folder: Path, names: dict[str, str], at: float) -> dict[str, Any]:
         rules = rules_of(self.dataset)
@@ -161,6 +203,8 @@ class Referee:
             raise Refused(f"dataset {self.dataset.name}: {why}")
         scored_by = self.dataset.scored_by()
         predictions = folder / FILE
+        if not self.dataset.evaluation.exists():
+            _check_size(predictions, wanted_predictions(self.dataset))
         result = score(self.dataset, predictions)
         same = same_answers(self.dataset, predictions)
         facts = {"score": result.value, "scored_by": scored_by, "constant": result.constant, "at": at}
@@ -183,7 +227,7 @@ class Referee:
             "head": self.ledger.head,
             "rows": rows,
         }
-        content["closed_at"] = rules.closed_at
+        content |= {"closed_at": rules.closed_at, "classes": self._classes}
         # The seed would tell which photographs are public.
         text = "".join(line for line in as_toml(rules).splitlines(True) if not line.startswith("public_seed"))
         if self._published == (content, text):
@@ -193,7 +237,7 @@ class Referee:
         self._published = (content, text)
 
     def _finish(self) -> None:
-        """What a referee that was killed had scored and not yet noted is noted; the rest is scored from the spool again."""
+        """What a referee that was killed had scored is noted, what it had noted is answered; the rest is scored from the spool again."""
         for each in visible(self.home.submissions / self.dataset.name):
             folder = Path(each.path)
             try:
@@ -207,6 +251,9 @@ class Referee:
                 close_submission(folder)
             else:
                 remove_tree(folder)
+        for name, entry in self._by_name.items():
+            if not (self.spool / ANSWERS / f"{name}.json").exists():
+                self._answer(name, entry)
 
 
 def verify(home: Home, dataset: str, earlier: str | None = None) -> tuple[int, str, list[str]]:
@@ -222,6 +269,10 @@ def verify(home: Home, dataset: str, earlier: str | None = None) -> tuple[int, s
     entries, heads = read_ledger(ledger_path(home, dataset))
     made = {record["number"]: record for record in submissions_of(home, dataset)[0]}
     scored = {entry["number"]: entry for entry in entries if entry["result"] == "scored"}
+    chosen: set[str] = set()
+    for entry in entries:
+        if entry["result"] == "chosen":
+            chosen = chosen.union(entry["numbers"]) if entry["final"] else chosen.difference(entry["numbers"])
     baselines = rules_of(find_dataset(home, dataset)).baselines
     wrong = []
     if earlier is not None and earlier not in heads:
@@ -238,6 +289,10 @@ def verify(home: Home, dataset: str, earlier: str | None = None) -> tuple[int, s
         for name in ("user", "session", "checkpoint", "at"):
             if record[name] != entry[name]:
                 wrong.append(f"submission {number}: {name} is {record[name]!r}, in the ledger {entry[name]!r}")
+        if (record["final"] is not None) != (number in chosen):
+            wrong.append(
+                f"submission {number} is {'not ' * (number in chosen)}final, in the ledger it is{' not' * (number not in chosen)}"
+            )
         if entry["score"] not in scores:
             wrong.append(f"submission {number}: the score is {record['score']!r}, in the ledger {entry['score']!r}")
         try:
@@ -255,6 +310,13 @@ def verify(home: Home, dataset: str, earlier: str | None = None) -> tuple[int, s
         if number not in scored and record["user"] not in baselines
     ]
     return len(entries), heads[-1], wrong
+
+
+def _check_size(predictions: Path, wanted: Wanted) -> None:
+    """PredictionsRefused if a file is too large for what a built-in scorer reads, which takes many times its size in memory."""
+    most = (wanted.count or 0) * (_LINE + 30 * wanted.classes) + _LINE
+    if (size := predictions.stat().st_size) > most:
+        raise PredictionsRefused(f"{size:,} bytes for {wanted.count} predictions; infer must return one for each")
 
 
 def _user(uid: int) -> str:

@@ -39,6 +39,7 @@ from ..store.files import is_number, read_text, write_json
 from ..store.names import is_name
 from ..wording import parse_duration, period
 from .metrics import METRICS
+from .spool import RULES
 
 # Members of a record, in the order in which they are shown.
 KEYS = ("metric", "lower_is_better", "every", "per_day", "total", "time_zone", "opens", "deadline", "public_share",
@@ -181,6 +182,12 @@ def read_rules(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
         raise NsmlError(f"{path} cannot be read: {error.strerror}; name a file of rules in TOML") from None
 
 
+def published_rules(spool: Path) -> Rules:
+    """The rules that the referee of a spool published. NsmlError if they cannot be read."""
+    members = read_rules(spool / RULES, {"public_seed": 0})
+    return Rules(**members | {"baselines": tuple(members.get("baselines", ()))})
+
+
 def read_changes(words: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
     """Members of a record from words like `per_day=5`; `per_day=` is no rule. A text may stand without quotes."""
     values: dict[str, Any] = {}
@@ -209,7 +216,9 @@ def as_toml(rules: Rules) -> str:
         if value is None or value in ("", ()) or (name == "public_seed" and rules.public_share is None):
             continue
         if name in ("opens", "deadline"):
-            text = datetime.fromtimestamp(value, _zone(rules.time_zone)).isoformat()
+            moment = datetime.fromtimestamp(value, _zone(rules.time_zone))
+            # As people write it. Of the hour that comes twice, when clocks are set back, the second needs its offset.
+            text = (moment if moment.fold else moment.replace(tzinfo=None)).isoformat()
         elif name == "every":
             text = f'"{value:.10g}s"'
         elif name == "baselines":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import subprocess
@@ -20,6 +21,7 @@ from .metrics import METRICS, class_count, fewest_classes
 from .organiser import LIMIT, Score, score_with_script, scorer_environment
 from .predictions import Kind, Wanted, read_lines
 from .program import CONSTANT, REFUSED
+from .spool import BOARD, read_published
 
 
 def wanted_predictions(dataset: Dataset) -> Wanted:
@@ -34,6 +36,10 @@ def wanted_predictions(dataset: Dataset) -> Wanted:
     classes = (
         0 if kind is Kind.NUMBER else max(fewest_classes(metric, dataset.classes()), len(trained_classes(dataset)))
     )
+    if (spool := dataset.referee()) is not None and kind is not Kind.NUMBER:
+        # Where the training data are no folders of classes, only the labels tell, which he has.
+        with contextlib.suppress(FileNotFoundError, KeyError):
+            classes = max(classes, int(read_published(spool, BOARD)["classes"]))
     if not dataset.has_label_file or label_trouble(dataset):
         return Wanted(kind, classes)
     count = len(read_lines(dataset.labels, "the label file"))

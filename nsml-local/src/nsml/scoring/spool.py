@@ -4,7 +4,8 @@
     SPOOL/answers/NAME.json   what became of it
     SPOOL/board.json          the ranking;  rules.toml  the rules
 
-The first line of a submission is a JSON object, the predictions follow, then the log.
+The first line of a submission is a JSON object, the predictions follow, then the log. A choice for the final ranking has `final` in
+that line, true or false, and nothing after it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from ..store.files import read_json, temporary_name
 
 INCOMING, ANSWERS, BOARD, RULES = "incoming", "answers", "board.json", "rules.toml"
 LARGEST = 1 << 28  # bytes of a submission
+NAME = "[0-9a-f]{32}"
+_LONGEST_LINE = 1 << 14  # bytes, as JSON takes many times its size in memory
 
 
 def make_spool(spool: Path) -> None:
@@ -33,11 +36,11 @@ def make_spool(spool: Path) -> None:
         path.chmod(mode)
 
 
-def hand_in(spool: Path, facts: dict[str, str], predictions: bytes, log: bytes) -> str:
+def hand_in(spool: Path, facts: dict[str, Any], predictions: bytes, log: bytes) -> str:
     """Put a submission into the spool; return its name, which nobody else can guess.
 
     Args:
-        facts: `session` and `checkpoint`, and the digests `code` and `model`.
+        facts: `session` and `checkpoint`, the digests `code` and `model`, and for a choice `final`.
     """
     name = secrets.token_hex(16)
     header = json.dumps({"name": name, **facts, "predictions": len(predictions), "log": len(log)}).encode() + b"\n"
@@ -55,22 +58,25 @@ def hand_in(spool: Path, facts: dict[str, str], predictions: bytes, log: bytes) 
     return name
 
 
-def read_packet(content: bytes, name: str) -> tuple[dict[str, str], bytes, bytes]:
+def read_packet(content: bytes, name: str) -> tuple[dict[str, Any], bytes, bytes]:
     """Facts, predictions and log of a submission.
 
     NsmlError if it has another form, or was handed in as another name: then another account has linked to it, to use up its turns.
     """
     line, _, rest = content.partition(b"\n")
     try:
-        header = json.loads(line)
+        header = json.loads(line if len(line) <= _LONGEST_LINE else b"")
         facts = {key: header[key] for key in ("session", "checkpoint", "code", "model")}
         own_name = header["name"]
         sizes = [header["predictions"], header["log"]]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise NsmlError("it does not begin with a line of JSON; hand it in with 'nsml submit'") from None
-    texts = all(isinstance(value, str) and len(value) <= 300 for value in facts.values())
+    # Printable, as they reach terminals and files of text.
+    texts = all(isinstance(value, str) and len(value) <= 300 and value.isprintable() for value in facts.values())
     if not texts or not all(type(size) is int and size >= 0 for size in sizes) or sum(sizes) != len(rest):
         raise NsmlError("its first line does not fit what follows; hand it in with 'nsml submit'")
+    if "final" in header:
+        facts["final"] = header["final"] is True
     if own_name != name:
         raise NsmlError("it was handed in as another name; hand it in with 'nsml submit'")
     return facts, rest[: sizes[0]], rest[sizes[0] :]
