@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from program_helpers import put
 
+from nsml.engine import slurm as slurm_engine
 from nsml.engine.slurm import Slurm, site_options
 from nsml.errors import NsmlError
 from nsml.store import jobs, sessions
@@ -352,7 +353,7 @@ def test_without_slurm_one_line_says_what_is_missing(nsml: Nsml, tmp_path: Path)
 
 
 def test_of_a_session_that_slurm_does_not_take_nothing_is_left_and_a_resumed_one_stays_as_it_was(
-    nsml: Nsml, squeue: Callable[[str], None], tmp_path: Path, trained: str
+    nsml: Nsml, squeue: Callable[..., None], tmp_path: Path, trained: str
 ) -> None:
     """Whether it does not answer, refuses, or takes only some sessions of a sweep."""
     squeue("exit 0")
@@ -379,16 +380,17 @@ def test_of_a_session_that_slurm_does_not_take_nothing_is_left_and_a_resumed_one
 
 
 @pytest.fixture
-def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """`squeue(script)` has the script answer for squeue; there are no accounts."""
+def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`squeue(script)` has the script answer for squeue, `squeue(script, sacct)` for sacct too; else there are no accounts."""
 
-    def answer(script: str) -> None:
-        for name, text in (("squeue", script), ("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")):
+    def answer(script: str, sacct: str = "echo 'Slurm accounting storage is disabled' >&2; exit 1") -> None:
+        for name, text in (("squeue", script), ("sacct", sacct)):
             (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
             (tmp_path / name).chmod(0o755)
 
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(jobs, "JOBS", jobs._Jobs())
+    monkeypatch.setattr(slurm_engine, "JOBS", jobs.JOBS)
     return answer
 
 
@@ -403,7 +405,7 @@ def _left_by(status: str) -> Session:
     return session
 
 
-def test_where_slurm_does_not_answer_states_stay_and_say_so(nsml: Nsml, squeue: Callable[[str], None]) -> None:
+def test_where_slurm_does_not_answer_states_stay_and_say_so(nsml: Nsml, squeue: Callable[..., None]) -> None:
     squeue("echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
     for status in ("Queued", "Running"):
         _left_by(status)
@@ -422,12 +424,13 @@ def test_where_slurm_does_not_answer_states_stay_and_say_so(nsml: Nsml, squeue: 
         ("Running", "7|FAILED|NonZeroExitCode|nodea|2026-01-01T00:00:00", "Lost", "FAILED (NonZeroExitCode) on nodea"),
         ("Queued", "7|FAILED|NonZeroExitCode|nodea|2026-01-01T00:00:00", "Failed", "before it began"),
         ("Running", "7|OUT_OF_MEMORY|OutOfMemory|nodea|2026-01-01T00:00:00", "Lost", "OUT_OF_MEMORY (OutOfMemory) on nodea"),
+        ("Running", "7|TIMEOUT|TimeLimit|nodea|2026-01-01T00:00:00", "Lost", "TIMEOUT (TimeLimit) on nodea"),  # killed on the way
         ("Queued", "7|CANCELLED|DependencyNeverSatisfied||2026-01-01T00:00:00", "Stopped", "DependencyNeverSatisfied"),
         ("Running", "8|RUNNING|None|nodea|N/A", "Lost", "no longer knows job 7"),
     ],
 )  # fmt: skip
 def test_what_slurm_says_of_a_job_is_the_state_where_the_files_say_nothing(
-    squeue: Callable[[str], None], before: str, job: str, status: str, reason: str
+    squeue: Callable[..., None], before: str, job: str, status: str, reason: str
 ) -> None:
     now = datetime.now().isoformat(timespec="seconds")
     squeue(f"echo '3|RUNNING|None|nodea|N/A|of two\nlines'; echo '{job.replace('NOW', now)}|tester/none/1'")
@@ -435,7 +438,59 @@ def test_what_slurm_says_of_a_job_is_the_state_where_the_files_say_nothing(
     assert state["status"] == status and reason in state.get("reason", "")
 
 
-def test_the_end_that_slurm_says_is_written_down_before_it_forgets(squeue: Callable[[str], None]) -> None:
+@pytest.mark.parametrize(
+    ("account", "status", "reason"),
+    [
+        ("7|TIMEOUT|None|nodea|2026-01-01T00:00:00", "Lost", "job 7 of Slurm ended with TIMEOUT on nodea"),
+        ("7|NODE_FAIL|None|nodea|2026-01-01T00:00:00", "Lost", "ended with NODE_FAIL on nodea"),
+        ("7|CANCELLED by 1000|None|None assigned|2026-01-01T00:00:00", "Stopped", "ended with CANCELLED"),
+        ("7|RUNNING|None|nodea|Unknown", "Running", ""),
+        ("71|TIMEOUT|None|nodea|2026-01-01T00:00:00", "Lost", "no longer knows job 7"),
+    ],
+)
+def test_of_a_job_that_squeue_no_longer_knows_the_accounts_say_how_it_ended(
+    squeue: Callable[..., None], account: str, status: str, reason: str
+) -> None:
+    asked = (
+        'test "$*" = "--noheader --parsable2 --allocations --jobs=7 --format=JobID,State,Reason,NodeList,End,JobName"'
+    )
+    squeue("exit 0", f"{asked} && echo '{account}|tester/none/1'")
+    state = _left_by("Running").state()
+    assert state["status"] == status and reason in state.get("reason", "")
+
+
+@pytest.mark.parametrize(
+    ("job", "requeue", "status", "reason"),
+    [
+        ("RUNNING|None|nodea|2026-01-01T00:00:00", True, "Queued", "starts again by itself"),  # by --signal=B:TERM@120
+        ("RUNNING|None|nodea|2026-01-01T00:00:00", False, "Stopped", "--requeue goes on"),
+        ("COMPLETING|TimeLimit|nodea|2026-01-01T00:00:00", True, "Stopped", "Slurm ended job 7: TimeLimit"),
+        ("COMPLETING|TimeLimit|nodea|2026-01-01T00:00:00", False, "Stopped", "Slurm ended job 7: TimeLimit"),
+        ("COMPLETING|None|nodea|NONE", True, "Queued", "starts again by itself"),  # for a job of a higher priority
+    ],
+)
+def test_a_job_at_the_end_of_its_time_is_stopped_or_goes_on_where_slurm_sends_a_signal_before(
+    squeue: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    job: str,
+    requeue: bool,
+    status: str,
+    reason: str,
+) -> None:
+    squeue(f"echo '7|{job}|tester/none/1'")
+    (tmp_path / "scontrol").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n')
+    (tmp_path / "scontrol").chmod(0o755)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    session = _left_by("Running")
+    write_json(session.folder / "launch.json", {"queue": {"requeue": requeue}})
+    ended = Slurm().interrupted(session)
+    assert ended[0] == status and reason in ended[1]
+    asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
+    assert asked == ("requeue 7\n" if requeue and job.startswith("RUNNING") else "")
+
+
+def test_the_end_that_slurm_says_is_written_down_before_it_forgets(squeue: Callable[..., None]) -> None:
     squeue("echo '7|NODE_FAIL|NodeDown|nodea|2026-01-01T00:00:00|tester/none/1'")
     session = _left_by("Running")
     assert session.status() == "Lost"
@@ -444,7 +499,7 @@ def test_the_end_that_slurm_says_is_written_down_before_it_forgets(squeue: Calla
     assert "NODE_FAIL" in session.state()["reason"]
 
 
-def test_slurm_is_asked_again_after_two_seconds(squeue: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slurm_is_asked_again_after_two_seconds(squeue: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     session, line = _left_by("Running"), "echo '7|{}|None|nodea|N/A|tester/none/1'"
     times = iter([100.0] * 2 + [101.0] + [101.9] + [102.1] * 2)
     monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: next(times), time=time.time))

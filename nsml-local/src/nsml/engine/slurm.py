@@ -108,6 +108,11 @@ class Slurm:
                     ask_slurm("scontrol", "requeue", number)
                 if job.state == "RUNNING" or job.ended is None:
                     return QUEUED, f"job {number} of Slurm is interrupted, and starts again by itself"
+            elif job is not None and job.state == "RUNNING":
+                return (
+                    "Stopped",
+                    f"job {number} of Slurm was sent a signal, as before the end of its time; --requeue goes on",
+                )
         except RunFailed as failure:
             return "Stopped", str(failure)
         return "Stopped", f"Slurm ended job {number}: {job.why}" if job is not None and job.why else ""
