@@ -27,6 +27,9 @@ PROOFS = {
     "crowd": Proof("many users at once: no number twice, no submission lost", 64, "sessions"),
     "queue": Proof("sessions that wait for GPUs while supervisors are killed: none lost, none twice", 20, "kills"),
     "slurm": Proof("sessions on two nodes of Slurm: a node dies, jobs are cancelled, none is lost", 40, "sessions"),
+    "hosts": Proof(
+        "two hosts that share a home, clocks an hour apart, one killed: nothing runs twice, none is lost", 1
+    ),
     "referee": Proof("a referee killed at random scores each submission once, for the owner of its file", 50, "kills"),
     "datathon": Proof("a datathon of three days: accounts, rules, deadline, close, backup and restore", 3, "teams"),
     "bad_input": Proof("no input ends in a traceback", 20_000, "inputs"),

@@ -12,6 +12,7 @@ import pytest
 from helpers import Nsml, lose, wait_until
 
 from nsml.errors import NsmlError
+from nsml.store import files
 from nsml.store.home import open_home
 from nsml.store.names import SessionName
 from nsml.store.processes import identity, is_alive
@@ -128,6 +129,22 @@ def test_a_session_of_another_host_that_shows_no_life_is_lost(nsml: Nsml, traine
         os.utime(session.folder / name, (time.time() - 3600,) * 2)
     assert "Lost" in nsml("ps", "-a").out and nsml("resume", "FUNDUS/1").status == 0
     nsml("logs", "-f", "FUNDUS/1")
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_session_of_another_host_runs_whatever_the_clocks_of_the_hosts_say(
+    nsml: Nsml, trained: str, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """Only the disk's clock counts, by which both see when the session last showed life."""
+    (session,) = list_sessions(open_home())
+    _runs_elsewhere(session)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600 * hours)
+    monkeypatch.setattr(files, "_ahead", {})
+    assert session.state()["on"] == "seoul-2" and session.beats()
+    for name in ("state.json", "metrics.jsonl"):
+        os.utime(session.folder / name, (now() - 400,) * 2)
+    assert session.status() == "Lost"
 
 
 def test_a_machine_that_was_restarted_has_lost_its_sessions(nsml: Nsml, trained: str) -> None:

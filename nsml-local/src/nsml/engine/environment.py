@@ -18,7 +18,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
-from ..store.files import make_private, read_json, read_regular, remove_tree, size_of, visible, write_json, write_text
+from ..store.files import (
+    disk_time,
+    make_private,
+    read_json,
+    read_regular,
+    remove_tree,
+    size_of,
+    visible,
+    write_json,
+    write_text,
+)
 from ..store.home import Home
 from ..store.processes import identity, is_alive, other_host
 from ..store.sessions import ENDED, Session, list_sessions
@@ -121,10 +131,10 @@ def _is_held(lock: Path) -> bool:
     try:
         owner = read_json(lock / "owner.json")
         if other_host(owner):
-            return abs(time.time() - (lock / "owner.json").stat().st_mtime) < _SILENCE
+            return abs(disk_time(lock.parent) - (lock / "owner.json").stat().st_mtime) < _SILENCE
         return is_alive(owner)
     except FileNotFoundError:
-        return abs(time.time() - lock.stat().st_mtime) < 10 if lock.exists() else True
+        return abs(disk_time(lock.parent) - lock.stat().st_mtime) < 10 if lock.exists() else True
     except Exception:
         return False
 

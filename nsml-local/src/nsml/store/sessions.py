@@ -35,6 +35,7 @@ from .datasets import present_name
 from .files import (
     REMOVED,
     claim_numbered_folder,
+    disk_time,
     is_number,
     open_regular,
     read_json,
@@ -218,13 +219,15 @@ class Session:
         for name in ("state.json", "metrics.jsonl"):
             with contextlib.suppress(OSError):
                 changed = max(changed, (self.folder / name).lstat().st_mtime)
-        is_silent = time.time() - changed > (_SILENCE if "program" in state else _LONG_SILENCE)
+        is_silent = disk_time(self.home.sessions) - changed > (_SILENCE if "program" in state else _LONG_SILENCE)
         return "" if is_silent else other_host(state.get("process"))
 
     def check_here(self) -> None:
         """NsmlError if the session runs on another host, but as a job of Slurm, which can be ended from here."""
-        if (host := self.state().get("on")) and not submitted(self.folder):
-            raise NsmlError(f"session {self.name} runs on {host}, which shares this home; do it there")
+        state = self.state()
+        if (host := state.get("on")) and not submitted(self.folder):
+            does = "waits" if state["status"] == QUEUED else "runs"
+            raise NsmlError(f"session {self.name} {does} on {host}, which shares this home; do it there")
 
     def _stored_state(self) -> dict[str, Any]:
         path = self.folder / "state.json"
@@ -276,9 +279,9 @@ class Session:
             return False
 
     def beats(self) -> bool:
-        """Whether state.json was touched lately, by a clock that may be another host's."""
+        """Whether state.json was touched lately."""
         try:
-            return abs(time.time() - (self.folder / "state.json").lstat().st_mtime) < 2 * HEARTBEAT
+            return abs(disk_time(self.home.sessions) - (self.folder / "state.json").lstat().st_mtime) < 2 * HEARTBEAT
         except OSError:
             return False
 
