@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsml.comparing.board import allowed_ranks, resampled
-from nsml.errors import NsmlError
+from nsml.errors import NsmlError, install
 from nsml.scoring.metrics import METRICS
 from nsml.scoring.predictions import Kind
 from nsml.store.datasets import find_dataset
@@ -144,7 +144,7 @@ def test_without_numpy_the_board_says_how_to_get_intervals(
     (tmp_path / "hidden" / "numpy" / "__init__.py").write_text("raise ImportError('hidden', name='numpy')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"), prepend=os.pathsep)
     shown = nsml("dataset", "board", "D")
-    assert shown.status == 0 and "numpy is needed to show intervals; pip install 'nsml-local[compare]'" in shown.err
+    assert shown.status == 0 and f"numpy is needed to show intervals; {install('compare')}\n" in shown.err
     assert "\n   3  c" in shown.out
 
 

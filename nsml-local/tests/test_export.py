@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from helpers import Nsml
 
+from nsml.errors import install
 from nsml.store.home import open_home
 from nsml.store.metrics import MetricsWriter
 from nsml.store.sessions import Session, create_session
@@ -144,7 +145,7 @@ def test_a_tool_that_is_not_installed_is_named_with_its_extra(
     (tmp_path / f"{module}.py").write_text(f"raise ImportError('none', name={module!r})\n")
     (tmp_path / "alembic.py").write_text("")
     refused = nsml("export", f"--{tool}", "out", PYTHONPATH=str(tmp_path))
-    assert refused.status == 2 and f"{module} is needed" in refused.err and f"'nsml-local[{tool}]'" in refused.err
+    assert refused.status == 2 and f"{module} is needed" in refused.err and refused.err.endswith(f"; {install(tool)}\n")
     assert not (project / "out").exists()
 
 

@@ -79,6 +79,10 @@ def test_a_folder_in_use_is_left_as_it_is(nsml: Nsml, project: Path) -> None:
     assert os.listdir(project.parent) == ["project"]
 
 
+def test_a_folder_with_a_blank_is_quoted_in_what_to_type_next(nsml: Nsml, tmp_path: Path) -> None:
+    assert "\n\ncd 'x y'\nnsml " in nsml("new", "x y", folder=tmp_path).out
+
+
 def test_an_empty_folder_is_filled(nsml: Nsml, tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     assert nsml("new", ".", folder=tmp_path / "here").status == 0

@@ -144,7 +144,7 @@ def test_a_second_session_waits_with_the_code_of_its_time_and_starts_by_itself(
     (project / "main.py").write_text("print('as it was')")
     assert "Session tester/none/2 is queued at place 1: needs " in nsml("run", "--env", "current").out
     (project / "main.py").write_text("print('changed since')")
-    assert "Queued (1: needs " in nsml("ps").out
+    assert "Queued (1)  needs " in nsml("ps").out
     assert "is queued at place 1" in nsml("logs", "none/2").err
     hold.write_text("0")
     assert nsml("logs", "-f", "none/2").out.startswith("as it was\n")
@@ -165,7 +165,7 @@ def test_stop_takes_a_session_out_of_the_queue(nsml: Nsml, hold: Path) -> None:
         _run_hold(nsml, hold)
     assert nsml("stop", "none/2").status == 0
     assert _session("none/2").status() == "Stopped" and not _session("none/2").log.read_text().startswith("on")
-    wait_until(lambda: "Queued (1: " in nsml("ps").out)
+    wait_until(lambda: "Queued (1)" in nsml("ps").out)
     hold.write_text("0")
     _is("none/3", "Exited")
 

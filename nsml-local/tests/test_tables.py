@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from nsml.cli import display
 from nsml.store.checkpoints import store
+from nsml.store.files import read_json, write_json
 from nsml.store.metrics import MetricsWriter, best_values, judging_value
 
 CELL = st.text("ab 가é", max_size=40)
@@ -67,6 +68,18 @@ def test_ps_never_cuts_the_name_and_shows_score_and_best_value_first(nsml: Nsml,
     assert bool(others) is (width == 80) and not {"Name", "Score", "Best train/loss", "Status"} & set(left_out)
 
 
+def test_ps_never_cuts_the_status_however_wide_the_rest_is(nsml: Nsml, home: Path, trained: str) -> None:
+    state = home / "sessions" / trained / "state.json"
+    writer = MetricsWriter(home / "sessions" / trained)
+    writer.append({"step": 1, "summary": True, "values": {"val/of eight views, averaged by patient, score": 99.12345}})
+    writer.close()
+    write_json(state, read_json(state) | {"status": "Failed", "exit_status": -9})
+    heading, name, *lines = printed(60, "ps", "-a")
+    assert (heading, name) == ("Name", trained)
+    assert {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}["Status"] == "Failed (signal 9)"
+    assert "Failed (signal 9)" in printed(100, "ps", "-a")[1]
+
+
 def test_ps_as_json_has_score_and_best_value(nsml: Nsml, folder: Path) -> None:
     (row,) = json.loads(nsml("ps", "-a", "-j").out)
     assert row["best"] == {"name": "val/score", "value": 75.5, "step": 2} and row["score"] is None
@@ -95,16 +108,18 @@ def test_a_table_fits_and_what_is_whole_is_never_cut(rows: list[list[str]], widt
         headings = ["first", "second", "third", "fourth", "fifth"]
         display.print_table(headings, rows, whole=sorted(whole))
     table = [text for text, err in lines if not err]
-    assert len(table) == len(rows) + 1
-    for row, text in zip(rows, table[1:], strict=True):
-        assert all(row[i].strip() in text for i in whole)
     needed = sum(
         max(display._width(cell) for cell in column)
         for i, column in enumerate(zip(headings, *rows, strict=True))
         if i in whole
     )
-    if needed + 2 * (len(whole) - 1) <= width:
-        assert all(display._width(text) <= width for text in table)
+    if needed + 2 * (len(whole) - 1) > width:  # below each other
+        assert all(any(cell.strip() in text for text in table) for row in rows for cell in row)
+        return
+    assert len(table) == len(rows) + 1
+    for row, text in zip(rows, table[1:], strict=True):
+        assert all(row[i].strip() in text for i in whole)
+    assert all(display._width(text) <= width for text in table)
     (left_out,) = [text for text, err in lines if err] or [""]
     assert all((name in left_out) is (name not in table[0]) for name in headings if len(name) <= width)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from ..errors import NsmlError, RunFailed
+from ..errors import NsmlError, RunFailed, install
 from ..scoring.rules import Rules, published_rules, rules_of
 from ..scoring.spool import BOARD, read_published
 from ..store.datasets import Dataset, find_dataset
@@ -119,7 +119,7 @@ def _intervals(
         from ..comparing.bootstrap import RESAMPLES
     except ImportError as error:
         missing = (error.name or str(error)).partition(".")[0]
-        click.echo(f"{missing} is needed to show intervals; pip install 'nsml-local[compare]'", err=True)
+        click.echo(f"{missing} is needed to show intervals; {install('compare')}", err=True)
         return {}, ""
     try:
         found, patients = intervals(home, dataset, ranks, rules)

@@ -87,7 +87,7 @@ def print_table(
 ) -> None:
     """Print a table, whose columns are as wide as their widest cell. On a terminal that is too narrow for it:
 
-    - with `stack`, each row is printed as lines below its first cell, a line a column;
+    - with `stack`, or where the columns in `whole` alone are too wide, each row is printed as lines below its first cell, a line a column;
     - else the widest columns are cut, but for those in `whole`; where that is not enough, columns are left out from the right, empty ones
       first, and named on stderr.
     """
@@ -98,7 +98,7 @@ def print_table(
         import shutil
 
         columns = shutil.get_terminal_size().columns
-        if stack and _total(widths) > columns:
+        if _total(widths if stack else [widths[i] for i in whole]) > columns:
             _print_stacked(table)
             return
         flexible = [i for i in shown if i not in whole]
@@ -131,7 +131,7 @@ def _print_stacked(table: Sequence[Sequence[str]]) -> None:
     width = max(_width(name) for name in names)
     for row in rows:
         click.echo(row[0])
-        for name, cell in zip(names, row[1:], strict=True):
+        for name, cell in ((name, cell) for name, cell in zip(names, row[1:], strict=True) if cell):
             click.echo(f"  {_fit(name, width, False)}  {cell}".rstrip())
 
 

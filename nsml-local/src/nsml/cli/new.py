@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import tomllib
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def new(folder: Path, example: str) -> None:
         target.mkdir(exist_ok=True)
         for path in part.iterdir():
             path.rename(target / path.name)
-    click.echo(f"{folder} is a new project. Next:\n\n{_steps(chosen, f'cd {folder}')}")
+    click.echo(f"{folder} is a new project. Next:\n\n{_steps(chosen, f'cd {shlex.quote(str(folder))}')}")
 
 
 def _fill(part: Path, name: str, example: _Example) -> None:

@@ -87,34 +87,35 @@ def ps(
     rows = _sorted(rows, by.replace("__", "/"))[:count]
     for row in rows:
         folder = row.pop("folder")
-        row["summary"], best = last_summary(folder), best_values(folder)
-        name = judging_value(best)
-        row["best"] = {"name": name, "value": best[name][0], "step": best[name][1]} if name else None
+        row["summary"], found = last_summary(folder), best_values(folder)
+        name = judging_value(found)
+        row["best"] = {"name": name, "value": found[name][0], "step": found[name][1]} if name else None
     for line in broken:
         click.echo(f"warning: {line}", err=True)
     if as_json:
         print_json(rows)
         return
     named = {row["best"]["name"] for row in rows if row["best"]}
+    best = f"Best {named.copy().pop()}" if len(named) == 1 else "Best"
+    why = ["Why"] * any(row["status"] == QUEUED for row in rows)
     print_table(
-        (
-            *("Name", "Score", f"Best {named.copy().pop()}" if len(named) == 1 else "Best", "Status"),
-            *("Created", "Args", "Description", "Summary"),
-        ),
+        ("Name", "Score", best, "Status", *why, "Created", "Args", "Description", "Summary"),
         [
             (
-                *(
-                    r["name"],
-                    "" if r["score"] is None else f"{r['score']:.6g}",
-                    _best(r["best"], len(named) > 1),
-                    _status(r),
-                ),
-                *(ago(r["created_at"]), r["arguments"], _description(r), values(r["summary"])),
+                r["name"],
+                "" if r["score"] is None else f"{r['score']:.6g}",
+                _best(r["best"], len(named) > 1),
+                _status(r),
+                *[str(r["reason"] or "") if r["status"] == QUEUED else "" for _ in why],
+                ago(r["created_at"]),
+                r["arguments"],
+                _description(r),
+                values(r["summary"]),
             )
             for r in rows
         ],
         right=(1,),
-        whole=(0, 1, 2),
+        whole=(0, 1, 2, 3),
     )
     if not rows:
         click.echo(_nothing(everything, dataset, search, tags), err=True)
@@ -206,7 +207,5 @@ def _status(row: dict[str, Any]) -> str:
         status = int(row["exit_status"])
         return f"Failed ({row['cause'] or (f'signal {-status}' if status < 0 else status)})"
     if row["place"]:
-        return f"Queued ({row['place']}: {row['reason']})"
-    if row["status"] == QUEUED and row["reason"]:
-        return f"Queued ({row['reason']})"
+        return f"Queued ({row['place']})"
     return f"{row['status']} on {row['on']}" if row["on"] else str(row["status"])

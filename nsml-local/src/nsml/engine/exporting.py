@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..errors import Damaged, NsmlError, RunFailed
+from ..errors import Damaged, NsmlError, RunFailed, install
 from ..store.files import folder_beside, is_number
 from ..store.metrics import read_metrics
 from ..store.sessions import Session
@@ -223,4 +223,4 @@ def _new_folder(folder: Path) -> Iterator[Path]:
 
 def _missing(error: ImportError, extra: str) -> NsmlError:
     missing = (error.name or str(error)).partition(".")[0]
-    return NsmlError(f"{missing} is needed to export for this tool; pip install 'nsml-local[{extra}]'")
+    return NsmlError(f"{missing} is needed to export for this tool; {install(extra)}")
