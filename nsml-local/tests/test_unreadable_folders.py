@@ -12,6 +12,8 @@ import pytest
 from nsml.engine.snapshot import copy_code, list_snapshot
 from nsml.errors import RunFailed
 from nsml.store.copies import copy_out
+from nsml.store.datasets import push_dataset
+from nsml.store.home import open_home
 from nsml.store.photographs import photographs_below
 
 
@@ -52,3 +54,9 @@ def test_a_copy_that_would_lack_it_is_not_made(project: Path, tmp_path: Path) ->
 def test_photographs_in_it_are_missed(project: Path) -> None:
     with pytest.raises(PermissionError):
         photographs_below(project)
+
+
+def test_a_dataset_of_it_alone_is_not_called_empty(project: Path) -> None:
+    (project / "main.py").unlink()
+    with pytest.raises(PermissionError):
+        push_dataset(open_home(), "FUNDUS", project)

@@ -337,11 +337,11 @@ def _names_in(program: Path) -> set[str]:
 def _check_layout(source: Path) -> None:
     if not source.is_dir():
         raise NsmlError(f"PATH: there is no folder {source}; name the folder that holds train/ and test/")
-    if not any(files for _, _, files in os.walk(source)):
+    if not any(files for _, _, files in walk(source)):
         raise NsmlError(
             f"PATH: there is no file below {source}; a dataset contains train/train_data/<CLASS>/ and test/test_data/"
         )
-    if (source / "train").is_dir() and not any(files for _, _, files in os.walk(source / "train")):
+    if (source / "train").is_dir() and not any(files for _, _, files in walk(source / "train")):
         raise NsmlError(f"PATH: there is no file below {source / 'train'}; put the training data there")
     # test_data may be a folder or one file.
     if (source / "test" / LABELS).exists() and not (source / "test" / "test_data").exists():
