@@ -74,7 +74,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     from model.data import check_folds, read_data
     from model.folds import train_folds
     from model.plan import print_plan
-    from model.run.entry import cache_folder, describe, read_photographs, settings_for
+    from model.run.entry import cache_folder, dataset_metric, describe, read_photographs, settings_for
     from model.run.other_sessions import begin
     from model.training import train
     from model.validation import validate_with_views
@@ -100,7 +100,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     print(f"session {nsml.SESSION_NAME}: {planned}", flush=True)
     if recipe.baselines:
         network.baselines = print_baselines(data, settings)
-    train(network, data, save=nsml.save, **saving)
+    train(network, data, save=nsml.save, metric=dataset_metric(), **saving)
     if recipe.views > 1:
         validate_with_views(network, data, nsml.report, nsml.save)
     print_beaten(network)

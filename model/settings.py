@@ -30,8 +30,10 @@ class Settings:
         share: share of the training photographs that is used, in 0 < share <= 1, by whole patients; below 1 for learning curves.
         epoch: number of epochs done.
         phase: phase of the last epoch, "" before the first.
-        best_loss: lowest validation loss, None before the first epoch.
-        best_epoch: epoch of the lowest validation loss, counted from 1; 0 before the first epoch.
+        best_by: metric that chooses the best epoch, see `model.validation.METRICS`; "": the validation loss.
+        best_value: its value in the best epoch, None with the loss.
+        best_loss: validation loss of the best epoch, None before the first epoch.
+        best_epoch: the best epoch, counted from 1; 0 before the first epoch.
         origin: commit, data and package versions of the session, see `nsml.describe`; None where the platform tells none.
     """
 
@@ -49,6 +51,8 @@ class Settings:
     numbers: tuple[int, ...] = ()
     patient_pattern: str = ""
     origin: dict[str, Any] | None = None
+    best_by: str = ""
+    best_value: float | None = None
 
     @property
     def label_numbers(self) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from .network import Network, norm_momentum
 from .predict.folding import all_layers
 from .recipes import Phase
 from .records import Epoch, Predictions
-from .validation import score
+from .validation import METRICS, score
 
 
 class TrainingError(RuntimeError):
@@ -35,6 +35,7 @@ def train(
     save: Callable[[Any], None],
     save_every: int = 5,
     deadline: float | None = None,
+    metric: str = "",
 ) -> None:
     """Train from the network's current epoch to the last epoch of its recipe.
 
@@ -44,10 +45,12 @@ def train(
     Args:
         network: trained in place; its settings hold the recipe and the progress.
         report: called after each epoch as `report(summary=True, step=epoch, train__loss=..., ...)`.
-        save: called as `save(epoch)` every `save_every` epochs and after the last one, and as `save("best")` when the validation loss
-            decreases, which depends on all probabilities and so fluctuates less than the score. Epochs are counted from 1.
+        save: called as `save(epoch)` every `save_every` epochs and after the last one, and as `save("best")` after the best epoch so
+            far. Epochs are counted from 1.
         deadline: a time of `time.monotonic()`, or None. The number of epochs is then chosen after the first epoch, and again before the
             last phase, so that the training ends in time and each phase has its share of the epochs.
+        metric: the scorer of the competition. One of `model.validation.METRICS` chooses the best epoch, of equal ones that of the lower
+            validation loss; with any other, the loss chooses.
 
     Raises:
         TrainingError: the loss is not finite. Nothing of that epoch is saved.
@@ -88,7 +91,7 @@ def train(
             steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
-            callbacks=[_EachEpoch(network, phase, data, report, save, save_every, waiting, pace)],
+            callbacks=[_EachEpoch(network, phase, data, report, save, save_every, waiting, pace, metric)],
         )
         left = settings.recipe.schedule(settings.epoch, settings.phase)
         if deadline is not None and left:
@@ -194,11 +197,13 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         save_every: int,
         waiting: InputWait,
         pace: Pace,
+        metric: str,
     ) -> None:
         super().__init__()
         self.network, self.phase, self.data = network, phase, data
         self.report, self.save, self.save_every = report, save, save_every
         self.waiting, self.steps, self.pace = waiting, 0, pace
+        self.metric = metric if metric in METRICS else ""
         self.rate = network.settings.recipe.learning_rate * phase.rate
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -250,8 +255,16 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         settings.epoch, settings.phase = epoch + 1, self.phase.name
         columns = {name.replace("__", "_"): value for name, value in values.items()}
         network.history.append(Epoch(settings.epoch, settings.phase, self.rate, **columns))
-        is_best = settings.best_loss is None or values["val__loss"] < settings.best_loss
+        value = None
+        if self.metric:
+            value = METRICS[self.metric](np.array(settings.label_numbers), labels, probabilities)
+            values = {f"val__{self.metric}": value, **values}
+        before = None
+        if settings.best_loss is not None and settings.best_by == self.metric:
+            before = settings.best_value or 0.0, -settings.best_loss
+        is_best = before is None or (value or 0.0, -values["val__loss"]) > before
         if is_best:
+            settings.best_by, settings.best_value = self.metric, value
             settings.best_loss, settings.best_epoch = values["val__loss"], settings.epoch
         count, compiled = self.params["steps"], self.first_step if self.params["steps"] > 1 else 0.0
         self.pace.validation = time.monotonic() - self.started - seconds
@@ -271,12 +284,13 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _print_line(self, values: dict[str, float], rate: float, waited: float, is_best: bool) -> None:
         epoch, total = self.network.settings.epoch, self.network.settings.recipe.epochs
+        by_metric = f"  {self.metric} {values[f'val__{self.metric}']:.3f}" if self.metric else ""
         left = (total - epoch) * self.pace.epoch
         print(
             f"{chr(13) if sys.stdout.isatty() else ''}epoch {epoch:>{len(str(total))}}/{total} {self.phase.name}"
             f"  loss {values['train__loss']:.3f} acc {values['train__accuracy']:.3f}"
             f"  val {values['val__loss']:.3f}{' best' if is_best else ''} acc {values['val__accuracy']:.3f}"
-            f"  score {values['val__score']:.2f}"
+            f"  score {values['val__score']:.2f}{by_metric}"
             f"  {rate:.0f}/s input {waited:.0%}  {clock(left)} left",
             flush=True,
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .data import Data
+from .metrics import macro_auc
 from .network import Network
 from .predict.predictor import Predict
 from .predict.views import averaged_over
@@ -55,6 +56,36 @@ def score(labels: np.ndarray, predictions: np.ndarray) -> Score:
     specificity = sum(specificities) / len(specificities) if specificities else 0.0
     value = round(round(accuracy, 4) * 100 + round(sensitivity, 4) / 100 + round(specificity, 4) / 1e6, 10)
     return Score(value, accuracy, sensitivity, specificity)
+
+
+def quadratic_kappa(labels: np.ndarray, predictions: np.ndarray) -> float:
+    """Cohen's kappa with quadratic weights of label numbers, int (n,); 0 where all are the same."""
+    by_chance = labels.var() + predictions.var() + (labels.mean() - predictions.mean()) ** 2
+    return float(1 - np.mean((labels - predictions) ** 2) / by_chance) if by_chance else 0.0
+
+
+def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
+    """F1 of each class that occurs in labels or predictions, int (n,), averaged."""
+    classes = np.union1d(labels, predictions)
+    right = [np.sum((labels == each) & (predictions == each)) for each in classes]
+    all_of = [np.sum(labels == each) + np.sum(predictions == each) for each in classes]
+    return float(np.mean([2 * hits / total for hits, total in zip(right, all_of, strict=True)]))
+
+
+def of_classes(metric: Callable[[np.ndarray, np.ndarray], float]) -> Callable[..., float]:
+    """A metric of label numbers as one of probabilities (n, classes), by the most probable classes."""
+    return lambda numbers, labels, rows: metric(numbers[labels], numbers[rows.argmax(axis=1)])
+
+
+# Scorers of `nsml dataset push --metric` that choose the best epoch, higher is better. They get the label numbers of the classes, int
+# (classes,), the labels, int (n,), and probabilities (n, classes). With any other, the validation loss chooses: it is the scorer `logloss`,
+# and for `fundus` and `accuracy` it depends on all probabilities and so fluctuates less than they do.
+METRICS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
+    "kappa": of_classes(quadratic_kappa),
+    "balanced_accuracy": of_classes(lambda labels, predictions: score(labels, predictions).sensitivity),
+    "f1": of_classes(macro_f1),
+    "auroc": lambda numbers, labels, rows: macro_auc(labels, rows),
+}
 
 
 def score_of(predictions: Predictions) -> Score:

@@ -131,7 +131,7 @@ def test_it_holds_the_figures_and_the_settings(written: Path) -> None:
     assert "sensitivity at 95% specificity" in text
     assert re.search(r"by \d\.\d{3}, the temperature that fits", text)
     assert "3 of 3 mistakes" in text
-    assert "<td>0.500 in epoch 3</td>" in text
+    assert "<td>3, with validation loss 0.500</td>" in text
     assert re.search(r"<td>AMD</td><td>5</td><td>0\.\d{3}</td>", text)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, multilabel_confusion_matrix, recall_score
 from sklearn.utils.class_weight import compute_class_weight
@@ -20,7 +20,7 @@ from dataprep.augment import augment
 from model.data import Rows
 from model.recipes import Recipe
 from model.training import InputWait, TrainingError, class_weights, cosine
-from model.validation import score
+from model.validation import METRICS, score
 from tests import small_network
 from tests.small_network import train
 
@@ -113,6 +113,45 @@ def test_the_lowest_loss_of_an_earlier_run_has_to_be_beaten() -> None:
     record = run(small_network.recipe(1, 1), epoch=1, best_loss=0.0)
     assert [values["step"] for values in record.reports] == [2]
     assert record.saved == [2]
+
+
+def test_the_metric_of_the_dataset_chooses_the_best_epoch_and_of_equal_ones_the_loss(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network, record = small_network.network(), Record()
+    recipe = small_network.recipe(4, 1)
+    train(network, recipe, small_network.data(48), report=record.report, save=record.save, metric="kappa")
+    ranks = [(values["val__kappa"], -values["val__loss"]) for values in record.reports]
+    assert record.saved.count("best") == sum(rank == max(ranks[: n + 1]) for n, rank in enumerate(ranks))
+    best = ranks.index(max(ranks))
+    settings = network.settings
+    assert (settings.best_by, settings.best_epoch, settings.best_value) == ("kappa", best + 1, ranks[best][0])
+    assert f"kappa {ranks[0][0]:.3f}" in capsys.readouterr().out.splitlines()[0]
+
+
+@pytest.mark.parametrize("metric", ["kappa", "balanced_accuracy", "f1", "auroc"])
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 1, 2]), st.lists(st.integers(1, 9), min_size=3, max_size=3)), min_size=2),
+    st.sampled_from([(0, 1, 2), (0, 2, 3)]),
+)
+def test_the_metrics_are_those_of_the_platform(
+    metric: str, rows: list[tuple[int, list[int]]], numbers: tuple[int, int, int]
+) -> None:
+    from nsml.scoring.metrics import METRICS as SCORERS
+
+    labels = np.array([label for label, _ in rows])
+    probabilities = np.array([row for _, row in rows], float)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    assume(len(set(labels.tolist())) > 1)
+    numbered = np.array(numbers)
+    answers = numbered[probabilities.argmax(axis=1)].tolist()
+    truth = numbered[labels].tolist()
+    if metric == "auroc":  # whose rows have a column for each label number
+        answers = [
+            [dict(zip(numbers, row, strict=True)).get(n, 0.0) for n in range(4)] for row in probabilities.tolist()
+        ]
+    expected = SCORERS[metric].compute(truth, answers).score
+    assert METRICS[metric](numbered, labels, probabilities) == pytest.approx(expected)
 
 
 def test_a_loss_that_is_no_number_stops_with_one_line_and_saves_nothing() -> None:

@@ -31,11 +31,16 @@ def facts(subject: Subject) -> dict[str, str]:
 
 def _of(network: Network) -> dict[str, str]:
     settings = network.settings
-    best = "" if settings.best_loss is None else f"{settings.best_loss:.3f} in epoch {settings.best_epoch}"
+    by_metric = f"{settings.best_by} {settings.best_value:.3f}, " if settings.best_value is not None else ""
+    best = (
+        ""
+        if settings.best_loss is None
+        else f"{settings.best_epoch}, with {by_metric}validation loss {settings.best_loss:.3f}"
+    )
     preparation = settings.preparation.to_dict()
     return {
         "epochs": f"{settings.epoch}, the last in phase {settings.phase}" if settings.phase else str(settings.epoch),
-        "lowest validation loss": best,
+        "best epoch": best,
         "split": f"fold {settings.fold} of {settings.folds}" if settings.folds else "a fifth of the patients",
         "network": f"{settings.recipe.network}, {network.model.count_params():,} weights",
         "recipe": ", ".join(f"{name} {value}" for name, value in settings.recipe.to_dict().items() if name != "phases"),

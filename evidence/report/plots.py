@@ -124,7 +124,7 @@ def learning_diagram(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> D
                     )  # fmt: skip
             _shade_phases(axes, longest)
             if best_epoch in epochs:
-                axes.axvline(best_epoch, color="#444", linewidth=0.9, linestyle=":", label="lowest validation loss")
+                axes.axvline(best_epoch, color="#444", linewidth=0.9, linestyle=":", label="best epoch")
             axes.set(xlabel="epoch", ylabel=name, xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
             axes.xaxis.get_major_locator().set_params(integer=True)
         panels[0].set_ylim(bottom=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -21,7 +21,8 @@ def infer(
     preparation: Preparation | Sequence[Preparation],
     batch_size: int = 32,
     workers: int = 2,
-) -> list[int]:
+    answers: Callable[[np.ndarray], list[Any]] | None = None,
+) -> list[Any]:
     """Predict the class of each photograph, in order.
 
     Args:
@@ -32,14 +33,16 @@ def infer(
         preparation: as in training. For several, `predict` gets one array for each, see `Ensemble.predict`.
         batch_size: number of prepared images predicted at once.
         workers: number of threads for preparation.
+        answers: the answers to a batch, from its probabilities (n, classes); None for `classes_of`.
 
     Returns:
-        One int for each photograph. An invalid array gets the prediction of a blank image, so that count and order match; a warning on
-        stderr gives their number.
+        One int, or what `answers` returns, for each photograph. An invalid array gets the prediction of a blank image, so that count and
+        order match; a warning on stderr gives their number.
     """
     preparations = (preparation,) if isinstance(preparation, Preparation) else tuple(preparation)
     batches = [np.empty((batch_size, each.size, each.size, 3), np.uint8) for each in preparations]
-    predictions: list[int] = []
+    answers = answers or classes_of
+    predictions: list[Any] = []
     unreadable: list[int] = []
     number = waiting = 0
     with closing(prepare_each(data, preparations, max(batch_size, workers), workers)) as prepared:
@@ -51,9 +54,9 @@ def infer(
                 batch[waiting] = image
             waiting += 1
             if waiting == batch_size:
-                predictions += classes_of(predict(*batches))
+                predictions += answers(predict(*batches))
                 waiting = 0
-    predictions += classes_of(predict(*(batch[:waiting] for batch in batches)))
+    predictions += answers(predict(*(batch[:waiting] for batch in batches)))
     if unreadable:
         print(_warning(unreadable, number), file=sys.stderr, flush=True)
     return predictions

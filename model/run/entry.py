@@ -51,14 +51,21 @@ class Hooks:
 
         self.held = checkpoint.load(folder)
 
-    def infer(self, data: Any) -> list[int]:
-        """Predict the label number of each photograph, in order, see `model.predict.inference`."""
+    def infer(self, data: Any) -> list[int] | list[list[float]]:
+        """Predict the label number of each photograph, in order, see `model.predict.inference`.
+
+        Where the dataset is scored by probabilities, a row of them by label number, with 0 for numbers that are no class.
+        """
         from ..predict.inference import infer
         from ..predict.views import averaged_over
 
         assert self.held is not None
-        classes = infer(data, averaged_over(self.held.views, self.held.predict), self.held.preparations)
-        return [self.held.numbers[each] for each in classes]
+        predict, numbers = averaged_over(self.held.views, self.held.predict), self.held.numbers
+        if dataset_metric() not in ("auroc", "logloss"):
+            return [numbers[each] for each in infer(data, predict, self.held.preparations)]
+        rows = infer(data, predict, self.held.preparations, answers=lambda probabilities: probabilities.tolist())
+        places = {number: place for place, number in enumerate(numbers)}
+        return [[row[places[n]] if n in places else 0.0 for n in range(max(numbers) + 1)] for row in rows]
 
     @property
     def network(self) -> Network | None:
@@ -87,6 +94,11 @@ def photographs_folder(mode: str) -> Path:
             raise UsageError(f"{here}; put the class folders into train/train_data/ and push the dataset again")
         raise UsageError(f"{folder} is missing; {NO_DATASET}")
     return folder
+
+
+def dataset_metric() -> str:
+    """The dataset's scorer; "" where the platform does not tell, as for an organiser's own."""
+    return os.environ.get("NSML_METRIC", "")
 
 
 def check_mode(mode: str) -> None:
