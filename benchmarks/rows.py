@@ -24,6 +24,9 @@ ROWS = {
     "report": "nsml.report of 10 values, and what a crash loses",
     "start": "nsml run to the first line, and submit beyond the user's own code",
     "growth": "how loading, ps, board, logs and peak memory grow",
+    "queue": "1,000 waiting sessions: nsml ps, a claim, the next start, and a supervisor that waits",
+    "heartbeat": "what running sessions and nsml ps ask of a shared disk",
+    "slurm": "sessions as jobs of Slurm",
     "iterator_trap": "leaving a tf.data iterator that the autotuner watches",
 }
 _TENSORFLOW = frozenset(
