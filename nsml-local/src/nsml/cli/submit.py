@@ -126,7 +126,9 @@ class _Progress:
     def _photographs(self, done: int, total: int) -> None:
         passed = time.monotonic() - self._began
         rate = done / max(passed, 1e-6)
-        text = f"photograph {done} of {total}, {rate:.1f}/s, {(total - done) / max(rate, 1e-6):.0f} s left"
+        text = f"photograph {done} of {total}"
+        if passed > 1:  # in less, it says nothing
+            text += f", {rate:.1f}/s, {(total - done) / max(rate, 1e-6):.0f} s left"
         if self._terminal:
             erase_line()
             click.echo(text, nl=False, err=True)

@@ -12,7 +12,7 @@ from torch import nn
 
 import nsml
 
-SIZE = 96
+SIZE = 128
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 model = None
 parser = argparse.ArgumentParser()
@@ -31,7 +31,9 @@ def network(classes: int) -> nn.Module:
 
 
 def prepared(image: np.ndarray) -> torch.Tensor:
+    """A small one, less the average around every pixel, which is the light and the camera rather than the eye."""
     small = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    small = cv2.addWeighted(small, 4, cv2.GaussianBlur(small, (0, 0), SIZE / 24), -4, 128)
     return (torch.from_numpy(small).permute(2, 0, 1) / 255).to(DEVICE)
 
 
