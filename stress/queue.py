@@ -10,9 +10,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from nsml.store.files import read_json
 from nsml.store.home import Home
+from nsml.store.launches import FILE
 from nsml.store.processes import is_alive
-from nsml.store.sessions import ENDED, Session, list_sessions
+from nsml.store.sessions import ENDED, QUEUED, Session, list_sessions
 from stress.counts import Counts, Plan
 from stress.homes import DATASET, new_home, start_nsml
 
@@ -61,6 +63,7 @@ def prove(plan: Plan) -> Counts:
         killed = _run_all(home, plan, chance, counts)
     finally:
         os.environ["PATH"] = before
+    _print_table(home, killed)
     _check(home, notes.read_text(), killed, plan, counts)
     return counts
 
@@ -98,8 +101,10 @@ def _run_all(home: Home, plan: Plan, chance: random.Random, counts: Counts) -> C
         if not left and not open_sessions:
             time.sleep(3)  # in which a second supervisor of a session would start it again
             return killed
-        if open_sessions and killed.total() < plan.times and (not left or chance.random() < 0.5):
-            _kill(chance.choice(open_sessions), killed, counts)
+        for _ in range(min(chance.randrange(4), plan.times - killed.total())):
+            kind = chance.choice((QUEUED, "Running"))
+            if found := [session for session in open_sessions if session.status() == kind]:
+                _kill(chance.choice(found), killed, counts)
         time.sleep(0.05)
     counts.losses.append(f"after {plan.seconds:.0f} seconds sessions still wait")
     return killed
@@ -113,6 +118,19 @@ def _kill(session: Session, killed: Counter[str], counts: Counts) -> None:
         os.kill(state["process"]["pid"], signal.SIGKILL)
         killed[str(session.name)] += 1
         counts.done[f"killed {state['status']}"] += 1
+
+
+def _print_table(home: Home, killed: Counter[str]) -> None:
+    """Seconds of wait and run, and the GPUs, of each session."""
+    print("queue: session            wait    run  GPUs   end", flush=True)
+    for session in sorted(list_sessions(home), key=lambda session: float(session.record()["created_at"])):
+        state = session.state()
+        began, ended = state.get("started_at"), state.get("ended_at")
+        wait = f"{began - float(session.record()['created_at']):.1f}" if began else "-"
+        run = f"{ended - began:.1f}" if began and ended else "-"
+        gpus = ",".join(map(str, read_json(session.folder / FILE)["limits"]["gpus"] or ())) if began else "-"
+        kills = f", killed {killed[str(session.name)]} times" if killed[str(session.name)] else ""
+        print(f"queue: {session.name!s:17} {wait:>5} {run:>6}  {gpus:5}  {state['status']}{kills}", flush=True)
 
 
 def _check(home: Home, notes: str, killed: Counter[str], plan: Plan, counts: Counts) -> None:

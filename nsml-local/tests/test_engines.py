@@ -359,24 +359,26 @@ def test_of_a_session_that_slurm_does_not_take_nothing_is_left_and_a_resumed_one
     """Whether it does not answer, refuses, or takes only some sessions of a sweep."""
     squeue("exit 0")
     sbatch, slurm = tmp_path / "sbatch", ("--engine", "slurm", "-g", "0")
-    for says, shown in (
-        ("Unable to contact slurm controller", "does not answer"),
-        ("Invalid account", "Invalid account"),
+    for does, status, shown in (
+        ("echo 'sbatch: error: Unable to contact slurm controller' >&2; exit 1", 1, "does not answer"),
+        ("echo 'sbatch: error: Invalid account' >&2; exit 1", 1, "Invalid account"),
+        ("echo welcome", 1, "sbatch printed 'welcome"),
+        ("kill -INT $PPID; sleep 5", 130, ""),  # Ctrl-C
     ):
-        sbatch.write_text(f"#!/bin/sh\necho 'sbatch: error: {says}' >&2; exit 1\n")
+        sbatch.write_text(f"#!/bin/sh\n{does}\n")
         sbatch.chmod(0o755)
         for command in (("run",), ("fork", trained), ("run", "--grid", "a=1,2")):
             refused = nsml(*command, *slurm)
-            assert refused.status == 1 and shown in refused.err
+            assert refused.status == status and shown in refused.err
         resumed = nsml("resume", trained, *slurm)
-        assert resumed.status == 1 and shown in resumed.err
+        assert resumed.status == status and shown in resumed.err
     (session,) = list_sessions(open_home())
     assert str(session.name) == trained and session.state()["exit_status"] == 0 and session.status() == "Exited"
     sbatch.write_text(
         f"#!/bin/sh\nmkdir {tmp_path}/first 2>/dev/null && echo 7 && exit\necho 'too many jobs' >&2; exit 1\n"
     )
     some = nsml("run", "--grid", "a=1,2,3", *slurm)
-    assert some.status == 1 and "1 of 3 sessions of tester/none/sweep-3 are started; 'nsml stop" in some.err
+    assert some.status == 1 and "1 of 3 sessions of tester/none/sweep-5 are started; 'nsml stop" in some.err
     assert len(list_sessions(open_home())) == 2
 
 

@@ -15,7 +15,8 @@ import pytest
 from helpers import Nsml, wait_until
 from program_helpers import put
 
-from nsml.engine import halving
+from nsml.engine import halving, launch
+from nsml.errors import RunFailed
 from nsml.store.files import locked, read_json, write_json
 from nsml.store.home import open_home
 from nsml.store.metrics import read_metrics
@@ -100,7 +101,9 @@ def test_a_member_that_fails_is_dropped_and_one_that_is_stopped_is_waited_for(
     assert "none/1 was dropped by --halve" in nsml("resume", "none/sweep-1").out
 
 
-def test_a_round_whose_starter_was_killed_is_started_by_a_resume(nsml: Nsml, halved: Path) -> None:
+def test_a_round_whose_starter_was_killed_or_that_slurm_did_not_take_is_started_by_a_resume(
+    nsml: Nsml, halved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nsml("run", "--env", "current", "--grid", "width=6,4", "--halve", "2", "-a", "--epoch 5")
     _wait_for_the_end(nsml)
     # As if the last supervisor had ended before it started the last round.
@@ -108,6 +111,17 @@ def test_a_round_whose_starter_was_killed_is_started_by_a_resume(nsml: Nsml, hal
     write_json(last.folder / "launch.json", {**read_json(last.folder / "launch.json"), "until": 2})
     os.utime(last.folder / "state.json")
     assert halving.goes_on(last)
+
+    def refuse(*_: object) -> None:
+        raise RunFailed("Slurm does not answer")
+
+    with monkeypatch.context() as refused:
+        refused.setattr(launch, "resume_session", refuse)
+        halving.advance(last)
+    assert (
+        last.status() == "Stopped"
+        and "'nsml resume none/sweep-1' goes on: Slurm does not answer" in last.log.read_text()
+    )
     nsml("resume", "none/sweep-1")
     _wait_for_the_end(nsml)
     assert read_json(last.folder / "launch.json")["until"] is None

@@ -295,9 +295,12 @@ def _start(session: Session, prepare: Callable[[], None]) -> None:
         prepare()
         session.forget_state()
         engine_of(session).start(session)
-    except Exception as error:
+    except BaseException as error:
+        by_slurm = engine_options(session).get("engine") == SLURM
+        if not (by_slurm or isinstance(error, Exception)):
+            raise  # Ctrl-C, and its supervisor may run already
         session.write_state(**before or {"status": "Failed", "error": str(error)})
-        if before is None and engine_options(session).get("engine") == SLURM:
+        if before is None and by_slurm:
             remove_session(session)
         if isinstance(error, OSError):
             raise RunFailed(f"session {session.name} cannot be started: {error.strerror or error}") from error

@@ -7,6 +7,7 @@ that all nodes share, under the same path, as does the Python.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import time
@@ -58,11 +59,13 @@ class Slurm:
             f"#!/bin/sh\nexec {shlex.join([sys.executable, '-m', 'nsml.engine.supervisor', str(session.folder)])}\n"
         )
         try:
-            number = ask_slurm("sbatch", *options, stdin=script).strip().partition(";")[0]  # NUMBER;CLUSTER
+            printed = ask_slurm("sbatch", *options, stdin=script)
+            if (number := re.search(r"^\d+(?=;|$)", printed, re.MULTILINE)) is None:  # NUMBER;CLUSTER
+                raise RunFailed(f"sbatch printed {printed[:80]!r}, where the number of a job was to be")
         except RunFailed as refusal:
             fix = "; only operators may raise a priority: lower that of others" if "--nice" in str(refusal) else ""
             raise RunFailed(f"session {session.name} cannot be submitted: {refusal}{fix}") from refusal
-        write_json(session.folder / JOB, {"job": number})
+        write_json(session.folder / JOB, {"job": number[0]})
 
     def stop(self, session: Session) -> None:
         if number := submitted(session.folder):
