@@ -100,7 +100,7 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
     rows: dict[Path, Row] = {}
     if table is not None and photographs:
         try:
-            rows, problems = _read_table(table, root, photographs, with_folders=bool(names))
+            rows, problems = _read_table(table, root, photographs, {*map(class_key, names.values())})
         except LabelError as error:
             if not names:
                 raise
@@ -108,13 +108,8 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
             problems, table = [f"not used: {error}"] if table.suffix else [], None
     for other in tables[1:] if table else []:
         with contextlib.suppress(LabelError):  # as above
-            others = _read_table(other, root, photographs, with_folders=bool(names))[0]
-            contradicting = [p for p, row in rows.items() if p in others and not _same(row.label, others[p].label)]
-            if contradicting:
-                problems.append(
-                    f"{counted(len(contradicting), 'photograph')} of another class in {other.name} than in {tables[0].name} "
-                    f"({examples(root, contradicting)}): {tables[0].name} counts; correct it, or remove {other.name}"
-                )
+            others, _ = _read_table(other, root, photographs, {*map(class_key, names.values())})
+            problems += _contradictions(root, tables[0].name, rows, other.name, others)
     where = "in no class folder"
     if table is not None and (any(row.label for row in rows.values()) or not names):
         where = f"without a label in {table.name}"
@@ -279,7 +274,18 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
 
 
 def _same(one: str, other: str) -> bool:
-    return not one or not other or class_key(one) == class_key(other)
+    return not one or class_key(one) == class_key(other)
+
+
+def _contradictions(root: Path, name: str, rows: dict[Path, Row], other: str, others: dict[Path, Row]) -> Iterator[str]:
+    """A line if two tables have another label for the same photographs. Numbers and names may be the same."""
+    keys = {path: (class_key(row.label), class_key(others[path].label)) for path, row in rows.items() if path in others}
+    found = [p for p, (one, two) in keys.items() if one and two and one != two and one.isdecimal() == two.isdecimal()]
+    if found:
+        yield (
+            f"{counted(len(found), 'photograph')} of another class in {other} than in {name} ({examples(root, found)}): {name} counts; "
+            f"correct it, or remove {other}"
+        )
 
 
 def _typing_errors(names: Collection[str], file: Path) -> Iterator[str]:
@@ -314,9 +320,9 @@ def _is_near(one: str, other: str) -> bool:
 
 
 def _read_table(
-    path: Path, root: Path, photographs: Sequence[Path], with_folders: bool
+    path: Path, root: Path, photographs: Sequence[Path], folders: Collection[str]
 ) -> tuple[dict[Path, Row], list[str]]:
-    """The line of each photograph, and problems."""
+    """The line of each photograph, and problems. folders: `class_key` of the class folders."""
     text = read_text(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = "\t" if path.suffix == ".tsv" else max(",\t;|", key=first.count)
@@ -342,12 +348,12 @@ def _read_table(
                 f"{counted(len(several), 'line')} of several classes, as 1 stands in several columns ({some}); a photograph has one: "
                 "remove columns that are no classes, or write the class into a column label"
             )
-            if not with_folders:
+            if not folders:
                 raise LabelError(f"{path}: {problem}")
             classes, problems = {}, [f"{path.name}: columns of 0 and 1 not used: {problem}"]
-        elif with_folders and not all(_ones(cells, classes) for cells in lines[1:]):
+        elif len(folders) > 1 and not {*map(class_key, classes.values())} & {*folders}:
             classes = {}  # the folders are the classes, and these are facts on the photographs
-    if "file" not in at or not ("label" in at or classes or with_folders):
+    if "file" not in at or not ("label" in at or classes or folders):
         missing = "labels" if "file" in at else "files"
         raise LabelError(
             f"{path}: no column of its first line {first[:80]!r} names the {missing}; begin it with a line such as file,label,patient"

@@ -278,6 +278,13 @@ def test_columns_of_0_and_1_are_classes(tmp_path: Path) -> None:
     assert {name: value[0] for name, value in found(data).items()} == {"1_R.png": "N", "2_R.png": "G", "3_R.png": "G"}
 
 
+@pytest.mark.parametrize("folder", ["pictures/", "N/"])
+def test_columns_of_0_and_1_are_classes_also_of_photographs_in_folders(tmp_path: Path, folder: str) -> None:
+    data = draw(tmp_path, f"{folder}1_R.png", f"{folder}2_R.png", f"{folder}3_R.png")
+    write_table(tmp_path, *ONE_HOT)
+    assert [value[0] for value in found(data).values()] == ["N", "G", "G"]
+
+
 def test_a_photograph_of_several_classes_is_refused_with_the_columns_or_left_to_the_folders(tmp_path: Path) -> None:
     lines = [
         "ID,Disease_Risk,DR,MH",
@@ -301,7 +308,7 @@ def test_a_photograph_of_several_classes_is_refused_with_the_columns_or_left_to_
 
 def test_facts_of_0_and_1_beside_class_folders_are_no_classes(tmp_path: Path) -> None:
     data = draw(tmp_path, "A/1_R.png", "B/2_R.png")
-    write_table(tmp_path, "file,patient,blurred,dark", "1_R,7,1,0", "2_R,8,0,0")
+    write_table(tmp_path, "file,patient,blurred,sharp", "1_R,7,1,0", "2_R,8,0,1")
     assert [value[:2] for value in found(data).values()] == [("A", "7"), ("B", "8")]
 
 
