@@ -27,6 +27,7 @@ ROWS = {
     "queue": "1,000 waiting sessions: nsml ps, a claim, the next start, and a supervisor that waits",
     "heartbeat": "what running sessions and nsml ps ask of a shared disk",
     "slurm": "sessions as jobs of Slurm",
+    "referee": "a submission at the referee, and what it takes while it waits",
     "iterator_trap": "leaving a tf.data iterator that the autotuner watches",
 }
 _TENSORFLOW = frozenset(

@@ -32,7 +32,7 @@ from benchmarks.timing import Samples, Way, measure
 ROOT = Path(__file__).resolve().parent.parent
 PROMISED = (
     "load", "cache", "local_average", "exactness", "augment", "training", "pytorch", "predict", "one_image", "submit",
-    "commands", "report", "start", "growth", "queue", "heartbeat", "slurm", "iterator_trap",
+    "commands", "report", "start", "growth", "queue", "heartbeat", "slurm", "referee", "iterator_trap",
 )  # fmt: skip
 UNIT = Quantity("s")
 

@@ -77,6 +77,7 @@ class Referee:
         self._by_name = {entry["name"]: entry for entry in self.ledger.entries}
         self._classes = wanted_predictions(dataset).classes if dataset.has_label_file else 0
         self._published: object = None
+        self._looked_at: object = None
         self._finish()
 
     def run(self, *, once: bool) -> None:
@@ -218,6 +219,9 @@ class Referee:
 
     def _publish(self) -> None:
         """Publish rules and board, where they have changed."""
+        seen = self._seen()
+        if seen == self._looked_at:
+            return
         rules = rules_of(self.dataset)
         made, _ = submissions_of(self.home, self.dataset.name)
         rows = [vars(rank) for rank in ranking(made, **rules.order())]
@@ -230,11 +234,19 @@ class Referee:
         content |= {"closed_at": rules.closed_at, "classes": self._classes}
         # The seed would tell which photographs are public.
         text = "".join(line for line in as_toml(rules).splitlines(True) if not line.startswith("public_seed"))
-        if self._published == (content, text):
-            return
-        _write_for_all(self.spool / RULES, text)
-        _write_for_all(self.spool / BOARD, {**content, "published_at": time.time()})
-        self._published = (content, text)
+        if self._published != (content, text):
+            _write_for_all(self.spool / RULES, text)
+            _write_for_all(self.spool / BOARD, {**content, "published_at": time.time()})
+        self._published, self._looked_at = (content, text), seen
+
+    def _seen(self) -> object:
+        """What differs after whatever the board depends on has changed: reading all submissions twice a second would take a processor."""
+        changed = []
+        for each in visible(self.home.submissions / self.dataset.name):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                changed.append((each.name, each.stat(follow_symlinks=False).st_mtime_ns))
+        record = (self.dataset.folder / "dataset.json").stat()
+        return changed, record.st_mtime_ns, record.st_ino, self.dataset.scored_by(), self.ledger.head
 
     def _finish(self) -> None:
         """What a referee that was killed had scored is noted, what it had noted is answered; the rest is scored from the spool again."""
