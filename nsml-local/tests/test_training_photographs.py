@@ -57,6 +57,12 @@ def test_what_is_left_out_is_counted(train: Path, capsys: pytest.CaptureFixture[
     ]
 
 
+def test_without_a_dataset_the_program_ends_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nsml.session.training.current", lambda: SimpleNamespace(dataset_path=""))
+    with pytest.raises(SystemExit, match="there is no dataset; start this with 'nsml run -d DATASET'"):
+        nsml.training_photographs()
+
+
 @pytest.mark.parametrize(
     ("names", "problem"),
     [((), "0 photographs with a label;"), (("a/1.png", "a/2.png"), "2 photographs with a label, of a;")],

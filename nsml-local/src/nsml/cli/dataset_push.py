@@ -64,12 +64,14 @@ PATH has the layout of the platform:
 
 \b
 Photographs may also lie in train/train_data itself, with a table train/labels.csv (or .tsv):
-columns file and label; patient, eye and camera if they are known.
+columns file and label, or file and one of 0 and 1 for each class; patient, eye and
+camera if they are known.
 
 \b
 Label numbers: those of train/classes.txt (a class a line, from 0) or of --classes, else
 NORMAL 0, AMD 1, RVO 2, DMR 3 if there are no other classes, else by name. push writes
-train/classes.txt for programs, which find it below DATASET_PATH.
+train/classes.txt for programs, which find it below DATASET_PATH, or ask
+nsml.training_photographs().
 """
 )
 @click.argument("name")

@@ -88,11 +88,11 @@ def print_table(
     """Print a table, whose columns are as wide as their widest cell. On a terminal that is too narrow for it:
 
     - with `stack`, or where the columns in `whole` alone are too wide, each row is printed as lines below its first cell, a line a column;
-    - else the widest columns are cut, but for those in `whole`; where that is not enough, columns are left out from the right, empty ones
-      first, and named on stderr.
+    - else empty columns are left out, and the widest are cut, but for those in `whole`; where that is not enough, columns are left out
+      from the right, and named on stderr.
     """
     table = [[plain(str(cell)) for cell in row] for row in (headings, *rows)]
-    shown = list(range(len(headings)))
+    shown = named = list(range(len(headings)))
     widths = [max(_width(row[i]) for row in table) for i in shown]
     if os.isatty(1):
         import shutil
@@ -101,12 +101,14 @@ def print_table(
         if _total(widths if stack else [widths[i] for i in whole]) > columns:
             _print_stacked(table)
             return
+        if _total(widths) > columns:
+            shown = named = [i for i in shown if i in whole or any(row[i] for row in table[1:])]
         flexible = [i for i in shown if i not in whole]
-        # From the last of the empty ones to the first of the others.
-        by_use = sorted(flexible, key=lambda i: (any(row[i] for row in table[1:]), -i))
-        while by_use and _total([min(widths[i], _NARROWEST) if i in flexible else widths[i] for i in shown]) > columns:
-            shown.remove(by_use[0])
-            flexible.remove(by_use.pop(0))
+        while (
+            flexible and _total([min(widths[i], _NARROWEST) if i in flexible else widths[i] for i in shown]) > columns
+        ):
+            last = flexible.pop()
+            shown = [i for i in shown if i != last]
         while flexible and _total([widths[i] for i in shown]) > columns:
             widest = max(flexible, key=lambda i: widths[i])
             if widths[widest] <= _NARROWEST:
@@ -115,8 +117,7 @@ def print_table(
     for row in table:
         cells = [_fit(row[i], widths[i], i in right) for i in shown]
         click.echo("  ".join(cells).rstrip())
-    if len(shown) < len(headings):
-        without = ", ".join(name for i, name in enumerate(headings) if i not in shown)
+    if without := ", ".join(headings[i] for i in named if i not in shown):
         click.echo(f"left out on this narrow terminal: {without}", err=True)
 
 

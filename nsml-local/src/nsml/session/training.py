@@ -40,9 +40,14 @@ def training_photographs() -> TrainingPhotographs:
     What is left out is said on stderr, with a count.
 
     Raises:
-        SystemExit: there are no photographs of two classes; the message is one line with the fix.
+        SystemExit: there is no dataset, or it has no photographs of two classes; the message is one line with the fix.
     """
-    root = Path(current().dataset_path) / "train" / "train_data"
+    shown = current().dataset_path
+    if not shown:
+        sys.exit(
+            "nsml: there is no dataset; start this with 'nsml run -d DATASET', or set NSML_DATASET to one of 'nsml dataset ls'"
+        )
+    root = Path(shown) / "train" / "train_data"
     try:
         found = photographs_below(root) if root.is_dir() else []
         labels = read_labels(root, found)
