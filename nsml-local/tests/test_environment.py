@@ -76,7 +76,7 @@ def test_what_a_missing_package_needs_and_the_current_environment_has_is_not_ins
 
 def test_a_layer_is_built_once_and_shared(nsml: Nsml, dataset: str, needy: Path) -> None:
     start_and_wait(nsml, "-e", "show.py")
-    assert "installing" not in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
+    assert "installing" not in nsml("run", "-d", dataset, "-e", "show.py").err + nsml("logs", "-f", "FUNDUS/2").out
     assert len(nsml("env", "ls").out.splitlines()) == 2
 
 

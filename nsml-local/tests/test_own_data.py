@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from helpers import Nsml, make_dataset, start_and_wait, write_photograph
 
+from nsml.errors import install
+from nsml.scoring.dataset_check import dataset_problems
+from nsml.store.datasets import push_dataset
 from nsml.store.home import open_home
 
 GRADES = ("none", "mild", "severe")
@@ -277,6 +280,17 @@ def test_a_good_dataset_is_checked_with_status_0_and_nothing_is_registered(nsml:
     assert checked.status == 0 and checked.out.endswith("No problems\n") and checked.err == ""
     assert nsml("dataset", "check", str(tmp_path / "gone")).status == 2
     assert json.loads(nsml("dataset", "ls", "-j").out) == []
+
+
+def test_a_scorer_that_lacks_its_library_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = push_dataset(open_home(), "D", make_eyes(tmp_path / "d"), rules={"metric": "auroc"})
+    assert dataset_problems(dataset) == []
+    monkeypatch.setattr("nsml.scoring.metrics.find_spec", lambda name: None)
+    (problem,) = dataset_problems(dataset)
+    assert (
+        problem
+        == f"scikit-learn is needed for the built-in scorer auroc; {install('scorers')}, else no submit can be scored"
+    )
 
 
 def test_a_dataset_that_an_older_version_pushed_is_still_scored(nsml: Nsml, trained: str, home: Path) -> None:

@@ -183,12 +183,13 @@ def run(
 
 def _print_needs(session: Session, env: str) -> None:
     """Print which packages will be installed, and which are missing."""
+    from ..engine.environment import still_missing
     from ..engine.installer import brief
-    from ..engine.requirements import missing_debian, missing_packages, read_needs
+    from ..engine.requirements import missing_debian, read_needs
 
     needs = read_needs(session.code)
 
-    if env == LAYER and (missing := missing_packages(needs)):
+    if env == LAYER and (missing := still_missing(open_home(), needs)):
         click.echo(f"installing {brief(missing)} first; 'nsml logs -f {session.name}' shows the progress", err=True)
     if debian := missing_debian(needs):
         click.echo(

@@ -83,6 +83,13 @@ def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str
     return str(python)
 
 
+def still_missing(home: Home, needs: Needs) -> list[str]:
+    """The packages that `interpreter_for` would install: those missing here, unless their layer is there already."""
+    missing = missing_packages(needs)
+    ready = missing and (home.path / "environments" / _name(missing, needs.options) / _READY).exists()
+    return [] if ready else missing
+
+
 def _name(missing: list[str], options: tuple[str, ...]) -> str:
     from importlib.metadata import distributions
 

@@ -13,6 +13,7 @@ from ..store.labels import counted, few
 from ..store.photographs import photographs_below, why_unreadable
 from ..wording import plain
 from .labels import label_trouble, number_trouble
+from .metrics import missing_library
 
 
 def dataset_problems(dataset: Dataset) -> list[str]:
@@ -40,6 +41,9 @@ def dataset_problems(dataset: Dataset) -> list[str]:
         )
     elif (like := dataset.record().get("like_labels")) and not dataset.can_be_scored:
         problems.append(f"{few(like)} is named like labels, but not read; to score with it, name it test/test_label")
+    scored_here = dataset.has_label_file and not dataset.evaluation.exists() and dataset.referee() is None
+    if scored_here and (lack := missing_library(dataset.metric())):
+        problems.append(f"{lack}, else no submit can be scored")
     if trouble := label_trouble(dataset):
         problems.append(f"{trouble}, else no submit can be scored")
     elif trouble := number_trouble(dataset):

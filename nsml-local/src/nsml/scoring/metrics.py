@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import operator
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,13 @@ def _sklearn() -> Any:
     return sklearn.metrics
 
 
+def missing_library(metric: str) -> str:
+    """What a scorer lacks, and the command that installs it; "" if nothing."""
+    if metric in ("fundus", "accuracy", "balanced_accuracy") or find_spec("sklearn"):
+        return ""
+    return f"scikit-learn is needed for the built-in scorer {metric}; {install('scorers')}"
+
+
 def _fundus(labels: list[int], predictions: list[int], classes: Sequence[str] = CLASSES) -> Result:
     result = fundus_score(labels, predictions, classes)
     warning = ""
@@ -56,7 +66,7 @@ def _fundus(labels: list[int], predictions: list[int], classes: Sequence[str] = 
 
 
 def _accuracy(labels: list[int], predictions: list[int]) -> Result:
-    return Result(float(_sklearn().accuracy_score(labels, predictions)))
+    return Result(sum(map(operator.eq, labels, predictions)) / len(labels))
 
 
 def _macro_f1(labels: list[int], predictions: list[int]) -> Result:
@@ -64,9 +74,9 @@ def _macro_f1(labels: list[int], predictions: list[int]) -> Result:
 
 
 def _balanced_accuracy(labels: list[int], predictions: list[int]) -> Result:
-    # By hand, as scikit-learn warns of each class that is predicted and absent from the labels.
-    recalls = _sklearn().recall_score(labels, predictions, labels=sorted(set(labels)), average=None)
-    return Result(float(sum(recalls) / len(recalls)))
+    images = Counter(labels)
+    right = Counter(label for label, prediction in zip(labels, predictions, strict=True) if label == prediction)
+    return Result(sum(right[label] / count for label, count in images.items()) / len(images))
 
 
 def _kappa(labels: list[int], predictions: list[int]) -> Result:
