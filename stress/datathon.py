@@ -16,7 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import nsml
+from nsml.scoring.fundus import fundus_score
 from stress.counts import Counts, Plan
 from stress.homes import Ended
 
@@ -66,7 +67,7 @@ for epoch, right in enumerate({EPOCHS}):
 
 def prove(plan: Plan) -> Counts:
     """A datathon with `times` teams, two at least, and two submissions a day."""
-    return Datathon(plan.folder, max(plan.times, 2), per_day=2).run()
+    return Datathon(plan.folder, max(plan.times, 2), per_day=2, metric="kappa").run()
 
 
 @cache
@@ -126,6 +127,7 @@ class Datathon:
     folder: Path
     teams_wanted: int
     per_day: int
+    metric: str
     counts: Counts = field(default_factory=Counts)
 
     def run(self) -> Counts:
@@ -161,8 +163,9 @@ class Datathon:
         self._write(data / "test" / "test_label", "".join(f"{label}\n" for label in LABELS))
         self._write(
             data / "rules.toml",
-            f'metric = "kappa"\nper_day = {self.per_day}\ntotal = {2 * self.per_day}\ntime_zone = "{ZONE}"\nopens = 2099-01-01T09:00:00\n'
-            'deadline = 2099-01-03T18:00:00\npublic_share = 0.4\nbaselines = ["organiser"]\n',
+            f'metric = "{self.metric}"\nper_day = {self.per_day}\ntotal = {2 * self.per_day}\ntime_zone = "{ZONE}"\n'
+            "opens = 2099-01-01T09:00:00\ndeadline = 2099-01-03T18:00:00\n"
+            'public_share = 0.4\nbaselines = ["organiser"]\n',
         )
         self._own(data, ORGANISER)
         self._must(self.organiser, "dataset", "push", "EYES", str(data), "--rules", str(data / "rules.toml"))
@@ -227,7 +230,8 @@ class Datathon:
             team = 0 if row["baseline"] else int(row["user"].removeprefix("uid")) - FIRST_TEAM
             right = EPOCHS[int(row["checkpoint"])] + team
             for half, name in zip(halves, ("score", "private"), strict=True):
-                expected = _kappa(right, half)
+                answers, labels = [_answer(n, right) for n in half], [LABELS[n] for n in half]
+                expected = _kappa(answers, labels) if self.metric == "kappa" else fundus_score(labels, answers).score
                 self.counts.check(
                     abs(row[name] - expected) < 1e-6, f"{row['user']}: {name} {row[name]}, not {expected}"
                 )
@@ -251,11 +255,11 @@ class Datathon:
         self.counts.check(len(verified) == 1, f"the ledgers differ: {verified}")
         again = self._must(organiser, "dataset", "board", "--csv", "EYES", home="restored").out
         self.counts.check(again == exported, "the restored board is another")
-        print(self._must(organiser, "dataset", "board", "EYES").out, *verified, sep="", end="", flush=True)
+        print(exported, *verified, sep="", end="", flush=True)
 
     # Its steps.
 
-    def _each(self, act: Any) -> None:
+    def _each(self, act: Callable[[Account], object]) -> None:
         with ThreadPoolExecutor() as pool:
             list(pool.map(act, self.teams))
 
@@ -339,9 +343,12 @@ def _halves(public: Iterable[str]) -> tuple[list[int], list[int]]:
     return sorted(shown), sorted(set(range(len(LABELS))) - shown)
 
 
-def _kappa(right: int, places: list[int]) -> float:
-    """Cohen's kappa with quadratic weights, written down once more, of PROGRAM's answers with so many right ones."""
-    answers = [(n + (n * 7 % len(LABELS) >= right)) % 4 for n in places]
-    labels = [LABELS[n] for n in places]
-    observed = sum((a - b) ** 2 for a, b in zip(answers, labels, strict=True)) / len(places)
-    return 1 - observed / (sum((a - b) ** 2 for a in answers for b in labels) / len(places) ** 2)
+def _answer(number: int, right: int) -> int:
+    """PROGRAM's answer to a test item."""
+    return (number + (number * 7 % len(LABELS) >= right)) % 4
+
+
+def _kappa(answers: Sequence[int], labels: Sequence[int]) -> float:
+    """Cohen's kappa with quadratic weights, written down once more."""
+    observed = sum((a - b) ** 2 for a, b in zip(answers, labels, strict=True)) / len(labels)
+    return 1 - observed / (sum((a - b) ** 2 for a in answers for b in labels) / len(labels) ** 2)

@@ -92,6 +92,9 @@ def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, spool: Path,
     (row,) = json.loads(mine("dataset", "board", "-j", "D").out)
     assert (row["rank"], row["score"], row["session"], row["submissions"]) == (1, 100.010001, name, 2)
     assert "Published by the referee" in mine("dataset", "board", "D").out
+    for record in (tmp_path / "team" / "submissions" / "D").glob("*/submission.json"):
+        write_json(record, read_json(record) | {"score": 101.0})
+    assert json.loads(mine("dataset", "board", "-j", "D").out) == [row]  # what a team writes at home is not the board
     assert [r.get("refused") for r in json.loads(mine("dataset", "board", "--mine", "-j", "D").out)] == [None, None, 1]
     assert [entry["result"] for entry in entries()] == ["scored", "scored", "refused"]
     shown = mine("dataset", "show", "D").out
