@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ..errors import Damaged, NsmlError
+from ..errors import Damaged, NsmlError, RunFailed
 from ..store.datasets import Dataset
 from ..store.files import is_number, read_text, write_json
 from ..store.names import is_name
@@ -183,7 +183,9 @@ def read_rules(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def published_rules(spool: Path) -> Rules:
-    """The rules that the referee of a spool published. NsmlError if they cannot be read."""
+    """The rules that the referee of a spool published. RunFailed if there are none."""
+    if not (spool / RULES).is_file():
+        raise RunFailed(f"{spool / RULES} is missing; ask the organiser whether his referee has started")
     members = read_rules(spool / RULES, {"public_seed": 0})
     return Rules(**members | {"baselines": tuple(members.get("baselines", ()))})
 
