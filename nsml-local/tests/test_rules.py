@@ -331,11 +331,15 @@ def test_kappa_of_one_class_is_the_organisers_to_correct(tmp_path: Path) -> None
         score_files("kappa", tmp_path / "predictions", tmp_path / "labels")
 
 
-def test_a_program_learns_the_name_of_the_metric(nsml: Nsml, tmp_path: Path, project: Path) -> None:
+def test_a_program_learns_the_name_of_the_metric_also_by_hand(
+    nsml: Nsml, python: Nsml, tmp_path: Path, project: Path
+) -> None:
     push(nsml, tmp_path, "--metric", "kappa")
-    (project / "main.py").write_text('import os\nprint("METRIC", os.environ.get("NSML_METRIC"))\n')
+    program = 'import os\nimport nsml\nnsml.DATASET_PATH\nprint("METRIC", os.environ.get("NSML_METRIC"))\n'
+    (project / "main.py").write_text(program)
     name = start_and_wait(nsml, dataset="D")
     assert "METRIC kappa" in nsml("logs", name).out
+    assert "METRIC kappa" in python("main.py", NSML_DATASET="D").out
 
 
 @given(

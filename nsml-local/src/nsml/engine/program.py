@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Damaged
 from ..store.datasets import Dataset, isolated_datasets
 from ..store.files import open_regular, read_json
 from ..store.home import Home
@@ -86,10 +85,7 @@ def start_program(
     if launch["dataset_paths"]:
         # The oldest programs read these instead of the constants; unset, they mean that there is no dataset.
         own |= {"NSML_DATASET_PATH": launch["dataset_paths"][0], "NSML_DATASET_NAME": launch["dataset"]}
-        dataset = Dataset(launch["dataset"], home.datasets / launch["dataset"])
-        with contextlib.suppress(Damaged):
-            # By which a program may choose its best epoch; no name for an organiser's own scorer.
-            own |= {} if dataset.evaluation.exists() else {"NSML_METRIC": dataset.metric()}
+        own |= Dataset(launch["dataset"], home.datasets / launch["dataset"]).told()
     # So that `python`, started by the program, has the same packages.
     beside = Path(python).parent
     own["PATH"] = os.pathsep.join([str(beside), inherited.get("PATH") or os.defpath])

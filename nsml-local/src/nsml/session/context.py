@@ -83,6 +83,7 @@ class Context:
                 )
             registered = self._dataset_in_the_foreground()
             self._datasets = [registered] if registered else []
+            os.environ.update(registered.told() if registered else {})
             self.dataset: str = registered.name if registered else ""
             self.has_dataset = bool(registered and os.environ.get("NSML_DATASET"))
             side = registered and registered.shown("submission" if self.mode == "test" else "training")

@@ -105,6 +105,12 @@ class Dataset:
         """Name of the built-in scorer."""
         return str(self.record().get("metric", "fundus"))
 
+    def told(self) -> dict[str, str]:
+        """NSML_METRIC, by which a program may choose its best epoch; {} with an organiser's own scorer, which has no name."""
+        with contextlib.suppress(Damaged):
+            return {} if self.evaluation.exists() else {"NSML_METRIC": self.metric()}
+        return {}
+
     def classes(self) -> tuple[str, ...]:
         """Names of the classes by label number; () if they are unknown."""
         names = self.record().get("classes")
