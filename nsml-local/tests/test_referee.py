@@ -139,6 +139,32 @@ def test_a_team_chooses_at_the_referee_what_counts_at_the_close(spool: Path, nsm
     assert "the competition was closed" in choose("3")["reason"]
 
 
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two other accounts")
+
+
+def as_user(uid: int, work: Callable[[], Any]) -> Any:
+    """The result of `work` in a process of that account; an OSError is returned."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            try:
+                result = work()
+            except (OSError, NsmlError) as error:
+                result = error
+            os.write(writer, pickle.dumps(result))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        content = file.read()
+    os.waitpid(child, 0)
+    return pickle.loads(content)
+
+
 class Killed(BaseException):
     pass
 
@@ -297,33 +323,40 @@ def test_what_is_no_submission_is_answered_and_removed(spool: Path) -> None:
     assert submissions() == []
 
 
-@pytest.mark.parametrize("name", [b"text", b"n" * 255, b"\xff\n", b"A" * 32])
-def test_a_file_of_another_name_is_removed_and_its_name_is_said(spool: Path, name: bytes) -> None:
-    (Path(os.fsdecode(bytes(spool / "incoming") + b"/" + name))).write_bytes(b"")
+def test_a_file_of_another_name_is_removed_and_its_name_is_said(spool: Path) -> None:
+    names = (b"text", b"n" * 255, b"\xff\n", b"A" * 32)
+    for name in names:
+        Path(os.fsdecode(bytes(spool / "incoming") + b"/" + name)).write_bytes(b"")
     said: list[str] = []
     refereed(spool, said.append)
-    assert len(said) == 1 and "is no submission and is removed" in said[0] and said[0].isprintable()
+    assert len(said) == len(names)
+    assert all("is no submission and is removed" in line and line.isprintable() for line in said)
     assert os.listdir(spool / "incoming") == [] and entries() == []
 
 
-@pytest.mark.parametrize(
-    ("session", "predictions", "reason"),
-    [
+def test_what_cannot_be_scored_stops_no_referee(spool: Path) -> None:
+    tried = [
         ("\ud800", RIGHT, "does not fit"),
         ("a\x1b[2J", RIGHT, "does not fit"),
         ("a", b"0\n" * 100_000, "200,000 bytes for 4 predictions"),
         ("a", b"\xff\xfe\x00" * 9, "predictions.csv is not text"),
         ("a", b"test_data,000.png," + b"9" * 3000 + b"\n", "file predictions.csv, entry 1"),
-    ],
-    ids=["surrogate", "control", "large", "binary", "digits"],
-)
-def test_what_cannot_be_scored_stops_no_referee(spool: Path, session: str, predictions: bytes, reason: str) -> None:
-    name = hand_in(spool, {**FACTS, "session": session}, predictions, b"")
+    ]
+    names = [hand_in(spool, {**FACTS, "session": session}, predictions, b"") for session, predictions, _ in tried]
+    last = hand_in(spool, FACTS, RIGHT, b"")
     refereed(spool)
-    assert answer_to(spool, name)["result"] == "failed" and reason in answer_to(spool, name)["reason"]
-    after = hand_in(spool, FACTS, RIGHT, b"")
+    for name, (_, _, reason) in zip(names, tried, strict=True):
+        assert answer_to(spool, name)["result"] == "failed" and reason in answer_to(spool, name)["reason"]
+    assert answer_to(spool, last)["result"] == "scored" and verify(open_home(), "D")[2] == []
+
+
+@needs_root
+def test_an_account_that_hands_in_many_does_not_keep_another_waiting(spool: Path) -> None:
+    for checkpoint in "012":
+        as_user(60001, lambda checkpoint=checkpoint: hand_in(spool, {**FACTS, "checkpoint": checkpoint}, WRONG, b""))
+    as_user(60002, lambda: hand_in(spool, FACTS, WRONG, b""))
     refereed(spool)
-    assert answer_to(spool, after)["result"] == "scored" and verify(open_home(), "D")[2] == []
+    assert [entry["uid"] for entry in entries()] == [60001, 60002, 60001, 60001]
 
 
 def test_a_scorer_that_fails_in_an_unforeseen_way_stops_no_referee(
@@ -336,32 +369,6 @@ def test_a_scorer_that_fails_in_an_unforeseen_way_stops_no_referee(
     name = hand_in(spool, FACTS, RIGHT, b"")
     refereed(spool)
     assert answer_to(spool, name)["reason"] == "it cannot be scored (MemoryError); ask the organiser"
-
-
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two other accounts")
-
-
-def as_user(uid: int, work: Callable[[], Any]) -> Any:
-    """The result of `work` in a process of that account; an OSError is returned."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(uid)
-            os.setuid(uid)
-            try:
-                result = work()
-            except (OSError, NsmlError) as error:
-                result = error
-            os.write(writer, pickle.dumps(result))
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as file:
-        content = file.read()
-    os.waitpid(child, 0)
-    return pickle.loads(content)
 
 
 @needs_root
