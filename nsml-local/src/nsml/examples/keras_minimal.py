@@ -24,8 +24,8 @@ args = parser.parse_args()
 
 def network(classes: int) -> keras.Model:
     stack = [keras.Input((SIZE, SIZE, 3)), layers.Rescaling(1 / 255), layers.RandomFlip()]
-    for width in (16, 32, 64):
-        stack += [layers.Conv2D(width, 3), layers.BatchNormalization(momentum=0.9), layers.ReLU(), layers.MaxPool2D()]
+    for width in (16, 32, 64):  # a momentum for few steps, as an epoch of a small dataset has
+        stack += [layers.Conv2D(width, 3), layers.BatchNormalization(momentum=0.8), layers.ReLU(), layers.MaxPool2D()]
     model = keras.Sequential([*stack, layers.GlobalAveragePooling2D(), layers.Dense(classes, activation="softmax")])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model

@@ -25,8 +25,8 @@ args = parser.parse_args()
 
 def network(classes: int) -> nn.Module:
     layers = []
-    for before, width in ((3, 16), (16, 32), (32, 64)):
-        layers += [nn.Conv2d(before, width, 3), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
+    for before, width in ((3, 16), (16, 32), (32, 64)):  # a momentum for few steps, as an epoch of a small dataset has
+        layers += [nn.Conv2d(before, width, 3), nn.BatchNorm2d(width, momentum=0.2), nn.ReLU(), nn.MaxPool2d(2)]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, classes)).to(DEVICE)
 
 
