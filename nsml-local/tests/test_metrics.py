@@ -60,6 +60,25 @@ def test_an_image_without_a_prediction_is_refused_by_every_scorer(tmp_path: Path
         score_files(metric, *_files(tmp_path, [0, 1, 1], ["0", "1"]))
 
 
+@pytest.mark.parametrize("part", [{"d,0", "d,1"}, {"d,2", "d,3"}])
+@pytest.mark.parametrize(
+    ("metric", "right", "wrong"),
+    [
+        ("rmse", "1", "1e200"),
+        ("accuracy", "1", "2"),
+        ("auroc", "0.5 0.5", "0.5 0.2 0.3"),
+        ("auroc", "0.5 0.5", "0.5"),
+        ("logloss", "0.5 0.5", "-1 2"),
+    ],
+)
+def test_a_wrong_prediction_is_refused_whether_it_is_in_the_part_that_counts_or_not(
+    tmp_path: Path, metric: str, right: str, wrong: str, part: set[str]
+) -> None:
+    files = _files(tmp_path, [0, 1, 0, 1], [wrong, right, right, right])
+    with pytest.raises(PredictionsRefused):
+        score_files(metric, *files, part=part)
+
+
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_numbers_are_written_so_that_they_are_read_back_exactly(values: list[float]) -> None:
     assert [float(line) for line in check_predictions(values, Wanted(Kind.NUMBER, 0), len(values))] == values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -12,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError, PredictionsRefused, install
+from ..wording import counted
 from .fundus import CLASSES, fundus_score, table
 from .guessing import best_constant
 from .predictions import Kind, is_finite, match, read_classes, read_lines
+
+_LARGEST = 1e100  # of a number that is predicted
 
 
 @dataclass(frozen=True)
@@ -159,25 +163,45 @@ def score_files(
 
     Raises:
         NsmlError: the label file is invalid.
-        PredictionsRefused: an image has no prediction, a prediction has no image, or a prediction is not of the metric's kind.
+        PredictionsRefused: an image has no prediction, a prediction has no image, or a prediction is not of the metric's kind,
+            also one that is in no part that counts.
     """
     kind = METRICS[metric].kind
     pairs = read_pairs(metric, prediction, labels)
-    if kind is Kind.CLASS:
-        highest = max(class_count(metric, labels, classes), len(classes)) - 1
-        for name, (_, value) in pairs.items():
-            if value > highest:
-                raise PredictionsRefused(f"the prediction for {name} is {value}, outside 0 .. {highest}")
-    counted = [pair for name, pair in pairs.items() if part is None or (name in part) != rest]
-    if not counted:
+    count = max(class_count(metric, labels, classes), len(classes))
+    # Of all images, whatever part is scored: else a refusal would tell who is in it, and the other part could not be scored later.
+    for name, (_, value) in pairs.items():
+        if why := _why_wrong(metric, value, count):
+            raise PredictionsRefused(f"the prediction for {name} is {why}")
+    if len({isinstance(value, list) for _, value in pairs.values()}) > 1:
+        raise PredictionsRefused(f"some predictions are one number and others {count}; answer all in the same way")
+    scored = [pair for name, pair in pairs.items() if part is None or (name in part) != rest]
+    if not scored:
         raise NsmlError("the part of the test set to be scored is empty; 'nsml dataset rules' chooses another share")
     compute = METRICS[metric].compute
     if metric == "fundus" and classes:
         compute = partial(_fundus, classes=classes)
-    truths = [label for label, _ in counted]
-    constant = best_constant(kind, truths, max(class_count(metric, labels, classes), len(classes)))
-    result = compute(truths, [prediction for _, prediction in counted])
+    truths = [label for label, _ in scored]
+    constant = best_constant(kind, truths, count)
+    result = compute(truths, [prediction for _, prediction in scored])
+    if not math.isfinite(result.score):  # a score that no board could store
+        raise NsmlError(f"the score is {result.score}; the organiser looks at the labels, and chooses another scorer")
     return replace(result, constant=compute(truths, [constant] * len(truths)).score)
+
+
+def _why_wrong(metric: str, value: Any, classes: int) -> str:
+    """What is wrong with a prediction; "" if nothing. The square of a number has to be finite."""
+    kind = METRICS[metric].kind
+    if kind is Kind.NUMBER:
+        return "" if abs(value) < _LARGEST else f"{value}, too large to be scored"
+    if kind is Kind.CLASS:
+        return "" if value < classes else f"{value}, outside 0 .. {classes - 1}"
+    values = value if isinstance(value, list) else [value]
+    if len(values) != classes and (len(values) > 1 or (metric == "logloss" and classes > 2)):
+        return f"{counted(len(values), 'number')}, not one for each of {classes} classes"
+    if metric == "logloss" and not all(0 <= each <= 1 for each in values):
+        return f"{' '.join(map(str, values))[:60]}, outside 0 .. 1"
+    return ""
 
 
 def read_pairs(metric: str, prediction: Path, labels: Path) -> dict[str, tuple[Any, Any]]:
