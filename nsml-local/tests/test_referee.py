@@ -350,6 +350,22 @@ def test_what_cannot_be_scored_stops_no_referee(spool: Path) -> None:
     assert answer_to(spool, last)["result"] == "scored" and verify(open_home(), "D")[2] == []
 
 
+def test_what_a_referee_refuses_takes_no_room_in_the_organisers_home(nsml: Nsml, spool: Path) -> None:
+    nsml("dataset", "rules", "D", "total=1")
+    for checkpoint, predictions, log in (
+        ("0", b"0\n" * 1_000_000, b""),
+        ("1", RIGHT, b"x" * 2_000_000),
+        ("2", RIGHT, b""),
+        ("3", RIGHT, b""),
+    ):
+        hand_in(spool, {**FACTS, "checkpoint": checkpoint}, predictions, log)
+        refereed(spool)
+    assert [entry["result"] for entry in entries()] == ["failed", "failed", "scored", "refused"]
+    stored = [path for path in (open_home().submissions / "D").rglob("*") if path.is_file()]
+    assert [path.parent.name for path in stored if path.name == "predictions.csv"] == ["2"]
+    assert sum(path.stat().st_size for path in stored) < 10_000
+
+
 @needs_root
 def test_an_account_that_hands_in_many_does_not_keep_another_waiting(spool: Path) -> None:
     for checkpoint in "012":

@@ -3,8 +3,8 @@
 Labels, scorer, submissions and ledger lie in the organiser's home, which no team can read. The owner of a file is the team, whatever is
 written in it, and the time at which the system last changed the file's entry is the time of the submission.
 
-Killed at any moment, it goes on without losing or doubling, as it works in this order: the predictions are stored in a submission's
-folder with the name that they have in the spool, the score beside them, an entry in the ledger; the file is removed, and answered.
+Killed at any moment, it goes on without losing or doubling, as it works in this order: a submission's folder has the name of the file
+in the spool, then the predictions, then the score; an entry in the ledger; the file is removed, and answered.
 """
 
 from __future__ import annotations
@@ -164,12 +164,10 @@ class Referee:
         digests = {"predictions": hashlib.sha256(predictions).hexdigest(), "log": hashlib.sha256(log).hexdigest()}
         folder = open_submission(self.home, self.dataset.name, owner["user"], owner["at"])
         entry = owner | facts | digests | {"number": folder.name}
-        write_bytes(folder / FILE, predictions)
-        write_bytes(folder / "log.txt", log)
         write_json(folder / _SPOOLED, entry)
         names = {"user": owner["user"], "session": facts["session"], "checkpoint": facts["checkpoint"]}
         try:
-            result = self._score(folder, names, owner["at"])
+            result = self._score(folder, names, owner["at"], predictions, log)
         except OSError:
             raise  # a full disk is not the team's
         except Exception as caught:
@@ -197,15 +195,18 @@ class Referee:
             return {"result": "refused", "reason": str(error)}
         return {"result": "chosen", "numbers": numbers, "says": line}
 
-    def _score(self, folder: Path, names: dict[str, str], at: float) -> dict[str, Any]:
+    def _score(self, folder: Path, names: dict[str, str], at: float, content: bytes, log: bytes) -> dict[str, Any]:
         rules = rules_of(self.dataset)
         user = names["user"]
         if why := rules.refusal(user, counted_submissions(self.home, self.dataset.name, user, folder), at):
             raise Refused(f"dataset {self.dataset.name}: {why}")
         scored_by = self.dataset.scored_by()
-        predictions = folder / FILE
         if not self.dataset.evaluation.exists():
-            _check_size(predictions, wanted_predictions(self.dataset))
+            _check_size(len(content), wanted_predictions(self.dataset))
+        # Not before, as a team can hand in any number that are refused, which would fill the organiser's disk.
+        predictions = folder / FILE
+        write_bytes(predictions, content)
+        write_bytes(folder / "log.txt", log)
         result = score(self.dataset, predictions)
         same = same_answers(self.dataset, predictions)
         facts = {"score": result.value, "scored_by": scored_by, "constant": result.constant, "at": at}
@@ -324,10 +325,10 @@ def verify(home: Home, dataset: str, earlier: str | None = None) -> tuple[int, s
     return len(entries), heads[-1], wrong
 
 
-def _check_size(predictions: Path, wanted: Wanted) -> None:
+def _check_size(size: int, wanted: Wanted) -> None:
     """PredictionsRefused if a file is too large for what a built-in scorer reads, which takes many times its size in memory."""
     most = (wanted.count or 0) * (_LINE + 30 * wanted.classes) + _LINE
-    if (size := predictions.stat().st_size) > most:
+    if size > most:
         raise PredictionsRefused(f"{size:,} bytes for {wanted.count} predictions; infer must return one for each")
 
 

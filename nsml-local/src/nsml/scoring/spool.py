@@ -23,6 +23,7 @@ from ..store.files import read_json, temporary_name
 
 INCOMING, ANSWERS, BOARD, RULES = "incoming", "answers", "board.json", "rules.toml"
 LARGEST = 1 << 28  # bytes of a submission
+LONGEST_LOG = 1 << 20  # bytes, from its end
 NAME = "[0-9a-f]{32}"
 _LONGEST_LINE = 1 << 14  # bytes, as JSON takes many times its size in memory
 
@@ -75,6 +76,8 @@ def read_packet(content: bytes, name: str) -> tuple[dict[str, Any], bytes, bytes
     texts = all(isinstance(value, str) and len(value) <= 300 and value.isprintable() for value in facts.values())
     if not texts or not all(type(size) is int and size >= 0 for size in sizes) or sum(sizes) != len(rest):
         raise NsmlError("its first line does not fit what follows; hand it in with 'nsml submit'")
+    if sizes[1] > LONGEST_LOG:
+        raise NsmlError(f"its log has more than {LONGEST_LOG:,} bytes; hand it in with 'nsml submit'")
     if "final" in header:
         facts["final"] = header["final"] is True
     if own_name != name:

@@ -41,7 +41,7 @@ from .photographs import limit_of_photographs
 from .predictions import FILE, Kind, composed, read_lines
 from .rules import rules_of
 from .scorer import same_answers, score, wanted_predictions
-from .spool import hand_in, wait_for_answer
+from .spool import LONGEST_LOG, hand_in, wait_for_answer
 from .steps import StepReader
 
 # A decoded photograph has tens of MB, which glibc returns to the system when it is freed. Getting such memory again, page by page,
@@ -51,7 +51,6 @@ _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2
 # Subfolder of a submit that the program writes to: steps and predictions.
 WRITTEN = "written"
 _MOST_PREDICTIONS = 1 << 30  # bytes
-_LOG_TAIL = 1 << 20  # bytes of the log that a referee gets
 _MEMORY_LOOK = 2.0  # seconds between two looks at the memory
 
 
@@ -194,7 +193,7 @@ def _ask_referee(
     facts = {"session": str(session.name), "checkpoint": checkpoint.name}
     digests = {"code": digest(session.code), "model": digest(checkpoint.folder)}
     with regular(folder / "log.txt") as log:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+        log.seek(max(0, log.seek(0, os.SEEK_END) - LONGEST_LOG))
         name = hand_in(spool, facts | digests, (folder / FILE).read_bytes(), log.read())
     on_step({"step": "environment", "says": f"handed in as {name}; waiting for the referee"})
     answer = wait_for_answer(spool, name, limit)
