@@ -55,7 +55,7 @@ def read_patients(samples: Sequence[Sample], fraction: float = 0.2) -> Patients:
         several_pictures=_where(by_eye, lambda group: len(group) > 1),
         torn_patients=expected_torn(sizes, len(samples), validation),
         torn_eyes=expected_torn([len(group) for group in by_eye.values()], len(samples), validation),
-        seen_before=1 - alone / validation if validation else 0.0,
+        seen_before=max(0.0, 1 - alone / validation) if validation else 0.0,  # rounding would make -0 %
     )
 
 

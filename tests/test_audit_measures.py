@@ -114,6 +114,11 @@ def test_sharpness_falls_with_blur_and_hardly_depends_on_the_size(draw_fundus: D
     assert values[2] < values[0] / 3
 
 
+def test_a_strip_that_would_shrink_to_nothing_is_measured(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "strip.png"), np.full((2, 6000, 3), 90, np.uint8))
+    assert measure(tmp_path / "strip.png", near=False).sharpness >= 0
+
+
 def test_colours_are_means_and_deviations_of_the_whole_photograph(draw_fundus: Draw, tmp_path: Path) -> None:
     image = draw_fundus(90, 120)
     cv2.imwrite(str(tmp_path / "a.png"), image)

@@ -57,6 +57,11 @@ def test_the_share_seen_before_is_the_mean_over_all_splits(sizes: list[int]) -> 
     assert patients.seen_before == pytest.approx(expected, abs=1e-12)
 
 
+def test_of_single_photographs_no_share_is_seen_before_and_none_is_printed_as_less_than_nothing() -> None:
+    for count in range(5, 60):
+        assert f"{read_patients([sample(str(n), 'R') for n in range(count)], 0.2).seen_before:.0%}" == "0%"
+
+
 def test_files_of_the_same_content_are_grouped(tmp_path: Path) -> None:
     contents = [b"a" * 9000, b"b" * 9000, b"a" * 9000, b"a" * 8999 + b"c", b"", b"", b"a" * 9000]
     paths = [tmp_path / str(number) for number in range(len(contents))]

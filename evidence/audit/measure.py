@@ -157,9 +157,8 @@ def _sharpness(green: np.ndarray, retina: Retina) -> float:
     """Sharpness of the green channel, which shows vessels best, in the middle of the retina, away from its rim."""
     left, top, right, bottom = retina.box
     scale = _SHARP_SIDE / retina.side
-    shrunk = cv2.resize(
-        green, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
+    height, width = (max(1, round(pixels * scale)) for pixels in green.shape)  # a strip keeps a row
+    shrunk = cv2.resize(green, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     middle = np.zeros(shrunk.shape, np.uint8)
     centre = round((left + right) / 2 * scale), round((top + bottom) / 2 * scale)
     cv2.circle(middle, centre, round(0.35 * _SHARP_SIDE), 255, -1)
