@@ -1,6 +1,7 @@
 """`nsml pull`, `download`, `model pull`, and what is removed: `rm`, `model rm`."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from helpers import Nsml, start_and_wait
 
 from nsml.errors import NsmlError
 from nsml.store.copies import copy_out
+from nsml.store.home import open_home
 
 
 def test_pull_copies_the_uploaded_files(nsml: Nsml, trained: str, tmp_path: Path, project: Path) -> None:
@@ -24,6 +26,16 @@ def test_download_copies_what_the_session_wrote(nsml: Nsml, dataset: str, projec
     nsml("download", name, str(tmp_path / "some"), "-s", "plots")
     assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["b.txt", "main.py", "plots", "write.py"]
     assert [p.name for p in (tmp_path / "some").iterdir()] == ["a.txt"]
+
+
+def test_download_says_how_many_links_and_pipes_it_leaves_out(nsml: Nsml, trained: str, tmp_path: Path) -> None:
+    work = open_home().sessions / trained / "work"
+    os.mkfifo(work / "pipe")
+    (work / "to_a_folder").symlink_to("/etc")
+    (work / "to_nothing").symlink_to("/nothing")
+    downloaded = nsml("download", trained, str(tmp_path / "out"))
+    assert downloaded.status == 0 and downloaded.err.startswith("3 left out, as no regular file (a link, a pipe)")
+    assert nsml("download", trained, str(tmp_path / "some"), "-s", "main.py").err == ""
 
 
 def test_model_pull_copies_to_user_dataset_number_checkpoint_model(nsml: Nsml, trained: str, project: Path) -> None:

@@ -44,7 +44,7 @@ def _left(session: Session) -> tuple[list[str], bool]:
 def test_the_best_and_the_newest_stay_and_what_is_freed_is_shown_before(nsml: Nsml) -> None:
     session = _session()
     dry = nsml("prune", "--dry-run")
-    assert dry.status == 0 and "1 2" in dry.out and "would free 7.0 kB of 1 sessions" in dry.out
+    assert dry.status == 0 and "1 2" in dry.out and "would free 7.0 kB of 1 session\n" in dry.out
     asked = nsml("prune")
     assert asked.status == 1 and "no terminal to confirm" in asked.err
     assert _left(session) == (["1", "2", "best", "3"], True)

@@ -309,6 +309,20 @@ def test_what_a_program_writes_among_the_steps_of_a_submit_is_passed_over(
     assert (submitted.status, submitted.out) == (0, "Score: 100.010001\nDone\n")
 
 
+def test_predictions_that_name_a_photograph_twice_are_refused(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    writes = """
+if args.mode == "test":
+    folder = json.load(open(os.environ["NSML_LAUNCH"]))["submission"]
+    open(folder + "/predictions.csv", "w").write("".join(f"test_data,{n:03}.png,0\\n" for n in (0, 1, 2, 3, 3)))
+    open(folder + "/steps.jsonl", "a").write('{"step": "done", "infer_seconds": 1}\\n')
+    os._exit(0)
+"""
+    (project / "main.py").write_text(program.replace("if args.pause or", writes + "if args.pause or"))
+    submitted = nsml("submit", start_and_wait(nsml), "best")
+    assert submitted.status == 1 and "5 lines for 4 images; infer must return one prediction per image" in submitted.err
+
+
 def test_a_metric_that_nobody_knows_is_named_with_those_that_there_are(nsml: Nsml, trained: str, home: Path) -> None:
     path = home / "datasets" / "FUNDUS" / "dataset.json"
     write_json(path, read_json(path) | {"metric": "dice"})

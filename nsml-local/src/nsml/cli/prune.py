@@ -62,7 +62,7 @@ def prune(sessions: tuple[str, ...], keep: str, dry_run: bool, force: bool) -> N
     total = sum(plan.size for plan in plans)
     shown = [plan for plan in plans if plan.size]
     if shown:
-        click.echo(f"{'would free' if dry_run else 'frees'} {size(total)} of {len(shown)} sessions")
+        click.echo(f"{'would free' if dry_run else 'frees'} {size(total)} of {counted(len(shown), 'session')}")
     else:
         click.echo(f"nothing can be removed of {counted(len(wanted), 'session')}", err=True)
     if dry_run or not shown:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import NsmlError
-from ..store.copies import copy_out
+from ..store.copies import copy_out, count_left_out
 from ..store.files import real_path
 from ..store.home import open_home
 from ..wording import counted
@@ -60,3 +60,5 @@ def download(session: str, path: Path, subpath: str, force: bool) -> None:
         raise NsmlError(f"session {chosen.name} has no {subpath or 'working folder'}; leave out -s to copy everything")
     count = copy_out(source, path / source.name if source.is_file() else path, force=force, below=chosen.folder)
     click.echo(f"{counted(count, 'file')} of session {chosen.name} copied to {path}")
+    if source.is_dir() and (left_out := count_left_out(source)):
+        click.echo(f"{left_out} left out, as no regular file (a link, a pipe): 'ls -lR {source}' shows which", err=True)

@@ -386,11 +386,11 @@ def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
     if not wanted & set(named):
         return
     if len(lines) != len(wanted) or set(named) != set(wanted):
-        if not dataset.loader.exists():  # every image that was fed has an answer by now
-            odd = min(wanted ^ set(named))
+        # Every image that was fed has an answer by now, or more than one, if the program wrote the file itself.
+        if not dataset.loader.exists() and (odd := wanted ^ set(named)):
             raise RunFailed(
                 f"submit failed at score: the labels of dataset {dataset.name} have {len(wanted)} lines for {len(lines)} "
-                f"test photographs, and {odd} is in one of the two alone; its organiser corrects them and pushes it again"
+                f"test photographs, and {min(odd)} is in one of the two alone; its organiser corrects them and pushes it again"
             )
         raise PredictionsRefused(
             f"submit failed at predictions: {len(lines)} lines for {len(wanted)} images; infer must return one prediction per image"

@@ -24,6 +24,12 @@ def _files(source: Path) -> Iterator[Path]:
                 yield path
 
 
+def count_left_out(source: Path) -> int:
+    """Number of links, pipes and the like below a folder, which `copy_out` does not copy."""
+    paths = [Path(root, name) for root, folders, names in walk(source) for name in (*folders, *names)]
+    return sum(path.is_symlink() or not (path.is_file() or path.is_dir()) for path in paths)
+
+
 def copy_file(source: Path, target: Path, below: Path | None = None) -> None:
     """Copy a regular file with its times, permissions and holes (see `open_regular`)."""
     with regular(source, below) as content, open(target, "wb") as copy:
