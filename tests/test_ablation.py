@@ -177,7 +177,7 @@ def test_the_command_trains_each_arm_and_tells_what_they_say_and_then_trains_non
 ) -> None:
     command = [
         "ablate", "--data", str(drawn), "--folds", "2", "--recipe", "winning", "--epoch", "1", "--image_size", "32",
-        "--set", "width=2", "--only", "sample_cnn", "--try", "dropout=0.3", "--try", "dropout=0,width=3",
+        "--set", "width=2", "--set", "depth=2", "--only", "sample_cnn", "--try", "dropout=0.3", "--try", "dropout=0,width=3",
         "--out", str(tmp_path / "out"), "--markdown", str(tmp_path / "results.md"),
     ]  # fmt: skip
     assert main(command) == 0
@@ -212,7 +212,7 @@ def test_an_arm_begins_with_the_weights_that_its_recipe_names(
 ) -> None:
     monkeypatch.setattr("evidence.ablation.execute.train", lambda network, data, **hooks: None)
     dataset = find_dataset(str(drawn), None, 2, 1)
-    recipe = dataclasses.replace(transfer(), image_size=32)
+    recipe = dataclasses.replace(transfer(), image_size=32, views=1)
     learned, random = (
         execute(
             Record(Settings(dataclasses.replace(recipe, weights=weights), dataset.classes, folds=2)), dataset, tmp_path

@@ -19,10 +19,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t
 @pytest.fixture
 def command(tmp_path: Path, determinism_ends: None) -> list[str]:
     """The recipe for an epoch on drawn photographs, and the same with the weights of a network of other classes to begin with."""
-    weights.save(tmp_path / "best", small_network.network(image_size=32, width=2, depth=5, seed=7))
+    weights.save(tmp_path / "best", small_network.network(image_size=32, width=2, depth=2, seed=7))
     return [
         "ablate", "--data", str(draw_dataset(tmp_path / "DRAWN")), "--folds", "2", "--recipe", "winning",
-        "--epoch", "1", "--image_size", "32", "--only", "recipe", "--pretrained", str(tmp_path / "best"), "--out", str(tmp_path / "out"),
+        "--epoch", "1", "--image_size", "32", "--set", "depth=2", "--only", "recipe",
+        "--pretrained", str(tmp_path / "best"), "--out", str(tmp_path / "out"),
     ]  # fmt: skip
 
 

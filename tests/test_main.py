@@ -237,6 +237,8 @@ SMALL = [
     "--set",
     "width=4",
     "--set",
+    "depth=3",
+    "--set",
     "baselines=0",
     "--batch_size",
     "8",
@@ -432,7 +434,7 @@ def test_a_field_that_was_an_argument_is_answered_with_the_way_to_set_it(start: 
 NETWORK = """
 def build_model(settings: Settings) -> keras.Model:
     size = settings.recipe.image_size
-    base = keras.applications.MobileNetV3Small(input_shape=(size, size, 3), include_top=False, weights=None, pooling="avg")
+    base = keras.applications.MobileNet(input_shape=(size, size, 3), include_top=False, weights=None, pooling="avg")
     inputs = keras.Input((size, size, 3))
     outputs = keras.layers.Dense(len(settings.classes), activation="softmax")(base(inputs))
     return keras.Model(inputs, outputs)
