@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers import Ended, Nsml, make_dataset, start_and_wait
 
+from nsml.store.files import read_json, write_json
 from nsml.store.home import open_home
 
 GOOD_LABELS = "test_data,a.png,0\ntest_data,b.png,1\n"
@@ -43,6 +44,12 @@ def test_the_photographs_are_linked_not_copied(nsml: Nsml, dataset: str, home: P
 def test_ls_lists_counts_for_programs(nsml: Nsml, dataset: str) -> None:
     (row,) = json.loads(nsml("dataset", "ls", "-j").out)
     assert (row["name"], row["train_files"], row["test_files"], row["labels"]) == (dataset, 8, 4, True)
+
+
+def test_rm_says_that_the_dataset_was_isolated_as_the_next_push_has_to_be(nsml: Nsml, dataset: str) -> None:
+    path = open_home().datasets / dataset / "dataset.json"
+    write_json(path, read_json(path) | {"isolate": True})
+    assert "push it with --isolate again" in nsml("dataset", "rm", "-f", dataset).err
 
 
 def test_rm_asks_first(nsml: Nsml, dataset: str) -> None:

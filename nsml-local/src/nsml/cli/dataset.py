@@ -258,10 +258,12 @@ def rm(name: str, force: bool) -> None:
     dataset = find_dataset(home, name)
     if not force:
         click.confirm(f"Remove dataset {name}?", abort=True)
-    rules = None
+    rules, isolated = None, False
     with contextlib.suppress(Damaged):
-        rules = rules_of(dataset)
+        rules, isolated = rules_of(dataset), dataset.isolated()
     remove_dataset(home, dataset)
+    if isolated:
+        click.echo("it was isolated; push it with --isolate again, else programs can read the labels", err=True)
     if rules is not None and rules.limits_submissions():
         closed = ", and it was closed" if rules.closed_at is not None else ""
         click.echo(f"its rules are gone with it{closed}; 'nsml dataset push --rules FILE' sets them again:", err=True)
