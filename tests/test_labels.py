@@ -211,6 +211,16 @@ def test_names_in_a_class_file_stand_for_the_numbers_of_a_table(tmp_path: Path) 
     assert warning.startswith("label '7' of labels.csv: left out with its 1 photograph")
 
 
+def test_a_second_column_of_labels_is_named_if_it_says_something_else(tmp_path: Path) -> None:
+    data = draw(tmp_path, *(f"{number}_R.png" for number in range(4)))
+    write_table(tmp_path, "이미지,grade,diagnosis", "0_R,0,none", "1_R,0,none", "2_R,1,mild", "3_R,1,mild")
+    assert [value[0] for value in found(data).values()] == ["none", "none", "mild", "mild"]
+    assert read_catalog(data).warnings == ()
+    write_table(tmp_path, "file,label,grade", "0_R,a,0", "1_R,a,1", "2_R,b,2", "3_R,b,2")
+    (warning,) = read_catalog(data).warnings
+    assert warning == "labels.csv: column label counts; grade says something else: rename the one that is no label"
+
+
 def test_labels_and_photographs_without_each_other_are_counted_and_named(tmp_path: Path) -> None:
     data = draw(tmp_path, *(f"{number}_R.png" for number in range(6)))
     lines = ["0_R,x", "1_R,y", "2_R,", "8_R,x", "9_R,x", "0_R,y", ",x"]

@@ -33,7 +33,7 @@ _LARGEST = 1 << 28  # bytes of a table
 _FLAGS = {"0", "1", "0.0", "1.0", ""}
 # Names of columns, without case, blanks and punctuation; the first that a table has counts.
 _COLUMNS = {
-    "file": "file filename image imagename img imageid idcode photograph photo path filepath imagepath fundus 파일 파일명",
+    "file": "file filename image imagename img imageid idcode photograph photo path filepath imagepath fundus 파일 파일명 이미지 사진",
     "label": "label labels class classname category diagnosis level grade retinopathygrade drgrade target 라벨 진단",
     "patient": "patient patientid patientno patientnumber subject subjectid pid person id 환자 환자번호",
     "eye": "eye side laterality lefteyeorrighteye 눈 좌우",
@@ -337,7 +337,7 @@ def _read_table(
             f"{path}, line {at_line}: {error}; a quote there may be one too many, or lack its other; write it as CSV"
         ) from None
     at = _columns(lines[0] if lines else [])
-    problems: list[str] = []
+    problems = _other_labels(path, lines, at["label"]) if "label" in at else []
     classes: dict[int, str] = {}
     if "file" in at and "label" not in at:
         classes = _class_columns(lines, set(at.values()))
@@ -380,6 +380,20 @@ def _read_table(
     ]
 
 
+def _other_labels(path: Path, lines: Sequence[Sequence[str]], chosen: int) -> list[str]:
+    """A line for each other column that may hold the labels, and says more than the one that is taken, or something else."""
+    found = []
+    for column, name in enumerate(lines[0]):
+        if column != chosen and _plain_column(name) in _COLUMNS["label"].split():
+            pairs = {(_cell(cells, chosen), _cell(cells, column)) for cells in lines[1:]}
+            if len(pairs) > len({label for label, _ in pairs}):
+                found.append(
+                    f"{path.name}: column {lines[0][chosen].strip()} counts; {name.strip()} says something else: rename the one that is "
+                    "no label"
+                )
+    return found
+
+
 def _cell(cells: Sequence[str], column: int) -> str:
     return cells[column].strip() if column < len(cells) else ""
 
@@ -399,9 +413,13 @@ def _ones(cells: Sequence[str], columns: dict[int, str]) -> list[str]:
     return [name for column, name in columns.items() if _cell(cells, column) in ("1", "1.0")]
 
 
+def _plain_column(name: str) -> str:
+    return re.sub(r"[\W_]", "", plain_name(name)).lower()
+
+
 def _columns(header: Sequence[str]) -> dict[str, int]:
     """The columns of a table by what they hold."""
-    names = [re.sub(r"[\W_]", "", plain_name(name)).lower() for name in header]
+    names = [_plain_column(name) for name in header]
     at = {
         what: names.index(known)
         for what, spellings in _COLUMNS.items()
