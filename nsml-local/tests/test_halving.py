@@ -158,6 +158,12 @@ def test_a_sweep_of_another_size_is_not_halved(nsml: Nsml, words: tuple[str, ...
     assert list_sessions(open_home()) == []
 
 
+def test_folds_are_not_halved_as_each_validates_other_photographs(nsml: Nsml) -> None:
+    refused = nsml("run", "--halve", "3", "--grid", "width=1,2", "--folds", "3")
+    assert refused.status == 2 and "folds validate different photographs" in refused.err
+    assert list_sessions(open_home()) == []
+
+
 @pytest.mark.parametrize(
     ("reports", "loss"),
     [

@@ -120,6 +120,10 @@ def run(
     members = points(grid, pairs=pairs, seeds=seeds, folds=folds) if is_sweep else []
     if halve and not 2 <= len(members) <= MOST:
         raise NsmlError(f"--halve takes a sweep of 2 to {MOST} sessions, this one has {len(members)}; change --grid")
+    if halve and folds:
+        raise NsmlError(
+            "--halve compares losses, and folds validate different photographs; leave --folds out, or take one fold with -a"
+        )
     words = [word for text in arguments for word in split_arguments(text)]
     limits = limits_from(gpus, cpus, memory, log_limit, queue["engine"])
     receiver = None if notify is None else check_receiver(notify)
