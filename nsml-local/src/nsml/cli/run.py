@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from ..engine.environment import CURRENT, LAYER
+from ..engine.environment import CURRENT, LAYER, still_missing
 from ..engine.halving import MOST, begin, describe
 from ..engine.launch import start_session
 from ..engine.notify import check_receiver, notify_at_the_end_of_sweep
+from ..engine.requirements import Needs, read_needs
 from ..engine.snapshot import Snapshot
 from ..engine.sweep import arguments_of_point, points, start_sweep
 from ..engine.words import split_arguments
@@ -128,6 +129,9 @@ def run(
     limits = limits_from(gpus, cpus, memory, log_limit, queue["engine"])
     receiver = None if notify is None else check_receiver(notify)
     registered = [find_dataset(home, name) for name in datasets]
+    # Asked before the start, as the session may have installed them before the line is printed.
+    needs = read_needs(Path.cwd())
+    missing = still_missing(home, needs) if env == LAYER else []
 
     def start(source: Path, point: dict[str, str], sweep: str) -> tuple[Session, Snapshot]:
         about = " ".join([f"{sweep}:", *(f"{name}={value}" for name, value in point.items())]) if sweep else ""
@@ -162,7 +166,7 @@ def run(
     session, snapshot = starts[0]
     if not datasets:
         click.echo("warning: without -d the session has no dataset; 'nsml dataset ls' lists them", err=True)
-    _print_needs(session, env)
+    _print_needs(needs, missing, session)
     if verbose:
         click.echo(f"{counted(len(snapshot.files), 'file')}, {size(snapshot.size)}", err=True)
     for name, reason in snapshot.left_out[:10]:
@@ -185,15 +189,12 @@ def run(
         _follow_to_end(session)
 
 
-def _print_needs(session: Session, env: str) -> None:
-    """Print which packages will be installed, and which are missing."""
-    from ..engine.environment import still_missing
+def _print_needs(needs: Needs, missing: list[str], session: Session) -> None:
+    """Print which packages are installed first, and which of the system are missing."""
     from ..engine.installer import brief
-    from ..engine.requirements import missing_debian, read_needs
+    from ..engine.requirements import missing_debian
 
-    needs = read_needs(session.code)
-
-    if env == LAYER and (missing := still_missing(open_home(), needs)):
+    if missing:
         click.echo(f"installing {brief(missing)} first; 'nsml logs -f {session.name}' shows the progress", err=True)
     if debian := missing_debian(needs):
         click.echo(
