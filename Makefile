@@ -10,13 +10,14 @@ BROWSER := $(shell command -v chromium || command -v chromium-browser || command
 # Where it is set, every start of a program compiles all of this project's modules anew, and the tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock demo test lint stress audit
+.PHONY: help setup lock demo test coverage lint stress audit
 
 help:
 	@echo "make setup   make .venv from requirements-lock.txt: the template's packages, nsml-local, the tools of development"
 	@echo "make lock    renew requirements-lock.txt, the versions that make setup installs"
 	@echo "make demo    train on synthetic photographs, submit a checkpoint, print score and leaderboard"
 	@echo "make test    check the style and the types, and pass all tests"
+	@echo "make coverage  pass all tests, and measure which lines and branches they run"
 	@echo "make stress  kill, corrupt, fill disks and fuzz at random, MINUTES=60 for each proof at most; SEED=N repeats a run"
 	@echo "make audit   look up known vulnerabilities of what is installed"
 
@@ -48,13 +49,17 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 # Starting the threads of the BLAS that NumPy brings along takes half as long as importing NumPy, in each of hundreds of processes.
-test: export OPENBLAS_NUM_THREADS := 1
-# So that the workers of pytest are measured, and what they start, wherever that runs.
-test: export COVERAGE_FILE := $(CURDIR)/.coverage/data
-test: export COVERAGE_RCFILE := $(CURDIR)/pyproject.toml
+test coverage: export OPENBLAS_NUM_THREADS := 1
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 test: lint
+	$(PYTEST)
+
+# The workers of pytest are measured, and what they start, wherever that runs: nearly half of the time in the tests of the commands.
+coverage: export COVERAGE_FILE := $(CURDIR)/.coverage/data
+coverage: export COVERAGE_RCFILE := $(CURDIR)/pyproject.toml
+coverage: $(READY)
 	@rm -rf .coverage && mkdir .coverage
-	COVERAGE_PROCESS_START=$(COVERAGE_RCFILE) $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	COVERAGE_PROCESS_START=$(COVERAGE_RCFILE) $(PYTEST)
 	@$(BIN)/python tools/coverage_report.py $(if $(BROWSER),,--omit nsml/web) nsml=90 dataprep,model,evidence=85
 
 stress: $(READY)
