@@ -71,7 +71,8 @@ def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str
     missing = missing_packages(needs)
     if not missing:
         return sys.executable
-    folder = make_private(home.path / "environments") / _name(missing, needs.options)
+    folder = _layer(home, missing, needs.options)
+    make_private(folder.parent)
     python = folder / "bin" / "python"
     if not (folder / _READY).exists():
         say(f"installing {brief(missing)} with {installer_name()}")
@@ -86,16 +87,16 @@ def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str
 def still_missing(home: Home, needs: Needs) -> list[str]:
     """The packages that `interpreter_for` would install: those missing here, unless their layer is there already."""
     missing = missing_packages(needs)
-    ready = missing and (home.path / "environments" / _name(missing, needs.options) / _READY).exists()
-    return [] if ready else missing
+    return [] if missing and (_layer(home, missing, needs.options) / _READY).exists() else missing
 
 
-def _name(missing: list[str], options: tuple[str, ...]) -> str:
+def _layer(home: Home, missing: list[str], options: tuple[str, ...]) -> Path:
+    """The folder of the layer with these packages over the current environment as it is."""
     from importlib.metadata import distributions
 
     below = sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions())
     text = json.dumps([sorted(missing), options, sys.version, sys.prefix, below])
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+    return home.path / "environments" / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say: Callable[[str], None]) -> None:

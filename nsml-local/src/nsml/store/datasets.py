@@ -413,8 +413,10 @@ def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]
     from .labels import CLASS_FILE, FEWEST, LabelError, counted, read_class_file
 
     data = folder / "training" / "train" / "train_data"
+    class_file = data.parent / CLASS_FILE
     photographs = photographs_below(data) if data.is_dir() else []
     facts: dict[str, Any] = {}
+    named: Sequence[str] = ()
     by_class = {
         e.name: [Path(name) for _, _, names in walk(Path(e.path)) for name in names if not left_by_a_system(name)]
         for e in visible(data)
@@ -436,17 +438,17 @@ def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]
             facts = {"classes": list(labels.classes)}
         others = [path for paths in by_class.values() for path in paths if not is_photograph(path)]
         facts |= {"problems": problems} if problems else {}
-        if len(labels.classes) >= FEWEST:
-            # A new file in its place, since it may be a link to the organiser's.
-            write_text(data.parent / CLASS_FILE, "".join(f"{name}\n" for name in labels.classes))
+        named = labels.classes if len(labels.classes) >= FEWEST else ()
     elif classes and data.parent.is_dir():
-        facts = {"classes": list(classes)}
-        write_text(data.parent / CLASS_FILE, "".join(f"{name}\n" for name in classes))
-    elif (data.parent / CLASS_FILE).is_file():
+        facts, named = {"classes": list(classes)}, classes
+    elif class_file.is_file():
         try:
-            facts = {"classes": list(read_class_file(data.parent / CLASS_FILE))}
+            facts = {"classes": list(read_class_file(class_file))}
         except LabelError as error:
             facts = {"problems": [str(error).replace(f"{data.parent}{os.sep}", "train/")]}
+    if named:
+        # A new file in its place, since it may be a link to the organiser's.
+        write_text(class_file, "".join(f"{name}\n" for name in named))
     marks = folder / "training" / "train" / MARKS
     size = train = test = 0
     for side in ("training", "submission"):
@@ -457,7 +459,7 @@ def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]
                 train += 0 if Path(root).is_relative_to(marks) else sum(not left_by_a_system(name) for name in files)
             else:
                 test += sum(not left_by_a_system(name) for name in files)
-    train -= len(others) + (data.parent / CLASS_FILE).is_file()
+    train -= len(others) + class_file.is_file()
     train = sum(counts.values()) if photographs and counts else train
     left_out = {"left_out": count_endings(others)} if others else {}
     return {"train": counts, "train_files": train, "test_files": test, "size": size, **left_out, **facts}
