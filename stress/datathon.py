@@ -1,7 +1,7 @@
 """A datathon of three days in a minute or two, from the rules to the restored backup: organiser and teams are accounts of their own.
 
-Its days are those of a time zone that is a file of the organiser's, in which the clock jumps to midnight. So no program is told a wrong
-time, and nothing in nsml knows of it. It runs as root, as only root can act as several accounts.
+Its days are those of a time zone that is a file of the organiser's, in which the clock jumps to midnight. So every program has the
+right time, and nothing in nsml knows of it. It runs as root, as only root can act as several accounts.
 """
 
 from __future__ import annotations
