@@ -50,11 +50,17 @@ def test_a_value_follows_its_option_and_a_field_its_name() -> None:
     [
         (["width"], {}), (["width="], {}), (["=1"], {}), (["a=1,"], {}), (["a=1", "a=2"], {}), (["seed=1"], {"seeds": 2}),
         (["a=1,2", "b=1"], {"pairs": True}), (["a=0.1,0.1"], {}), (["a=1,1", "b=2,2"], {"pairs": True}), ([], {"seeds": 1000}),
+        (["mode=test"], {}),
     ],
 )  # fmt: skip
 def test_a_grid_that_says_nothing_clear_is_refused(grid: list[str], more: dict[str, int]) -> None:
     with pytest.raises(NsmlError):
         points(grid, **more)  # type: ignore[arg-type]
+
+
+def test_a_refused_sweep_uses_up_no_number(nsml: Nsml, home: Path) -> None:
+    refused = nsml("run", "--env", "current", "--grid", "epoch=1,2", "-e", "missing.py")
+    assert refused.status == 2 and list((home / "sessions" / "tester" / "none" / ".sweeps").iterdir()) == []
 
 
 def test_a_sweep_is_ranked_with_a_corrected_best(nsml: Nsml, project: Path) -> None:

@@ -13,6 +13,7 @@ from ..store.files import claim_numbered_folder, is_number
 from ..store.home import Home
 from ..store.metrics import judging_value, more_is_better
 from ..store.sessions import NO_DATASET, SWEEP, SWEEPS, Session, list_sessions
+from .entry import RESERVED
 
 if TYPE_CHECKING:
     from .snapshot import Snapshot
@@ -31,7 +32,7 @@ def points(
     `seeds` and `folds` multiply these by so many values of `seed` and `fold`, from 0.
 
     Raises:
-        NsmlError: no name, no values, a name twice, lists of unlike length with `pairs`, too many combinations.
+        NsmlError: no name, a reserved one, no values, a name twice, lists of unlike length with `pairs`, too many combinations.
     """
     axes: dict[str, list[str]] = {}
     for text in grid:
@@ -39,6 +40,8 @@ def points(
         name, stripped = " ".join(name.split()).lstrip("-"), [value.strip() for value in values.split(",")]
         if not name or not equals or not all(stripped):
             raise NsmlError(f'--grid {text!r} is not NAME=VALUE,VALUE; give --grid "learning_rate=0.001,0.003"')
+        if name in RESERVED:
+            raise NsmlError(f"--grid {name}: nsml itself sets --{name}; name another argument of the program")
         if name in axes:
             raise NsmlError(f"--grid {name} is given twice; put all its values into one")
         axes[name] = stripped
@@ -86,7 +89,8 @@ def start_sweep(
         RunFailed: another one cannot, as where Slurm limits the jobs of a user; those before it stay.
     """
     parent = home.sessions / home.user() / (dataset or NO_DATASET)
-    name = f"{SWEEP}{claim_numbered_folder(parent / SWEEPS).name}"
+    folder = claim_numbered_folder(parent / SWEEPS)
+    name = f"{SWEEP}{folder.name}"
     started: list[tuple[Session, Snapshot]] = []
     full_name = f"{home.user()}/{parent.name}/{name}"
     for point in members:
@@ -94,6 +98,8 @@ def start_sweep(
             started.append(start(started[0][0].code if started else source, point, name))
         except NsmlError as error:
             if not started:
+                if not any(one.sweep()[0] == name for one in list_sessions(home, home.user(), parent.name)):
+                    folder.rmdir()  # nothing bears this number
                 raise
             rest = f"{len(started)} of {len(members)} sessions of {full_name} are started; 'nsml stop {full_name}' ends them"
             raise RunFailed(f"{error}; {rest}") from error
