@@ -48,6 +48,11 @@ def test_what_is_no_session_name_is_refused(text: str) -> None:
         parse_session_name(text, "me")
 
 
+def test_a_number_without_a_dataset_is_answered_with_what_to_type() -> None:
+    with pytest.raises(NsmlError, match="type DATASET/7"):
+        parse_session_name("7", "me")
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "-x", "a/b", "a b", "a\nb", "x" * 65])
 def test_what_could_leave_its_folder_is_no_name(name: str) -> None:
     with pytest.raises(NsmlError):

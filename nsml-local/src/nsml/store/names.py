@@ -39,6 +39,8 @@ class SessionName(NamedTuple):
 def parse_session_name(text: str, user: str) -> SessionName:
     """`USER/DATASET/NUMBER`, or `DATASET/NUMBER` for a session of `user`. Anything else is an NsmlError."""
     parts = text.strip().strip("/").split("/")
+    if len(parts) == 1 and parts[0].isdecimal():
+        raise NsmlError(f"SESSION: {text!r} lacks the dataset; type DATASET/{parts[0]}, as 'nsml ps -a' shows it")
     if len(parts) == 2:
         parts = [user, *parts]
     if len(parts) != 3 or not re.fullmatch(r"[1-9][0-9]{0,8}", parts[2]):
