@@ -53,10 +53,10 @@ def test_diff_shows_arguments_results_and_files(nsml: Nsml, dataset: str, projec
 def test_diff_shows_what_each_session_was_given_and_asked_for(nsml: Nsml, dataset: str, project: Path) -> None:
     one = start_and_wait(nsml)
     (project / "requirements.txt").write_text("click>=8\n")
-    two = start_and_wait(nsml, "-c", "1", "--env", "current")
+    two = start_and_wait(nsml, "-c", "1", "--env", "current", "--memory", "1500M")
     environment = json.loads(nsml("diff", "-j", one, two).out)["environment"]
     assert environment["packages"] == [None, "click>=8"] and environment["cpus"] == [None, 1]
-    assert environment["--env"] == ["layer", "current"]
+    assert environment["--env"] == ["layer", "current"] and environment["memory"] == [None, "1.5 GB"]
 
 
 def test_sessions_of_the_same_code_have_no_files_that_differ(nsml: Nsml, trained: str) -> None:

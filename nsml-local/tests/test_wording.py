@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsml.wording import counted, plain, printable
+from nsml.wording import counted, number, plain, printable
 
 
 @given(st.text(st.characters(codec=None) | st.sampled_from("\udcb0\ud800\x1b\u202e\n\t")))
@@ -20,3 +20,7 @@ def test_a_name_in_another_encoding_keeps_its_bytes_to_be_seen() -> None:
 
 def test_one_is_singular() -> None:
     assert [counted(count, "session") for count in (0, 1, 2000)] == ["0 sessions", "1 session", "2,000 sessions"]
+
+
+def test_floats_have_few_digits_in_lists_too() -> None:
+    assert number([1 / 3, 2, [1e-5 / 3]]) == "[0.3333, 2, [3.333e-06]]" and number("0.123456") == "0.123456"

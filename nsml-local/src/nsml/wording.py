@@ -64,8 +64,15 @@ def values(summary: dict[str, Any]) -> str:
     return ", ".join(f"{name}={_brief(value)}" for name, value in summary.items())
 
 
+def number(value: Any, digits: int = 4) -> str:
+    """ "0.3333", "[0.3333, 2]": a value whose floats have so many digits."""
+    if isinstance(value, list):
+        return f"[{', '.join(number(each, digits) for each in value)}]"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
 def _brief(value: Any) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = number(value)
     count = f" ({len(value)} items)" if isinstance(value, list | dict) else ""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 20]}…{count}"
 

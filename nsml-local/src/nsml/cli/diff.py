@@ -9,7 +9,7 @@ import click
 from ..engine.differences import arguments_of, differing_files, environment_of, pairs
 from ..store.home import open_home
 from ..store.metrics import last_summary
-from ..wording import plain
+from ..wording import number, plain
 from .arguments import json_option, session_named
 from .display import print_json, print_table
 
@@ -45,4 +45,4 @@ def diff(first: str, second: str, as_json: bool) -> None:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return "" if value is None else number(value, 6)

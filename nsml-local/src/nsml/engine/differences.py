@@ -11,6 +11,7 @@ from ..errors import Damaged, NsmlError
 from ..store.files import read_json, read_regular
 from ..store.launches import FILE
 from ..store.sessions import Session
+from ..wording import size
 from .requirements import read_needs
 from .resources import Limits
 
@@ -66,8 +67,10 @@ def environment_of(session: Session) -> dict[str, Any]:
     except NsmlError as error:
         facts["packages"] = str(error)
     with contextlib.suppress(FileNotFoundError, Damaged):
-        limits = Limits.of(read_json(session.folder / FILE)).to_dict()
-        facts |= {name: value for name, value in limits.items() if name != "processors"}  # which ones is chance
+        limits = Limits.of(read_json(session.folder / FILE))
+        memory = None if limits.memory is None else size(limits.memory)
+        # Not the numbers of its processors, which are chance.
+        facts |= {"gpus": limits.gpus, "cpus": limits.cpus, "memory": memory, "log": size(limits.log)}
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 

@@ -15,7 +15,7 @@ from ..engine.differences import arguments_of, content_of, environment_of, names
 from ..errors import NsmlError
 from ..store.metrics import last_summary
 from ..store.sessions import Session, list_sessions
-from ..wording import plain, short
+from ..wording import number, plain, short
 from .comparing import compare
 from .frame import data_table, frame, heading
 from .live import in_thread, when_opened
@@ -94,7 +94,7 @@ def _table(both: dict[str, tuple[Any, Any]], one: Session, other: Session, t: Te
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else short(str(value), 2000)
+    return "" if value is None else short(number(value, 6), 2000)
 
 
 async def _files(one: Session, other: Session, t: Texts) -> None:
