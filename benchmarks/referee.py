@@ -12,6 +12,7 @@ from benchmarks.homes import DATASET, fill_board, new_home
 from benchmarks.processes import NSML, environment
 from benchmarks.records import Condition, Growth, Record
 from benchmarks.rows import Plan
+from nsml.cli.dataset_board import board_intervals
 from nsml.scoring.referee import Referee
 from nsml.scoring.spool import BOARD, hand_in
 from nsml.store.datasets import find_dataset
@@ -35,7 +36,7 @@ def benchmark(plan: Plan) -> list[Record]:
 
 
 def _of_a_submission(home: Home, spool: Path, count: int) -> float:
-    judge = Referee(home, find_dataset(home, DATASET), spool, lambda line: None)
+    judge = Referee(home, find_dataset(home, DATASET), spool, lambda line: None, board_intervals)
     predictions = "".join(f"test_data,{number:05}.jpg,{number % 4}\n" for number in range(4)).encode()
     for number in range(count):
         facts = {"session": f"user/{DATASET}/1", "checkpoint": str(number), "code": "", "model": ""}

@@ -139,6 +139,43 @@ def test_a_team_chooses_at_the_referee_what_counts_at_the_close(spool: Path, nsm
     assert "the competition was closed" in choose("3")["reason"]
 
 
+def test_the_published_intervals_are_those_of_the_public_part_until_the_close(nsml: Nsml, tmp_path: Path) -> None:
+    folder, spool = tmp_path / "d", tmp_path / "spool"
+    for part in ("train", "test/test_data"):
+        (folder / part).mkdir(parents=True)
+        (folder / part / "x").touch()
+    names = [f"{number:02}_{eye}.png" for number in range(48) for eye in "LR"]
+    labels = dict(zip(names, (number % 4 for number in range(96)), strict=True))
+    (folder / "test" / "test_label").write_text("".join(f"a,{name},{label}\n" for name, label in labels.items()))
+    (tmp_path / "rules.toml").write_text('metric = "accuracy"\npublic_share = 0.5\npublic_seed = 1\n')
+    nsml("dataset", "push", "D", str(folder), "--rules", str(tmp_path / "rules.toml"))
+    public = (find_dataset(open_home(), "D").public).read_text().replace("a,", "").split("\n")
+
+    def published() -> list[dict[str, Any]]:
+        assert nsml("referee", "D", "--spool", str(spool), "--once").status == 0
+        board = read_published(spool, "board.json")
+        assert board["note"].startswith("95 % intervals from 2,000 resamples of 24 patients")
+        return [
+            {name: row[name] for name in ("user", "low", "high", "first_rank", "last_rank")} for row in board["rows"]
+        ]
+
+    nsml("referee", "D", "--spool", str(spool), "--once")
+    boards = []
+    for wrong in (0, 40):
+        private = [name for name in names if name not in public][:wrong]
+        turned = {*public[:6], *private}
+        lines = "".join(f"a,{name},{(label + (name in turned)) % 4}\n" for name, label in labels.items())
+        hand_in(spool, {**FACTS, "checkpoint": f"{wrong}", "model": f"{wrong:064}"}, lines.encode(), b"")
+        boards.append(published())
+    assert boards[0] == boards[1] and boards[0][0]["low"] < 0.875 < boards[0][0]["high"]
+    assert boards[0][0]["low"] == round(boards[0][0]["low"], 4)
+    nsml("dataset", "push", "E", str(folder), "--referee", str(spool))
+    shown = nsml("dataset", "board", "E").out
+    assert "resamples of 24 patients" in shown and f"{boards[0][0]['low']:.4g} to " in shown
+    nsml("dataset", "close", "-f", "D")
+    assert published()[0]["low"] == 1.0  # of two that are equal on the public part, the earlier counts
+
+
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two other accounts")
 
 

@@ -78,7 +78,7 @@ def board(name: str, mine: bool, everything: bool, as_csv: bool, as_json: bool) 
         _print_published(name, spool, as_csv, as_json)
         return
     ranks = ranking(made, **rules.order())
-    intervals, note = _intervals(home, dataset, [r for r in ranks if not r.outdated], rules)
+    intervals, note = board_intervals(home, dataset, [r for r in ranks if not r.outdated], rules)
     rows = [vars(rank) | intervals.get(rank.user, dict.fromkeys(_NO_INTERVAL)) for rank in ranks]
     if as_json:
         print_json(rows)
@@ -101,14 +101,14 @@ def _print_published(name: str, spool: Path, as_csv: bool, as_json: bool) -> Non
         _print_csv(_COLUMNS, rows)
     else:
         rules = replace(published_rules(spool), closed_at=published.get("closed_at"))
-        _print_board(name, rules, rows, rows, "")
+        _print_board(name, rules, rows, rows, str(published.get("note", "")))
         click.echo(f"Published by the referee {ago(published['published_at'])}, ledger {published['head']}")
 
 
 _NO_INTERVAL = ("low", "high", "first_rank", "last_rank")
 
 
-def _intervals(
+def board_intervals(
     home: Home, dataset: Dataset, ranks: Sequence[Rank], rules: Rules
 ) -> tuple[dict[str, dict[str, Any]], str]:
     """`low`, `high`, `first_rank` and `last_rank` by user, and a line on them, or why there are none."""

@@ -15,6 +15,7 @@ from ..store.datasets import find_dataset
 from ..store.home import open_home
 from ..wording import counted
 from .arguments import complete_datasets
+from .dataset_board import board_intervals
 
 
 class _Referee(click.Group):
@@ -54,7 +55,7 @@ def run(dataset: str, spool: Path, once: bool) -> None:
     def say(line: str) -> None:
         click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}")
 
-    judge = Referee(home, find_dataset(home, dataset), spool.absolute(), say)
+    judge = Referee(home, find_dataset(home, dataset), spool.absolute(), say, board_intervals)
     lines = counted(len(judge.ledger.entries), "line")
     until = "until all is scored" if once else "until Ctrl-C or a signal, which loses nothing"
     say(

@@ -17,7 +17,7 @@ import pwd
 import re
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from ..store.names import is_name
 from ..store.sealing import BLANK, MEMBER, seal
 from ..store.submissions import (
     SCORED,
+    Rank,
     close_submission,
     counted_submissions,
     open_submission,
@@ -49,13 +50,16 @@ from .finals import choose_submission
 from .labels import label_trouble
 from .ledger import Ledger, read_ledger
 from .predictions import FILE, Wanted
-from .rules import as_toml, rules_of
+from .rules import Rules, as_toml, rules_of
 from .scorer import same_answers, score, wanted_predictions
 from .spool import ANSWERS, BOARD, INCOMING, LARGEST, NAME, RULES, make_spool, read_packet
 
 _SPOOLED = "spooled.json"
 _LOOK = 0.5  # seconds
 _LINE = 1000  # bytes of a prediction, with the name of its file
+
+# `low`, `high`, `first_rank` and `last_rank` by user, and a line on them.
+Intervals = Callable[[Home, Dataset, Sequence[Rank], Rules], tuple[dict[str, dict[str, Any]], str]]
 
 
 def ledger_path(home: Home, dataset: str) -> Path:
@@ -66,18 +70,22 @@ def ledger_path(home: Home, dataset: str) -> Path:
 class Referee:
     """Scores the submissions in a spool. One for each dataset: the ledger is open in one process only."""
 
-    def __init__(self, home: Home, dataset: Dataset, spool: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, home: Home, dataset: Dataset, spool: Path, say: Callable[[str], None], intervals: Intervals | None = None
+    ) -> None:
         if trouble := label_trouble(dataset):
             raise NsmlError(
                 f"the labels of dataset {dataset.name} are wrong: {trouble}; correct them and push it again"
             )
         make_spool(spool)
-        self.home, self.dataset, self.spool, self.say = home, dataset, spool, say
+        self.home, self.dataset, self.spool, self.say, self._compute = home, dataset, spool, say, intervals
         self.ledger = Ledger(ledger_path(home, dataset.name))
         self._by_name = {entry["name"]: entry for entry in self.ledger.entries}
         self._classes = wanted_predictions(dataset).classes if dataset.has_label_file else 0
         self._published: object = None
         self._looked_at: object = None
+        self._ranked: object = None
+        self._intervals: tuple[dict[str, dict[str, Any]], str] = {}, ""
         self._finish()
 
     def run(self, *, once: bool) -> None:
@@ -225,12 +233,13 @@ class Referee:
             return
         rules = rules_of(self.dataset)
         made, _ = submissions_of(self.home, self.dataset.name)
-        rows = [vars(rank) for rank in ranking(made, **rules.order())]
+        rows, note = self._rows(ranking(made, **rules.order()), rules)
         content = {
             "dataset": self.dataset.name,
             "entries": len(self.ledger.entries),
             "head": self.ledger.head,
             "rows": rows,
+            "note": note,
         }
         content |= {"closed_at": rules.closed_at, "classes": self._classes}
         # The seed would tell which photographs are public.
@@ -239,6 +248,22 @@ class Referee:
             _write_for_all(self.spool / RULES, text)
             _write_for_all(self.spool / BOARD, {**content, "published_at": time.time()})
         self._published, self._looked_at = (content, text), seen
+
+    def _rows(self, ranks: list[Rank], rules: Rules) -> tuple[list[dict[str, Any]], str]:
+        """The board's rows, and a line on their intervals, which are computed again only where other submissions rank."""
+        current = [rank for rank in ranks if not rank.outdated]
+        ranked = [(rank.user, rank.number, rank.private) for rank in current], rules, self.dataset.scored_by()
+        if self._compute is not None and ranked != self._ranked:
+            try:
+                found, note = self._compute(self.home, self.dataset, current, rules)
+            except Exception as caught:  # else nothing would be scored any more
+                found, note = {}, f"No intervals ({type(caught).__name__})"
+            # All their digits would tell more of the public part than the board shows, and the note may be an error with a path.
+            rounded = {user: {k: _rounded(v) for k, v in each.items()} for user, each in found.items()}
+            self._intervals = rounded, note.replace(f"{self.home.path}/", "")
+            self._ranked = ranked
+        found, note = self._intervals
+        return [vars(rank) | found.get(rank.user, {}) for rank in ranks], note
 
     def _seen(self) -> object:
         """What differs after whatever the board depends on has changed: reading all submissions twice a second would take a processor."""
@@ -330,6 +355,10 @@ def _check_size(size: int, wanted: Wanted) -> None:
     most = (wanted.count or 0) * (_LINE + 30 * wanted.classes) + _LINE
     if size > most:
         raise PredictionsRefused(f"{size:,} bytes for {wanted.count} predictions; infer must return one for each")
+
+
+def _rounded(value: float | int | None) -> float | int | None:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _user(uid: int) -> str:
