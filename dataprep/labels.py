@@ -153,6 +153,7 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
         )
     if len(unknown) > 8:
         problems.append(f"{len(unknown) - 8} more names left out, as they are not classes")
+    problems += _spellings(name for name in names.values() if name in number_of)
     if not classes and not file.is_file():
         problems += _typing_errors(names.values(), file)
     if order != CLASSES and not classes and not file.is_file() and (mixed := _of_the_competition(order)):
@@ -285,6 +286,19 @@ def _contradictions(root: Path, name: str, rows: dict[Path, Row], other: str, ot
         yield (
             f"{counted(len(found), 'photograph')} of another class in {other} than in {name} ({examples(root, found)}): {name} counts; "
             f"correct it, or remove {other}"
+        )
+
+
+def _spellings(names: Iterable[str]) -> Iterator[str]:
+    """A line if different names, those of photographs, are of one class."""
+    of_class: dict[str, list[str]] = defaultdict(list)
+    for name, count in sorted(Counter(names).items()):
+        of_class[class_key(name)].append(f"{name!r} ({count})")
+    several = [" and ".join(spelled) for spelled in of_class.values() if len(spelled) > 1]
+    if several:
+        yield (
+            f"{counted(len(several), 'class', 'classes')} spelled in several ways, each counted as one: {few(several, 4)}; rename what is "
+            "a class of its own"
         )
 
 

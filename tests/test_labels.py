@@ -88,6 +88,14 @@ def test_a_folder_whose_name_is_in_cp949_is_the_class_of_that_name(tmp_path: Pat
     assert [each.label for each in read_catalog(data).samples] == [1, 0]
 
 
+def test_names_that_are_merged_into_one_class_are_said_with_their_counts(tmp_path: Path) -> None:
+    data = draw(tmp_path, "AMD/1_R.png", "AMD /2_R.png", "amd/3_R.png", "amd/4_R.png", "NORMAL/5_R.png")
+    (warning,) = read_catalog(data).warnings
+    assert warning.startswith(
+        "1 class is spelled in several ways, each counted as one: 'AMD' (1) and 'AMD ' (1) and 'amd' (2)"
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [("A\n", "1 class is named"), ("", "0 classes are named"), ("A\nB\na\n", "class A is named twice")],
