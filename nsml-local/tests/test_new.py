@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers import Nsml
+from helpers import Nsml, write_photograph
 
 from nsml.cli.new import FUNDUS
 from nsml.demo import draw_dataset
@@ -58,6 +58,15 @@ def test_an_example_is_trained_submitted_and_ranked_as_its_readme_says(
         if "logs" in step:
             assert "ended with exit status 0" in ended.out, ended.out
     assert "Score" in nsml("dataset", "board", "TABLE_DEMO" if example == "lightgbm" else "FUNDUS_DEMO").out
+
+
+def test_photographs_of_one_patient_end_an_example_with_one_line(nsml: Nsml, python: Nsml, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_photograph(tmp_path / "eye" / "train" / "train_data" / name / "7.png", 100)
+    assert nsml("dataset", "push", "EYE", str(tmp_path / "eye")).status == 0
+    ended = python(str(REPOSITORY / "examples" / "sklearn_minimal.py"), NSML_DATASET="EYE")
+    assert ended.status == 1 and "Traceback" not in ended.err
+    assert ended.err.splitlines()[-1].endswith("add photographs of more patients")
 
 
 def test_the_fundus_template_is_the_repositorys(nsml: Nsml, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 # ///
 
 import argparse
+import sys
 
 import cv2
 import keras
@@ -57,6 +58,8 @@ if args.mode == "train":
     data = nsml.training_photographs()
     x, y = prepared(data.images), np.array(data.labels)
     held = np.isin(data.patients, np.unique(data.patients)[::5])  # every fifth patient validates, with both eyes
+    if len(set(y[~held].tolist())) < 2:
+        sys.exit("the patients that do not validate have fewer than two classes; add photographs of more patients")
     model = model or network(len(data.classes))
     best = np.inf
     for epoch in range(1, args.epochs + 1):

@@ -54,6 +54,8 @@ if args.mode == "train":
     except (OSError, ValueError) as error:
         sys.exit(f"{TABLE}: {error}; give numbers, and labels that are numbers or classes")
     held = np.random.default_rng(0).random(len(y)) < 0.2  # a fifth validates
+    if not 0 < held.sum() < len(y):
+        sys.exit(f"{TABLE}: {len(y)} rows are too few to train and to validate on; add rows")
     training, validation = lightgbm.Dataset(x[~held], y[~held]), lightgbm.Dataset(x[held], y[held])
     classes = max(2, len(names), y.max() + 1)
     settings = {"objective": "multiclass", "num_class": classes, "num_leaves": args.leaves, "verbosity": -1}

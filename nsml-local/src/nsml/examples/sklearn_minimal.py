@@ -4,6 +4,7 @@
 # ///
 
 import argparse
+import sys
 
 import cv2
 import joblib
@@ -48,6 +49,8 @@ if args.mode == "train":
     data = nsml.training_photographs()
     x, y = np.array([features(image) for image in data.images]), np.array(data.labels)
     held = np.isin(data.patients, np.unique(data.patients)[::5])  # every fifth patient validates, with both eyes
+    if len(set(y[~held].tolist())) < 2:
+        sys.exit("the patients that do not validate have fewer than two classes; add photographs of more patients")
     model = LogisticRegression(C=args.strength, max_iter=2000).fit(x[~held], y[~held])
     accuracy = {"train/accuracy": model.score(x[~held], y[~held]), "val/accuracy": model.score(x[held], y[held])}
     nsml.report(summary=True, step=1, **accuracy)

@@ -4,6 +4,7 @@
 # ///
 
 import argparse
+import sys
 
 import cv2
 import numpy as np
@@ -63,6 +64,8 @@ if args.mode == "train":
     x, y = torch.stack([prepared(image) for image in data.images]), torch.tensor(data.labels, device=DEVICE)
     held = np.isin(data.patients, np.unique(data.patients)[::5])  # every fifth patient validates, with both eyes
     training, validation = (torch.from_numpy(np.flatnonzero(part)) for part in (~held, held))
+    if len(set(y[training].tolist())) < 2:
+        sys.exit("the patients that do not validate have fewer than two classes; add photographs of more patients")
     model = model or network(len(data.classes))
     optimizer, best = torch.optim.AdamW(model.parameters(), lr=0.002), float("inf")
     for epoch in range(1, args.epochs + 1):
