@@ -101,6 +101,12 @@ def test_what_a_scorer_cannot_take_is_refused(kind: Kind, value: object) -> None
         check_predictions([0.5, value], Wanted(kind, 2), 2)
 
 
+def test_label_numbers_are_no_probabilities_and_the_refusal_says_what_infer_must_return() -> None:
+    with pytest.raises(PredictionsRefused, match=r"label numbers.* infer must return a row of 4 probabilities"):
+        check_predictions(numpy.array([1, 0, 1]), Wanted(Kind.PROBABILITIES, 4), 3)
+    assert check_predictions([0, 0.5, 1], Wanted(Kind.PROBABILITIES, 2), 3) == ["0.0", "0.5", "1.0"]
+
+
 def test_a_dataset_is_scored_by_the_metric_it_was_pushed_with(nsml: Nsml, tmp_path: Path, project: Path) -> None:
     nsml("dataset", "push", "N", str(make_dataset(tmp_path / "n", labels=[0, 1, 2, 3])), "--metric", "rmse")
     program = (project / "main.py").read_text().replace("int(image.mean()) % 4", "image.mean() - 99")

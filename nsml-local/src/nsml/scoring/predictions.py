@@ -51,7 +51,7 @@ class Wanted:
 _HINTS = {
     Kind.CLASS: "infer must return one integer class per {item}, in the order of {order}",
     Kind.NUMBER: "infer must return one number per {item}, in the order of {order}",
-    Kind.PROBABILITIES: "infer must return one probability, or one per class, for each {item}, in the order of {order}",
+    Kind.PROBABILITIES: "infer must return {probabilities} for each {item}, in the order of {order}",
 }
 
 
@@ -63,8 +63,10 @@ class _Words:
     items: str
     order: str
 
-    def hint(self, kind: Kind) -> str:
-        return _HINTS[kind].format(item=self.item, order=self.order)
+    def hint(self, wanted: Wanted) -> str:
+        row = f"a row of {wanted.classes} probabilities"
+        probabilities = row if wanted.classes > 2 else f"the probability of class 1, or {row},"
+        return _HINTS[wanted.kind].format(item=self.item, order=self.order, probabilities=probabilities)
 
 
 _IMAGES = _Words("image", "images", "data")
@@ -85,7 +87,7 @@ def check_predictions(returned: Any, wanted: Wanted, images: int | None) -> list
         PredictionsRefused: one line on the first wrong prediction.
     """
     words = _ITEMS if images is None else _IMAGES
-    hint = words.hint(wanted.kind)
+    hint = words.hint(wanted)
     shape = getattr(returned, "shape", None)
     if wanted.kind is not Kind.PROBABILITIES and shape is not None and len(shape) == 2 and shape[1] > 1:
         fix = " (numpy.argmax(scores, axis=1))" if wanted.kind is Kind.CLASS else ""
@@ -97,6 +99,10 @@ def check_predictions(returned: Any, wanted: Wanted, images: int | None) -> list
     values = [_unwrap(item) for item in returned]
     if values and all(isinstance(item, float) and math.isnan(item) for item in values):
         raise PredictionsRefused(f"infer returned only NaN; the weights of this checkpoint may have diverged; {hint}")
+    if values and wanted.kind is Kind.PROBABILITIES and all(type(item) is int for item in values):
+        raise PredictionsRefused(
+            f"infer returned whole numbers, the first {values[0]}, like label numbers, and the dataset is scored by probabilities; {hint}"
+        )
     lines = [_check(item, f"{words.item} {position}", wanted, hint) for position, item in enumerate(values)]
     count = wanted.count if images is None else images
     if len(lines) != count if count is not None else not lines:
