@@ -21,12 +21,13 @@ from nsml.errors import Damaged, NsmlError
 from nsml.scoring import referee as module
 from nsml.scoring.ledger import Ledger, read_ledger
 from nsml.scoring.referee import Referee, ledger_path, verify
-from nsml.scoring.spool import hand_in, read_packet, read_published
+from nsml.scoring.spool import hand_in, read_packet, read_published, wait_for_answer
 from nsml.store.datasets import find_dataset
 from nsml.store.files import read_json, write_json
 from nsml.store.home import open_home
 from nsml.store.submissions import submissions_of
 
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two other accounts")
 FACTS = {"session": "me/D/1", "checkpoint": "best", "code": "c" * 64, "model": "d" * 64}
 RIGHT = b"".join(b"test_data,%03d.png,%d\n" % (n, n) for n in range(4))
 WRONG = RIGHT.replace(b",3\n", b",0\n")
@@ -174,9 +175,6 @@ def test_the_published_intervals_are_those_of_the_public_part_until_the_close(ns
     assert "resamples of 24 patients" in shown and f"{boards[0][0]['low']:.4g} to " in shown
     nsml("dataset", "close", "-f", "D")
     assert published()[0]["low"] == 1.0  # of two that are equal on the public part, the earlier counts
-
-
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two other accounts")
 
 
 def as_user(uid: int, work: Callable[[], Any]) -> Any:
@@ -360,15 +358,54 @@ def test_what_is_no_submission_is_answered_and_removed(spool: Path) -> None:
     assert submissions() == []
 
 
-def test_a_file_of_another_name_is_removed_and_its_name_is_said(spool: Path) -> None:
+def test_files_of_another_name_are_removed_and_counted_in_a_line(spool: Path) -> None:
     names = (b"text", b"n" * 255, b"\xff\n", b"A" * 32)
     for name in names:
         Path(os.fsdecode(bytes(spool / "incoming") + b"/" + name)).write_bytes(b"")
     said: list[str] = []
     refereed(spool, said.append)
-    assert len(said) == len(names)
-    assert all("is no submission and is removed" in line and line.isprintable() for line in said)
+    (line,) = said
+    assert ": 4 removed unread, the last '" in line and line.isprintable()
     assert os.listdir(spool / "incoming") == [] and entries() == []
+
+
+@needs_root
+def test_an_account_that_hands_in_junk_takes_no_more_room_and_time_than_it_is_given(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_UNSCORED", 3)
+    monkeypatch.setattr(module, "_MOST_WAITING", 7)
+
+    def junk() -> None:
+        for number in range(20):
+            (spool / "incoming" / f"{number:032x}").write_bytes(b"junk")
+            (spool / "incoming" / f".{number}").write_bytes(b"not yet")
+
+    said: list[str] = []
+    for _ in range(3):
+        as_user(60001, junk)
+        name = as_user(60002, lambda: hand_in(spool, FACTS, WRONG, b""))
+        refereed(spool, said.append)
+        assert answer_to(spool, name)["result"] == "scored"
+        assert len(os.listdir(spool / "incoming")) <= 7
+    assert [entry["uid"] for entry in entries()].count(60001) == 3 == len(entries()) - 3
+    assert len(os.listdir(spool / "answers")) == 6
+    assert len([line for line in said if "uid60001: " in line and " removed unread" in line]) <= 2 * 3
+    # An hour later it is read again.
+    monkeypatch.setattr(module, "UNSCORED_WITHIN", 0.0)
+    as_user(60001, lambda: hand_in(spool, FACTS, RIGHT, b""))
+    refereed(spool)
+    assert entries()[-1]["uid"] == 60001 and entries()[-1]["result"] == "scored"
+
+
+def test_a_team_is_told_why_its_submission_was_removed_unread(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nsml.scoring.spool._SILENCE", 0.1)
+    name = hand_in(spool, FACTS, RIGHT, b"")
+    with pytest.raises(NsmlError, match="has not answered in 0 seconds"):
+        wait_for_answer(spool, name, 0.3)
+    (spool / "incoming" / name).unlink()
+    with pytest.raises(NsmlError, match="reads no more of an account after 30 in an hour"):
+        wait_for_answer(spool, name, 60)
 
 
 def test_what_cannot_be_scored_stops_no_referee(spool: Path) -> None:
@@ -525,8 +562,7 @@ def test_a_link_to_the_file_of_another_does_not_count_for_him(spool: Path) -> No
     os.link(ledger_path(open_home(), "D"), spool / "incoming" / ("b" * 32))
     refereed(spool)
     assert [r["user"] for r in submissions()] == ["uid60001"]
-    assert sorted(entry["result"] for entry in entries()) == ["failed", "failed", "scored"]
-    assert "handed in as another name" in answer_to(spool, "a" * 32)["reason"]
+    assert sorted(entry["result"] for entry in entries()) == ["failed", "scored"]  # the ledger's is no submission
 
 
 @needs_root

@@ -17,6 +17,7 @@ import pwd
 import re
 import stat
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,24 @@ from .ledger import Ledger, read_ledger
 from .predictions import FILE, Wanted
 from .rules import Rules, as_toml, rules_of
 from .scorer import same_answers, score, wanted_predictions
-from .spool import ANSWERS, BOARD, INCOMING, LARGEST, NAME, RULES, make_spool, read_packet
+from .spool import (
+    ANSWERS,
+    BOARD,
+    INCOMING,
+    LARGEST,
+    MOST_UNSCORED,
+    NAME,
+    RULES,
+    UNSCORED_WITHIN,
+    OtherName,
+    make_spool,
+    read_packet,
+)
 
 _SPOOLED = "spooled.json"
 _LOOK = 0.5  # seconds
+_SAY = 60.0
+_MOST_WAITING = 100  # files of an account
 _LINE = 1000  # bytes of a prediction, with the name of its file
 
 # `low`, `high`, `first_rank` and `last_rank` by user, and a line on them.
@@ -81,6 +96,11 @@ class Referee:
         self.home, self.dataset, self.spool, self.say, self._compute = home, dataset, spool, say, intervals
         self.ledger = Ledger(ledger_path(home, dataset.name))
         self._by_name = {entry["name"]: entry for entry in self.ledger.entries}
+        self._unscored: dict[int, deque[float]] = {}
+        for entry in self.ledger.entries:
+            if entry["result"] != "scored":
+                self._count_unscored(entry["uid"], entry["at"])
+        self._dropped, self._example, self._say_again = Counter[int](), dict[int, str](), 0.0
         self._classes = wanted_predictions(dataset).classes if dataset.has_label_file else 0
         self._published: object = None
         self._looked_at: object = None
@@ -101,28 +121,52 @@ class Referee:
                     return
                 time.sleep(_LOOK)
         finally:
+            self._say_dropped(now=True)
             self.ledger.close()
 
     def _waiting(self) -> list[str]:
         """The first file of each owner, in the order of time, so that nobody waits for an account that hands in thousands.
 
-        What is not named as `hand_in` does is removed: its answer might have a name that cannot be written.
+        Removed unread and counted: all files of an account of which MOST_UNSCORED were not scored within an hour, what it has beyond
+        _MOST_WAITING, and what is not named as `hand_in` does, as its answer might have a name that cannot be written.
         """
-        found = []
+        since = time.time() - UNSCORED_WITHIN
+        held = {uid for uid, times in self._unscored.items() if len(times) == MOST_UNSCORED and times[0] > since}
+        found, of_account = [], Counter[int]()
         for entry in os.scandir(self.spool / INCOMING):
-            if entry.name.startswith("."):
-                continue
+            is_hidden = entry.name.startswith(".")
+            if is_hidden and entry.is_dir(follow_symlinks=False):
+                continue  # only its owner can empty it
             with contextlib.suppress(FileNotFoundError):
                 status = entry.stat(follow_symlinks=False)
-                if re.fullmatch(NAME, entry.name):
+                of_account[status.st_uid] += 1
+                if (
+                    of_account[status.st_uid] > _MOST_WAITING
+                    or not (is_hidden or re.fullmatch(NAME, entry.name))
+                    or (status.st_uid in held and not is_hidden)
+                ):
+                    self._drop(Path(entry.path), status.st_uid)
+                elif not is_hidden:
                     found.append((status.st_ctime_ns, entry.name, status.st_uid))
-                else:
-                    self.say(f"{_user(status.st_uid)}: {entry.name[:60]!a} is no submission and is removed")
-                    _remove(Path(entry.path))
+        self._say_dropped()
         first: dict[int, str] = {}
         for _, name, uid in sorted(found):
             first.setdefault(uid, name)
         return list(first.values())
+
+    def _drop(self, path: Path, uid: int) -> None:
+        _remove(path)
+        self._dropped[uid] += 1
+        self._example[uid] = path.name
+
+    def _say_dropped(self, *, now: bool = False) -> None:
+        """A line for each account in a minute, however much it hands in."""
+        if not now and time.monotonic() < self._say_again:
+            return
+        for uid, count in self._dropped.items():
+            self.say(f"{_user(uid)}: {count:,} removed unread, the last {self._example[uid][:60]!a}")
+            self._say_again = time.monotonic() + _SAY
+        self._dropped.clear()
 
     def _take(self, name: str) -> None:
         path = self.spool / INCOMING / name
@@ -132,8 +176,14 @@ class Referee:
             except FileNotFoundError:
                 return  # its owner took it back
             owner = {"name": name, "user": _user(status.st_uid), "uid": status.st_uid, "at": status.st_ctime}
-            entry = self._judge(owner, content)
+            try:
+                entry = self._judge(owner, content)
+            except OtherName:
+                self._drop(path, status.st_uid)  # by another account, so it must not stand in the ledger as his
+                return
             self._note(entry)
+            if entry["result"] != "scored":
+                self._count_unscored(entry["uid"], time.time())
         # First, as the answer tells all accounts the name by which the file could be read.
         _remove(path)
         self._answer(name, entry)
@@ -153,6 +203,9 @@ class Referee:
                 return status, f"it has more than {LARGEST:,} bytes"
         return status, content
 
+    def _count_unscored(self, uid: int, at: float) -> None:
+        self._unscored.setdefault(uid, deque(maxlen=MOST_UNSCORED)).append(at)
+
     def _note(self, entry: dict[str, Any]) -> None:
         self.ledger.append(entry)
         self._by_name[entry["name"]] = entry
@@ -165,6 +218,8 @@ class Referee:
             return owner | {"result": "failed", "reason": content}
         try:
             facts, predictions, log = read_packet(content, owner["name"])
+        except OtherName:
+            raise
         except NsmlError as error:
             return owner | {"result": "failed", "reason": str(error)}
         if "final" in facts:

@@ -25,7 +25,14 @@ INCOMING, ANSWERS, BOARD, RULES = "incoming", "answers", "board.json", "rules.to
 LARGEST = 1 << 28  # bytes of a submission
 LONGEST_LOG = 1 << 20  # bytes, from its end
 NAME = "[0-9a-f]{32}"
+# Of an account that has handed in so many that were not scored, in so many seconds, the referee reads no more.
+MOST_UNSCORED, UNSCORED_WITHIN = 30, 3600.0
+_SILENCE = 60.0  # seconds, in which a referee that was killed begins again
 _LONGEST_LINE = 1 << 14  # bytes, as JSON takes many times its size in memory
+
+
+class OtherName(NsmlError):
+    """A submission was handed in as another name: another account has linked to it, to use up its turns."""
 
 
 def make_spool(spool: Path) -> None:
@@ -62,7 +69,7 @@ def hand_in(spool: Path, facts: dict[str, Any], predictions: bytes, log: bytes) 
 def read_packet(content: bytes, name: str) -> tuple[dict[str, Any], bytes, bytes]:
     """Facts, predictions and log of a submission.
 
-    NsmlError if it has another form, or was handed in as another name: then another account has linked to it, to use up its turns.
+    NsmlError if it has another form, OtherName if it was handed in as another name.
     """
     line, _, rest = content.partition(b"\n")
     try:
@@ -81,18 +88,29 @@ def read_packet(content: bytes, name: str) -> tuple[dict[str, Any], bytes, bytes
     if "final" in header:
         facts["final"] = header["final"] is True
     if own_name != name:
-        raise NsmlError("it was handed in as another name; hand it in with 'nsml submit'")
+        raise OtherName("it was handed in as another name; hand it in with 'nsml submit'")
     return facts, rest[: sizes[0]], rest[sizes[0] :]
 
 
 def wait_for_answer(spool: Path, name: str, seconds: float) -> dict[str, Any]:
-    """What the referee answers. RunFailed if it says nothing in that time; the submission stays in the spool and is scored later."""
+    """What the referee answers.
+
+    RunFailed if it says nothing in that time, in which case the submission stays in the spool and is scored later, or removed it unread.
+    """
     path = spool / ANSWERS / f"{name}.json"
-    until = time.monotonic() + seconds
+    until, waiting = time.monotonic() + seconds, time.monotonic()
     while True:
         with contextlib.suppress(FileNotFoundError):
             return read_published(spool, f"{ANSWERS}/{name}.json")
-        if time.monotonic() > until:
+        now = time.monotonic()
+        if os.path.lexists(spool / INCOMING / name):
+            waiting = now
+        if now > waiting + _SILENCE:
+            raise RunFailed(
+                f"the referee removed the submission and does not answer: it reads no more of an account after {MOST_UNSCORED} "
+                "in an hour that it could not score; submit again in an hour"
+            )
+        if now > until:
             raise RunFailed(f"the referee has not answered in {seconds:.0f} seconds; it will, in {path}")
         time.sleep(0.2)
 
