@@ -20,6 +20,9 @@ REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 
+# Else it prints lines on a file that it reads at the second attempt, or that is left out with a warning. Threads decode, so it is set once.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 
 def read_pixels(content: bytes, header: Header, factor: int = 1) -> np.ndarray:
     """Decode a photograph: uint8 BGR (height, width, 3), with EXIF orientation applied.

@@ -19,6 +19,7 @@ from dataprep.photograph import Preparation, prepare_array, prepare_file
 from dataprep.pixels import eight_bits, read_pixels
 from evidence.audit.measure import decode
 from nsml.scoring.photographs import Photographs
+from nsml.scoring.pixels import read_pixels as submitted_pixels
 from nsml.store.photographs import ENDINGS
 
 PLAIN = Preparation(64, crop=False, local_average=False, mask=False)
@@ -163,6 +164,17 @@ def test_values_that_8_bits_hold_are_left_as_they_are(highest: int) -> None:
 def test_what_is_no_number_is_black() -> None:
     image = np.array([[np.nan, np.inf, -np.inf, -1.0, 0.5, 1.0]])
     assert eight_bits(image)[0, :, 0].tolist() == [0, 0, 0, 0, 128, 255]
+
+
+def test_opencv_prints_nothing_on_a_grey_tiff_of_32_bits(capfd: pytest.CaptureFixture[str]) -> None:
+    content = encoded(".tif", np.ones((12, 16), np.float32))
+    level = cv2.utils.logging.setLogLevel(
+        cv2.utils.logging.LOG_LEVEL_WARNING
+    )  # as it is where the template is not imported
+    assert submitted_pixels(content).max() == 255
+    cv2.utils.logging.setLogLevel(level)
+    assert read_pixels(content, read_header(content)).max() == 255
+    assert capfd.readouterr().err == ""
 
 
 def test_training_and_submit_read_files_of_the_same_endings() -> None:

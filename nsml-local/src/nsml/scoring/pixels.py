@@ -25,12 +25,15 @@ def read_pixels(content: bytes) -> Any:
         by_itself = content.startswith(
             (b"\xff\xd8", b"#?")
         )  # JPEG has 8 bits, and OpenCV knows what Radiance HDR means
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the caller says what is unreadable
         try:
             image = cv2.imdecode(encoded, cv2.IMREAD_COLOR | (0 if by_itself else cv2.IMREAD_ANYDEPTH))
             if image is None:  # grey TIFF files of 32 bits are read in no other way
                 image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
         except cv2.error:
             return None
+        finally:
+            cv2.utils.logging.setLogLevel(level)
     if image is None:
         return None
     if image.dtype != numpy.uint8 or white:
