@@ -282,6 +282,17 @@ def test_the_output_of_a_failing_scorer_is_stored_and_its_line_named(nsml: Nsml,
     assert (home / "submissions" / "FUNDUS" / "1" / "scorer.txt").read_text().startswith("before\nTraceback")
 
 
+def test_of_a_scorer_that_prints_without_end_the_last_megabyte_is_stored(
+    nsml: Nsml, tmp_path: Path, home: Path
+) -> None:
+    endless = "import sys\nfor n in range(50):\n    print('x' * 100_000)\nsys.exit('y' * 5000)\n"
+    _push(nsml, tmp_path, evaluation=endless)
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert failed.status == 1 and 1000 <= failed.err.count("y") < 1100
+    stored = (home / "submissions" / "FUNDUS" / "1" / "scorer.txt").read_text()
+    assert stored.startswith("(the first 3,951,474 bytes are left out)\n") and len(stored) < 1_100_000
+
+
 def test_labels_may_be_a_folder_that_the_organisers_scorer_reads(nsml: Nsml, tmp_path: Path) -> None:
     source = make_dataset(tmp_path / "labels")
     (source / "test" / "test_label").unlink()

@@ -440,6 +440,22 @@ def test_what_a_referee_refuses_takes_no_room_in_the_organisers_home(nsml: Nsml,
     assert sum(path.stat().st_size for path in stored) < 10_000
 
 
+def test_of_large_predictions_that_the_organisers_scorer_fails_on_the_beginning_is_stored(
+    nsml: Nsml, tmp_path: Path
+) -> None:
+    source = make_dataset(tmp_path / "d")
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "evaluation.py").write_text("raise SystemExit('wrong')\n")
+    nsml("dataset", "push", "D", str(source))
+    nsml("referee", "D", "--spool", str(tmp_path / "spool"), "--once")
+    hand_in(tmp_path / "spool", FACTS, b"0\n" * 1_000_000, b"")
+    refereed(tmp_path / "spool")
+    folder = open_home().submissions / "D" / "1"
+    assert "evaluation.py failed (exit status 1): wrong" in entries()[0]["reason"]
+    assert (folder / "predictions.csv").stat().st_size == 1 << 20
+    assert "cut to 1,048,576 of 2,000,000 bytes" in (folder / "log.txt").read_text()
+
+
 @needs_root
 def test_an_account_that_hands_in_many_does_not_keep_another_waiting(spool: Path) -> None:
     for checkpoint in "012":

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from ..errors import RunFailed
 from ..store.datasets import Dataset
@@ -19,7 +24,9 @@ from ..store.leftovers import SCORING
 from .predictions import lines_of_part, read_lines, read_part
 
 LIMIT = 3600  # seconds
+MOST_OUTPUT = 1 << 20  # bytes, of each of stdout and stderr
 LOG = "scorer.txt"
+_LONGEST_COMPLAINT = 1000  # characters
 # An integer or decimal number, with or without an exponent, nan or inf.
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)\b")
 # The option in a string, not in a comment: older scripts mention it but do not accept it.
@@ -94,13 +101,33 @@ def _explanation(caught: list[str], complaint: str) -> str:
 def _call(arguments: list[str], dataset: Dataset, folder: str) -> subprocess.CompletedProcess[str]:
     data = str(Path(folder) / "data" / dataset.name)
     environment = scorer_environment() | {"NSML_DATASET_PATH": data, "NSML_DATASET_NAME": dataset.name}
-    try:
-        return subprocess.run(
-            [sys.executable, *arguments], capture_output=True, text=True, errors="replace", timeout=LIMIT,
-            env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise RunFailed(f"the organiser's evaluation.py ran for more than {LIMIT} seconds; ask the organiser") from None
+    with subprocess.Popen(
+        [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment, cwd=folder, start_new_session=True,
+    ) as process, ThreadPoolExecutor() as pool:  # fmt: skip
+        assert process.stdout and process.stderr
+        until = time.monotonic() + LIMIT
+        ends = [pool.submit(_last_of, stream) for stream in (process.stdout, process.stderr)]
+        try:
+            out, err = (end.result(until - time.monotonic()) for end in ends)
+            code = process.wait(until - time.monotonic())
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise RunFailed(
+                f"the organiser's evaluation.py ran for more than {LIMIT} seconds; ask the organiser"
+            ) from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(arguments, code, out, err)
+
+
+def _last_of(stream: IO[bytes]) -> str:
+    """What is written there; of more than MOST_OUTPUT bytes the last ones, after a line that says so."""
+    kept, count = b"", 0
+    while piece := stream.read(1 << 16):
+        kept, count = (kept + piece)[-MOST_OUTPUT:], count + len(piece)
+    cut = f"(the first {count - len(kept):,} bytes are left out)\n" if count > len(kept) else ""
+    return cut + kept.decode(errors="replace").replace("\r\n", "\n")
 
 
 def _read_score(ended: subprocess.CompletedProcess[str], script: Path, log: Path) -> float:
@@ -123,7 +150,7 @@ def _read_score(ended: subprocess.CompletedProcess[str], script: Path, log: Path
 
 
 def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or [""])[-1]
+    return (text.strip().splitlines() or [""])[-1][:_LONGEST_COMPLAINT]
 
 
 def _lay_out(dataset: Dataset, folder: Path) -> Path:

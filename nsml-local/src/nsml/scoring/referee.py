@@ -34,6 +34,7 @@ from ..store.files import (
     write_json,
 )
 from ..store.home import Home
+from ..store.log_lines import append_line
 from ..store.names import is_name
 from ..store.sealing import BLANK, MEMBER, seal
 from ..store.submissions import (
@@ -50,6 +51,7 @@ from ..store.submissions import (
 from .finals import choose_submission
 from .labels import label_trouble
 from .ledger import Ledger, read_ledger
+from .organiser import MOST_OUTPUT
 from .predictions import FILE, Wanted
 from .rules import Rules, as_toml, rules_of
 from .scorer import same_answers, score, wanted_predictions
@@ -239,6 +241,7 @@ class Referee:
             refused = isinstance(caught, Refused)
             reason = str(caught).replace(f"{folder}/", "") if isinstance(caught, NsmlError) else what  # it is published
             record_failure(folder, **names, error=reason, refused=refused)  # type: ignore[arg-type]
+            _cut_predictions(folder)
             result = {"result": "refused" if refused else "failed", "reason": reason}
         finally:
             close_submission(folder)
@@ -403,6 +406,14 @@ def verify(home: Home, dataset: str, earlier: str | None = None) -> tuple[int, s
         if number not in scored and record["user"] not in baselines
     ]
     return len(entries), heads[-1], wrong
+
+
+def _cut_predictions(folder: Path) -> None:
+    """Keep of predictions that could not be scored what shows why, as a team can hand in any number of them."""
+    with contextlib.suppress(FileNotFoundError):
+        if (size := (folder / FILE).stat().st_size) > MOST_OUTPUT:
+            os.truncate(folder / FILE, MOST_OUTPUT)
+            append_line(folder / "log.txt", f"{FILE} is cut to {MOST_OUTPUT:,} of {size:,} bytes, as it was not scored")
 
 
 def _check_size(size: int, wanted: Wanted) -> None:
