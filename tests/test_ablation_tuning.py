@@ -82,10 +82,10 @@ def test_points_of_the_forest_plot_stand_at_their_labels_and_the_legend_below(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     drawn: list[Canvas] = []
-    monkeypatch.setattr(Canvas, "savefig", lambda figure, path, **_: (drawn.append(figure), Path(path).touch()))
+    monkeypatch.setattr(Canvas, "savefig", lambda figure, stream, **_: drawn.append(figure))
     three = (Figure(0.01, -0.02, 0.05),) * 3
     rows = tuple(Row(arm, three, three, three, three, 1.0, 0) for arm in ARMS[1 : count + 1])
-    draw_forest(Table(rows, ((0, 0),), 100, 200, 50, 0), "DRAWN", tmp_path / "forest.png")
+    draw_forest(Table(rows, ((0, 0),), 100, 200, 50, 0), "DRAWN", [tmp_path / "forest.png"])
     (figure,) = drawn
     FigureCanvasAgg(figure).draw()
     (axes,), (legend,) = figure.axes, figure.legends

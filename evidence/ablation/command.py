@@ -197,8 +197,7 @@ def _show(
             pictures = (
                 [picture] if args.picture else [picture.with_suffix(f".{kind}") for kind in ("png", "pdf", "svg")]
             )
-            for path in pictures:
-                forest.draw_forest(findings.table, dataset.name, path)
+            forest.draw_forest(findings.table, dataset.name, pictures)
             print(f"forest plot: {', '.join(map(str, pictures))}", flush=True)
         else:
             print(f"warning: {forest.MISSING}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 from dataprep.files import replacing
@@ -17,16 +18,16 @@ def available() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def draw_forest(table: Table, title: str, path: Path) -> None:
-    """Draw to `path`, a PNG, PDF or SVG by its name. The file is replaced once it is complete."""
+def draw_forest(table: Table, title: str, paths: Sequence[Path]) -> None:
+    """Draw to each of `paths`, a PNG, PDF or SVG by its name. A file is replaced once it is complete."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    from ..report.plots import STABLE, UNDATED
+    from ..drawing import STABLE, draw
 
     rows = [row for row in table.rows if row.difference is not None]
     with rc_context(STABLE):
-        figure = Figure(figsize=(8, 1.9 + 0.42 * len(rows)), layout="constrained")
+        figure = Figure(dpi=110, figsize=(8, 1.9 + 0.42 * len(rows)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0, color="0.6", linewidth=1)
         for side, shift, colour, face in (
@@ -54,7 +55,8 @@ def draw_forest(table: Table, title: str, path: Path) -> None:
         axes.set_title(title)
         # Below the axes, where it hides no arm.
         figure.legend(loc="outside lower right", ncols=2, frameon=False)
+        drawn = draw(figure, [path.suffix[1:] for path in paths])
+    for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
-            kind = path.suffix[1:]
-            figure.savefig(temporary, format=kind, dpi=110, metadata=UNDATED[kind])
+            temporary.write_bytes(drawn[path.suffix[1:]])

@@ -1,9 +1,7 @@
-"""The report's diagrams: PNG for the page, PDF and SVG for a thesis. Drawn without a window and without Matplotlib's global state."""
+"""The report's diagrams."""
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,14 +11,10 @@ from matplotlib.figure import Figure as Canvas
 
 from model.records import Epoch
 
+from ..drawing import STABLE, draw
 from .figures import GRID, Band, Calibration, OneClass
 
-# A diagram in each of KINDS.
-Drawn = dict[str, bytes]
-KINDS = ("png", "pdf", "svg")
-# Without a date and without random names, so that the same figures give the same file.
-UNDATED = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
-STABLE = {"svg.hashsalt": "fundus", "pdf.fonttype": 42}  # 42: letters stay text, which journals ask for
+Drawn = dict[str, bytes]  # a diagram in each of KINDS
 _DPI = 120
 _CELLS = 24  # classes of a confusion matrix with numbers in it
 _STYLE = {
@@ -59,7 +53,7 @@ def confusion_diagram(confusion: np.ndarray, classes: Sequence[str]) -> Drawn:
             text = f"{confusion[row, column]}\n{shares[row, column]:.0%}" if totals[row, 0] else "-"
             colour = "white" if shares[row, column] > 0.55 else "#222"
             axes.text(column, row, text, ha="center", va="center", color=colour)
-        return _drawn(canvas)
+        return draw(canvas)
 
 
 def roc_diagram(classes: Sequence[OneClass]) -> Drawn:
@@ -70,7 +64,7 @@ def roc_diagram(classes: Sequence[OneClass]) -> Drawn:
             axes.plot([0, 1], [0, 1], color="#999", linewidth=0.8, linestyle="--")
             _band(axes, one.roc, step="post")
             axes.set(title=f"{one.name}: AUC {one.auc}", xlabel="1 - specificity", ylabel="sensitivity")
-        return _drawn(canvas)
+        return draw(canvas)
 
 
 def precision_diagram(classes: Sequence[OneClass]) -> Drawn:
@@ -81,7 +75,7 @@ def precision_diagram(classes: Sequence[OneClass]) -> Drawn:
             axes.axhline(one.share, color="#999", linewidth=0.8, linestyle="--")
             _band(axes, one.precision, step="pre")
             axes.set(title=f"{one.name}: AP {one.average_precision}", xlabel="recall", ylabel="precision")
-        return _drawn(canvas)
+        return draw(canvas)
 
 
 def calibration_diagram(before: Calibration, after: Calibration) -> Drawn:
@@ -101,7 +95,7 @@ def calibration_diagram(before: Calibration, after: Calibration) -> Drawn:
             counts.set(xlabel="highest probability")
         upper[0].set(ylabel="share that is right")
         lower[0].set(ylabel="photographs")
-        return _drawn(canvas)
+        return draw(canvas)
 
 
 def learning_diagram(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> Drawn:
@@ -130,7 +124,7 @@ def learning_diagram(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> D
         panels[0].set_ylim(bottom=0)
         panels[1].set_ylim(0, 1)
         panels[1].legend(loc="lower right", framealpha=0.9)
-        return _drawn(canvas)
+        return draw(canvas)
 
 
 def _shade_phases(axes: Any, history: Sequence[Epoch]) -> None:
@@ -164,19 +158,3 @@ def _grid(count: int) -> tuple[Canvas, list[Any]]:
 def _band(axes: Any, band: Band, step: str) -> None:
     axes.fill_between(GRID, band.low, band.high, color=_FIRST, alpha=0.18, linewidth=0, step=step)
     axes.plot(band.x, band.y, color=_FIRST, linewidth=1.4, drawstyle=f"steps-{step}")
-
-
-def _drawn(canvas: Canvas) -> Drawn:
-    drawn = {}
-    with warnings.catch_warnings():
-        # Matplotlib draws letters that its font does not have as boxes.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        # Laid out once: each format would do it again, and draw twice for it.
-        if layout := canvas.get_layout_engine():
-            layout.execute(canvas)
-            canvas.set_layout_engine("none")
-        for kind in KINDS:
-            stream = io.BytesIO()
-            canvas.savefig(stream, format=kind, metadata=UNDATED[kind])
-            drawn[kind] = stream.getvalue()
-    return drawn
