@@ -426,9 +426,9 @@ def test_hours_and_epochs_are_not_given_together(start: Start) -> None:
 
 
 def test_a_field_that_was_an_argument_is_answered_with_the_way_to_set_it(start: Start) -> None:
-    ended = start("--width", "4")
+    ended = start("--width", "4", "--other", "--jit")
     assert ended.returncode == 2
-    assert "width is a field of the recipe: give --set width=VALUE" in ended.stderr
+    assert "a field of the recipe is given as --set width=4 --set jit=VALUE;" in ended.stderr
 
 
 NETWORK = """

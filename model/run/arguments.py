@@ -70,10 +70,11 @@ class EntryParser(Parser):
 
     def error(self, message: str) -> NoReturn:
         """End with the message, and with the way to set a field that was given as an argument."""
-        if message.startswith("unrecognized arguments: --"):
-            name = message.removeprefix("unrecognized arguments: --").partition(" ")[0].partition("=")[0]
-            if name in {field.name for field in fields(Recipe)}:
-                message += f"; {name} is a field of the recipe: give --set {name}=VALUE"
+        if message.startswith("unrecognized arguments: ") and self.get_default("set") is not None:
+            given = re.findall(r"--(\w+)(?:[ =](?!--)(\S+))?", message)
+            names = {field.name for field in fields(Recipe)}
+            if words := [f"--set {name}={value or 'VALUE'}" for name, value in given if name in names]:
+                message += f"; a field of the recipe is given as {' '.join(words)}"
         super().error(message)
 
 
