@@ -65,18 +65,23 @@ def answer_to(spool: Path, name: str) -> dict[str, Any]:
     return read_published(spool, f"answers/{name}.json")
 
 
-def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, spool: Path, tmp_path: Path, project: Path) -> None:
+def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, python: Nsml, spool: Path, tmp_path: Path) -> None:
     nsml("dataset", "rules", "D", "per_day=2", "time_zone=UTC")
     assert nsml("referee", "D", "--spool", str(spool), "--once").status == 0
     team = {"NSML_HOME": str(tmp_path / "team"), "NSML_USER": "me"}
+    pushed = nsml("dataset", "push", "D", str(tmp_path / "d"), "--referee", str(spool), **team)
+    assert "warning: PATH holds labels or the scorer" in pushed.out
+    nsml("dataset", "rm", "-f", "D", **team)
     (tmp_path / "d" / "test" / "test_label").rename(tmp_path / "test_label")
     pushed = nsml("dataset", "push", "D", str(tmp_path / "d"), "--referee", str(spool), **team)
-    assert pushed.status == 0, pushed.err
+    assert pushed.status == 0 and "warning" not in pushed.out, pushed.err
 
     def mine(*arguments: str) -> Any:
         return nsml(*arguments, **team)
 
     name = start_and_wait(mine, dataset="D")
+    by_hand = python("main.py", "--mode", "test", NSML_DATASET="D", **team)
+    assert "not scored, as dataset D has a referee" in by_hand.out, by_hand.err
     with ThreadPoolExecutor() as pool:
         for left in (1, 0):
             submitted = pool.submit(mine, "submit", name, "best")

@@ -184,6 +184,8 @@ def describe(dataset: Dataset, name: str = "") -> str:
         labels = f"{missing}: it cannot be scored"
     if (spool := dataset.referee()) is not None:
         labels = f"scored by the referee of {spool}"
+        if dataset.labels.exists() or dataset.evaluation.exists():
+            labels += "; warning: PATH holds labels or the scorer, which the teams could read: tell the organiser"
     train, test = record["train_files"], record["test_files"]
     note = (
         "" if (dataset.training / "train").is_dir() else "; it has no folder train/, so sessions can read all its files"

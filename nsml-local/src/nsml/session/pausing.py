@@ -149,11 +149,11 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
         output = Path(folder) / FILE
         count = feed_test_data(infer, Path(context.dataset_path), output, wanted_predictions(dataset), show)
         print(f"{counted(count, 'prediction')} made in {time.monotonic() - began:.1f} seconds", flush=True)
-        if rules_of(dataset).limits_submissions():
+        has_referee = dataset.referee() is not None
+        if has_referee or rules_of(dataset).limits_submissions():
             # Otherwise the rules could be avoided.
-            print(
-                f"not scored, as dataset {dataset.name} limits submissions; 'nsml submit {owner.name} {loaded.name}' scores it"
-            )
+            why = "has a referee" if has_referee else "limits submissions"
+            print(f"not scored, as dataset {dataset.name} {why}; 'nsml submit {owner.name} {loaded.name}' scores it")
         else:
             print_result(dataset, output)
     sys.exit(0)
