@@ -16,7 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -95,27 +95,34 @@ class Account:
     uid: int
     folder: Path
     zones: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return f"uid{self.uid}"
 
     def environment(self, home: str = "nsml") -> dict[str, str]:
-        variables = {"PYTHONPATH": interpreter()[1], "PYTHONTZPATH": f"{self.zones}:/usr/share/zoneinfo"}
+        variables = {
+            "PYTHONPATH": interpreter()[1],
+            "PYTHONTZPATH": f"{self.zones}:/usr/share/zoneinfo",
+            **self.variables,
+        }
         own = {"HOME": str(self.folder), "NSML_HOME": str(self.folder / home), "COLUMNS": "140", "LANG": "C.UTF-8"}
         return variables | own | {"PATH": os.environ.get("PATH", os.defpath), "OPENBLAS_NUM_THREADS": "1"}
 
-    def start(self, *arguments: str, home: str = "nsml", **options: Any) -> subprocess.Popen[str]:
-        """Start the `nsml` command as this account."""
-        command = [interpreter()[0], "-m", "nsml", *arguments]
+    def start(
+        self, *arguments: str, home: str = "nsml", through: Sequence[str] = (), **options: Any
+    ) -> subprocess.Popen[str]:
+        """Start the `nsml` command as this account, with `through` as `srun` before it."""
+        command = [*through, interpreter()[0], "-m", "nsml", *arguments]
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment(home), stdin=subprocess.DEVNULL, text=True, errors="replace",
             user=self.uid, group=self.uid, extra_groups=[], umask=0o077, **options,
         )  # fmt: skip
 
-    def nsml(self, *arguments: str, home: str = "nsml") -> Ended:
+    def nsml(self, *arguments: str, home: str = "nsml", through: Sequence[str] = ()) -> Ended:
         """Run the command."""
-        process = self.start(*arguments, home=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = self.start(*arguments, home=home, through=through, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         out, err = process.communicate(timeout=300)
         return Ended(process.returncode, out, err)
 
