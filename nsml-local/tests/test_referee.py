@@ -1,6 +1,7 @@
 """A referee of another account: spool, ledger, and what a team can try."""
 
 import contextlib
+import errno
 import json
 import os
 import pickle
@@ -211,7 +212,8 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    "step", ["open_submission", "record_score", "Ledger.append", "close_submission", "Referee._answer", "_remove"]
+    "step",
+    ["open_submission", "record_score", "Ledger.append", "close_submission", "Referee._answer", "Referee._remove"],
 )
 def test_a_referee_that_ends_at_any_step_loses_and_doubles_nothing(
     spool: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: str
@@ -361,6 +363,21 @@ def test_what_is_no_submission_is_answered_and_removed(spool: Path) -> None:
     assert [path.name for path in incoming.iterdir()] == [".half"]
     assert "more than 268,435,456 bytes" in answer_to(spool, large)["reason"]
     assert submissions() == []
+
+
+def test_what_cannot_be_removed_stops_no_referee(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (spool / "incoming" / ("1" * 32)).mkdir()
+    (spool / "incoming" / "mounted").mkdir()
+
+    def fail(path: Path) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(module, "discard", fail)  # as where a team has mounted a file system
+    name = hand_in(spool, FACTS, RIGHT, b"")
+    refereed(spool)
+    assert answer_to(spool, name)["result"] == "scored"
+    refereed(spool)
+    assert len(entries()) == 2 and sorted(os.listdir(spool / "incoming")) == ["1" * 32, "mounted"]
 
 
 def test_files_of_another_name_are_removed_and_counted_in_a_line(spool: Path) -> None:

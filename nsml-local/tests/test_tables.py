@@ -106,7 +106,7 @@ def test_a_table_fits_and_what_is_whole_is_never_cut(rows: list[list[str]], widt
         patch.setattr(display.os, "isatty", lambda stream: True)
         patch.setattr(display.click, "echo", lambda text, err=False: lines.append((text, err)))
         patch.setenv("COLUMNS", str(width))
-        headings = ["first", "second", "third", "fourth", "fifth"]
+        headings = ["first", "second", "the third one", "fourth", "fifth"]
         display.print_table(headings, rows, whole=sorted(whole))
     table = [text for text, err in lines if not err]
     needed = sum(

@@ -179,7 +179,7 @@ def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool)
     for key in KEYS:
         one, other = getattr(before, key), getattr(after, key)
         if one != other:
-            click.echo(f"{key} is changed", err=True)
+            click.echo(f"{key} is {'removed' if new.get(key, '') is None else 'changed'}", err=True)
     outdated = sum(r["outdated"] for r in submissions_of(home, name)[0])
     if new and outdated:
         are = "submission is" if outdated == 1 else "submissions are"

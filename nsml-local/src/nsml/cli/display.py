@@ -88,12 +88,13 @@ def print_table(
     """Print a table, whose columns are as wide as their widest cell. On a terminal that is too narrow for it:
 
     - with `stack`, or where the columns in `whole` alone are too wide, each row is printed as lines below its first cell, a line a column;
-    - else empty columns are left out, and the widest are cut, but for those in `whole`; where that is not enough, columns are left out
-      from the right, and named on stderr.
+    - else empty columns are left out, and the widest are cut, but for headings and those in `whole`; where that is not enough, columns
+      are left out from the right, and named on stderr.
     """
     table = [[plain(str(cell)) for cell in row] for row in (headings, *rows)]
     shown = named = list(range(len(headings)))
     widths = [max(_width(row[i]) for row in table) for i in shown]
+    least = [min(width, max(_width(heading), _NARROWEST)) for width, heading in zip(widths, table[0], strict=True)]
     if os.isatty(1):
         import shutil
 
@@ -104,16 +105,11 @@ def print_table(
         if _total(widths) > columns:
             shown = named = [i for i in shown if i in whole or any(row[i] for row in table[1:])]
         flexible = [i for i in shown if i not in whole]
-        while (
-            flexible and _total([min(widths[i], _NARROWEST) if i in flexible else widths[i] for i in shown]) > columns
-        ):
+        while flexible and _total([least[i] if i in flexible else widths[i] for i in shown]) > columns:
             last = flexible.pop()
             shown = [i for i in shown if i != last]
-        while flexible and _total([widths[i] for i in shown]) > columns:
-            widest = max(flexible, key=lambda i: widths[i])
-            if widths[widest] <= _NARROWEST:
-                break
-            widths[widest] -= 1
+        while _total([widths[i] for i in shown]) > columns and (long := [i for i in flexible if widths[i] > least[i]]):
+            widths[max(long, key=lambda i: widths[i])] -= 1
     for row in table:
         cells = [_fit(row[i], widths[i], i in right) for i in shown]
         click.echo("  ".join(cells).rstrip())

@@ -102,6 +102,7 @@ class Referee:
         for entry in self.ledger.entries:
             if entry["result"] != "scored":
                 self._count_unscored(entry["uid"], entry["at"])
+        self._stuck: set[str] = set()
         self._dropped, self._example, self._say_again = Counter[int](), dict[int, str](), 0.0
         self._classes = wanted_predictions(dataset).classes if dataset.has_label_file else 0
         self._published: object = None
@@ -137,9 +138,9 @@ class Referee:
         found, of_account = [], Counter[int]()
         for entry in os.scandir(self.spool / INCOMING):
             is_hidden = entry.name.startswith(".")
-            if is_hidden and entry.is_dir(follow_symlinks=False):
+            if entry.name in self._stuck or (is_hidden and entry.is_dir(follow_symlinks=False)):
                 continue  # only its owner can empty it
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # gone, or a mount of its owner that shows nothing to others
                 status = entry.stat(follow_symlinks=False)
                 of_account[status.st_uid] += 1
                 if (
@@ -156,8 +157,20 @@ class Referee:
             first.setdefault(uid, name)
         return list(first.values())
 
+    def _remove(self, path: Path) -> None:
+        """Remove what stands in the spool, which may be a folder of a team. What it has mounted there stays, and is not looked at again."""
+        try:
+            if stat.S_ISDIR(path.lstat().st_mode):
+                discard(path)
+            else:
+                path.unlink()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            self._stuck.add(path.name)
+
     def _drop(self, path: Path, uid: int) -> None:
-        _remove(path)
+        self._remove(path)
         self._dropped[uid] += 1
         self._example[uid] = path.name
 
@@ -187,7 +200,7 @@ class Referee:
             if entry["result"] != "scored":
                 self._count_unscored(entry["uid"], time.time())
         # First, as the answer tells all accounts the name by which the file could be read.
-        _remove(path)
+        self._remove(path)
         self._answer(name, entry)
 
     def _read(self, path: Path) -> tuple[os.stat_result, bytes | str]:
@@ -433,15 +446,6 @@ def _user(uid: int) -> str:
         if is_name(name := pwd.getpwuid(uid).pw_name):
             return name
     return f"uid{uid}"
-
-
-def _remove(path: Path) -> None:
-    """Remove what stands in the spool, which may be a folder of a team."""
-    with contextlib.suppress(FileNotFoundError):
-        if stat.S_ISDIR(path.lstat().st_mode):
-            discard(path)
-        else:
-            path.unlink()
 
 
 def _write_for_all(path: Path, value: dict[str, Any] | str) -> None:
