@@ -426,7 +426,7 @@ def test_a_team_is_told_why_its_submission_was_removed_unread(spool: Path, monke
     with pytest.raises(NsmlError, match="has not answered in 0 seconds"):
         wait_for_answer(spool, name, 0.3)
     (spool / "incoming" / name).unlink()
-    with pytest.raises(NsmlError, match="reads no more of an account after 30 in an hour"):
+    with pytest.raises(NsmlError, match="reads no more of an account after 60 in an hour"):
         wait_for_answer(spool, name, 60)
 
 

@@ -26,7 +26,7 @@ LARGEST = 1 << 28  # bytes of a submission
 LONGEST_LOG = 1 << 20  # bytes, from its end
 NAME = "[0-9a-f]{32}"
 # Of an account that has handed in so many that were not scored, in so many seconds, the referee reads no more.
-MOST_UNSCORED, UNSCORED_WITHIN = 30, 3600.0
+MOST_UNSCORED, UNSCORED_WITHIN = 60, 3600.0
 _SILENCE = 60.0  # seconds, in which a referee that was killed begins again
 _LONGEST_LINE = 1 << 14  # bytes, as JSON takes many times its size in memory
 
