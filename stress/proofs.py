@@ -30,7 +30,9 @@ PROOFS = {
     "hosts": Proof(
         "two hosts that share a home, clocks an hour apart, one killed: nothing runs twice, none is lost", 1
     ),
-    "referee": Proof("a referee killed at random scores each submission once, for the owner of its file", 50, "kills"),
+    "referee": Proof(
+        "a referee and submits killed at random: each is scored once, for the owner of its file", 50, "kills"
+    ),
     "datathon": Proof("a datathon of three days: accounts, rules, deadline, close, backup and restore", 3, "teams"),
     "bad_input": Proof("no input ends in a traceback", 20_000, "inputs"),
     "coverage": Proof("no input that a coverage-guided fuzzer finds ends in a traceback", 0),

@@ -31,7 +31,9 @@ from stress.homes import DATASET, LABELS, new_home, score_of
 
 _FOR_EACH_KILL = 4
 _ACCOUNTS = (60001, 60002, 60003)
-_SUBMITS = "submits of sessions, kills"
+_VICTIMS = ("kills of submits", "kills of submits with all they started", "kills of their programs")
+_INFER = 0.3  # seconds that _PROGRAM takes
+_SUBMITS = "submits of sessions"
 
 
 # Checkpoint N answers the first N % 9 test items rightly, and takes its time, so that kills meet it.
@@ -160,7 +162,7 @@ def _prove_submits(plan: Plan, counts: Counts) -> None:
     finally:
         stop.touch()
         os.waitpid(keeper, 0)
-    counts.done["of referees meanwhile"] = int((plan.folder / "kills").read_text())
+    counts.done["kills of referees meanwhile"] = int((plan.folder / "kills").read_text())
     _referee(home, spool)
     entries = read_ledger(ledger_path(home, DATASET))[0]
     for (user, number), submits in made.items():
@@ -184,7 +186,7 @@ def _submit_and_kill(plan: Plan, team: Account, kills: int, made: dict[tuple[str
     chance, done, usual = random.Random(f"{plan.seed} {team.uid}"), Counter[str](), 2.0
     until = time.monotonic() + plan.seconds
     for number in range(2 * kills):
-        if done.total() - done[_SUBMITS] >= kills or time.monotonic() > until:
+        if sum(done[what] for what in _VICTIMS) >= kills or time.monotonic() > until:
             break
         submits = made[(team.name, number)]
         for is_killed in (True, False):
@@ -194,9 +196,13 @@ def _submit_and_kill(plan: Plan, team: Account, kills: int, made: dict[tuple[str
                 arguments = ("submit", f"{DATASET}/1", str(number))
                 process = team.start(*arguments, stdout=stdout, stderr=stderr, start_new_session=True)
                 if is_killed:
-                    time.sleep(chance.uniform(0, usual))
-                    what = chance.choice(("of submits", "of submits with all they started", "of their programs"))
-                    done[what] += _kill_submit(process, what)
+                    if in_infer := chance.random() < 0.5:
+                        _wait_for_infer(process, err)
+                    time.sleep(chance.uniform(0, _INFER if in_infer else usual))
+                    what = chance.choice(_VICTIMS)
+                    was_running = _kill_submit(process, what)
+                    done[what] += was_running
+                    done["of these in infer"] += was_running and in_infer
                 process.wait(timeout=300)
             if not is_killed:
                 usual = time.monotonic() - began
@@ -210,18 +216,23 @@ def _submit_and_kill(plan: Plan, team: Account, kills: int, made: dict[tuple[str
     return done
 
 
+def _wait_for_infer(process: subprocess.Popen[str], err: Path) -> None:
+    while process.poll() is None and "The inference should" not in err.read_text():
+        time.sleep(0.02)
+
+
 def _kill_submit(process: subprocess.Popen[str], what: str) -> bool:
     """Kill a submit, or its program, or both; whether it was still running."""
     if process.poll() is not None:
         return False
     tree = psutil.Process(process.pid).children(recursive=True)
-    if what != "of their programs":
+    if what != _VICTIMS[2]:
         process.kill()
-    if what != "of submits":
+    if what != _VICTIMS[0]:
         for victim in tree:
             with suppress(psutil.NoSuchProcess):
                 victim.kill()
-    return what != "of their programs" or bool(tree)
+    return what != _VICTIMS[2] or bool(tree)
 
 
 def _kill_referees(home: Home, spool: Path, chance: random.Random, stop: Path) -> None:
