@@ -39,8 +39,8 @@ def benchmark(plan: Plan) -> list[Record]:
                 pool.map(batch, range(0, _COUNT, _BATCH), chunksize=1)
 
         def batches() -> None:
-            epochs = range(4)
-            for _ in training_batches(images, labels, 4, batch_size=_BATCH, epochs=epochs, strength=1.0, seed=0):
+            numbers = range(4 * _COUNT // _BATCH)
+            for _ in training_batches(images, labels, 4, batch_size=_BATCH, batches=numbers, strength=1.0, seed=0):
                 pass
 
         def generator() -> None:

@@ -47,7 +47,7 @@ def _tuned(images: np.ndarray) -> Any:
 
 
 def _ours(images: np.ndarray, labels: np.ndarray) -> Any:
-    return training_batches(images, labels, 4, batch_size=_BATCH, epochs=range(1000), strength=1.0, seed=0)
+    return training_batches(images, labels, 4, batch_size=_BATCH, batches=range(100_000), strength=1.0, seed=0)
 
 
 def _leave(make: Callable[[], Any]) -> Callable[[], float]:

@@ -39,8 +39,10 @@ def _of_network(plan: Plan, size: int, width: int) -> list[Record]:
     in_memory = images.astype(np.float32), np.eye(4, dtype=np.float32)[labels]
 
     def batches() -> Any:
-        # Of more epochs than are read, so that the pipeline works to the end as it does in a longer training.
-        return training_batches(images, labels, 4, batch_size=_BATCH, epochs=range(3), strength=1.0, seed=0)
+        # More than are read, so that the pipeline works to the end as it does in a longer training.
+        return training_batches(
+            images, labels, 4, batch_size=_BATCH, batches=range(3 * count // _BATCH), strength=1.0, seed=0
+        )
 
     def with_arrays() -> float:
         clock = _Clock()

@@ -18,7 +18,7 @@ def training_batches(
     classes: int,
     *,
     batch_size: int,
-    epochs: range,
+    batches: range,
     strength: float,
     seed: int,
     label_smoothing: float = 0.0,
@@ -26,10 +26,10 @@ def training_batches(
     workers: int = 2,
     on_batch: Callable[[int], None] | None = None,
 ) -> tf.data.Dataset:
-    """Batches of all `epochs`: float32 images (b, h, w, 3) in 0..255, one-hot float32 (b, classes), float32 weights (b,).
+    """The batches of these numbers: float32 images (b, h, w, 3) in 0..255, one-hot float32 (b, classes), float32 weights (b,).
 
-    An epoch has ceil(n / batch_size) batches (the last may be smaller) and contains each image once. Order and augmentation
-    depend only on seed and epoch, so a resumed training sees the same batches.
+    ceil(n / batch_size) batches (the last may be smaller) are a pass: they contain each image once. Order and augmentation depend only
+    on the seed and the number of the pass, so a resumed training sees the same batches.
 
     Args:
         images: uint8 (n, h, w, 3), may be memory-mapped.
@@ -39,7 +39,8 @@ def training_batches(
             section 7).
         sample_weights: (n,), default 1.
         workers: number of batches computed at a time; two more are prefetched.
-        on_batch: called as `on_batch(number)`, from any thread, when a batch is ready; counts from 0 over all epochs.
+        batches: numbers of the batches, counted from 0 over all passes.
+        on_batch: called as `on_batch(number)`, from any thread, when a batch is ready; counts from 0, for the first of `batches`.
     """
     labels, one_hot = _one_hot(images, labels, classes, label_smoothing)
     weights = np.ones(len(labels), np.float32) if sample_weights is None else np.asarray(sample_weights, np.float32)
@@ -53,18 +54,18 @@ def training_batches(
     count = -(-len(labels) // batch_size)
 
     def make(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        epoch = epochs[int(number) // count]
-        start = int(number) % count * batch_size
+        passed, place = divmod(batches[int(number)], count)
         # Computed for each batch: takes microseconds, and threads share no state.
-        order = np.random.default_rng([seed % 2**64, epoch]).permutation(len(labels))
+        order = np.random.default_rng([seed % 2**64, passed]).permutation(len(labels))
+        start = place * batch_size
         chosen = order[start : start + batch_size]
         with one_opencv_thread():
-            batch = augment(images[chosen], seed, epoch, chosen, strength), one_hot[chosen], weights[chosen]
+            batch = augment(images[chosen], seed, passed, chosen, strength), one_hot[chosen], weights[chosen]
         if on_batch is not None:
             on_batch(int(number))
         return batch
 
-    return _dataset(make, len(epochs) * count, [images.shape[1:], (classes,), ()], workers)
+    return _dataset(make, len(batches), [images.shape[1:], (classes,), ()], workers)
 
 
 def _one_hot(images: np.ndarray, labels: np.ndarray, classes: int, smoothing: float) -> tuple[np.ndarray, np.ndarray]:

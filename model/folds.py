@@ -55,7 +55,7 @@ def train_folds(
         estimate = f", about {clock(seconds * (len(left) - number))} left for all" if seconds else ""
         print(f"fold {fold}, {len(done) + 1} of {settings.folds}{estimate}", flush=True)
         if network is None or fold != network.settings.fold:
-            network = begin(replace(settings, fold=fold, epoch=0, phase="", best_loss=None, best_epoch=0))
+            network = begin(replace(settings, fold=fold, epoch=0, steps=0, phase="", best_loss=None, best_epoch=0))
         network.earlier = tuple(done)
         started = time.monotonic()
         data = read(network.settings)

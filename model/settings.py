@@ -29,6 +29,7 @@ class Settings:
         patient_pattern: regular expression for the patient in a name, see `dataprep.catalog.read_catalog`; "": the usual names.
         share: share of the training photographs that is used, in 0 < share <= 1, by whole patients; below 1 for learning curves.
         epoch: number of epochs done.
+        steps: number of training steps done; 0 in a checkpoint of an older version, in which each epoch was a pass over the photographs.
         phase: phase of the last epoch, "" before the first.
         best_by: metric that chooses the best epoch, see `model.validation.METRICS`; "": the validation loss.
         best_value: its value in the best epoch, None with the loss.
@@ -53,6 +54,7 @@ class Settings:
     origin: dict[str, Any] | None = None
     best_by: str = ""
     best_value: float | None = None
+    steps: int = 0
 
     @property
     def label_numbers(self) -> tuple[int, ...]:

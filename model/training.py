@@ -22,6 +22,9 @@ from .recipes import Phase
 from .records import Epoch, Predictions
 from .validation import METRICS, score
 
+# For a training that has to end in time: the steps that measure the time, and the fewest of a later epoch.
+_MEASURED, _FEWEST = 50, 10
+
 
 class TrainingError(RuntimeError):
     """Failed training. The message is one line and says what to change."""
@@ -47,8 +50,9 @@ def train(
         report: called after each epoch as `report(summary=True, step=epoch, train__loss=..., ...)`.
         save: called as `save(epoch)` every `save_every` epochs and after the last one, and as `save("best")` after the best epoch so
             far. Epochs are counted from 1.
-        deadline: a time of `time.monotonic()`, or None. The number of epochs is then chosen after the first epoch, and again before the
-            last phase, so that the training ends in time and each phase has its share of the epochs.
+        deadline: a time of `time.monotonic()`, or None. Some steps then measure the time, and epochs are chosen so that the training
+            ends in time and each phase has its share; again before the last phase. If a pass over the photographs takes too long for
+            that, an epoch is a part of it.
         metric: the scorer of the competition. One of `model.validation.METRICS` chooses the best epoch, of equal ones that of the lower
             validation loss; with any other, the loss chooses.
 
@@ -57,7 +61,8 @@ def train(
     """
     settings, labels = network.settings, data.train_labels
     recipe = settings.recipe = settings.recipe.planned(len(labels))
-    steps = math.ceil(len(labels) / recipe.batch_size)
+    steps = of_pass = math.ceil(len(labels) / recipe.batch_size)
+    settings.steps = settings.steps or settings.epoch * of_pass
     if not recipe.schedule(settings.epoch, settings.phase):
         print(f"already trained for {settings.epoch} epochs; give a larger --epoch to go on", flush=True)
     for layer in all_layers(network.model):
@@ -67,8 +72,9 @@ def train(
     pace = Pace()
     while schedule := settings.recipe.schedule(settings.epoch, settings.phase):
         phase, epochs = schedule[0]
-        if deadline is not None and not pace.epochs:
-            epochs = epochs[:1]  # it measures the time of an epoch
+        total = settings.steps + steps * (settings.recipe.epochs - settings.epoch)
+        if deadline is not None and not pace.seconds:
+            epochs, steps = epochs[:1], min(_MEASURED, of_pass)
         network.optimizer.learning_rate = recipe.learning_rate * phase.rate
         waiting = InputWait()
         batches = training_batches(
@@ -76,7 +82,7 @@ def train(
             labels,
             len(settings.classes),
             batch_size=recipe.batch_size,
-            epochs=epochs,
+            batches=range(settings.steps, settings.steps + len(epochs) * steps),
             strength=phase.augmentation,
             label_smoothing=phase.label_smoothing,
             seed=settings.seed,
@@ -91,34 +97,48 @@ def train(
             steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
-            callbacks=[_EachEpoch(network, phase, data, report, save, save_every, waiting, pace, metric)],
+            callbacks=[_EachEpoch(network, phase, data, report, save, save_every, waiting, pace, total, metric)],
         )
         left = settings.recipe.schedule(settings.epoch, settings.phase)
         if deadline is not None and left:
-            seconds = deadline - time.monotonic() - pace.reserve(recipe.views)
+            seconds = deadline - time.monotonic() - pace.reserve(steps, recipe.views)
             not_begun = [phase for phase, _ in left if phase.name != settings.phase]
-            epochs_left = max(int(seconds / pace.epoch), len(not_begun))
+            epochs_left, steps = pace.plan(seconds, max(len(not_begun), 1), of_pass)
             settings.recipe = replace(settings.recipe, epochs=settings.epoch + epochs_left, steps=0)
             print(
-                f"plan: epochs {settings.recipe.epochs}: {epochs_left} more fit in {clock(max(seconds, 0))}", flush=True
+                f"plan: epochs {settings.recipe.epochs}: {epochs_left} more of {steps} steps fit in {clock(max(seconds, 0))}",
+                flush=True,
             )
 
 
 @dataclass
 class Pace:
-    """Seconds of each epoch, including validation, and of the last validation."""
+    """Seconds of a step in each epoch, and of the last validation."""
 
-    epochs: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
     validation: float = 0.0
 
-    @property
-    def epoch(self) -> float:
-        """Seconds of an epoch: the median of the last three."""
-        return float(np.median(self.epochs[-3:]))
+    def epoch(self, steps: int) -> float:
+        """Seconds of an epoch of so many steps, including validation; by the median of the last three epochs."""
+        return steps * float(np.median(self.seconds[-3:])) + self.validation
 
-    def reserve(self, views: int) -> float:
+    def reserve(self, steps: int, views: int) -> float:
         """Seconds to reserve after the last epoch, for a checkpoint and the validation averaged over views."""
-        return self.epoch / 4 + (views * self.validation if views > 1 else 0)
+        return min(self.epoch(steps) / 4, 10) + (views * self.validation if views > 1 else 0)
+
+    def plan(self, seconds: float, least: int, of_pass: int) -> tuple[int, int]:
+        """Number of epochs, at least `least`, and steps of each, at most `of_pass`, that fill so many seconds.
+
+        A pass over very many photographs may take a large part of the time. Epochs are then parts of it: four, so that a phase can have a
+        quarter of the training, as long as validation takes less than a quarter of the time.
+        """
+        passes = seconds / self.epoch(of_pass)
+        step, parts = self.epoch(1) - self.validation, 4 if 16 * self.validation < seconds else 1
+        epochs = max(math.ceil(passes), parts, least)
+        if seconds / epochs < self.validation:
+            epochs = max(int(passes), least)
+        steps = int((seconds / epochs - self.validation) / step)
+        return epochs, min(max(steps, _FEWEST), of_pass)
 
 
 def compile_step(network: Network) -> None:
@@ -197,12 +217,14 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         save_every: int,
         waiting: InputWait,
         pace: Pace,
+        total: int,
         metric: str,
     ) -> None:
         super().__init__()
         self.network, self.phase, self.data = network, phase, data
         self.report, self.save, self.save_every = report, save, save_every
         self.waiting, self.steps, self.pace = waiting, 0, pace
+        self.start, self.total = network.settings.steps, total
         self.metric = metric if metric in METRICS else ""
         self.rate = network.settings.recipe.learning_rate * phase.rate
 
@@ -213,8 +235,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         self.waiting.asked()
         recipe = self.network.settings.recipe
         if recipe.decay == "cosine":
-            done = (self.epoch + batch / self.params["steps"]) / recipe.epochs
-            self.rate = recipe.learning_rate * self.phase.rate * cosine(done)
+            self.rate = recipe.learning_rate * self.phase.rate * cosine((self.start + self.steps) / self.total)
             self.network.optimizer.learning_rate = self.rate
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -253,6 +274,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             "train__accuracy": float(logs["accuracy"]),
         }
         settings.epoch, settings.phase = epoch + 1, self.phase.name
+        settings.steps = self.start + self.steps
         columns = {name.replace("__", "_"): value for name, value in values.items()}
         network.history.append(Epoch(settings.epoch, settings.phase, self.rate, **columns))
         value = None
@@ -270,11 +292,12 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         self.pace.validation = time.monotonic() - self.started - seconds
         # The first step of a phase is not counted, as it may include compilation.
         steps = (seconds - compiled) * (count / (count - 1) if compiled else 1)
-        self.pace.epochs.append(steps + self.pace.validation)
+        self.pace.seconds.append(steps / count)
         if len(np.unique(labels)) > 1 and len(answered := np.unique(probabilities.argmax(axis=1))) == 1:
             name = settings.classes[answered[0]]
             print(f"warning: epoch {settings.epoch} predicts {name} for every validation photograph", flush=True)
-        self._print_line(values, len(self.data.train_labels) / seconds, waited / seconds, is_best)
+        photographs = min(count * settings.recipe.batch_size, len(self.data.train_labels))
+        self._print_line(values, photographs / seconds, waited / seconds, is_best)
         self.report(summary=True, step=settings.epoch, **values, phase=self.phase.name)
         # The best first, since a session of `nsml run --halve` ends with the checkpoint that it saves at its epoch.
         if is_best:
@@ -285,7 +308,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
     def _print_line(self, values: dict[str, float], rate: float, waited: float, is_best: bool) -> None:
         epoch, total = self.network.settings.epoch, self.network.settings.recipe.epochs
         by_metric = f"  {self.metric} {values[f'val__{self.metric}']:.3f}" if self.metric else ""
-        left = (total - epoch) * self.pace.epoch
+        left = (total - epoch) * self.pace.epoch(self.params["steps"])
         print(
             f"{chr(13) if sys.stdout.isatty() else ''}epoch {epoch:>{len(str(total))}}/{total} {self.phase.name}"
             f"  loss {values['train__loss']:.3f} acc {values['train__accuracy']:.3f}"

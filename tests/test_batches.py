@@ -14,8 +14,9 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (N, 8, 8, 3)).astype(np.uint8
 IMAGES[:, 0, 0, 0] = np.arange(N)
 
 
-def batches(epochs: range, strength: float = 0.0, seed: int = 3, **more) -> list[tuple[np.ndarray, ...]]:
-    dataset = training_batches(IMAGES, LABELS, 4, batch_size=5, epochs=epochs, strength=strength, seed=seed, **more)
+def batches(passes: range, strength: float = 0.0, seed: int = 3, **more) -> list[tuple[np.ndarray, ...]]:
+    numbers = range(5 * passes.start, 5 * passes.stop)
+    dataset = training_batches(IMAGES, LABELS, 4, batch_size=5, batches=numbers, strength=strength, seed=seed, **more)
     return [tuple(part.numpy() for part in batch) for batch in dataset]
 
 
@@ -23,7 +24,7 @@ def same(some, others) -> bool:
     return all((a == b).all() for x, y in zip(some, others, strict=True) for a, b in zip(x, y, strict=True))
 
 
-def test_an_epoch_holds_each_image_once_with_its_label_and_weight() -> None:
+def test_a_pass_holds_each_image_once_with_its_label_and_weight() -> None:
     weights = np.linspace(0.5, 2, N)
     epochs = batches(range(3), sample_weights=weights)
     assert [len(batch[0]) for batch in epochs] == [5, 5, 5, 5, 3] * 3
@@ -49,7 +50,7 @@ def test_weights_are_one_unless_given() -> None:
 @pytest.mark.parametrize(("smoothing", "classes"), [(0.1, 4), (0.02, 7), (1.0, 4)])
 def test_smoothed_labels_are_those_of_keras(smoothing: float, classes: int) -> None:
     dataset = training_batches(
-        IMAGES, LABELS, classes, batch_size=N, epochs=range(1), strength=0.0, seed=3, label_smoothing=smoothing
+        IMAGES, LABELS, classes, batch_size=N, batches=range(1), strength=0.0, seed=3, label_smoothing=smoothing
     )
     ((images, targets, _),) = [tuple(part.numpy() for part in batch) for batch in dataset]
     one_hot = np.eye(classes, dtype=np.float32)[LABELS[images[:, 0, 0, 0].astype(int)]]
@@ -72,11 +73,11 @@ def test_each_batch_calls_on_batch_with_its_number() -> None:
     assert sorted(made) == list(range(10))
 
 
-def test_going_on_from_an_epoch_gives_what_it_would_have_been() -> None:
+def test_going_on_from_a_pass_gives_what_it_would_have_been() -> None:
     assert same(batches(range(2, 4), strength=1.0), batches(range(4), strength=1.0)[10:])
 
 
-def test_augmentation_is_that_of_the_image_and_the_epoch() -> None:
+def test_augmentation_is_that_of_the_image_and_the_pass() -> None:
     plain, augmented = batches(range(4, 6)), batches(range(4, 6), strength=0.7)
     for number, (before, after) in enumerate(zip(plain, augmented, strict=True)):
         order = before[0][:, 0, 0, 0].astype(int)
@@ -87,12 +88,12 @@ def test_augmentation_is_that_of_the_image_and_the_epoch() -> None:
 def test_memory_mapped_images_are_read_as_they_are(tmp_path) -> None:
     np.save(tmp_path / "images.npy", IMAGES)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    dataset = training_batches(mapped, LABELS, 4, batch_size=5, epochs=range(1), strength=0.0, seed=3)
+    dataset = training_batches(mapped, LABELS, 4, batch_size=5, batches=range(5), strength=0.0, seed=3)
     assert same([tuple(part.numpy() for part in batch) for batch in dataset], batches(range(1)))
 
 
 def test_the_shapes_are_known_and_the_autotuner_is_off() -> None:
-    dataset = training_batches(IMAGES, LABELS, 4, batch_size=5, epochs=range(2), strength=1.0, seed=0)
+    dataset = training_batches(IMAGES, LABELS, 4, batch_size=5, batches=range(10), strength=1.0, seed=0)
     assert [tuple(spec.shape) for spec in dataset.element_spec] == [(None, 8, 8, 3), (None, 4), (None,)]
     assert int(dataset.cardinality()) == 10
     assert dataset.options().autotune.enabled is False
@@ -112,11 +113,11 @@ def test_the_shapes_are_known_and_the_autotuner_is_off() -> None:
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(labels, more, message) -> None:
-    arguments = {"batch_size": 5, "epochs": range(1), "strength": 0.5, "seed": 0} | more
+    arguments = {"batch_size": 5, "batches": range(5), "strength": 0.5, "seed": 0} | more
     with pytest.raises(ValueError, match=message):
         training_batches(IMAGES, labels, 4, **arguments)
 
 
 def test_no_images_are_refused() -> None:
     with pytest.raises(ValueError, match="no images"):
-        training_batches(IMAGES[:0], LABELS[:0], 4, batch_size=5, epochs=range(1), strength=0, seed=0)
+        training_batches(IMAGES[:0], LABELS[:0], 4, batch_size=5, batches=range(5), strength=0, seed=0)

@@ -31,6 +31,7 @@ class Record:
     def __init__(self) -> None:
         self.reports: list[dict[str, Any]] = []
         self.saved: list[Any] = []
+        self.seconds = 0.0
 
     def report(self, **values: Any) -> None:
         self.reports.append(values)
@@ -278,8 +279,15 @@ def test_rows_are_those_of_the_array() -> None:
     np.testing.assert_array_equal(rows[np.array([2, 0])], images[[2, 4]])
 
 
-def at_ten_seconds_a_validation(monkeypatch: pytest.MonkeyPatch, seconds: float, **changed: Any) -> Record:
-    """Train with `seconds` until the deadline, while nothing but validation takes time."""
+def in_time(
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    validation: float = 10,
+    step: float = 0,
+    count: int = 48,
+    **changed: Any,
+) -> Record:
+    """Train with `seconds` until the deadline, while nothing but validation and steps take time."""
     clock = [0.0]
 
     def now() -> float:
@@ -291,20 +299,25 @@ def at_ten_seconds_a_validation(monkeypatch: pytest.MonkeyPatch, seconds: float,
     predict = network.predict
 
     def slowly(images: Any) -> np.ndarray:
-        clock[0] += 10
+        clock[0] += validation
         return predict(images)
 
+    def step_ended(self: Any, number: int) -> None:
+        clock[0] += step
+
     network.predict = slowly
+    monkeypatch.setattr("model.training.InputWait.ended", step_ended)
     train(
-        network, small_network.recipe(6, 2, **changed), small_network.data(), report=record.report, save=record.save,
+        network, small_network.recipe(6, 2, **changed), small_network.data(count), report=record.report, save=record.save,
         deadline=seconds,
     )  # fmt: skip
+    record.seconds = clock[0]
     return record
 
 
 @pytest.mark.parametrize(("seconds", "epochs"), [(400, 39), (120, 11), (30, 2), (1, 2)])
 def test_a_training_fills_its_time_and_leaves_no_phase_out(monkeypatch, seconds: float, epochs: int) -> None:
-    record = at_ten_seconds_a_validation(monkeypatch, seconds)
+    record = in_time(monkeypatch, seconds)
     phases = [values["phase"] for values in record.reports]
     assert len(phases) == epochs
     assert phases.count("gentle") == max(round(epochs / 4), 1)
@@ -312,5 +325,13 @@ def test_a_training_fills_its_time_and_leaves_no_phase_out(monkeypatch, seconds:
     assert record.saved[-1] in (epochs, "best")
 
 
+def test_a_pass_that_takes_most_of_the_time_is_divided_into_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = in_time(
+        monkeypatch, 1500, validation=20, step=10, count=120, batch_size=1
+    )  # 90 steps a pass, which takes 920 s
+    assert [values["phase"] for values in record.reports] == ["strong"] * 4 + ["gentle"]
+    assert 0.95 * 1500 < record.seconds < 1500
+
+
 def test_time_is_left_for_the_validation_over_views(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(at_ten_seconds_a_validation(monkeypatch, 400, views=8).reports) == 31
+    assert len(in_time(monkeypatch, 400, views=8).reports) == 31

@@ -68,17 +68,19 @@ def uninterrupted(determinism_ends: None) -> dict[str, Network]:
 
 
 @pytest.mark.parametrize(
-    ("last", "optimised"),
-    [(2, "last weights"), (3, "averaged weights"), (2, "averaged weights of Adam")],
-    ids=["within a phase", "between phases, averaged", "within a phase, averaged, Adam"],
+    ("last", "optimised", "older"),
+    [(2, "last weights", True), (3, "averaged weights", False), (2, "averaged weights of Adam", False)],
+    ids=["within a phase, of an older version", "between phases, averaged", "within a phase, averaged, Adam"],
 )
 def test_going_on_gives_the_same_network_bit_for_bit(
-    uninterrupted: dict[str, Network], tmp_path: Path, last: int, optimised: str
+    uninterrupted: dict[str, Network], tmp_path: Path, last: int, optimised: str, older: bool
 ) -> None:
     with pytest.raises(Stopped):
         train_until(small_network.network(**OPTIMISED[optimised]), tmp_path, last)
     network = weights.load(tmp_path)
     assert network.settings.epoch == last
+    if older:  # which did not store the number of steps
+        network.settings.steps = 0
     train_until(network)
     assert network.settings == uninterrupted[optimised].settings
     assert network.history == uninterrupted[optimised].history

@@ -30,7 +30,7 @@ def train_keras_way(data: Data, settings: Settings, ended: Callable[[Network], N
     network = begin_network(replace(settings, recipe=recipe))
     after_epoch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ended(network))
     last = [layer for layer in network.model.layers if layer.weights][-1]
-    start = 0
+    start, steps = 0, math.ceil(len(data.train_labels) / recipe.batch_size)
     for rate, share, whole in _STEPS:
         stop = start + max(1, round(share * recipe.epochs))
         for layer in network.model.layers:
@@ -38,11 +38,11 @@ def train_keras_way(data: Data, settings: Settings, ended: Callable[[Network], N
         network.model.compile(keras.optimizers.Adam(rate), keras.losses.CategoricalCrossentropy())
         batches = training_batches(
             data.train_images, data.train_labels, len(settings.classes), batch_size=recipe.batch_size,
-            epochs=range(start, stop), strength=_AUGMENTATION, seed=settings.seed,
+            batches=range(start * steps, stop * steps), strength=_AUGMENTATION, seed=settings.seed,
         )  # fmt: skip
         network.model.fit(
             batches, initial_epoch=start, epochs=stop, shuffle=False, verbose=0, callbacks=[after_epoch],
-            steps_per_epoch=math.ceil(len(data.train_labels) / recipe.batch_size),
+            steps_per_epoch=steps,
         )  # fmt: skip
         start = stop
     return network
