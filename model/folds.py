@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .console import clock
+from .console import Progress, clock
 from .data import Data
 from .ensemble import Ensemble, combine
 from .network import Network
@@ -61,7 +61,8 @@ def train_folds(
         data = read(network.settings)
         until = None if deadline is None else started + (deadline - started) / (len(left) - number)
         _train_fold(network, data, report, keep, save_every, until)
-        network.validation = validate(averaged_over(network.views, network.predict), data)
+        progress = Progress(f"validating {network.views} views")
+        network.validation = validate(averaged_over(network.views, network.predict, progress), data)
         seconds = time.monotonic() - started
         done.append(network)
     done.sort(key=lambda each: each.settings.fold)

@@ -123,8 +123,8 @@ class Pace:
         return steps * float(np.median(self.seconds[-3:])) + self.validation
 
     def reserve(self, steps: int, views: int) -> float:
-        """Seconds to reserve after the last epoch, for a checkpoint and the validation averaged over views."""
-        return min(self.epoch(steps) / 4, 10) + (views * self.validation if views > 1 else 0)
+        """Seconds to reserve after the last epoch, for a checkpoint and the validation averaged over views, which also turns images."""
+        return min(self.epoch(steps) / 4, 10) + ((views + 1) * self.validation if views > 1 else 0)
 
     def plan(self, seconds: float, least: int, of_pass: int) -> tuple[int, int]:
         """Number of epochs, at least `least`, and steps of each, at most `of_pass`, that fill so many seconds.

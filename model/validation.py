@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .console import Progress
 from .data import Data
 from .metrics import macro_auc
 from .network import Network
@@ -105,7 +106,8 @@ def validate_with_views(network: Network, data: Data, report: Callable[..., None
 
     Only after the last epoch, as it may take longer than an epoch: other checkpoints have the validation without averaging.
     """
-    network.validation = validate(averaged_over(network.views, network.predict), data)
+    progress = Progress(f"validating {network.views} views")
+    network.validation = validate(averaged_over(network.views, network.predict, progress), data)
     result = score_of(network.validation)
     print(f"averaged over {network.views} views: val acc {result.accuracy:.3f}  score {result.value:.2f}", flush=True)
     report(summary=True, step=network.settings.epoch, views__score=result.value, views__accuracy=result.accuracy)

@@ -334,4 +334,4 @@ def test_a_pass_that_takes_most_of_the_time_is_divided_into_epochs(monkeypatch: 
 
 
 def test_time_is_left_for_the_validation_over_views(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(in_time(monkeypatch, 400, views=8).reports) == 31
+    assert len(in_time(monkeypatch, 400, views=8).reports) == 30

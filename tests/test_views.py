@@ -54,7 +54,10 @@ def test_a_turned_photograph_gets_the_same_probabilities(network: Network, image
 
 def test_a_photograph_gets_the_same_probabilities_in_every_batch(network: Network, images: np.ndarray) -> None:
     together = symmetric(network.predict)(images)
-    np.testing.assert_allclose(symmetric(network.predict, batch_size=3)(images), together, atol=1e-6)
+    shown: list[tuple[int, int]] = []
+    by_three = symmetric(network.predict, batch_size=3, progress=lambda done, total: shown.append((done, total)))
+    np.testing.assert_allclose(by_three(images), together, atol=1e-6)
+    assert shown == [(min(done, len(images)), len(images)) for done in range(3, len(images) + 3, 3)]
     alone = np.concatenate([symmetric(network.predict)(image[None]) for image in images])
     np.testing.assert_allclose(alone, together, atol=1e-6)
 

@@ -6,7 +6,7 @@ views that lose no pixels. They are views of the prepared image, as cropping, lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from .predictor import Predict
 
 COUNT = 8
+Progress = Callable[[int, int], None]
 
 
 def symmetries(images: np.ndarray) -> Iterator[np.ndarray]:
@@ -24,23 +25,28 @@ def symmetries(images: np.ndarray) -> Iterator[np.ndarray]:
         yield turned[:, :, ::-1]
 
 
-def averaged_over(views: int, predict: Predict) -> Predict:
+def averaged_over(views: int, predict: Predict, progress: Progress | None = None) -> Predict:
     """`predict` if `views` is 1, `symmetric(predict)` if it is 8."""
-    return predict if views == 1 else symmetric(predict)
+    return predict if views == 1 else symmetric(predict, progress=progress)
 
 
-def symmetric(predict: Predict, batch_size: int = 32) -> Predict:
+def symmetric(predict: Predict, batch_size: int = 32, progress: Progress | None = None) -> Predict:
     """A function like `predict` that averages probabilities over all symmetries of an image, in 8 times the time.
 
     Args:
         predict: see `predictor`, or `Ensemble.predict`, for which all arrays are turned alike.
         batch_size: number of images turned at once.
+        progress: called as `progress(done, n)` after each batch.
     """
 
     def averaged(*images: Any) -> np.ndarray:
         # Also for no images, as an empty batch has the number of classes in its shape.
-        starts = range(0, max(len(images[0]), 1), batch_size)
-        return np.concatenate([_mean(predict, [each[i : i + batch_size] for each in images]) for i in starts])
+        count, results = len(images[0]), []
+        for start in range(0, max(count, 1), batch_size):
+            results.append(_mean(predict, [each[start : start + batch_size] for each in images]))
+            if progress:
+                progress(min(start + batch_size, count), count)
+        return np.concatenate(results)
 
     return averaged
 
