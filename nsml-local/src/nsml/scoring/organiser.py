@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,18 +105,17 @@ def _call(arguments: list[str], dataset: Dataset, folder: str) -> subprocess.Com
         env=environment, cwd=folder, start_new_session=True,
     ) as process, ThreadPoolExecutor() as pool:  # fmt: skip
         assert process.stdout and process.stderr
-        until = time.monotonic() + LIMIT
         ends = [pool.submit(_last_of, stream) for stream in (process.stdout, process.stderr)]
         try:
-            out, err = (end.result(until - time.monotonic()) for end in ends)
-            code = process.wait(until - time.monotonic())
-        except (TimeoutError, subprocess.TimeoutExpired):
+            code = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
             raise RunFailed(
                 f"the organiser's evaluation.py ran for more than {LIMIT} seconds; ask the organiser"
             ) from None
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+        out, err = (end.result() for end in ends)
     return subprocess.CompletedProcess(arguments, code, out, err)
 
 

@@ -138,9 +138,9 @@ class Referee:
         found, of_account = [], Counter[int]()
         for entry in os.scandir(self.spool / INCOMING):
             is_hidden = entry.name.startswith(".")
-            if entry.name in self._stuck or (is_hidden and entry.is_dir(follow_symlinks=False)):
-                continue  # only its owner can empty it
             with contextlib.suppress(OSError):  # gone, or a mount of its owner that shows nothing to others
+                if entry.name in self._stuck or (is_hidden and entry.is_dir(follow_symlinks=False)):
+                    continue  # only its owner can empty it
                 status = entry.stat(follow_symlinks=False)
                 of_account[status.st_uid] += 1
                 if (
