@@ -248,11 +248,12 @@ class Datathon:
         ranked = [row["private"] for row in board if row["rank"] is not None]
         self.counts.check(len(ranked) == len(self.teams), f"{len(ranked)} teams have a rank")
         self.counts.check(ranked == sorted(ranked, reverse=True), "the ranks are not those of the private half")
+        self.counts.check(all(row["low"] is not None for row in board), "a score has no interval")
         until = time.monotonic() + 60
-        while not (seen := self._published()) or seen[0]["private"] is None:
+        while _as_shown(seen := self._published()) != _as_shown(board):
             if time.monotonic() > until:
+                self.counts.losses.append(f"the teams see another board, {seen}")
                 break
-        self.counts.check([r["user"] for r in seen] == [r["user"] for r in board], "the teams see another board")
         self._end_referee()
         exported = self._must(organiser, "dataset", "board", "--csv", "EYES").out
         self.counts.check(len(list(csv.DictReader(io.StringIO(exported)))) == len(board), "the CSV has other rows")
@@ -342,6 +343,13 @@ class Datathon:
     def _own(self, folder: Path, uid: int) -> None:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, uid, uid)
+
+
+def _as_shown(board: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+    """Users, private scores, intervals and ranks, rounded as on the board."""
+    rounded = [{name: f"{row[name] or 0:.4g}" for name in ("low", "high")} for row in board]
+    names = ("user", "rank", "private", "first_rank", "last_rank")
+    return [(*(row[name] for name in names), *each.values()) for row, each in zip(board, rounded, strict=True)]
 
 
 def _halves(public: Iterable[str]) -> tuple[list[int], list[int]]:
