@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def test_diff_shows_what_each_session_was_given_and_asked_for(nsml: Nsml, datase
     two = start_and_wait(nsml, "-c", "1", "--env", "current", "--memory", "1500M")
     environment = json.loads(nsml("diff", "-j", one, two).out)["environment"]
     assert environment["packages"] == [None, "click>=8"] and environment["cpus"] == [None, 1]
-    assert environment["--env"] == ["layer", "current"] and environment["memory"] == [None, "1.5 GB"]
+    assert environment["--env"] == ["layer", "current"] and environment["memory"] == [None, 1_500_000_000]
+    assert re.search(r"^memory +1\.5 GB$", nsml("diff", one, two).out, re.MULTILINE)
 
 
 def test_sessions_of_the_same_code_have_no_files_that_differ(nsml: Nsml, trained: str) -> None:

@@ -293,6 +293,15 @@ def test_of_a_scorer_that_prints_without_end_the_last_megabyte_is_stored(
     assert stored.startswith("(the first 3,951,474 bytes are left out)\n") and len(stored) < 1_100_000
 
 
+def test_a_score_before_the_last_megabyte_of_output_is_not_read_from_what_stands_in_its_place(
+    nsml: Nsml, tmp_path: Path
+) -> None:
+    # Of the number, "75" is within the last megabyte.
+    _push(nsml, tmp_path, evaluation="print('0.75 ' + 'x' * ((1 << 20) - 4))\n")
+    failed = nsml("submit", start_and_wait(nsml), "best")
+    assert failed.status == 1 and "printed no number in the last 1,048,576 bytes of its output" in failed.err
+
+
 def test_labels_may_be_a_folder_that_the_organisers_scorer_reads(nsml: Nsml, tmp_path: Path) -> None:
     source = make_dataset(tmp_path / "labels")
     (source / "test" / "test_label").unlink()

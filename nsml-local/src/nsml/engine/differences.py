@@ -18,6 +18,13 @@ from .resources import Limits
 _LARGEST = 1 << 20
 
 
+class _Bytes(int):
+    """A number in JSON, "1.5 GB" as text."""
+
+    def __str__(self) -> str:
+        return size(self)
+
+
 def pairs(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Both values by name, in the order in which they are met, None where one has none."""
     return {key: (one.get(key), other.get(key)) for key in [*one, *(k for k in other if k not in one)]}
@@ -68,9 +75,9 @@ def environment_of(session: Session) -> dict[str, Any]:
         facts["packages"] = str(error)
     with contextlib.suppress(FileNotFoundError, Damaged):
         limits = Limits.of(read_json(session.folder / FILE))
-        memory = None if limits.memory is None else size(limits.memory)
+        memory = None if limits.memory is None else _Bytes(limits.memory)
         # Not the numbers of its processors, which are chance.
-        facts |= {"gpus": limits.gpus, "cpus": limits.cpus, "memory": memory, "log": size(limits.log)}
+        facts |= {"gpus": limits.gpus, "cpus": limits.cpus, "memory": memory, "log": _Bytes(limits.log)}
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 

@@ -25,6 +25,8 @@ from .predictions import lines_of_part, read_lines, read_part
 LIMIT = 3600  # seconds
 MOST_OUTPUT = 1 << 20  # bytes, of each of stdout and stderr
 LOG = "scorer.txt"
+# In place of what is left out, with the rest of a word or number that is cut.
+_CUT = re.compile(r"\(the first [\d,]+ bytes are left out\)\n\S*")
 _LONGEST_COMPLAINT = 1000  # characters
 # An integer or decimal number, with or without an exponent, nan or inf.
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)\b")
@@ -138,9 +140,11 @@ def _read_score(ended: subprocess.CompletedProcess[str], script: Path, log: Path
         raise RunFailed(
             f"the organiser's evaluation.py failed (exit status {ended.returncode}): {complaint}{place}; its output is in {log}"
         )
-    numbers = _NUMBER.findall(ended.stdout)
+    cut = _CUT.match(ended.stdout)
+    numbers = _NUMBER.findall(ended.stdout, cut.end() if cut else 0)
     if not numbers:
-        raise RunFailed(f"the organiser's evaluation.py printed no number; its error: {complaint}")
+        where = f" in the last {MOST_OUTPUT:,} bytes of its output" if cut else ""
+        raise RunFailed(f"the organiser's evaluation.py printed no number{where}; its error: {complaint}")
     value = float(numbers[-1])
     if not math.isfinite(value):
         raise RunFailed(f"the organiser's evaluation.py printed {numbers[-1]} as the score; its error: {complaint}")
