@@ -103,6 +103,7 @@ def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, python: Nsml
         write_json(record, read_json(record) | {"score": 101.0})
     assert json.loads(mine("dataset", "board", "-j", "D").out) == [row]  # what a team writes at home is not the board
     assert [r.get("refused") for r in json.loads(mine("dataset", "board", "--mine", "-j", "D").out)] == [None, None, 1]
+    assert "  0 of 2 left today, next at 00:00 UTC" in mine("dataset", "board", "--mine", "D").out
     assert [entry["result"] for entry in entries()] == ["scored", "scored", "refused"]
     shown = mine("dataset", "show", "D").out
     assert "scored by the referee of" in shown and "2 a day (UTC)" in shown
@@ -181,6 +182,7 @@ def test_the_published_intervals_are_those_of_the_public_part_until_the_close(ns
     assert "resamples of 24 patients" in shown and f"{boards[0][0]['low']:.4g} to " in shown
     nsml("dataset", "close", "-f", "D")
     assert published()[0]["low"] == 1.0  # of two that are equal on the public part, the earlier counts
+    assert "50 % of the test set is public, closed " in nsml("dataset", "show", "E").out
 
 
 def as_user(uid: int, work: Callable[[], Any]) -> Any:
@@ -426,7 +428,7 @@ def test_a_team_is_told_why_its_submission_was_removed_unread(spool: Path, monke
     with pytest.raises(NsmlError, match="has not answered in 0 seconds"):
         wait_for_answer(spool, name, 0.3)
     (spool / "incoming" / name).unlink()
-    with pytest.raises(NsmlError, match="reads no more of an account after 60 in an hour"):
+    with pytest.raises(NsmlError, match="60 within an hour were refused or failed; wait up to an hour"):
         wait_for_answer(spool, name, 60)
 
 

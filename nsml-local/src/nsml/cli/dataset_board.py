@@ -230,7 +230,9 @@ def _print_submissions(made: Sequence[Mapping[str, Any]], dataset: Dataset) -> N
 def _remark(record: Mapping[str, Any], dataset: Dataset) -> str:
     if "error" in record:
         times = record.get("refused", 1)
-        return str(record["error"]) + (f" ({times} times)" if times > 1 else "")
+        # Without what each of them begins with, as a narrow terminal shows the beginning.
+        reason = str(record["error"]).removeprefix("the referee says: ").removeprefix(f"dataset {dataset.name}: ")
+        return reason + (f" ({times} times)" if times > 1 else "")
     remarks = ["scored with other labels"] if record["outdated"] else []
     if "private" in record:
         remarks.append(f"private {score(record['private'])}")

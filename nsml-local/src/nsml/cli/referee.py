@@ -75,6 +75,6 @@ def verify(dataset: str, head: str | None) -> None:
         click.echo(line)
     if wrong:
         raise RunFailed(
-            f"the ledger of {dataset} and its submissions differ in {len(wrong)} places; compare with a backup"
+            f"the ledger of {dataset} and its submissions differ in {counted(len(wrong), 'place')}; compare with a backup"
         )
     click.echo(f"{count} entries, unbroken; the last has the digest {last}")

@@ -224,8 +224,8 @@ class Referee:
     def _note(self, entry: dict[str, Any]) -> None:
         self.ledger.append(entry)
         self._by_name[entry["name"]] = entry
-        what = next((entry[key] for key in ("score", "reason", "says") if key in entry), "")
-        self.say(f"{entry['user']}: {entry['result']} {what}")
+        what = next(entry[key] for key in ("score", "reason", "says") if key in entry)
+        self.say(f"{entry['user']}: {entry['result']} {'nothing' if what == '' else what}")
 
     def _judge(self, owner: dict[str, Any], content: bytes | str) -> dict[str, Any]:
         """The entry of a submission: its owner, what it is, and what became of it."""

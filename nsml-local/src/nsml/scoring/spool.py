@@ -107,8 +107,8 @@ def wait_for_answer(spool: Path, name: str, seconds: float) -> dict[str, Any]:
             waiting = now
         if now > waiting + _SILENCE:
             raise RunFailed(
-                f"the referee removed the submission and does not answer: it reads no more of an account after {MOST_UNSCORED} "
-                "in an hour that it could not score; submit again in an hour"
+                f"the referee removed the submission unread: of this account, {MOST_UNSCORED} within an hour were refused or failed; "
+                "wait up to an hour, and submit again"
             )
         if now > until:
             raise RunFailed(f"the referee has not answered in {seconds:.0f} seconds; it will, in {path}")
