@@ -105,10 +105,9 @@ def train(
             not_begun = [phase for phase, _ in left if phase.name != settings.phase]
             epochs_left, steps = pace.plan(seconds, max(len(not_begun), 1), of_pass)
             settings.recipe = replace(settings.recipe, epochs=settings.epoch + epochs_left, steps=0)
-            print(
-                f"plan: epochs {settings.recipe.epochs}: {epochs_left} more of {steps} steps fit in {clock(max(seconds, 0))}",
-                flush=True,
-            )
+            fits = epochs_left * pace.epoch(steps) <= seconds + 1
+            says = f"fit in {clock(seconds)}" if fits else f"at least, though {clock(max(seconds, 0))} is left"
+            print(f"plan: epochs {settings.recipe.epochs}: {epochs_left} more of {steps} steps {says}", flush=True)
 
 
 @dataclass

@@ -432,6 +432,18 @@ def test_a_team_is_told_why_its_submission_was_removed_unread(spool: Path, monke
         wait_for_answer(spool, name, 60)
 
 
+def test_a_submission_that_cannot_be_written_takes_no_room_in_the_spool(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(NsmlError, match="cannot be written: No space left on device; ask the organiser"):
+        hand_in(spool, FACTS, RIGHT, b"")
+    assert list((spool / "incoming").iterdir()) == []
+
+
 def test_what_cannot_be_scored_stops_no_referee(spool: Path) -> None:
     tried = [
         ("\ud800", RIGHT, "does not fit"),

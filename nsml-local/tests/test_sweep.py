@@ -50,7 +50,7 @@ def test_a_value_follows_its_option_and_a_field_its_name() -> None:
     [
         (["width"], {}), (["width="], {}), (["=1"], {}), (["a=1,"], {}), (["a=1", "a=2"], {}), (["seed=1"], {"seeds": 2}),
         (["a=1,2", "b=1"], {"pairs": True}), (["a=0.1,0.1"], {}), (["a=1,1", "b=2,2"], {"pairs": True}), ([], {"seeds": 1000}),
-        (["mode=test"], {}),
+        (["mode=test"], {}), (["mode x=1"], {}),
     ],
 )  # fmt: skip
 def test_a_grid_that_says_nothing_clear_is_refused(grid: list[str], more: dict[str, int]) -> None:

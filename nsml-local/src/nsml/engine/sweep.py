@@ -40,8 +40,8 @@ def points(
         name, stripped = " ".join(name.split()).lstrip("-"), [value.strip() for value in values.split(",")]
         if not name or not equals or not all(stripped):
             raise NsmlError(f'--grid {text!r} is not NAME=VALUE,VALUE; give --grid "learning_rate=0.001,0.003"')
-        if name in RESERVED:
-            raise NsmlError(f"--grid {name}: nsml itself sets --{name}; name another argument of the program")
+        if (option := name.partition(" ")[0]) in RESERVED:
+            raise NsmlError(f"--grid {name}: nsml itself sets --{option}; name another argument of the program")
         if name in axes:
             raise NsmlError(f"--grid {name} is given twice; put all its values into one")
         axes[name] = stripped

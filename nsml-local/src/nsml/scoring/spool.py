@@ -62,6 +62,8 @@ def hand_in(spool: Path, facts: dict[str, Any], predictions: bytes, log: bytes) 
             os.fsync(file.fileno())
         os.rename(beside, incoming / name)
     except OSError as error:
+        with contextlib.suppress(OSError):  # on a full disk it would take room, and count as one that waits
+            os.unlink(beside)
         raise RunFailed(f"{incoming} cannot be written: {error.strerror}; ask the organiser") from None
     return name
 
