@@ -367,6 +367,13 @@ def test_what_is_no_submission_is_answered_and_removed(spool: Path) -> None:
     assert submissions() == []
 
 
+def test_a_referee_whose_dataset_is_removed_says_so(spool: Path, nsml: Nsml) -> None:
+    referee = Referee(open_home(), find_dataset(open_home(), "D"), spool, quiet)
+    nsml("dataset", "rm", "-f", "D")
+    with pytest.raises(NsmlError, match="there is no dataset D"):
+        referee.run(once=True)
+
+
 def test_what_cannot_be_removed_stops_no_referee(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (spool / "incoming" / ("1" * 32)).mkdir()
     (spool / "incoming" / "mounted").mkdir()

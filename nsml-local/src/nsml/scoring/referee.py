@@ -123,6 +123,9 @@ class Referee:
                 if once:
                     return
                 time.sleep(_LOOK)
+        except FileNotFoundError:
+            find_dataset(self.home, self.dataset.name)  # says so if it was removed
+            raise
         finally:
             self._say_dropped(now=True)
             self.ledger.close()
