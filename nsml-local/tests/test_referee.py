@@ -109,6 +109,8 @@ def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, python: Nsml
     assert "scored by the referee of" in shown and "2 a day (UTC)" in shown
     assert "per_day = 2\n" in mine("dataset", "rules", "D").out
     assert "are those of its referee" in mine("dataset", "rules", "D", "per_day=9").err
+    for words in ("dataset close -f", "dataset rescore", f"referee run --spool {tmp_path / 's'}"):
+        assert "dataset D is scored by its referee" in mine(*words.split(), "D").err
     assert "so that its name stays" in nsml("dataset", "rename", "D", "E").err
     verified = nsml("referee", "verify", "D")
     assert verified.out.startswith("3 entries, unbroken; the last has the digest "), verified.err

@@ -14,7 +14,7 @@ from ..errors import Damaged, NsmlError
 from ..scoring.public import choose_public
 from ..scoring.rules import KEYS, as_toml, change_rules, published_rules, read_changes, read_rules, rules_of
 from ..scoring.spool import BOARD, RULES, read_published
-from ..store.datasets import find_dataset, list_datasets, remove_dataset, rename_dataset
+from ..store.datasets import find_dataset, list_datasets, remove_dataset, rename_dataset, scored_here
 from ..store.files import read_text
 from ..store.home import open_home
 from ..store.submissions import counted_submissions, running_submission, submissions_of
@@ -202,7 +202,7 @@ def close(name: str, force: bool) -> None:
     from ..scoring.rescoring import score_private
 
     home = open_home()
-    dataset = find_dataset(home, name)
+    dataset = scored_here(home, name)
     rules = rules_of(dataset)
     if rules.closed_at is None:
         if not force:
@@ -234,7 +234,7 @@ def rescore(name: str) -> None:
     from ..scoring.rescoring import score_private
 
     home = open_home()
-    dataset = find_dataset(home, name)
+    dataset = scored_here(home, name)
     _print_rescored(rescore_all(home, dataset), "rescored")
     if rules_of(dataset).order()["by_private"]:
         _print_rescored(score_private(home, dataset), "with a private score")

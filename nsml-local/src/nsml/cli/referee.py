@@ -11,7 +11,7 @@ from ..errors import RunFailed
 from ..scoring.referee import Referee
 from ..scoring.referee import verify as verify_ledger
 from ..scoring.spool import BOARD, INCOMING
-from ..store.datasets import find_dataset
+from ..store.datasets import scored_here
 from ..store.home import open_home
 from ..wording import counted
 from .arguments import complete_datasets
@@ -55,7 +55,7 @@ def run(dataset: str, spool: Path, once: bool) -> None:
     def say(line: str) -> None:
         click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}")
 
-    judge = Referee(home, find_dataset(home, dataset), spool.absolute(), say, board_intervals)
+    judge = Referee(home, scored_here(home, dataset), spool.absolute(), say, board_intervals)
     lines = counted(len(judge.ledger.entries), "line")
     until = "until all is scored" if once else "until Ctrl-C or a signal, which loses nothing"
     say(

@@ -219,6 +219,14 @@ def find_dataset(home: Home, name: str) -> Dataset:
     raise NsmlError(f"there is no dataset {name}{hint}")
 
 
+def scored_here(home: Home, name: str) -> Dataset:
+    """The dataset of that name. NsmlError if its submissions are scored by the referee of another account."""
+    dataset = find_dataset(home, name)
+    if dataset.referee() is not None:
+        raise NsmlError(f"dataset {name} is scored by its referee, who is another account; ask the organiser")
+    return dataset
+
+
 def push_dataset(
     home: Home,
     name: str,
