@@ -106,7 +106,8 @@ def train(
             epochs_left, steps = pace.plan(seconds, max(len(not_begun), 1), of_pass)
             settings.recipe = replace(settings.recipe, epochs=settings.epoch + epochs_left, steps=0)
             fits = epochs_left * pace.epoch(steps) <= seconds + 1
-            says = f"fit in {clock(seconds)}" if fits else f"at least, though {clock(max(seconds, 0))} is left"
+            rest = clock(max(seconds, 0))
+            says = f"fit in {rest}" if fits else f"at least, though {rest} is left"
             print(f"plan: epochs {settings.recipe.epochs}: {epochs_left} more of {steps} steps {says}", flush=True)
 
 
