@@ -91,11 +91,12 @@ def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, python: Nsml
             ended = submitted.result()
             assert ended.out == "Score: 100.010001\nDone\n", ended.err
             assert f"{left} of 2 left today, next at 00:00 UTC" in ended.err
-        submitted = pool.submit(mine, "submit", name, "best")
-        while not submitted.done():
-            nsml("referee", "D", "--spool", str(spool), "--once")
-        refused = submitted.result()
-    assert refused.status == 2 and "the referee says: dataset D: 0 of 2 left today, next at 00:00 UTC" in refused.err
+    refused = mine("submit", name, "best")  # without prediction, and though no referee runs
+    assert refused.status == 2 and "dataset D: 0 of 2 left today, next at 00:00 UTC" in refused.err
+    assert "infer" not in refused.out + refused.err
+    by_file = hand_in(spool, FACTS, RIGHT, b"")
+    nsml("referee", "D", "--spool", str(spool), "--once")
+    assert answer_to(spool, by_file)["reason"].startswith("dataset D: 0 of 2 left today, next at 00:00 UTC")
     (row,) = json.loads(mine("dataset", "board", "-j", "D").out)
     assert (row["rank"], row["score"], row["session"], row["submissions"]) == (1, 100.010001, name, 2)
     assert "Published by the referee" in mine("dataset", "board", "D").out

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,7 +12,7 @@ import click
 from ..errors import Damaged, NsmlError
 from ..scoring.public import choose_public
 from ..scoring.rules import KEYS, as_toml, change_rules, published_rules, read_changes, read_rules, rules_of
-from ..scoring.spool import BOARD, RULES, read_published
+from ..scoring.spool import RULES
 from ..store.datasets import find_dataset, list_datasets, remove_dataset, rename_dataset, scored_here
 from ..store.files import read_text
 from ..store.home import open_home
@@ -108,7 +107,7 @@ def show(name: str, as_json: bool) -> None:
         click.echo(f"Label numbers: {', '.join(numbered)}")
     rules = rules_of(dataset)
     if (spool := dataset.referee()) is not None:
-        rules = replace(published_rules(spool), closed_at=read_published(spool, BOARD).get("closed_at"))
+        rules = published_rules(spool)
     click.echo(f"Board: {', '.join(rules.describe())}")
     if left := rules.left(home.user(), counted_submissions(home, name, home.user()), time.time()):
         click.echo(f"{home.user()}: {left}")

@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -100,8 +99,7 @@ def _print_published(name: str, spool: Path, as_csv: bool, as_json: bool) -> Non
     elif as_csv:
         _print_csv(_COLUMNS, rows)
     else:
-        rules = replace(published_rules(spool), closed_at=published.get("closed_at"))
-        _print_board(name, rules, rows, rows, str(published.get("note", "")))
+        _print_board(name, published_rules(spool), rows, rows, str(published.get("note", "")))
         click.echo(f"Published by the referee {ago(published['published_at'])}, ledger {published['head']}")
 
 

@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import pwd
 import re
 import stat
 import time
@@ -35,7 +34,6 @@ from ..store.files import (
 )
 from ..store.home import Home
 from ..store.log_lines import append_line
-from ..store.names import is_name
 from ..store.sealing import BLANK, MEMBER, seal
 from ..store.submissions import (
     SCORED,
@@ -65,6 +63,7 @@ from .spool import (
     RULES,
     UNSCORED_WITHIN,
     OtherName,
+    account,
     make_spool,
     read_packet,
 )
@@ -182,7 +181,7 @@ class Referee:
         if not now and time.monotonic() < self._say_again:
             return
         for uid, count in self._dropped.items():
-            self.say(f"{_user(uid)}: {count:,} removed unread, the last {self._example[uid][:60]!a}")
+            self.say(f"{account(uid)}: {count:,} removed unread, the last {self._example[uid][:60]!a}")
             self._say_again = time.monotonic() + _SAY
         self._dropped.clear()
 
@@ -193,7 +192,7 @@ class Referee:
                 status, content = self._read(path)
             except FileNotFoundError:
                 return  # its owner took it back
-            owner = {"name": name, "user": _user(status.st_uid), "uid": status.st_uid, "at": status.st_ctime}
+            owner = {"name": name, "user": account(status.st_uid), "uid": status.st_uid, "at": status.st_ctime}
             try:
                 entry = self._judge(owner, content)
             except OtherName:
@@ -315,7 +314,10 @@ class Referee:
             "rows": rows,
             "note": note,
         }
-        content |= {"closed_at": rules.closed_at, "classes": self._classes}
+        times = {
+            user: [each["at"] for each in made if each["user"] == user] for user in {each["user"] for each in made}
+        }
+        content |= {"closed_at": rules.closed_at, "classes": self._classes, "times": times}
         # The seed would tell which photographs are public.
         text = "".join(line for line in as_toml(rules).splitlines(True) if not line.startswith("public_seed"))
         if self._published != (content, text):
@@ -441,14 +443,6 @@ def _check_size(size: int, wanted: Wanted) -> None:
 
 def _rounded(value: float | int | None) -> float | int | None:
     return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
-def _user(uid: int) -> str:
-    """The account's name; `uid1001` if it has none that can be a user's."""
-    with contextlib.suppress(KeyError):
-        if is_name(name := pwd.getpwuid(uid).pw_name):
-            return name
-    return f"uid{uid}"
 
 
 def _write_for_all(path: Path, value: dict[str, Any] | str) -> None:

@@ -39,7 +39,7 @@ from ..store.files import is_number, read_text, write_json
 from ..store.names import is_name
 from ..wording import parse_duration, period
 from .metrics import METRICS
-from .spool import RULES
+from .spool import BOARD, RULES, read_published
 
 # Members of a record, in the order in which they are shown.
 KEYS = ("metric", "lower_is_better", "every", "per_day", "total", "time_zone", "opens", "deadline", "public_share",
@@ -183,11 +183,15 @@ def read_rules(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def published_rules(spool: Path) -> Rules:
-    """The rules that the referee of a spool published. RunFailed if there are none."""
-    if not (spool / RULES).is_file():
+    """The rules that the referee of a spool published, and when the competition was closed. RunFailed if there are none."""
+    if not (spool / RULES).is_file() or not (spool / BOARD).is_file():
         raise RunFailed(f"{spool / RULES} is missing; ask the organiser whether his referee has started")
     members = read_rules(spool / RULES, {"public_seed": 0})
-    return Rules(**members | {"baselines": tuple(members.get("baselines", ()))})
+    members |= {
+        "baselines": tuple(members.get("baselines", ())),
+        "closed_at": read_published(spool, BOARD)["closed_at"],
+    }
+    return Rules(**members)
 
 
 def read_changes(words: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:

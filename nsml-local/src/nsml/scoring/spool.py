@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import secrets
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.files import read_json, temporary_name
+from ..store.names import is_name
 
 INCOMING, ANSWERS, BOARD, RULES = "incoming", "answers", "board.json", "rules.toml"
 LARGEST = 1 << 28  # bytes of a submission
@@ -42,6 +44,14 @@ def make_spool(spool: Path) -> None:
         if path.is_symlink() or path.stat().st_uid != os.getuid():
             raise NsmlError(f"--spool: {path} belongs to another user; name a folder of your own")
         path.chmod(mode)
+
+
+def account(uid: int) -> str:
+    """The name of an account as the referee ranks it; `uid1001` if it has none that can be a user's."""
+    with contextlib.suppress(KeyError):
+        if is_name(name := pwd.getpwuid(uid).pw_name):
+            return name
+    return f"uid{uid}"
 
 
 def hand_in(spool: Path, facts: dict[str, Any], predictions: bytes, log: bytes) -> str:

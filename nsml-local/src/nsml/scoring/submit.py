@@ -39,9 +39,9 @@ from .labels import label_trouble
 from .metrics import METRICS
 from .photographs import limit_of_photographs
 from .predictions import FILE, Kind, composed, read_lines
-from .rules import rules_of
+from .rules import published_rules, rules_of
 from .scorer import same_answers, score, wanted_predictions
-from .spool import LONGEST_LOG, hand_in, wait_for_answer
+from .spool import BOARD, LONGEST_LOG, account, hand_in, read_published, wait_for_answer
 from .steps import StepReader
 
 # A decoded photograph has tens of MB, which glibc returns to the system when it is freed. Getting such memory again, page by page,
@@ -130,6 +130,8 @@ def submit(
                     f"the labels of dataset {dataset.name} are wrong, so nothing can be scored: {trouble}; its organiser corrects "
                     "them and pushes it again, and 'nsml submit -t' tries the checkpoint without labels"
                 )
+        if not dry_run and spool is not None:
+            _check_rules_of_referee(spool, dataset)
         code = _predict(home, datasets, session, stored, record, folder, limit, batch_size, on_step, on_output)
         predictions = _copy_predictions(folder)
         if spool is None and dataset.has_label_file and (dataset.loader.exists() or not dry_run):
@@ -179,6 +181,14 @@ def submit(
             close_submission(folder)
         for name in ("work", WRITTEN):
             remove_tree(folder / name)
+
+
+def _check_rules_of_referee(spool: Path, dataset: Dataset) -> None:
+    """Refused where the referee would refuse, before minutes of prediction. Nothing where none has started: he decides."""
+    with contextlib.suppress(RunFailed, FileNotFoundError):
+        user, times = account(os.getuid()), read_published(spool, BOARD).get("times", {})
+        if why := published_rules(spool).refusal(user, times.get(user, []), time.time()):
+            raise Refused(f"dataset {dataset.name}: {why}; 'nsml submit -t' tries without a score")
 
 
 def _ask_referee(
