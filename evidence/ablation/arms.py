@@ -124,7 +124,8 @@ ARMS: tuple[Arm, ...] = (
         "adam",
         "Adam, not RAdam",
         "Keras' Adam at the same learning rates, without rectification",
-        lambda record: record.with_recipe(optimizer="adam"),
+        # Keras' Adam with weight decay is AdamW.
+        lambda record: record.with_recipe(optimizer="adam") if record.recipe.optimizer == "radam" else record,
     ),
     Arm(
         "no_smoothing",
