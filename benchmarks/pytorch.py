@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import time
 from dataclasses import replace
 from typing import Any
@@ -58,6 +59,8 @@ def _timed(step: Any) -> float:
 
 def _torch_step(model: keras.Model, recipe: Recipe, images: np.ndarray, labels: np.ndarray) -> Any:
     """A function that trains the same network in PyTorch on one batch."""
+    # Triton, for GPUs, brings an LLVM that ends the process in which TensorFlow's is.
+    sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
     import torch
 
     torch.set_num_threads(os.cpu_count() or 1)
