@@ -378,7 +378,7 @@ def test_of_a_session_that_slurm_does_not_take_nothing_is_left_and_a_resumed_one
         f"#!/bin/sh\nmkdir {tmp_path}/first 2>/dev/null && echo 7 && exit\necho 'too many jobs' >&2; exit 1\n"
     )
     some = nsml("run", "--grid", "a=1,2,3", *slurm)
-    assert some.status == 1 and "1 of 3 sessions of tester/none/sweep-5 are started; 'nsml stop" in some.err
+    assert some.status == 1 and "1 of 3 sessions of tester/none/sweep-2 are started; 'nsml stop" in some.err
     assert len(list_sessions(open_home())) == 2
 
 
