@@ -51,7 +51,8 @@ def draw_forest(table: Table, title: str, paths: Sequence[Path]) -> None:
         axes.set_yticks(range(len(rows)), [row.arm.title for row in rows])
         # Half a row above and below, downwards: by itself, the axis of a single arm ends at its points.
         axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-        axes.set_xlabel("points of balanced accuracy above (right) or below (left) the recipe, 95 % interval")
+        # Two lines, as long names of arms leave the axes little width.
+        axes.set_xlabel("points of balanced accuracy above (right)\nor below (left) the recipe, 95 % interval")
         axes.set_title(title)
         # Below the axes, where it hides no arm.
         figure.legend(loc="outside lower right", ncols=2, frameon=False)
