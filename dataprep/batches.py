@@ -34,12 +34,12 @@ def training_batches(
     Args:
         images: uint8 (n, h, w, 3), may be memory-mapped.
         labels: integers (n,) in 0..classes-1.
+        batches: numbers of the batches, counted from 0 over all passes.
         strength: strength of augmentation, 0 to 1.
         label_smoothing: 0 to 1, the share of each one-hot row that is spread evenly over all classes (Szegedy et al., CVPR 2016,
             section 7).
         sample_weights: (n,), default 1.
         workers: number of batches computed at a time; two more are prefetched.
-        batches: numbers of the batches, counted from 0 over all passes.
         on_batch: called as `on_batch(number)`, from any thread, when a batch is ready; counts from 0, for the first of `batches`.
     """
     labels, one_hot = _one_hot(images, labels, classes, label_smoothing)

@@ -118,9 +118,14 @@ class Pace:
     seconds: list[float] = field(default_factory=list)
     validation: float = 0.0
 
+    @property
+    def step(self) -> float:
+        """Seconds of a step: the median of the last three epochs."""
+        return float(np.median(self.seconds[-3:]))
+
     def epoch(self, steps: int) -> float:
-        """Seconds of an epoch of so many steps, including validation; by the median of the last three epochs."""
-        return steps * float(np.median(self.seconds[-3:])) + self.validation
+        """Seconds of an epoch of so many steps, including validation."""
+        return steps * self.step + self.validation
 
     def reserve(self, steps: int, views: int) -> float:
         """Seconds to reserve after the last epoch, for a checkpoint and the validation averaged over views, which also turns images."""
@@ -133,11 +138,11 @@ class Pace:
         quarter of the training, as long as validation takes less than a quarter of the time.
         """
         passes = seconds / self.epoch(of_pass)
-        step, parts = self.epoch(1) - self.validation, 4 if 16 * self.validation < seconds else 1
+        parts = 4 if 16 * self.validation < seconds else 1
         epochs = max(math.ceil(passes), parts, least)
         if seconds / epochs < self.validation:
             epochs = max(int(passes), least)
-        steps = int((seconds / epochs - self.validation) / step)
+        steps = int((seconds / epochs - self.validation) / self.step)
         return epochs, min(max(steps, _FEWEST), of_pass)
 
 
@@ -291,8 +296,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         count, compiled = self.params["steps"], self.first_step if self.params["steps"] > 1 else 0.0
         self.pace.validation = time.monotonic() - self.started - seconds
         # The first step of a phase is not counted, as it may include compilation.
-        steps = (seconds - compiled) * (count / (count - 1) if compiled else 1)
-        self.pace.seconds.append(steps / count)
+        self.pace.seconds.append((seconds - compiled) / (count - 1 if compiled else count))
         if len(np.unique(labels)) > 1 and len(answered := np.unique(probabilities.argmax(axis=1))) == 1:
             name = settings.classes[answered[0]]
             print(f"warning: epoch {settings.epoch} predicts {name} for every validation photograph", flush=True)

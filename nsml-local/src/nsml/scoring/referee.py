@@ -314,9 +314,9 @@ class Referee:
             "rows": rows,
             "note": note,
         }
-        times = {
-            user: [each["at"] for each in made if each["user"] == user] for user in {each["user"] for each in made}
-        }
+        times: dict[str, list[float]] = {}
+        for each in made:
+            times.setdefault(each["user"], []).append(each["at"])
         content |= {"closed_at": rules.closed_at, "classes": self._classes, "times": times}
         # The seed would tell which photographs are public.
         text = "".join(line for line in as_toml(rules).splitlines(True) if not line.startswith("public_seed"))
