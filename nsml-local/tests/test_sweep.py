@@ -63,6 +63,17 @@ def test_a_refused_sweep_uses_up_no_number(nsml: Nsml, home: Path) -> None:
     assert refused.status == 2 and list((home / "sessions" / "tester" / "none" / ".sweeps").iterdir()) == []
 
 
+def test_a_name_that_argparse_takes_for_one_of_the_platforms_is_refused(nsml: Nsml, project: Path) -> None:
+    options = "\n".join(f"parser.add_argument('--{name}')" for name in ("mode", "pause", "iteration", "iter"))
+    (project / "main.py").write_text(
+        f"import argparse\nparser = argparse.ArgumentParser()\n{options}\nparser.parse_args()"
+    )
+    refused = nsml("run", "--env", "current", "--grid", "pau=1")
+    assert refused.status == 2 and "argparse takes --pau for --pause, which nsml itself sets" in refused.err
+    assert nsml("run", "--env", "current", "--grid", "iter=1").status == 0
+    _end()
+
+
 def test_a_sweep_is_ranked_with_a_corrected_best(nsml: Nsml, project: Path) -> None:
     shutil.copy(PROGRAMS / "swept.py", project / "main.py")
     started = nsml("run", "--env", "current", "--grid", "right=0.5,0.75", "--seeds", "2")

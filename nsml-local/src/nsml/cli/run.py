@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..engine.entry import abbreviates_reserved
 from ..engine.environment import CURRENT, LAYER, still_missing
 from ..engine.halving import MOST, begin, describe
 from ..engine.launch import start_session
@@ -119,6 +120,11 @@ def run(
     if is_sweep and (interactive or queue["no_wait"]):
         raise NsmlError("a sweep is queued and runs in the background; leave -i and --no-wait out")
     members = points(grid, pairs=pairs, seeds=seeds, folds=folds) if is_sweep else []
+    for name in members[0] if members else ():
+        option = name.partition(" ")[0]
+        if longer := abbreviates_reserved(Path.cwd(), started, option):
+            what = f"argparse takes --{option} for --{longer}, which nsml itself sets"
+            raise NsmlError(f"--grid {name}: {what}; name another argument of the program")
     if halve and not 2 <= len(members) <= MOST:
         raise NsmlError(f"--halve takes a sweep of 2 to {MOST} sessions, this one has {len(members)}; change --grid")
     if halve and folds:

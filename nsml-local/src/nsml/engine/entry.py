@@ -172,6 +172,16 @@ def knows_mode(folder: Path, entry: str, mode: str) -> bool:
     return any(isinstance(node, ast.Constant) and node.value == mode for tree in trees for node in walk(tree))
 
 
+def abbreviates_reserved(folder: Path, entry: str, option: str) -> str:
+    """The reserved argument that argparse would set by `--OPTION`, of which that is the beginning; "" for none, or where there is doubt."""
+    longer = next((name for name in RESERVED if option and name.startswith(option) and name != option), "")
+    takes = reserved_arguments(folder, entry) if longer else Takes()
+    if longer not in takes.names or takes.doubt:
+        return ""
+    trees = (tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
+    return "" if any(_takes(tree, option) for tree in trees) else longer
+
+
 def missing_reserved(folder: Path, entry: str) -> str | None:
     """One line on the missing reserved arguments of a program with a parser, else None."""
     takes = reserved_arguments(folder, entry)
