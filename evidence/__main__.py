@@ -11,7 +11,8 @@ import argparse
 import os
 import sys
 
-from model.console import Parser, one_line, silence_stdout
+from model.console import one_line, silence_stdout
+from model.run.arguments import EntryParser
 
 from .ablation.command import add_parsers
 from .audit.command import add_parser
@@ -19,7 +20,7 @@ from .audit.command import add_parser
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse and check the command line, before TensorFlow is imported."""
-    parser = Parser(
+    parser = EntryParser(
         prog="python -m evidence",
         description="Is the dataset honest, and what is the recipe worth?",
         allow_abbrev=False,
@@ -27,7 +28,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar="audit|ablate|leak", required=True)
     add_parser(commands)
     add_parsers(commands)
-    return parser.parse_args(arguments)
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:  # said by the command's parser, which knows whether there is --set
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
 
 
 def main(arguments: list[str] | None = None) -> int:

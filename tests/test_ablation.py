@@ -207,6 +207,14 @@ def test_the_command_trains_each_arm_and_tells_what_they_say_and_then_trains_non
     assert "6 runs, 0 to make" in capsys.readouterr().out
 
 
+def test_a_field_that_was_an_argument_is_answered_with_the_way_to_set_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["ablate", "--data", "x", "--width", "8"])
+    assert (
+        "unrecognized arguments: --width 8; a field of the recipe is given as --set width=8" in capsys.readouterr().err
+    )
+
+
 def test_an_arm_begins_with_the_weights_that_its_recipe_names(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

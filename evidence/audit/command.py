@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:
     )
     add_photographs(audit)
     audit.add_argument("--debug", action="store_true", help="show the traceback of a failure")
-    audit.set_defaults(run=run)
+    audit.set_defaults(run=run, parser=audit)
 
 
 def run(args: argparse.Namespace) -> None:
