@@ -150,7 +150,7 @@ def store(
             "files": files,
         }
         write_json(beside / _MANIFEST, manifest)
-        for root, _, _ in os.walk(beside / _MODEL):
+        for root, _, _ in walk(beside):
             flush_to_disk(Path(root))
         while True:
             older = _generations(folder, encoded)

@@ -460,7 +460,7 @@ def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]
     marks = folder / "training" / "train" / MARKS
     size = train = test = 0
     for side in ("training", "submission"):
-        for root, _, files in os.walk(folder / side):
+        for root, _, files in walk(folder / side):
             with contextlib.suppress(OSError):
                 size += sum(os.stat(os.path.join(root, name)).st_size for name in files)
             if side == "training":
