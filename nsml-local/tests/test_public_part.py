@@ -1,6 +1,7 @@
 """A public part of the test set for the board, the private rest for the final ranking."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -58,7 +59,11 @@ def test_the_board_shows_the_public_part_and_after_the_close_both(nsml: Nsml, tm
     assert (row["score"], row["private"]) == (pytest.approx(public), pytest.approx(1 - public))
     assert nsml("dataset", "board", "D").out.splitlines()[0].split()[:4] == ["Rank", "User", "Private", "Public"]
     assert "the competition was closed at" in nsml("submit", name, "best").err
-    assert nsml("dataset", "close", "-f", "D").out.splitlines()[0] == "0 submissions with a private score"
+    again = nsml("dataset", "close", "D")
+    assert re.fullmatch(
+        r"Dataset D was closed at 20\d\d-.*; 'nsml dataset board D' shows the final ranking\n", again.out
+    )
+    assert board(nsml) == [row]
 
 
 def test_close_asks_first_and_names_a_deadline_that_is_not_over(nsml: Nsml, tmp_path: Path) -> None:

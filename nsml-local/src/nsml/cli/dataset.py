@@ -11,7 +11,7 @@ import click
 
 from ..errors import Damaged, NsmlError
 from ..scoring.public import choose_public
-from ..scoring.rules import KEYS, as_toml, change_rules, published_rules, read_changes, read_rules, rules_of
+from ..scoring.rules import KEYS, as_toml, change_rules, published, read_changes, read_rules, rules_of
 from ..scoring.spool import RULES
 from ..store.datasets import find_dataset, list_datasets, remove_dataset, rename_dataset, scored_here
 from ..store.files import read_text
@@ -107,7 +107,7 @@ def show(name: str, as_json: bool) -> None:
         click.echo(f"Label numbers: {', '.join(numbered)}")
     rules = rules_of(dataset)
     if (spool := dataset.referee()) is not None:
-        rules = published_rules(spool)
+        rules, _ = published(spool)
     click.echo(f"Board: {', '.join(rules.describe())}")
     if left := rules.left(home.user(), counted_submissions(home, name, home.user()), time.time()):
         click.echo(f"{home.user()}: {left}")
@@ -155,7 +155,7 @@ def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool)
         if changes or file:
             raise NsmlError(f"the rules of dataset {name} are those of its referee; ask the organiser")
         if as_json:
-            shown = published_rules(spool)
+            shown, _ = published(spool)
             print_json({key: getattr(shown, key) for key in KEYS if key != "public_seed"})
         else:
             click.echo(read_text(spool / RULES), nl=False)
@@ -203,15 +203,21 @@ def close(name: str, force: bool) -> None:
     home = open_home()
     dataset = scored_here(home, name)
     rules = rules_of(dataset)
-    if rules.closed_at is None:
+    if rules.closed_at is not None:
+        is_closed = f"was closed at {rules.when(rules.closed_at)}"
+    else:
+        is_closed = "is closed"
         if not force:
             early = rules.deadline is not None and time.time() < rules.deadline
             when = f" before its deadline, {rules.when(rules.deadline)}" if early and rules.deadline else ""
             click.confirm(f"Close dataset {name}{when}? It cannot be opened again", abort=True)
         change_rules(dataset, {"closed_at": time.time()})
     if rules.public_share is not None:
-        _print_rescored(score_private(home, dataset), "with a private score")
-    click.echo(f"Dataset {name} is closed; 'nsml dataset board {name}' shows the final ranking")
+        scored = list(score_private(home, dataset))
+        # Again only of a submission that was being scored at the close.
+        if scored or rules.closed_at is None:
+            _print_rescored(scored, "with a private score")
+    click.echo(f"Dataset {name} {is_closed}; 'nsml dataset board {name}' shows the final ranking")
     if (process := running_submission(home, name)) is not None:
         click.echo(f"a submit still runs (process {process}); close it again when that has ended", err=True)
 

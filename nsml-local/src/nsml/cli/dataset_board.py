@@ -12,9 +12,8 @@ from typing import Any
 
 import click
 
-from ..errors import NsmlError, RunFailed, install
-from ..scoring.rules import Rules, published_rules, rules_of
-from ..scoring.spool import BOARD, read_published
+from ..errors import NsmlError, install
+from ..scoring.rules import Rules, published, rules_of
 from ..store.datasets import Dataset, find_dataset
 from ..store.home import Home, open_home
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
@@ -89,18 +88,15 @@ def board(name: str, mine: bool, everything: bool, as_csv: bool, as_json: bool) 
 
 def _print_published(name: str, spool: Path, as_csv: bool, as_json: bool) -> None:
     """The referee's board, by his rules."""
-    try:
-        published = read_published(spool, BOARD)
-    except FileNotFoundError:
-        raise RunFailed(f"{spool / BOARD} is missing; the referee of {name} has not started yet") from None
-    rows = [{**dict.fromkeys((*_COLUMNS, *_NO_INTERVAL)), **row} for row in published["rows"]]
+    rules, shown = published(spool)
+    rows = [{**dict.fromkeys((*_COLUMNS, *_NO_INTERVAL)), **row} for row in shown["rows"]]
     if as_json:
         print_json(rows)
     elif as_csv:
         _print_csv(_COLUMNS, rows)
     else:
-        _print_board(name, published_rules(spool), rows, rows, str(published.get("note", "")))
-        click.echo(f"Published by the referee {ago(published['published_at'])}, ledger {published['head']}")
+        _print_board(name, rules, rows, rows, str(shown.get("note", "")))
+        click.echo(f"Published by the referee {ago(shown['published_at'])}, ledger {shown['head']}")
 
 
 _NO_INTERVAL = ("low", "high", "first_rank", "last_rank")

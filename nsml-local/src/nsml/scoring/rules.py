@@ -182,16 +182,13 @@ def read_rules(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
         raise NsmlError(f"{path} cannot be read: {error.strerror}; name a file of rules in TOML") from None
 
 
-def published_rules(spool: Path) -> Rules:
-    """The rules that the referee of a spool published, and when the competition was closed. RunFailed if there are none."""
+def published(spool: Path) -> tuple[Rules, dict[str, Any]]:
+    """Rules and board that the referee of a spool published. RunFailed if there are none."""
     if not (spool / RULES).is_file() or not (spool / BOARD).is_file():
-        raise RunFailed(f"{spool / RULES} is missing; ask the organiser whether his referee has started")
-    members = read_rules(spool / RULES, {"public_seed": 0})
-    members |= {
-        "baselines": tuple(members.get("baselines", ())),
-        "closed_at": read_published(spool, BOARD)["closed_at"],
-    }
-    return Rules(**members)
+        raise RunFailed(f"{spool} has no {RULES} or no {BOARD}; ask the organiser whether his referee has started")
+    members, board = read_rules(spool / RULES, {"public_seed": 0}), read_published(spool, BOARD)
+    members |= {"baselines": tuple(members.get("baselines", ())), "closed_at": board["closed_at"]}
+    return Rules(**members), board
 
 
 def read_changes(words: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,9 +39,9 @@ from .labels import label_trouble
 from .metrics import METRICS
 from .photographs import limit_of_photographs
 from .predictions import FILE, Kind, composed, read_lines
-from .rules import published_rules, rules_of
+from .rules import published, rules_of
 from .scorer import same_answers, score, wanted_predictions
-from .spool import BOARD, LONGEST_LOG, account, hand_in, read_published, wait_for_answer
+from .spool import LONGEST_LOG, account, hand_in, wait_for_answer
 from .steps import StepReader
 
 # A decoded photograph has tens of MB, which glibc returns to the system when it is freed. Getting such memory again, page by page,
@@ -186,8 +186,8 @@ def submit(
 def _check_rules_of_referee(spool: Path, dataset: Dataset) -> None:
     """Refused where the referee would refuse, before minutes of prediction. Nothing where none has started: he decides."""
     with contextlib.suppress(RunFailed, FileNotFoundError):
-        user, times = account(os.getuid()), read_published(spool, BOARD).get("times", {})
-        if why := published_rules(spool).refusal(user, times.get(user, []), time.time()):
+        user, (rules, board) = account(os.getuid()), published(spool)
+        if why := rules.refusal(user, board.get("times", {}).get(user, []), time.time()):
             raise Refused(f"dataset {dataset.name}: {why}; 'nsml submit -t' tries without a score")
 
 
