@@ -425,11 +425,27 @@ def test_an_account_that_hands_in_junk_takes_no_more_room_and_time_than_it_is_gi
     assert [entry["uid"] for entry in entries()].count(60001) == 3 == len(entries()) - 3
     assert len(os.listdir(spool / "answers")) == 6
     assert len([line for line in said if "uid60001: " in line and " removed unread" in line]) <= 2 * 3
+    assert any(line.endswith(f"; touch {spool}/released-uid60001 ends that") for line in said)
+    (spool / "released-uid60001").touch()
+    as_user(60001, lambda: hand_in(spool, FACTS, RIGHT, b""))
+    refereed(spool)
+    assert entries()[-1]["uid"] == 60001 and entries()[-1]["result"] == "scored"
+    (spool / "released-uid60001").unlink()
     # An hour later it is read again.
     monkeypatch.setattr(module, "UNSCORED_WITHIN", 0.0)
     as_user(60001, lambda: hand_in(spool, FACTS, RIGHT, b""))
     refereed(spool)
     assert entries()[-1]["uid"] == 60001 and entries()[-1]["result"] == "scored"
+
+
+def test_what_killed_hand_ins_left_neither_waits_nor_counts(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_WAITING", 3)
+    for number in range(4):
+        (spool / "incoming" / f".left-{number}").write_bytes(b"half")
+    monkeypatch.setattr(module, "_WRITING", -60.0)  # an hour later
+    name = hand_in(spool, FACTS, RIGHT, b"")
+    refereed(spool)
+    assert answer_to(spool, name)["result"] == "scored" and os.listdir(spool / "incoming") == []
 
 
 def test_a_team_is_told_why_its_submission_was_removed_unread(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:

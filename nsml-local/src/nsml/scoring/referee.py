@@ -25,6 +25,7 @@ from ..errors import NsmlError, PredictionsRefused, Refused
 from ..store.datasets import Dataset, find_dataset
 from ..store.files import (
     discard,
+    disk_time,
     open_regular,
     read_json,
     remove_tree,
@@ -60,6 +61,7 @@ from .spool import (
     LARGEST,
     MOST_UNSCORED,
     NAME,
+    RELEASED,
     RULES,
     UNSCORED_WITHIN,
     OtherName,
@@ -72,6 +74,7 @@ _SPOOLED = "spooled.json"
 _LOOK = 0.5  # seconds
 _SAY = 60.0
 _MOST_WAITING = 100  # files of an account
+_WRITING = 3600.0  # seconds since a hidden file was last written; no hand-in takes so long
 _LINE = 1000  # bytes of a prediction, with the name of its file
 
 # `low`, `high`, `first_rank` and `last_rank` by user, and a line on them.
@@ -101,6 +104,7 @@ class Referee:
         for entry in self.ledger.entries:
             if entry["result"] != "scored":
                 self._count_unscored(entry["uid"], entry["at"])
+        self._held: set[int] = set()
         self._stuck: set[str] = set()
         self._dropped, self._example, self._say_again = Counter[int](), dict[int, str](), 0.0
         self._classes = wanted_predictions(dataset).classes if dataset.has_label_file else 0
@@ -132,11 +136,11 @@ class Referee:
     def _waiting(self) -> list[str]:
         """The first file of each owner, in the order of time, so that nobody waits for an account that hands in thousands.
 
-        Removed unread and counted: all files of an account of which MOST_UNSCORED were not scored within an hour, what it has beyond
-        _MOST_WAITING, and what is not named as `hand_in` does, as its answer might have a name that cannot be written.
+        Removed unread and counted: all files of an account that is held, what it has beyond _MOST_WAITING, what a hand-in that was
+        killed left, and what is not named as `hand_in` does, as its answer might have a name that cannot be written.
         """
-        since = time.time() - UNSCORED_WITHIN
-        held = {uid for uid, times in self._unscored.items() if len(times) == MOST_UNSCORED and times[0] > since}
+        self._held = {uid for uid in self._unscored if self._is_held(uid)}
+        abandoned = disk_time(self.spool) - _WRITING
         found, of_account = [], Counter[int]()
         for entry in os.scandir(self.spool / INCOMING):
             is_hidden = entry.name.startswith(".")
@@ -144,11 +148,14 @@ class Referee:
                 if entry.name in self._stuck or (is_hidden and entry.is_dir(follow_symlinks=False)):
                     continue  # only its owner can empty it
                 status = entry.stat(follow_symlinks=False)
+                if is_hidden and status.st_ctime < abandoned:
+                    self._drop(Path(entry.path), status.st_uid)
+                    continue
                 of_account[status.st_uid] += 1
                 if (
                     of_account[status.st_uid] > _MOST_WAITING
                     or not (is_hidden or re.fullmatch(NAME, entry.name))
-                    or (status.st_uid in held and not is_hidden)
+                    or (status.st_uid in self._held and not is_hidden)
                 ):
                     self._drop(Path(entry.path), status.st_uid)
                 elif not is_hidden:
@@ -158,6 +165,13 @@ class Referee:
         for _, name, uid in sorted(found):
             first.setdefault(uid, name)
         return list(first.values())
+
+    def _is_held(self, uid: int) -> bool:
+        """Whether MOST_UNSCORED of an account were not scored within an hour, and since the organiser released it."""
+        times, since = self._unscored[uid], time.time() - UNSCORED_WITHIN
+        with contextlib.suppress(FileNotFoundError):
+            since = max(since, (self.spool / f"{RELEASED}{account(uid)}").stat().st_mtime)
+        return len(times) == MOST_UNSCORED and times[0] > since
 
     def _remove(self, path: Path) -> None:
         """Remove what stands in the spool, which may be a folder of a team. What it has mounted there stays, and is not looked at again."""
@@ -181,7 +195,8 @@ class Referee:
         if not now and time.monotonic() < self._say_again:
             return
         for uid, count in self._dropped.items():
-            self.say(f"{account(uid)}: {count:,} removed unread, the last {self._example[uid][:60]!a}")
+            fix = f"; touch {self.spool / RELEASED}{account(uid)} ends that" if uid in self._held else ""
+            self.say(f"{account(uid)}: {count:,} removed unread, the last {self._example[uid][:60]!a}{fix}")
             self._say_again = time.monotonic() + _SAY
         self._dropped.clear()
 

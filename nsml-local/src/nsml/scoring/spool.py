@@ -3,6 +3,7 @@
     SPOOL/incoming/NAME       a submission; whoever owns the file hands it in. The folder can be written and not be listed
     SPOOL/answers/NAME.json   what became of it
     SPOOL/board.json          the ranking;  rules.toml  the rules
+    SPOOL/released-ACCOUNT    made by the organiser: nothing of the account that was not scored before counts any more
 
 The first line of a submission is a JSON object, the predictions follow, then the log. A choice for the final ranking has `final` in
 that line, true or false, and nothing after it.
@@ -23,7 +24,7 @@ from ..errors import Damaged, NsmlError, RunFailed
 from ..store.files import read_json, temporary_name
 from ..store.names import is_name
 
-INCOMING, ANSWERS, BOARD, RULES = "incoming", "answers", "board.json", "rules.toml"
+INCOMING, ANSWERS, BOARD, RULES, RELEASED = "incoming", "answers", "board.json", "rules.toml", "released-"
 LARGEST = 1 << 28  # bytes of a submission
 LONGEST_LOG = 1 << 20  # bytes, from its end
 NAME = "[0-9a-f]{32}"
@@ -120,7 +121,7 @@ def wait_for_answer(spool: Path, name: str, seconds: float) -> dict[str, Any]:
         if now > waiting + _SILENCE:
             raise RunFailed(
                 f"the referee removed the submission unread: of this account, {MOST_UNSCORED} within an hour were refused or failed; "
-                "wait up to an hour, and submit again"
+                "wait up to an hour, or ask the organiser, and submit again"
             )
         if now > until:
             raise RunFailed(f"the referee has not answered in {seconds:.0f} seconds; it will, in {path}")
