@@ -64,7 +64,12 @@ def train(
     steps = of_pass = math.ceil(len(labels) / recipe.batch_size)
     settings.steps = settings.steps or settings.epoch * of_pass
     if not recipe.schedule(settings.epoch, settings.phase):
-        print(f"already trained for {settings.epoch} epochs; give a larger --epoch to go on", flush=True)
+        to_go_on = f"to go on, give a larger --epoch, or --hours: nsml fork SESSION -a '--epoch {2 * settings.epoch}'"
+        if deadline is not None:
+            # One measures the time, and the plan puts as many as fit in the place of the other.
+            recipe = settings.recipe = replace(recipe, epochs=settings.epoch + 2)
+            to_go_on = "--hours goes on from there"
+        print(f"already trained for {settings.epoch} epochs; {to_go_on}", flush=True)
     for layer in all_layers(network.model):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = norm_momentum(steps * recipe.epochs, recipe.ema)

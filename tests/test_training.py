@@ -285,9 +285,10 @@ def in_time(
     validation: float = 10,
     step: float = 0,
     count: int = 48,
+    done: int = 0,
     **changed: Any,
 ) -> Record:
-    """Train with `seconds` until the deadline, while nothing but validation and steps take time."""
+    """Train after `done` epochs with `seconds` until the deadline, while nothing but validation and steps take time."""
     clock = [0.0]
 
     def now() -> float:
@@ -296,6 +297,7 @@ def in_time(
 
     monkeypatch.setattr("model.training.time.monotonic", now)
     network, record = small_network.network(**changed), Record()
+    network.settings.epoch, network.settings.phase = done, "gentle" if done else ""
     predict = network.predict
 
     def slowly(images: Any) -> np.ndarray:
@@ -323,6 +325,12 @@ def test_a_training_fills_its_time_and_leaves_no_phase_out(monkeypatch, seconds:
     assert phases.count("gentle") == max(round(epochs / 4), 1)
     assert phases == sorted(phases, reverse=True)
     assert record.saved[-1] in (epochs, "best")
+
+
+def test_a_training_that_has_ended_goes_on_for_the_hours_that_are_asked_for(monkeypatch, capsys) -> None:
+    record = in_time(monkeypatch, 120, done=8)
+    assert [(values["step"], values["phase"]) for values in record.reports] == [(n, "gentle") for n in range(9, 20)]
+    assert capsys.readouterr().out.startswith("already trained for 8 epochs; --hours goes on from there\n")
 
 
 def test_a_pass_that_takes_most_of_the_time_is_divided_into_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
