@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
-from helpers import Nsml, make_dataset, start_and_wait
+from helpers import Nsml, make_dataset, start_and_wait, wait_until
 
 LOADER = """
 import os
@@ -280,6 +281,14 @@ def test_the_output_of_a_failing_scorer_is_stored_and_its_line_named(nsml: Nsml,
     _push(nsml, tmp_path, evaluation="print('before')\n\n{}['x']\n")
     assert "KeyError: 'x' (line 3)" in nsml("submit", start_and_wait(nsml), "best").err
     assert (home / "submissions" / "FUNDUS" / "1" / "scorer.txt").read_text().startswith("before\nTraceback")
+
+
+def test_a_process_that_a_scorer_leaves_behind_delays_nobody(nsml: Nsml, tmp_path: Path) -> None:
+    leaves = "import subprocess\nleft = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+    _push(nsml, tmp_path, evaluation=f"{leaves}open({str(tmp_path / 'pid')!r}, 'w').write(str(left.pid))\n{EVALUATION}")
+    assert nsml("submit", start_and_wait(nsml), "best").out.splitlines() == ["Score: 1", "Done"]
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not psutil.pid_exists(pid))
 
 
 def test_of_a_scorer_that_prints_without_end_the_last_megabyte_is_stored(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from ..engine.family import below_a_keeper
+from ..engine.program import Program, kill_program
 from ..errors import RunFailed
 from ..store.datasets import Dataset
 from ..store.files import write_bytes, write_text
+from ..store.home import Home
 from ..store.launches import VARIABLE
 from ..store.leftovers import SCORING
 from .predictions import lines_of_part, read_lines, read_part
@@ -102,11 +103,13 @@ def _explanation(caught: list[str], complaint: str) -> str:
 def _call(arguments: list[str], dataset: Dataset, folder: str) -> subprocess.CompletedProcess[str]:
     data = str(Path(folder) / "data" / dataset.name)
     environment = scorer_environment() | {"NSML_DATASET_PATH": data, "NSML_DATASET_NAME": dataset.name}
-    with subprocess.Popen(
+    home = Home(dataset.folder.parent.parent)
+    with Program(
         [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment, cwd=folder, start_new_session=True,
+        env=environment, cwd=folder, start_new_session=True, preexec_fn=below_a_keeper(home, None),
     ) as process, ThreadPoolExecutor() as pool:  # fmt: skip
         assert process.stdout and process.stderr
+        process.home = home
         ends = [pool.submit(_last_of, stream) for stream in (process.stdout, process.stderr)]
         try:
             code = process.wait(LIMIT)
@@ -115,8 +118,7 @@ def _call(arguments: list[str], dataset: Dataset, folder: str) -> subprocess.Com
                 f"the organiser's evaluation.py ran for more than {LIMIT} seconds; ask the organiser"
             ) from None
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill_program(process)  # and what it left, which would hold its output open
         out, err = (end.result() for end in ends)
     return subprocess.CompletedProcess(arguments, code, out, err)
 
