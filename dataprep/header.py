@@ -61,13 +61,25 @@ def read_header(source: Path | bytes) -> Header:
     if isinstance(source, bytes):
         return _read(io.BytesIO(source), len(source))
     try:
-        # Opening a named pipe would block.
-        if not stat.S_ISREG(source.stat().st_mode):
-            raise PhotographError("not a regular file")
+        _check_regular(source)
         with source.open("rb") as stream:
             return _read(stream, os.fstat(stream.fileno()).st_size)
     except OSError as error:
         raise PhotographError(error.strerror or str(error)) from error
+
+
+def read_content(path: Path) -> bytes:
+    """The content of a photograph's file. PhotographError if it cannot be read or is not a regular file."""
+    try:
+        _check_regular(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise PhotographError(error.strerror or str(error)) from error
+
+
+def _check_regular(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would block
+        raise PhotographError("not a regular file")
 
 
 def _read(stream: BinaryIO, length: int) -> Header:

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dataprep.header import Header, PhotographError, read_header
+from dataprep.header import Header, PhotographError, read_content, read_header
 from dataprep.local_average import halve, subtract_local_average
 from dataprep.pixels import REDUCED, read_pixels
 from dataprep.retina import Retina, find_retina
@@ -74,10 +74,7 @@ def prepare_file(path: str | os.PathLike[str], preparation: Preparation) -> np.n
         PhotographError: the file cannot be read, is truncated, or is not a photograph.
     """
     try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise PhotographError(f"{path}: {error.strerror or error}") from error
-    try:
+        content = read_content(Path(path))
         header = read_header(content)
         if header.kind == "JPEG":
             shape = header.height, header.width

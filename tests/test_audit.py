@@ -19,7 +19,7 @@ from evidence.__main__ import main
 from evidence.audit import fingerprint
 from evidence.audit.findings import audit, blurred
 from evidence.audit.layout import find_test, find_training
-from evidence.audit.page import page
+from evidence.audit.page import page, picture
 from evidence.audit.table import WIDTH, fit, table
 from model.console import progress_line
 
@@ -301,3 +301,8 @@ def test_the_real_set_comes_out_as_known(fundus_photographs: Path, tmp_path: Pat
     assert groups["near, across patients"] == [["Mex_DMR_0730_L.jpg", "Mex_DMR_1082_L.jpg"]]
     assert groups["near, train and test"] == [["Mex_DMR_0488_R.jpg", "7495aeedb601.jpg"]]
     assert result.probes["colours"].auc.low > 0.6
+
+
+def test_a_named_pipe_gets_no_picture_and_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "Cam_NOR_1_R.jpg")
+    assert picture(tmp_path / "Cam_NOR_1_R.jpg") is None

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dataprep.header import PhotographError, read_header
+from dataprep.header import PhotographError, read_content, read_header
 from dataprep.opencv_threads import one_opencv_thread
 from dataprep.pixels import REDUCED, read_pixels
 from dataprep.retina import Retina, find_retina
@@ -65,10 +65,7 @@ def measure(path: Path, near: bool = True) -> Measures:
 
     near: include perceptual hashes and the camera, which need ImageHash and Pillow.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PhotographError(error.strerror or str(error)) from error
+    content = read_content(path)
     width, height, *_ = read_header(content)
     image = decode(content)
     retina = find_retina(image)

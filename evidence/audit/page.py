@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from dataprep.header import PhotographError
+from dataprep.header import PhotographError, read_content
 
 from ..html_page import document, image, table, text, write_private
 from .findings import Audit, Finding
@@ -58,8 +58,8 @@ def page(audit: Audit) -> str:
 def picture(path: Path) -> bytes | None:
     """A small JPEG of a photograph, without its metadata; None if it cannot be read."""
     try:
-        shown = decode(path.read_bytes(), least=_SIDE)
-    except (PhotographError, OSError):
+        shown = decode(read_content(path), least=_SIDE)
+    except PhotographError:
         return None
     scale = _SIDE / max(shown.shape[:2])
     size = max(1, round(shown.shape[1] * scale)), max(1, round(shown.shape[0] * scale))

@@ -9,7 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dataprep.photograph import PhotographError, prepare_file
+from dataprep.header import PhotographError, read_content
+from dataprep.photograph import prepare_file
 
 from ..audit.measure import decode
 from .grad_cam import enlarged
@@ -72,9 +73,9 @@ def strips(
 
 def _strip(path: Path, truth: int, predicted: int, view: View) -> bytes | None:
     try:
-        photograph = decode(path.read_bytes())
+        photograph = decode(read_content(path))
         prepared = prepare_file(path, view.preparation)
-    except (PhotographError, OSError):
+    except PhotographError:
         return None
     heats = view.heat(np.stack([prepared, prepared]), np.array([predicted, truth])) if view.heat else ()
     parts = [_fitted(photograph), _resized(prepared), *(_heated(prepared, heat) for heat in heats)]
