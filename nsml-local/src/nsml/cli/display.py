@@ -15,7 +15,7 @@ import click
 
 from ..wording import plain, printable
 
-_NARROWEST = 8
+_NARROWEST = 10
 
 
 def print_json(value: object) -> None:
