@@ -60,10 +60,13 @@ def training_batches(
         start = place * batch_size
         chosen = order[start : start + batch_size]
         with one_opencv_thread():
-            batch = augment(images[chosen], seed, passed, chosen, strength), one_hot[chosen], weights[chosen]
+            changed = np.asarray(augment(images[chosen], seed, passed, chosen, strength), np.float32)
+        if changed.shape != (len(chosen), *images.shape[1:]):
+            wanted = len(chosen), *images.shape[1:]
+            raise ValueError(f"augment returned an array of shape {changed.shape}; return one of shape {wanted}")
         if on_batch is not None:
             on_batch(int(number))
-        return batch
+        return changed, one_hot[chosen], weights[chosen]
 
     return _dataset(make, len(batches), [images.shape[1:], (classes,), ()], workers)
 

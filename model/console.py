@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -88,6 +89,16 @@ def silence_stdout() -> None:
 
 def one_line(error: BaseException) -> str:
     """An exception as one line. Errors of Python and of libraries start with their type, as many are unclear without it."""
+    if of_batches := _of_batches(str(error)):
+        return f"{of_batches} (--debug shows more)"
     text = " ".join(str(error).split())[:500]
     ours = type(error).__module__.partition(".")[0] in {"__main__", "main", "model", "dataprep", "evidence", "nsml"}
     return text if ours and text else f"{type(error).__name__}: {text} (--debug shows where)".replace(":  (", " (")
+
+
+def _of_batches(text: str) -> str:
+    """The Python error, and its place, in the text of TensorFlow's for a function that makes batches; "" in any other text."""
+    text = text.partition("Traceback (most recent call last):")[2]
+    found = re.search(r"\n([A-Z]\w+: [^\n]+)\n", text)
+    places = re.findall(r'File "([^"\n]+)", line (\d+)', text[: found.start()]) if found else []
+    return f"{found[1]} ({places[-1][0]}, line {places[-1][1]})" if found and places else ""

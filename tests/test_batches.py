@@ -1,11 +1,15 @@
 """Batches for Keras."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
 
+import dataprep.batches
 from dataprep.augment import augment
 from dataprep.batches import training_batches
+from model.console import one_line
 
 N = 23
 LABELS = np.arange(N) % 4
@@ -121,3 +125,29 @@ def test_arguments_that_do_not_fit_are_refused(labels, more, message) -> None:
 def test_no_images_are_refused() -> None:
     with pytest.raises(ValueError, match="no images"):
         training_batches(IMAGES[:0], LABELS[:0], 4, batch_size=5, batches=range(5), strength=0, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("mine", "line"),
+    [
+        (
+            lambda images, *rest: images[0, 0, 0, 7],
+            rf"IndexError: index 7 is out of bounds .* \({__file__}, line \d+\)",
+        ),
+        (
+            lambda images, *rest: images[:, ::2],
+            r"ValueError: augment returned an array of shape \(5, 4, 8, 3\); return",
+        ),
+    ],
+)
+def test_a_fault_in_ones_own_augmentation_is_named_with_its_place(mine, line, monkeypatch) -> None:
+    monkeypatch.setattr(dataprep.batches, "augment", mine)
+    with pytest.raises(Exception, match="Error in user-defined function") as raised:
+        batches(range(1))
+    assert re.match(line, one_line(raised.value))
+
+
+def test_ones_own_augmentation_may_return_another_type_of_number(monkeypatch) -> None:
+    plain = batches(range(1))
+    monkeypatch.setattr(dataprep.batches, "augment", lambda images, *rest: images.astype(np.float64))
+    assert same(batches(range(1)), plain)
