@@ -1,7 +1,7 @@
 """Train a recipe for fundus photographs, and predict with the trained network.
 
 nsml run -d DATASET                   trains in a session; nsml submit SESSION best scores it
-python main.py --recipe winning       trains another recipe by hand, on NSML_DATASET, else on the synthetic FUNDUS_DEMO
+python main.py --recipe winning       trains another recipe by hand, on NSML_DATASET, else on FUNDUS_DEMO
 python main.py --set help             lists the fields of the recipe for --set, see model/recipes.py
 python main.py --mode test            predicts the test photographs with the newest checkpoint
 python main.py --mode report --iteration best    writes a report on that checkpoint
@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.console import between
+from model.console import between, counted
 from model.recipes import DEFAULT
 from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
 
@@ -96,7 +96,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     data = read(settings)
     network, recipe = network or first(settings), settings.recipe
     hooks.held = network
-    planned = f"recipe {recipe.name}, {recipe.epochs} epochs, {network.model.count_params():,} weights"
+    planned = f"recipe {recipe.name}, {counted(recipe.epochs, 'epoch')}, {network.model.count_params():,} weights"
     print(f"session {nsml.SESSION_NAME}: {planned}", flush=True)
     if recipe.baselines:
         network.baselines = print_baselines(data, settings)

@@ -75,9 +75,8 @@ def plan(
     reason += f"; none more than {recipe.class_weight_limit:g} times another" if limited else ""
     lines.append(f"class weights {_few(shown)}: {reason}")
     if recipe.ema:
-        lines.append(
-            f"ema {recipe.ema:g}: predicts with weights averaged over the last {1 / (1 - recipe.ema):.0f} of {steps} steps"
-        )
+        averaged = min(round(1 / (1 - recipe.ema)), steps)
+        lines.append(f"ema {recipe.ema:g}: predicts with weights averaged over the last {averaged} of {steps} steps")
     return replace(planned, image_size=size), lines
 
 

@@ -280,8 +280,9 @@ def _values(each: Field[Any]) -> str:
     if each.type == "bool":
         return "0 or 1"
     if each.type in ("int", "float"):
-        return f"{'a whole number' if each.type == 'int' else 'a number'} from {each.metadata['low']:g} to {each.metadata['high']:g}"
-    return "a word"
+        kind = "a whole number" if each.type == "int" else "a number"
+        return f"{kind} from {each.metadata['low']:.7g} to {each.metadata['high']:.7g}"
+    return "a word" if each.type == "str" else "phases between round brackets, as in (Phase(...), Phase(...))"
 
 
 def describe(recipe: Recipe) -> str:

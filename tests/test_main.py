@@ -153,6 +153,8 @@ def test_help_explains_every_argument(start: Start) -> None:
         ["--image_size", "4"],
         ["--set", "width=0"],
         ["--set", "width"],
+        ["--set", "=3"],
+        ["--set", "epochs=3", "--epoch", "4"],
         ["--set", "wide=3"],
         ["--set", "gentle.rate=2"],
         ["--recipe", "losing"],
@@ -420,9 +422,13 @@ def test_setup_names_an_image_and_a_range_for_every_package() -> None:
 
 
 def test_hours_and_epochs_are_not_given_together(start: Start) -> None:
-    ended = start("--hours", "2", "--epoch", "3")
-    assert ended.returncode == 2
-    assert "argument --hours: both --hours and --epoch set the number of epochs" in ended.stderr
+    for given in (["--epoch", "3"], ["--set", "epochs=3"]):
+        ended = start("--hours", "2", *given)
+        assert ended.returncode == 2
+        named = given[1].partition("=")[0] if given[0] == "--set" else ""
+        assert (
+            f"argument --hours: both --hours and {' '.join([given[0], named]).strip()} set the number" in ended.stderr
+        )
 
 
 def test_a_field_that_was_an_argument_is_answered_with_the_way_to_set_it(start: Start) -> None:

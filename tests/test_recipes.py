@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from main import parse
 from model.recipes import RECIPES, Phase, Recipe, RecipeError, changed, describe, winning
 
 
@@ -130,3 +131,34 @@ def test_a_recipe_needs_phases_with_names_of_their_own() -> None:
             Recipe("mine", phases)
     with pytest.raises(RecipeError, match=r"^p\.rate is nan"):
         replace(phase, rate=math.nan)
+
+
+def test_a_recipe_of_ones_own_has_the_name_that_it_is_chosen_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "wider", lambda: replace(winning(), width=32))
+    wanted = parse(["--recipe", "wider"]).wanted
+    assert wanted == replace(winning(), name="wider", width=32)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"width": 3200}, "width is 3200; give a whole number from 1 to 256"),
+        ({"phases": list(winning().phases)}, "give phases between round brackets, as in (Phase(...), Phase(...))"),
+    ],
+)
+def test_a_fault_in_a_recipe_of_ones_own_is_one_line(
+    fields: dict[str, Any], fault: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(RECIPES, "wider", lambda: replace(winning(), **fields))
+    with pytest.raises(SystemExit) as ended:
+        parse(["--recipe", "wider"])
+    line = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert line.count("\n") == 1
+    assert line.startswith("main.py: argument --recipe: wider of model/recipes.py: ")
+    assert fault in line
+
+
+def test_set_epochs_is_epoch_and_fewest_steps_do_not_prolong_it() -> None:
+    assert parse(["--set", "epochs=3"]).wanted == parse(["--epoch", "3"]).wanted
+    assert parse(["--set", "epochs=3", "--set", "steps=50"]).wanted.steps == 50

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
+import sys
+import textwrap
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from dataprep.labels import FEWEST, MOST, LabelError, parse_classes
 
-from ..console import Parser, between
+from ..console import Parser, between, silence_stdout
 from ..recipes import RECIPES, Recipe, RecipeError, changed, describe
 
 # Arguments that change a field of the recipe, as --set does.
@@ -156,28 +159,47 @@ def check_split(parser: Parser, args: argparse.Namespace) -> float | None:
         parser.error("argument --fold: all needs --folds 2 or more")
     if fold != "all" and fold >= max(folds, 1):
         parser.error(f"argument --fold: fold {fold} needs --folds {fold + 1} or more")
-    if args.hours and args.epoch is not None:
-        parser.error("argument --hours: both --hours and --epoch set the number of epochs; give one of them")
     return time.monotonic() + 3600 * args.hours if args.hours else None
 
 
 def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple[Recipe, dict[str, Any]]:
     """The recipe of the command line, and its changed fields. `--set help` prints the fields and exits."""
-    recipe = RECIPES[args.recipe or default]()
+    chosen = args.recipe or default
+    try:
+        recipe = replace(RECIPES[chosen](), name=chosen)
+    except RecipeError as error:
+        parser.error(f"argument --recipe: {chosen} of model/recipes.py: {error}")
     if "help" in args.set:
-        print(describe(recipe))
+        try:
+            print(_fitted(describe(recipe)), flush=True)
+        except BrokenPipeError:  # as `head` leaves it
+            silence_stdout()
         parser.exit(0)
     changes = {
         name: getattr(args, argument) for argument, name in FIELDS.items() if getattr(args, argument) is not None
     }
-    if args.epoch is not None:
-        changes["steps"] = 0
     for text in args.set:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not name or not equals:
             parser.error(f"argument --set: {text!r} is not FIELD=VALUE, as in width=24")
+        for argument in FIELDS:
+            if FIELDS[argument] == name and getattr(args, argument) is not None:
+                parser.error(f"argument --set: both --set {name} and --{argument} set the same; give one of them")
         changes[name] = value
+    if "epochs" in changes:
+        changes.setdefault("steps", 0)
+        if getattr(args, "hours", None):
+            given = "--set epochs" if args.epoch is None else "--epoch"
+            parser.error(f"argument --hours: both --hours and {given} set the number of epochs; give one of them")
     try:
         return changed(recipe, changes), changes
     except RecipeError as error:
         parser.error(f"argument --set: {error}")
+
+
+def _fitted(text: str) -> str:
+    """The text with its long lines wrapped, where a person reads it on a terminal."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(textwrap.fill(line, width, subsequent_indent=" " * 6) for line in text.splitlines())
