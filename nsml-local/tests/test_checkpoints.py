@@ -56,6 +56,11 @@ def test_a_save_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
     assert [p for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+def test_a_pipe_in_a_checkpoint_is_refused_and_holds_nobody_up(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="not a regular file"):
+        store(tmp_path, "best", lambda path: os.mkfifo(path), elapsed=0, summary={})
+
+
 def store_twice_and_die_in_between(folder: Path, name: str) -> Checkpoint:
     """As a program leaves it that is killed after its save is whole, and before the one of before is gone."""
     first = _store(folder, name, "old")

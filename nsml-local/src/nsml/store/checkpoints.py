@@ -193,8 +193,9 @@ def _manifest_of(folder: Path) -> list[dict[str, Any]]:
     files = []
     for path in paths:
         name = "" if path == model else os.path.relpath(path, model)
+        digest = _sha256(path, folder)  # refuses a pipe, whose flush would wait for a writer
         flush_to_disk(path)
-        files.append({"path": name, "size": path.stat().st_size, "sha256": _sha256(path, folder)})
+        files.append({"path": name, "size": path.stat().st_size, "sha256": digest})
     return files
 
 
