@@ -339,6 +339,13 @@ def test_a_spreadsheet_is_named_with_the_fix(tmp_path: Path) -> None:
     assert "labels.xlsx: a spreadsheet is not read" in read_catalog(data).warnings[0]
 
 
+def test_a_spreadsheet_under_the_name_of_a_table_is_named_with_the_fix(tmp_path: Path) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png")
+    (data.parent / "labels.csv").write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(CatalogError, match=r"labels.csv: a spreadsheet under another name is not read; save it as CSV"):
+        read_catalog(data)
+
+
 @pytest.mark.parametrize("name", ["NROMAL", "NORMALS", "N0RMAL", "NOR-MAL", "NRMAL"])
 def test_a_typing_error_in_the_name_of_a_class_is_named(tmp_path: Path, name: str) -> None:
     data = draw(

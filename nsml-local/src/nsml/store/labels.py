@@ -255,6 +255,8 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise LabelError(f"{path}: {error.strerror}") from None
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise LabelError(f"{path}: a spreadsheet under another name is not read; save it as CSV (UTF-8)")
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp949"):
         try:
