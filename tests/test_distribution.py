@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tensorflow
 
-from model.run.devices import is_given_gpus, strategy_for
+from model.run.devices import import_tensorflow, is_given_gpus, strategy_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -85,3 +87,8 @@ def test_one_of_several_gpus_is_used_where_nobody_asked_for_more(monkeypatch: py
     assert strategy_for(64, may_take_all=is_given_gpus()).num_replicas_in_sync == 1
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     assert is_given_gpus()
+
+
+def test_tensorflow_does_not_warn_of_each_network_that_is_traced() -> None:
+    import_tensorflow()
+    assert not tensorflow.get_logger().isEnabledFor(logging.WARNING)

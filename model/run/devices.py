@@ -33,7 +33,7 @@ def import_tensorflow() -> None:
         os.dup2(messages.fileno(), 2)
         try:
             import keras  # noqa: F401
-            import tensorflow  # noqa: F401
+            import tensorflow
         except BaseException:
             messages.seek(0)
             os.write(stderr, messages.read())
@@ -41,6 +41,8 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+    # It warns of each program that predicts with several networks, as folds and ablations do, that tracing each takes time.
+    tensorflow.get_logger().setLevel("ERROR")
 
 
 def is_given_gpus() -> bool:
