@@ -132,6 +132,12 @@ def test_compiled_python_that_a_full_disk_cut_short_is_named(tmp_path: Path) -> 
 def test_a_home_that_cannot_be_written_is_one_line(nsml: Nsml, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     _is_one_clear_line(nsml("ps", NSML_HOME=str(tmp_path / "file" / "home")), 1, "Not a directory")
+    _is_one_clear_line(nsml("ps", NSML_HOME=str(tmp_path / "file")), 2, f"{tmp_path / 'file'} is a file; name a folder")
+
+
+@pytest.mark.parametrize("words", [("web", "--port", "abc"), ("ps", "-n", "many")])
+def test_what_is_no_number_is_said_in_plain_words(nsml: Nsml, words: tuple[str, ...]) -> None:
+    _is_one_clear_line(nsml(*words), 2, words[1], f"'{words[2]}' is not a whole number; see 'nsml {words[0]} --help'")
 
 
 def test_a_bad_line_of_nsmlignore_is_named(nsml: Nsml, dataset: str, project: Path) -> None:

@@ -245,7 +245,7 @@ def test_after_a_restart_of_the_machine_queued_sessions_go_on(nsml: Nsml, hold: 
 
 
 def test_how_many_run_side_by_side_can_be_set(nsml: Nsml, hold: Path) -> None:
-    assert "1 without a GPU run at once" in nsml("status", "--side-by-side", "1").out
+    assert "sessions without a GPU run 1 at a time" in nsml("status", "--side-by-side", "1").out
     for _ in range(2):
         _run_hold(nsml, hold)
     assert _session("none/2").status() == "Queued"
@@ -253,7 +253,7 @@ def test_how_many_run_side_by_side_can_be_set(nsml: Nsml, hold: Path) -> None:
     _is("none/2", "Running")
     hold.write_text("0")
     cpus = len(os.sched_getaffinity(0))
-    assert f"{max(1, cpus // 2)} without a GPU" in nsml("status", "--side-by-side", "0").out
+    assert f"without a GPU run {max(1, cpus // 2)} at a time" in nsml("status", "--side-by-side", "0").out
 
 
 @pytest.mark.usefixtures("one_at_once")

@@ -154,6 +154,13 @@ def test_a_machine_without_a_gpu_runs_what_asks_for_one_and_says_so(
     assert nsml("logs", "-f", "FUNDUS/1").out.startswith("0\n")
 
 
+def test_more_processors_than_there_are_is_said(nsml: Nsml, project: Path) -> None:
+    (project / "quick.py").write_text("")
+    here = len(os.sched_getaffinity(0))
+    started = nsml("run", "-e", "quick.py", "-c", "5000")
+    assert f"warning: -c 5000: this machine has {here} processors; the session takes them all" in started.err
+
+
 def test_an_interactive_session_is_followed_and_removed(nsml: Nsml, dataset: str) -> None:
     shown = nsml("run", "main.py", "-i", "-d", dataset)
     assert shown.out.splitlines()[:3] == ["Session tester/FUNDUS/1 is started", "epoch 0", "epoch 1"]

@@ -11,7 +11,7 @@ import click
 from ..engine.engines import engine_of
 from ..engine.log_limit import DEFAULT, SMALLEST
 from ..engine.queue import LOCAL, SLURM, Request, engine_options
-from ..engine.resources import Limits, check_gpus, parse_size
+from ..engine.resources import Limits, check_gpus, parse_size, processors
 from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE
@@ -74,6 +74,8 @@ def limits_from(
     """The limits of the options; GPUs are chosen when the session starts. NsmlError if there are too few GPUs or a size is invalid."""
     if gpus and not (there := engine == SLURM or check_gpus(gpus)):
         click.echo(f"warning: -g {gpus}: this machine has no GPU; the session runs on its processors", err=True)
+    if cpus and engine != SLURM and cpus > (here := processors()):
+        click.echo(f"warning: -c {cpus}: this machine has {here} processors; the session takes them all", err=True)
     return Limits(
         gpus=None if gpus is None or (gpus and there) else (),
         cpus=cpus,

@@ -84,8 +84,8 @@ def status(side_by_side: int | None, engine: str | None, as_json: bool) -> None:
     )
     one_each = "each session takes one GPU; " if machine.gpus else ""
     click.echo(
-        f"\nUnless -g or -c say otherwise, {one_each}{machine.sessions} without a GPU run at once "
-        f"(--side-by-side); {facts['queued']} wait"
+        f"\nUnless -g or -c say otherwise, {one_each}sessions without a GPU run {machine.sessions} at a time "
+        f"('nsml status --side-by-side N' changes that); {facts['queued']} wait"
     )
     if running:
         click.echo()

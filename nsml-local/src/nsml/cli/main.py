@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from importlib import import_module
 from typing import Any
@@ -225,6 +226,8 @@ def _one_line(error: click.ClickException) -> str:
         near = [word for word in error.possibilities or () if word not in hidden]
         error = click.NoSuchOption(name, possibilities=near, ctx=error.ctx)
     text = " ".join(error.format_message().split()).rstrip(".")
+    for kind, words in (("integer", "a whole number"), ("float", "a number")):
+        text = re.sub(rf"is not a valid {kind}( range)?$", f"is not {words}", text)
     if not isinstance(error, click.UsageError) or error.ctx is None:
         return text
     takes_arguments = any(parameter.name == "arguments" for parameter in error.ctx.command.params)

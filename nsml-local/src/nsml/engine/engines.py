@@ -78,7 +78,7 @@ class Local:
 
     def where(self, home: Home, session: Session) -> str:
         place, why = places(home).get(str(session.name), (0, "its supervisor starts"))
-        return f"at place {place}: {why or 'it starts'}"
+        return f"at place {place}: {why or 'it starts in a moment'}"
 
     def claim(self, home: Home, session: Session, process: dict[str, Any]) -> bool:
         if not wait_for_turn(home, session, process):

@@ -149,8 +149,12 @@ def this_machine(home: Home) -> Machine:
 def _hardware() -> tuple[tuple[int, ...], int, int]:
     import psutil
 
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return tuple(list_gpus()), cpus, psutil.virtual_memory().total
+    return tuple(list_gpus()), processors(), psutil.virtual_memory().total
+
+
+def processors() -> int:
+    """The number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_side_by_side(cpus: int) -> int:

@@ -96,6 +96,8 @@ def open_home(path: Path | None = None) -> Home:
         write_marker(home)
         version = FORMAT
     except Damaged:
+        if home.path.is_file():
+            raise NsmlError(f"NSML_HOME: {home.path} is a file; name a folder") from None
         if not home.marker.is_file():  # the folder itself cannot be read
             raise
         print(f"nsml: warning: {home.marker} is damaged; 'nsml doctor --repair' rewrites it", file=sys.stderr)
