@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,7 +44,18 @@ _EYES = {
 }
 _EYES |= {"우": "R", "우안": "R", "좌": "L", "좌안": "L", "양안": ""}
 # Patterns to propose for names: their first part, their first two parts, their last part, the first digits.
-_PATTERNS = (r"^([^_]+)_", r"^([^-]+)-", r"^([^_]+_[^_]+)_", r"_([^_]+)$", r"-([^-]+)$", r"^([^ ]+) ", r"([0-9]+)")
+# Finds the folder between class folder and file.
+_FOLDER = "/(.+)/"
+_PATTERNS = (
+    r"^([^_]+)_",
+    r"^([^-]+)-",
+    r"^([^_]+_[^_]+)_",
+    r"_([^_]+)$",
+    r"-([^-]+)$",
+    r"^([^ ]+) ",
+    _FOLDER,
+    r"([0-9]+)",
+)
 # A photograph with at least this ratio of sides shows two eyes side by side.
 _DOUBLE = 1.8
 
@@ -127,8 +138,8 @@ def read_catalog(
 
     Args:
         classes: only these, in this order, or the first so many (default: all of the dataset, by label number).
-        patient_pattern: regular expression, searched in each name without its ending. Its group `patient`, else its first group, is the
-            patient, its group `eye`, if there is one, the eye.
+        patient_pattern: regular expression, searched in each name without its ending, or, if it has a slash, in the path below `folder`.
+            Its group `patient`, else its first group, is the patient, its group `eye`, if there is one, the eye.
 
     Raises:
         CatalogError: the folder is missing, a class is unknown or named twice, or fewer than two classes have a usable photograph.
@@ -158,6 +169,7 @@ def read_catalog(
     double: list[Path] = []
     spellings: dict[str, str] = {}
     respelled: dict[str, str] = {}
+    of_folder: defaultdict[Path, set[str]] = defaultdict(set)
     for path in content.photographs:
         number = labels.numbers.get(path)
         if number is None:
@@ -177,7 +189,9 @@ def read_catalog(
         match = name_pattern.fullmatch(name)
         spelled, eye, camera = (match["patient"], match["eye"], match["camera"] or "") if match else ("", "", "")
         if own_pattern is not None:
-            spelled, eye = _by_pattern(own_pattern, name, eye)
+            spelled, eye = _by_pattern(own_pattern, _searched(patient_pattern, root, path), eye)
+        elif match and not row.patient and path.parent.parent != root:
+            of_folder[path.parent].add(spelled)
         if match and match["code"] is not None:
             contradicting += [path] * (codes[class_key(match["code"])] != number)
         if spelled := (row.patient or spelled).strip():
@@ -202,7 +216,12 @@ def read_catalog(
         warnings.append(
             f"{len(nameless)} of {total} names do not fit {fit} ({examples(root, nameless)}): each such file counts as a "
             "patient of its own, so photographs of one person may be on both sides of a split; "
-            f"{_advice([path.stem for path in nameless])}"
+            f"{_advice(root, nameless)}"
+        )
+    if len(of_folder) > (found := len(set().union(*of_folder.values()))):
+        warnings.append(
+            f"{counted(len(of_folder), 'folder')} inside class folders, whose photographs are of {found} patient{'s' * (found > 1)} by "
+            f"their names: if each folder is a patient, give --patient-pattern '{_FOLDER}'"
         )
     if respelled:
         some = ", ".join(f"{one!r} and {other!r}" for one, other in list(respelled.items())[:3])
@@ -261,14 +280,20 @@ def _by_pattern(pattern: re.Pattern[str], name: str, eye: str) -> tuple[str, str
     return patient or "", groups.get("eye") or eye
 
 
-def _advice(names: Sequence[str]) -> str:
+def _searched(pattern: str, root: Path, path: Path) -> str:
+    """What a pattern is searched in: the name without its ending, or, if the pattern has a slash, the path below `root`."""
+    text = path.relative_to(root).with_suffix("").as_posix() if "/" in pattern else path.stem
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _advice(root: Path, paths: Sequence[Path]) -> str:
     """The pattern that finds the most patients with several photographs by the parts of their names, or what to do without one."""
-    best, most = "", 0
+    best, most = "", 1
     for pattern in _PATTERNS:
-        found = [match[1] for name in names if (match := re.search(pattern, name))]
+        found = [match[1] for path in paths if (match := re.search(pattern, _searched(pattern, root, path)))]
         groups = len(set(found))
         # Parts that all photographs share, or very many, are those of a camera or a class.
-        if len(found) >= 0.9 * len(names) and most < groups < len(found) <= 20 * groups:
+        if len(found) >= 0.9 * len(paths) and most < groups < len(found) <= 20 * groups:
             best, most = pattern, groups
     if best:
         return f"--patient-pattern '{best}' would find {most} patients"

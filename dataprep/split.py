@@ -40,7 +40,8 @@ def split_samples(
     labels, patients, counts = _count(samples)
     if len(counts) < 2:
         raise SplitError(
-            "all photographs are of one patient, who cannot be on both sides; add photographs of other patients"
+            "all photographs are of one patient, who cannot be on both sides; add photographs of other patients, or say with "
+            "--patient-pattern which part of the names is the patient"
         )
     order = np.random.default_rng(seed).permutation(len(counts))
     total = counts.sum(axis=0)

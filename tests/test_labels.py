@@ -416,6 +416,22 @@ def test_names_that_fit_nothing_come_with_three_examples_and_a_pattern_that_fits
     assert {each.patient for each in catalog.samples} == {"000a", "001a", "002a", "003a"} and not catalog.warnings
 
 
+@pytest.mark.parametrize("name", ["{}.png", "img_{}.png"])
+def test_a_folder_for_each_patient_comes_with_the_pattern_that_finds_it(tmp_path: Path, name: str) -> None:
+    data = draw(tmp_path, *(f"{side}/{side}{n}/{name.format(eye)}" for side in "AB" for n in range(4) for eye in "RL"))
+    (warning,) = read_catalog(data).warnings
+    assert "--patient-pattern '/(.+)/'" in warning
+    catalog = read_catalog(data, patient_pattern="/(.+)/")
+    assert {each.patient for each in catalog.samples} == {f"{side}{n}" for side in "AB" for n in range(4)}
+    assert not catalog.warnings
+
+
+def test_folders_of_cameras_are_no_patients(tmp_path: Path) -> None:
+    data = draw(tmp_path, *(f"{side}/{camera}/{side}{n}_R.png" for side in "AB" for n in range(4) for camera in "XY"))
+    catalog = read_catalog(data)
+    assert len({each.patient for each in catalog.samples}) == 8 and not catalog.warnings
+
+
 @pytest.mark.parametrize("pattern", [r"(?P<eye>L|R)-(?P<patient>\d+)", r"-(\d+)"])
 def test_a_pattern_finds_patient_and_eye_and_what_it_does_not_fit_is_counted(tmp_path: Path, pattern: str) -> None:
     data = draw(tmp_path, "A/L-7.png", "A/R-07.png", "B/R-8.png", "B/other.png")

@@ -124,7 +124,8 @@ def add_photographs(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--patient-pattern", type=regular_expression, default="", metavar="REGEX",
-        help="finds the patient in the name of a photograph: the group (?P<patient>...), else the first group (default: usual names)",
+        help="finds the patient in the name of a photograph, or with a slash in its path: the group (?P<patient>...), else the first group "
+        "(default: usual names)",
     )  # fmt: skip
 
 
