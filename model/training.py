@@ -317,12 +317,13 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
     def _print_line(self, values: dict[str, float], rate: float, waited: float, is_best: bool) -> None:
         epoch, total = self.network.settings.epoch, self.network.settings.recipe.epochs
         by_metric = f"  {self.metric} {values[f'val__{self.metric}']:.3f}" if self.metric else ""
+        by_input = f" input {waited:.0%}" if waited >= 0.005 else ""
         left = (total - epoch) * self.pace.epoch(self.params["steps"])
         print(
             f"{chr(13) if sys.stdout.isatty() else ''}epoch {epoch:>{len(str(total))}}/{total} {self.phase.name}"
             f"  loss {values['train__loss']:.3f} acc {values['train__accuracy']:.3f}"
             f"  val {values['val__loss']:.3f}{' best' if is_best else ''} acc {values['val__accuracy']:.3f}"
             f"  score {values['val__score']:.2f}{by_metric}"
-            f"  {rate:.0f}/s input {waited:.0%}  {clock(left)} left",
+            f"  {rate:.0f}/s{by_input}  {clock(left)} left",
             flush=True,
         )

@@ -89,10 +89,10 @@ def test_the_share_of_an_epoch_spent_waiting_for_input_is_printed(capsys, monkey
 
     monkeypatch.setattr(batches, "augment", prepared)
     run(small_network.recipe(3, 1))
-    shares = [int(re.search(r" input (\d+)%", line)[1]) for line in capsys.readouterr().out.splitlines()]
-    assert len(shares) == 4
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
     # Not the first epoch, which has the compilation in it, nor the last, a phase whose first wait is not counted.
-    assert all(30 <= share <= 100 for share in shares[1:3])
+    assert all(30 <= int(re.search(r" input (\d+)%", line)[1]) <= 100 for line in lines[1:3])
 
 
 def test_waiting_is_from_when_a_step_could_begin_until_its_batch_is_ready(monkeypatch) -> None:
