@@ -8,6 +8,9 @@ if __name__ == "__main__":
     if sys.argv[1:2] != ["weights"]:
         print("python -m model: the command is: python -m model weights fetch NAME", file=sys.stderr)
         sys.exit(2)
+    from model.run.devices import import_tensorflow
+
+    import_tensorflow()  # without its start-up messages
     from model.keras_networks import main
 
     sys.exit(main(sys.argv[2:]))

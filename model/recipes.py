@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import Field, asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -244,7 +245,9 @@ def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
 def _converted(kind: type, name: str, field_name: str, value: Any) -> dict[str, Any]:
     options = {each.name: each for each in fields(kind) if each.name not in ("name", "phases")}
     if field_name not in options:
-        raise RecipeError(f"{name} is not a field of a recipe; --set help lists the fields")
+        near = get_close_matches(field_name, options, n=1)
+        meant = f"did you mean {name.removesuffix(field_name)}{near[0]}? " if near else ""
+        raise RecipeError(f"{name} is not a field of a recipe; {meant}--set help lists the fields")
     if isinstance(value, str) and options[field_name].type != "str":
         try:
             if options[field_name].type == "bool":

@@ -73,6 +73,11 @@ def test_a_longer_training_never_returns_to_an_earlier_phase(before: int, after:
         ({"local_average": "maybe"}, "local_average is 'maybe'; give 0 or 1"),
         ({"strong.augmentation": "2"}, "strong.augmentation is 2.0; give a number from 0 to 1"),
         ({"soft.rate": "1"}, "soft.rate: recipe winning has no phase soft; it has strong, gentle"),
+        ({"droput": "0"}, "droput is not a field of a recipe; did you mean dropout? --set help lists the fields"),
+        (
+            {"strong.rte": "1"},
+            "strong.rte is not a field of a recipe; did you mean strong.rate? --set help lists the fields",
+        ),
         ({"name": "x"}, "name is not a field of a recipe; --set help lists the fields"),
         ({"phases": "x"}, "phases is not a field of a recipe; --set help lists the fields"),
         (
