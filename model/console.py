@@ -91,7 +91,7 @@ def one_line(error: BaseException) -> str:
     """An exception as one line. Errors of Python and of libraries start with their type, as many are unclear without it."""
     if of_batches := _of_batches(str(error)):
         return f"{of_batches} (--debug shows more)"
-    text = " ".join(str(error).split())[:500]
+    text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:500]  # Keras writes in bold
     ours = type(error).__module__.partition(".")[0] in {"__main__", "main", "model", "dataprep", "evidence", "nsml"}
     return text if ours and text else f"{type(error).__name__}: {text} (--debug shows where)".replace(":  (", " (")
 

@@ -15,6 +15,7 @@ from keras import layers
 from dataprep.catalog import read_catalog
 from evidence.report.write import write_report
 from model import checkpoint, network
+from model.console import one_line
 from model.data import read_data
 from model.ensemble import Ensemble, combine
 from model.network import begin_network, check_network, norm_momentum
@@ -201,3 +202,9 @@ def test_normalisation_averages_over_half_a_percent_of_the_steps_or_as_long_as_t
     steps: int, ema: float, momentum: float
 ) -> None:
     assert norm_momentum(steps, ema) == pytest.approx(momentum)
+
+
+def test_a_fault_that_keras_finds_in_ones_own_network_is_one_line_of_plain_text() -> None:
+    with pytest.raises(ValueError, match="Exception encountered when calling") as raised:
+        layers.Rescaling(1 / 255)(input)
+    assert one_line(raised.value).isprintable()

@@ -152,7 +152,7 @@ def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalo
         try:
             check_network(replace(settings, recipe=replace(args.wanted, weights="random")) if others else settings)
         except ValueError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(str(error)) from error  # of one's own network: --debug shows where
         return settings
     if args.fold == "all" and not held.settings.folds:
         raise UsageError("argument --fold: the checkpoint was trained without folds; leave --fold out")
