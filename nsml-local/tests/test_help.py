@@ -23,8 +23,9 @@ COMMANDS = dict(_commands(root))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
-    assert COMMANDS[path].get_short_help_str()
+def test_every_command_says_what_it_does_in_a_line_of_80_columns(path: tuple[str, ...]) -> None:
+    summary = COMMANDS[path].get_short_help_str(limit=64)
+    assert summary and not summary.endswith("...")
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

@@ -26,7 +26,7 @@ Example:
 )
 @click.argument("folder", metavar="DIR", type=_FOLDER)
 def backup(folder: Path) -> None:
-    """Copy datasets, sessions, submissions and boards to the new folder DIR, also while sessions run.
+    """Copy all that this home holds to the new folder DIR. Datasets, sessions, submissions and boards, also while sessions run.
 
     Links are left out, but those to the files of a dataset, which are copied. Environments are left out: sessions build
     them again. 'sha256sum --check SHA256SUMS' in DIR verifies a backup without nsml.
@@ -49,7 +49,7 @@ Examples:
 @click.argument("folder", metavar="DIR", type=_FOLDER)
 @click.option("--check", is_flag=True, help="Only compare the files of DIR with their digests.")
 def restore(folder: Path, check: bool) -> None:
-    """Copy the backup in DIR to the home, which must be a new or empty folder, and verify each file.
+    """Copy the backup in DIR to a new or empty home. Each file is verified.
 
     Sessions that ran when the backup was made are Lost; 'nsml resume' continues them from their last checkpoint.
     """

@@ -31,7 +31,7 @@ Examples:
 @click.option("-e", "--entry", default="main.py", show_default=True, metavar="FILE", help="The entry file.")
 @json_option()
 def check(dataset: str | None, entry: str, as_json: bool) -> None:
-    """Check this folder for problems that would make a submit fail, without running it; shows file and line."""
+    """Check this folder for what would make a submit fail. Nothing is run; file and line are shown."""
     folder = Path.cwd()
     entry = check_entry(folder, entry)
     snapshot = list_snapshot(folder)

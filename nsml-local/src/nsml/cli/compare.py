@@ -80,7 +80,7 @@ Without this file, the command shows the last reported values side by side.
 @click.option("--sweep", metavar="SWEEP", help="Rank the sessions of a sweep instead, as DATASET/sweep-1.")
 @json_option()
 def compare(first: str | None, second: str | None, sweep: str | None, as_json: bool) -> None:
-    """Compare two checkpoints: is the second, B, better than A, or may the difference be chance?
+    """Compare two checkpoints: is B better, or is it chance?
 
     Uses validation predictions: accuracy, balanced accuracy, macro AUC (one class against the rest) and, for at most four
     classes, the score of the fundus competition, with 95 % intervals from 2,000 resamples of the patients, and McNemar's

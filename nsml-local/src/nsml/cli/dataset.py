@@ -194,7 +194,7 @@ def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool)
 @click.argument("name", shell_complete=complete_datasets)
 @click.option("-f", "--force", is_flag=True, help="Do not ask, also before the deadline.")
 def close(name: str, force: bool) -> None:
-    """Close a competition: no submission is scored any more, and the board ranks by the private part of the test set.
+    """Close a competition, and rank by the private part. No submission is scored any more.
 
     Of each user, the better of the submissions that 'nsml submit --final' chose counts, else the best public one.
     """
@@ -234,7 +234,7 @@ def rename(name: str, new: str) -> None:
 @dataset.command()
 @click.argument("name", shell_complete=complete_datasets)
 def rescore(name: str) -> None:
-    """Score submissions again that were scored with other labels or another scorer, from their stored predictions."""
+    """Score stored predictions again after a change. A change of the labels or the scorer."""
     from ..scoring.rescoring import rescore as rescore_all
     from ..scoring.rescoring import score_private
 

@@ -44,7 +44,7 @@ Examples:
 @click.option("--csv", "as_csv", is_flag=True, help="CSV, for spreadsheets; times in UTC.")
 @json_option()
 def board(name: str, mine: bool, everything: bool, as_csv: bool, as_json: bool) -> None:
-    """Show the leaderboard: each user's best score; in a tie, the earlier is first.
+    """Show the leaderboard: each user's best score. In a tie, the earlier is first.
 
     Where a part of the test set is public, its scores are shown until 'nsml dataset close', and from then on both.
     Scores from other labels or another scorer than the dataset has now are listed separately, without a rank.

@@ -146,7 +146,7 @@ Example:
 @_metric_option
 @_classes_option
 def check(path: Path, metric: str | None, classes: tuple[str, ...]) -> None:
-    """Say what push would say about the folder PATH, without registering it. Exit status 1 if there are problems."""
+    """Say what push would say about PATH; nothing is registered. Exit status 1 if there are problems."""
     with tempfile.TemporaryDirectory(prefix="nsml-check-") as folder:
         pushed = push_dataset(
             open_home(Path(folder)), "CHECKED", path, rules={"metric": metric or "fundus"}, classes=classes
@@ -225,7 +225,7 @@ Examples:
 @click.option("--name", help=f"Name of the dataset.  [default: {NAME}, or {TABLE}]")
 @click.option("--table", is_flag=True, help="A table of three classes in place of photographs.")
 def demo(seed: int, name: str | None, table: bool) -> None:
-    """Draw the synthetic fundus photographs FUNDUS_DEMO and register them. Results on them say nothing about patients."""
+    """Draw and register FUNDUS_DEMO, synthetic photographs. Results on them say nothing about patients."""
     home = open_home()
     name = name or (TABLE if table else NAME)
     if any(d.name == name for d in list_datasets(home)):

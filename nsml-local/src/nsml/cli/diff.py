@@ -24,7 +24,7 @@ Example:
 @click.argument("second", metavar="SESSION")
 @json_option()
 def diff(first: str, second: str, as_json: bool) -> None:
-    """Show the differences of two sessions: arguments, files, environment, last metrics."""
+    """Show the differences of two sessions. Arguments, files, environment and last metrics."""
     home = open_home()
     one, other = session_named(home, first), session_named(home, second)
     arguments = pairs(arguments_of(one), arguments_of(other))

@@ -31,7 +31,7 @@ Examples:
 @session_argument()
 @click.argument("expression", required=False, metavar="[EXPR]")
 def exec_(session: str, expression: str | None) -> None:
-    """Evaluate an expression in a running session, over its variables at the last nsml.report(scope=locals())."""
+    """Evaluate an expression in a running session. Its variables are those of the last nsml.report(scope=locals())."""
     running = session_named(open_home(), session)
     running.check_here()
     where = running.state().get("on")
@@ -63,7 +63,10 @@ Examples:
 @session_argument()
 @click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
 def infer(session: str, checkpoint: str | None) -> None:
-    """Start a session that loads a checkpoint and runs infer on each input line: the path of a photograph, JSON, or text."""
+    """Predict inputs that you type with a checkpoint.
+
+    A session loads it and runs infer on each input line: the path of a photograph, JSON, or text.
+    """
     home = open_home()
     started = infer_session(home, *session_and_checkpoint(home, session, checkpoint))
     click.echo(f"Session {started.name} is started; type one input per line, Ctrl-D ends it", err=True)

@@ -40,7 +40,7 @@ def export(
     mlflow: Path | None,
     force: bool,
 ) -> None:
-    """Write sessions with their arguments, values and curves for other tools, by default all of this home."""
+    """Write sessions and their values for other tools. By default all of this home, with arguments and curves."""
     if sum(target is not None for target in (csv, tensorboard, mlflow)) != 1:
         raise click.UsageError("give one of --csv FILE, --tensorboard DIR and --mlflow DIR")
     if sessions and dataset:

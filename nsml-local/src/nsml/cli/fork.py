@@ -86,7 +86,7 @@ def resume(
     log_limit: str | None,
     **queue: Any,
 ) -> None:
-    """Restart an ended session from its newest checkpoint ('*' and '?' in the number); log and metrics continue."""
+    """Restart an ended session from its newest checkpoint. Log and metrics continue. '*' and '?' in the number name several."""
     if queued == (session is not None):
         raise click.UsageError("name a SESSION, or give --queued")
     home = open_home()

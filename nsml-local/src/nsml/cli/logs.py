@@ -46,7 +46,7 @@ Examples:
               help="Print the last N lines.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Print the whole log.")
 def logs(session: str, following: bool, lines: int, everything: bool) -> None:
-    """Print the output of a session, or of each session of a sweep: the last 1,000 lines, or all of it."""
+    """Print the output of a session, or of each of a sweep. The last 1,000 lines, or all of it."""
     home = open_home()
     last = None if everything else lines
     chosen = match_sessions(home, session, home.user()) if f"/{SWEEP}" in session else [session_named(home, session)]

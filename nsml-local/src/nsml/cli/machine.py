@@ -32,7 +32,7 @@ from .display import print_json, print_table
 )
 @json_option()
 def status(side_by_side: int | None, engine: str | None, as_json: bool) -> None:
-    """Show processors, memory, disk and GPUs of this machine, running sessions, and how many run at once."""
+    """Show this machine's processors, memory, disk and GPUs. Also running sessions, and how many run at once."""
     import psutil
 
     if engine == SLURM:

@@ -42,7 +42,7 @@ Examples:
 @session_argument()
 @click.argument("changes", nargs=-1, metavar="[+TAG|-TAG]...")
 def tag(session: str, changes: tuple[str, ...]) -> None:
-    """Add (+TAG) and remove (-TAG) tags of sessions ('*' and '?' in the number); 'nsml ps --tag TAG' lists sessions by tag."""
+    """Add (+TAG) and remove (-TAG) tags of sessions. '*' and '?' in the number name several; 'nsml ps --tag TAG' lists sessions by tag."""
     if wrong := [word for word in changes if word[:1] not in ("+", "-")]:
         raise NsmlError(f"{wrong[0]!r} is neither +TAG nor -TAG; 'nsml tag {session} +{wrong[0]}' adds it")
     for word in changes:

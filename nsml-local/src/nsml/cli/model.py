@@ -97,7 +97,7 @@ Example:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
-    """Copy a checkpoint's files to USER_DATASET_NUMBER/CHECKPOINT/model/ below the folder PATH."""
+    """Copy a checkpoint's files to the folder PATH. They lie below it in USER_DATASET_NUMBER/CHECKPOINT/model/."""
     chosen = session_named(open_home(), session)
     stored = whole_checkpoint(chosen.checkpoints, checkpoint, str(chosen.name))
     folder = (

@@ -50,7 +50,7 @@ Examples:
 @click.option("--from", "example", type=click.Choice(list(_ALL)), default="sklearn", show_default=True,
               help="The example to begin with.")  # fmt: skip
 def new(folder: Path, example: str) -> None:
-    """Make FOLDER, a project that trains and can be submitted: main.py, what it needs, and a README."""
+    """Make FOLDER, a new project that can be submitted. It has main.py, what that needs, and a README."""
     chosen = _ALL[example]
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NsmlError(f"{folder} is not an empty folder; name another one")

@@ -29,7 +29,7 @@ Examples:
 @session_argument()
 @click.option("--csv", "as_csv", is_flag=True, help="All values, for a spreadsheet.")
 def plot(session: str, as_csv: bool) -> None:
-    """Draw each reported value of a session as a line of text, from first to last step."""
+    """Draw each reported value of a session as a line of text. It goes from the first step to the last."""
     chosen = session_named(open_home(), session)
     records, damage = read_metrics(chosen.folder)
     if not records:

@@ -27,7 +27,7 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Only show what would be freed.")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def prune(sessions: tuple[str, ...], keep: str, dry_run: bool, force: bool) -> None:
-    """Remove checkpoints and working folders of ended sessions, by default of all your own.
+    """Remove checkpoints and files of ended sessions. By default of all your own.
 
     Submitted checkpoints stay, and those that another session starts from or names. Logs, values and code stay, so that a session
     can be resumed from a checkpoint that is left. What a session wrote into its working folder is lost: 'nsml download' copies it.

@@ -57,7 +57,7 @@ def ps(
     by: str,
     as_json: bool,
 ) -> None:
-    """List running and queued sessions, newest first (-a: also ended ones); queued ones with their place and its reason."""
+    """List running and queued sessions (-a: also ended ones). The newest is first; queued ones have their place and its reason."""
     home = open_home()
     waiting = places(home)
     rows, broken = [], []

@@ -26,7 +26,7 @@ Example:
 @click.option("-v", "--verbose", is_flag=True, help="List the files.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 def pull(session: str, path: Path, verbose: bool, force: bool) -> None:
-    """Copy the code of a session, as it was at 'nsml run', to the folder PATH."""
+    """Copy the code of a session to the folder PATH. It is as it was at 'nsml run'."""
     chosen = session_named(open_home(), session)
     if not chosen.has_code:
         raise NsmlError(f"session {chosen.name} has no copy of its code; 'nsml run' makes one")
@@ -49,7 +49,7 @@ Examples:
 @click.option("-s", "--subpath", default="", metavar="SUBPATH", help="Only this file or folder of the working folder.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 def download(session: str, path: Path, subpath: str, force: bool) -> None:
-    """Copy the working folder of a session, with the files that it wrote, to the folder PATH."""
+    """Copy the files that a session wrote to the folder PATH. All of its working folder is copied."""
     chosen = session_named(open_home(), session)
     # On the platform the working folder was /app.
     subpath = re.sub(r"^/app(/|$)", "", subpath)

@@ -29,7 +29,7 @@ class _Referee(click.Group):
 
 @click.group(cls=_Referee)
 def referee() -> None:
-    """For an organiser whose teams are other accounts: score what they hand in, and prove it.
+    """Score what teams with accounts of their own hand in. For the organiser, who can prove each score.
 
     'nsml referee DATASET' is short for 'nsml referee run DATASET'.
     """
@@ -49,7 +49,7 @@ The teams push the data without labels, and submit as usual:
 )
 @click.option("--once", is_flag=True, help="End when everything in the spool is scored.")
 def run(dataset: str, spool: Path, once: bool) -> None:
-    """Score submissions of DATASET from the spool, until the process is ended. A team is who owns the file."""
+    """Score what is handed in for DATASET, until it is ended. A team is who owns the file."""
     home = open_home()
 
     def say(line: str) -> None:
@@ -68,7 +68,7 @@ def run(dataset: str, spool: Path, once: bool) -> None:
 @click.argument("dataset", shell_complete=complete_datasets)
 @click.option("--head", metavar="DIGEST", help="The digest that was published earlier: is it in the chain?")
 def verify(dataset: str, head: str | None) -> None:
-    """Check that the ledger is unbroken and that scores and predictions are those that it names."""
+    """Check that ledger, scores and predictions agree. The ledger must be unbroken, and the others those that it names."""
     home = open_home()
     count, last, wrong = verify_ledger(home, dataset, head)
     for line in wrong:

@@ -21,7 +21,7 @@ Examples:
 @session_argument()
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def rm(session: str, force: bool) -> None:
-    """Remove ended sessions with their checkpoints and logs ('*' and '?' in the number). Scores stay on the leaderboard."""
+    """Remove ended sessions with their checkpoints and logs. '*' and '?' in the number name several. Scores stay on the leaderboard."""
     home = open_home()
     sessions = match_sessions(home, session, home.user())
     if not force:

@@ -99,7 +99,7 @@ def run(
     verbose: bool,
     **queue: Any,
 ) -> None:
-    """Copy this folder and start its entry file (main.py, or FILE) as a session in the background.
+    """Start this folder's program as a session in the background. The folder is copied; the entry file is main.py, or FILE.
 
     If too few GPUs, processors or memory are free, the session is queued and starts by itself; 'nsml ps' shows its place.
 

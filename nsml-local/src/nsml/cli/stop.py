@@ -26,7 +26,7 @@ Examples:
 @session_argument()
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def stop(session: str, force: bool) -> None:
-    """Stop a session and all its processes ('*' and '?' in the number). Checkpoints stay."""
+    """Stop a session and all its processes. '*' and '?' in the number name several. Checkpoints stay."""
     home = open_home()
     matching = match_sessions(home, session, home.user())
     running, elsewhere = [], []

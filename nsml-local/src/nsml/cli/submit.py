@@ -51,7 +51,7 @@ def submit(
     final: bool | None,
     verbose: bool,
 ) -> None:
-    """Predict the hidden test set with a checkpoint, and put its score on the leaderboard."""
+    """Score a checkpoint on the hidden test set. The session's program predicts it, and the score goes to the leaderboard."""
     home = open_home()
     chosen, checkpoint = session_and_checkpoint(home, session, checkpoint)
     if final is not None:

@@ -35,7 +35,7 @@ Examples:
 @click.option("--read-only", is_flag=True, help="Hide all actions that change something.")
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
 def web(port: int, host: str, token: str | None, read_only: bool, no_open: bool) -> None:
-    """Serve a web page with datasets, leaderboards, sessions, logs and graphs, until Ctrl-C.
+    """Serve datasets, boards, sessions and graphs as a web page. Ctrl-C ends it.
 
     The page can do the same as these commands, and so can anyone who reaches it. By default it listens on this machine only.
     With another --host, browsers need the token, which is part of the printed address. Traffic is not encrypted.
