@@ -56,6 +56,9 @@ _PATTERNS = (
     _FOLDER,
     r"([0-9]+)",
 )
+# A date in a patient's id, as of a visit, and the patterns to propose for a patient before and after it.
+_DATE = r"(?:19|20)[0-9]{2}-?[0-9]{2}-?[0-9]{2}"
+_BEFORE, _AFTER = rf"([^_]+)_{_DATE}", rf"{_DATE}_([^_]+)"
 # A photograph with at least this ratio of sides shows two eyes side by side.
 _DOUBLE = 1.8
 
@@ -222,6 +225,15 @@ def read_catalog(
         warnings.append(
             f"{counted(len(of_folder), 'folder')} inside class folders, whose photographs are of {found} patient{'s' * (found > 1)} by "
             f"their names: if each folder is a patient, give --patient-pattern '{_FOLDER}'"
+        )
+    undated: defaultdict[str, list[str]] = defaultdict(list)
+    for patient in spellings.values() if own_pattern is None else ():
+        undated[re.sub(rf"(?<![0-9]){_DATE}(?![0-9])", "", patient)].append(patient)
+    if visits := [dated for without, dated in undated.items() if len(dated) > 1 and without.strip(" _-")]:
+        pattern = _AFTER if re.match(_DATE, visits[0][0]) else _BEFORE
+        warnings.append(
+            f"{counted(sum(map(len, visits)), 'patient')} told apart by a date alone, such as {visits[0][0]!r} and {visits[0][1]!r}: "
+            f"if these are visits of one person, give --patient-pattern '{pattern}'"
         )
     if respelled:
         some = ", ".join(f"{one!r} and {other!r}" for one, other in list(respelled.items())[:3])

@@ -117,6 +117,20 @@ def test_spellings_counted_as_one_patient_give_a_warning_with_a_count(folder: Pa
     assert warning == "1 patient is spelled in several ways, each counted as one: '007' and '7'"
 
 
+@pytest.mark.parametrize("names", [("50_20190101_R", "50_20190302_L"), ("2019-01-01_50_R", "2019-03-02_50_L")])
+def test_patients_that_differ_by_a_date_alone_are_named_with_a_pattern_that_joins_them(
+    folder: Path, names: tuple[str, str]
+) -> None:
+    for name in names:
+        write(folder / "AMD" / f"{name}.jpg")
+    warning = next(line for line in read_catalog(folder).warnings if "date" in line)
+    assert warning.startswith("2 patients are told apart by a date alone")
+    pattern = warning.partition("--patient-pattern '")[2].rstrip("'")
+    catalog = read_catalog(folder, patient_pattern=pattern)
+    assert {sample.patient for sample in catalog.samples if sample.path.stem in names} == {"50"}
+    assert not any("date" in line for line in catalog.warnings)
+
+
 def test_a_picture_of_both_eyes_is_recognised_by_its_name_and_its_shape(folder: Path) -> None:
     write(folder / "DMR" / "Wide_DMR_1_OU.jpg", 40, 80)
     write(folder / "DMR" / "Wide_DMR_2_R.jpg", 90, 40)
