@@ -43,9 +43,9 @@ _EYES = {
     "both": "",
 }
 _EYES |= {"우": "R", "우안": "R", "좌": "L", "좌안": "L", "양안": ""}
-# Patterns to propose for names: their first part, their first two parts, their last part, the first digits.
 # Finds the folder between class folder and file.
 _FOLDER = "/(.+)/"
+# Patterns to propose for names: their first part, their first two parts, their last part, their folder, the first digits.
 _PATTERNS = (
     r"^([^_]+)_",
     r"^([^-]+)-",
