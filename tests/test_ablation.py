@@ -295,6 +295,13 @@ def test_another_recipe_is_an_arm_by_its_name() -> None:
     assert changed == Record(Settings(winning(), ("NORMAL", "AMD"), seed=2, folds=5, fold=1))
 
 
+def test_the_outcome_of_an_arm_with_a_path_is_a_file_of_the_folder(drawn: Path, tmp_path: Path) -> None:
+    arm = tried_arm(f"weights={tmp_path / ('long' * 60)}.weights.h5")
+    (run,) = plan(RECORD.with_settings(folds=1), find_dataset(str(drawn), None, 2, 1), (arm,))
+    write_outcome(result_file(tmp_path, run), run, outcome(predictions(0)))
+    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
+
+
 @pytest.mark.parametrize("rival", ["largest_class", "frozen_features"])
 def test_a_rival_is_fitted_on_the_same_split_and_trains_no_network(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rival: str

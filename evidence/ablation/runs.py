@@ -69,7 +69,8 @@ def plan(record: Record, dataset: Dataset, arms: tuple[Arm, ...] = ARMS, seeds: 
 def run_of(arm: Arm, record: Record, dataset: Dataset, seed: int, fold: int) -> Run:
     """The run of an arm on a fold."""
     changed = arm.change(record.with_settings(seed=seed, fold=fold))
-    return Run(arm, changed, f"{arm.name}-seed{seed}-fold{fold}-{changed.digest(_VERSION, dataset.digest)}")
+    name = arm.name.replace("/", "_")[:100]  # --try weights=DIR/FILE.weights.h5 has a path
+    return Run(arm, changed, f"{name}-seed{seed}-fold{fold}-{changed.digest(_VERSION, dataset.digest)}")
 
 
 def result_file(folder: Path, run: Run) -> Path:
