@@ -41,7 +41,7 @@ def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
         except ValueError:
             pass
         what = "a whole number" if kind is int else "a number"
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what} from {low:g} to {high:g}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what} from {low:.7g} to {high:.7g}")
 
     return convert
 
