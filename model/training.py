@@ -48,8 +48,8 @@ def train(
     Args:
         network: trained in place; its settings hold the recipe and the progress.
         report: called after each epoch as `report(summary=True, step=epoch, train__loss=..., ...)`.
-        save: called as `save(epoch)` every `save_every` epochs and after the last one, and as `save("best")` after the best epoch so
-            far. Epochs are counted from 1.
+        save: called as `save(epoch)` every `save_every` epochs and after the last one, and as `save("best")` after the best epoch of
+            the current phase so far. Epochs are counted from 1.
         deadline: a time of `time.monotonic()`, or None. Some steps then measure the time, and epochs are chosen so that the training
             ends in time and each phase has its share; again before the last phase. If a pass over the photographs takes too long for
             that, an epoch is a part of it.
@@ -283,6 +283,8 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             "train__loss": float(logs["loss"]),
             "train__accuracy": float(logs["accuracy"]),
         }
+        # The best of an earlier phase, not trained to the end, may be better on few photographs by chance: it is not compared.
+        first_of_phase = settings.phase != self.phase.name
         settings.epoch, settings.phase = epoch + 1, self.phase.name
         settings.steps = self.start + self.steps
         columns = {name.replace("__", "_"): value for name, value in values.items()}
@@ -292,7 +294,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             value = METRICS[self.metric](np.array(settings.label_numbers), labels, probabilities)
             values = {f"val__{self.metric}": value, **values}
         before = None
-        if settings.best_loss is not None and settings.best_by == self.metric:
+        if settings.best_loss is not None and settings.best_by == self.metric and not first_of_phase:
             before = settings.best_value or 0.0, -settings.best_loss
         is_best = before is None or (value or 0.0, -values["val__loss"]) > before
         if is_best:
