@@ -140,7 +140,7 @@ class Referee:
         killed left, and what is not named as `hand_in` does, as its answer might have a name that cannot be written.
         """
         self._held = {uid for uid in self._unscored if self._is_held(uid)}
-        abandoned = disk_time(self.spool) - _WRITING
+        now = 0.0
         found, of_account = [], Counter[int]()
         for entry in os.scandir(self.spool / INCOMING):
             is_hidden = entry.name.startswith(".")
@@ -148,7 +148,8 @@ class Referee:
                 if entry.name in self._stuck or (is_hidden and entry.is_dir(follow_symlinks=False)):
                     continue  # only its owner can empty it
                 status = entry.stat(follow_symlinks=False)
-                if is_hidden and status.st_ctime < abandoned:
+                now = now or (disk_time(self.spool) if is_hidden else 0.0)
+                if is_hidden and status.st_ctime < now - _WRITING:
                     self._drop(Path(entry.path), status.st_uid)
                     continue
                 of_account[status.st_uid] += 1
