@@ -169,10 +169,12 @@ class Referee:
 
     def _is_held(self, uid: int) -> bool:
         """Whether MOST_UNSCORED of an account were not scored within an hour, and since the organiser released it."""
-        times, since = self._unscored[uid], time.time() - UNSCORED_WITHIN
+        times = self._unscored[uid]
+        if len(times) < MOST_UNSCORED or times[0] <= time.time() - UNSCORED_WITHIN:
+            return False
         with contextlib.suppress(FileNotFoundError):
-            since = max(since, (self.spool / f"{RELEASED}{account(uid)}").stat().st_mtime)
-        return len(times) == MOST_UNSCORED and times[0] > since
+            return times[0] > (self.spool / f"{RELEASED}{account(uid)}").stat().st_mtime
+        return True
 
     def _remove(self, path: Path) -> None:
         """Remove what stands in the spool, which may be a folder of a team. What it has mounted there stays, and is not looked at again."""

@@ -52,6 +52,8 @@ _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2
 WRITTEN = "written"
 _MOST_PREDICTIONS = 1 << 30  # bytes
 _MEMORY_LOOK = 2.0  # seconds between two looks at the memory
+# Seconds after which the referee, who looks twice a second, has published what the organiser has just changed.
+_PUBLISHED = 1.5
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,6 @@ class Outcome:
     constant: float | None = None
     lower_is_better: bool = False
     left: str = ""
-
-
-# Seconds after which the referee, who looks twice a second, has published what the organiser has just changed.
-_PUBLISHED = 1.5
 
 
 def submit(
