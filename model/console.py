@@ -40,10 +40,14 @@ def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
                 return kind(text)
         except ValueError:
             pass
-        what = "a whole number" if kind is int else "a number"
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what} from {low:.7g} to {high:.7g}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not {in_words(kind, low, high)}")
 
     return convert
+
+
+def in_words(kind: type, low: float, high: float) -> str:
+    """The valid values of an int or a float: "a whole number from 1 to 1000000"."""
+    return f"{'a whole number' if kind is int else 'a number'} from {low:.7g} to {high:.7g}"
 
 
 class Progress:

@@ -12,6 +12,8 @@ from dataclasses import Field, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
+from .console import in_words
+
 
 class RecipeError(ValueError):
     """Unknown recipe or field, or invalid value. The message is one line with the valid values."""
@@ -283,8 +285,7 @@ def _values(each: Field[Any]) -> str:
     if each.type == "bool":
         return "0 or 1"
     if each.type in ("int", "float"):
-        kind = "a whole number" if each.type == "int" else "a number"
-        return f"{kind} from {each.metadata['low']:.7g} to {each.metadata['high']:.7g}"
+        return in_words(int if each.type == "int" else float, each.metadata["low"], each.metadata["high"])
     return "a word" if each.type == "str" else "phases between round brackets, as in (Phase(...), Phase(...))"
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..engine.resources import processors
 from ..errors import NsmlError, RunFailed
 from . import CLASSES, photograph
 
@@ -52,7 +53,7 @@ def draw(
         for entry in entries:
             if (mask_path := _mask_path(entry)) is not None:
                 (target / mask_path).parent.mkdir(parents=True, exist_ok=True)
-        _draw_all(entries, seed, target, mask_target, workers or _processors(), progress)
+        _draw_all(entries, seed, target, mask_target, workers or processors(), progress)
         (target / "test" / "test_label").write_text(
             "".join(sorted(_label_line(e) for e in entries if e.path.parts[0] == "test"))
         )
@@ -133,10 +134,6 @@ def _draw_all(
     finally:
         pool.shutdown(cancel_futures=True)
         cv2.setNumThreads(threads)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write(path: Path, pixels: np.ndarray, parameters: list[int]) -> None:
