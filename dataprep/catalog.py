@@ -232,7 +232,7 @@ def read_catalog(
     if visits := [dated for without, dated in undated.items() if len(dated) > 1 and without.strip(" _-")]:
         pattern = _AFTER if re.match(_DATE, visits[0][0]) else _BEFORE
         warnings.append(
-            f"{counted(sum(map(len, visits)), 'patient')} told apart by a date alone, such as {visits[0][0]!r} and {visits[0][1]!r}: "
+            f"{sum(map(len, visits))} patients differ by a date alone, such as {visits[0][0]!r} and {visits[0][1]!r}: "
             f"if these are visits of one person, give --patient-pattern '{pattern}'"
         )
     if respelled:

@@ -124,7 +124,7 @@ def test_patients_that_differ_by_a_date_alone_are_named_with_a_pattern_that_join
     for name in names:
         write(folder / "AMD" / f"{name}.jpg")
     warning = next(line for line in read_catalog(folder).warnings if "date" in line)
-    assert warning.startswith("2 patients are told apart by a date alone")
+    assert warning.startswith("2 patients differ by a date alone")
     pattern = warning.partition("--patient-pattern '")[2].rstrip("'")
     catalog = read_catalog(folder, patient_pattern=pattern)
     assert {sample.patient for sample in catalog.samples if sample.path.stem in names} == {"50"}

@@ -234,7 +234,7 @@ def rename(name: str, new: str) -> None:
 @dataset.command()
 @click.argument("name", shell_complete=complete_datasets)
 def rescore(name: str) -> None:
-    """Score stored predictions again after a change. A change of the labels or the scorer."""
+    """Score stored predictions again after a change. That is, with the labels and the scorer of today."""
     from ..scoring.rescoring import rescore as rescore_all
     from ..scoring.rescoring import score_private
 
