@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dataprep.photograph import Preparation
+from dataprep.photograph import Preparation, prepare_file
 from evidence.report import plots, requirements, write
 from evidence.report.calibration import fit_temperature
 from evidence.report.lesions import look_at_lesions
@@ -310,6 +310,25 @@ def test_a_heat_that_is_the_same_everywhere_falls_on_lesions_by_their_area(tmp_p
     area, heat = on_lesions(tmp_path, bright=False)
     assert heat == pytest.approx(area)
     assert area == pytest.approx(9**2 / 44**2, rel=0.15)
+
+
+def test_a_photograph_of_12_bits_is_seen_as_in_training(tmp_path: Path) -> None:
+    sample = "AMD/0.png"
+    draw(tmp_path / "train_data" / sample, 0, lesion=True)
+    path = tmp_path / "train_data" / sample
+    image = cv2.imread(str(path))
+    cv2.imwrite(str(path), image.astype(np.uint16) * 16)
+    seen: list[np.ndarray] = []
+
+    def heat_of(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        seen.append(images)
+        return np.ones((len(images), 4, 4), np.float32)
+
+    preparation = Preparation(64, local_average=False)
+    views = [View(preparation, heat_of)]
+    _, unusable = look_at_lesions(tmp_path / "train_data", [sample], ["a"], np.ones(1, int), ("NORMAL", "AMD"), views)
+    assert unusable == []
+    np.testing.assert_array_equal(seen[0][0], prepare_file(path, preparation))
 
 
 def test_a_heat_where_only_the_lesion_is_falls_on_it(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from dataprep.header import PhotographError, read_content, read_header
+from dataprep.pixels import read_pixels
+
 if TYPE_CHECKING:
     import keras
 
@@ -28,21 +31,6 @@ class SampleCnn:
     batch_size: int = 8
     learning_rate: float = 1e-4
     momentum: float = 0.9
-
-
-def read_photograph(path: Path) -> np.ndarray:
-    """A file decoded whole, uint8 BGR (height, width, 3)."""
-    return np.asarray(cv2.imread(str(path)))
-
-
-def shrink(image: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (height, width, 3) -> (size, size, 3)."""
-    return np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))
-
-
-def load_photograph(path: Path, size: int) -> np.ndarray:
-    """A file decoded whole and shrunk: uint8 BGR (size, size, 3)."""
-    return shrink(read_photograph(path), size)
 
 
 def build_sample_cnn(size: int, classes: int) -> keras.Model:
@@ -90,7 +78,7 @@ def train_sample_cnn(
         report(f"epoch {epoch + 1}/{sample.epochs} sample  loss {logs['loss']:.3f} acc {logs['accuracy']:.3f}")
 
     model.fit(
-        _load(paths, size),
+        load_photographs(paths, size),
         np.eye(classes, dtype=np.float32)[labels],
         batch_size=sample.batch_size,
         epochs=sample.epochs,
@@ -99,7 +87,7 @@ def train_sample_cnn(
     )
 
     def predict(others: Sequence[Path]) -> np.ndarray:
-        images = _load(others, size)
+        images = load_photographs(others, size)
         # Not `model.predict`: it is traced for each network and each size of the last batch, and TensorFlow warns about it.
         pieces = [
             np.asarray(model(images[start : start + sample.batch_size], training=False), np.float32)
@@ -110,5 +98,19 @@ def train_sample_cnn(
     return predict
 
 
-def _load(paths: Sequence[Path], size: int) -> np.ndarray:
-    return np.array([load_photograph(path, size) for path in paths], np.float32).reshape(-1, size, size, 3) / 255
+def load_photographs(paths: Sequence[Path], size: int) -> np.ndarray:
+    """Photographs decoded whole and shrunk, float32 BGR (n, size, size, 3) in 0..1. One that cannot be decoded is black."""
+    images, unreadable = np.zeros((len(paths), size, size, 3), np.float32), []
+    for image, path in zip(images, paths, strict=True):
+        try:
+            content = read_content(path)
+            pixels = read_pixels(content, read_header(content))
+        except PhotographError as error:
+            unreadable.append(f"{path}: {error}")
+            continue
+        image[...] = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
+    if unreadable:
+        print(
+            f"warning: {len(unreadable)} of {len(paths)} photographs are black, the first: {unreadable[0]}", flush=True
+        )
+    return images / 255

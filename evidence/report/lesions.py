@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from dataprep.header import read_content, read_header
 from dataprep.photograph import PhotographError, Preparation, prepare_array, prepare_marks
+from dataprep.pixels import read_pixels
 
 from ..bootstrap import Figure, draw_patients, estimate
 from .grad_cam import enlarged
@@ -117,7 +118,7 @@ def _batches(indices: Sequence[int], views: Sequence[View]) -> Iterator[tuple[Vi
 
 
 def _see(photograph: Path, marks: Path, preparation: Preparation) -> _Seen:
-    lesions, image = _read(marks, cv2.IMREAD_GRAYSCALE), _read(photograph, cv2.IMREAD_COLOR)
+    image, lesions = _read(photograph), _read(marks)[..., 0]
     try:
         marked, retina = prepare_marks(image, lesions, preparation)
     except PhotographError as error:
@@ -125,14 +126,12 @@ def _see(photograph: Path, marks: Path, preparation: Preparation) -> _Seen:
     return _Seen(prepare_array(image, preparation), marked * retina, retina)
 
 
-def _read(path: Path, flags: int) -> np.ndarray:
+def _read(path: Path) -> np.ndarray:
     try:
-        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
-    except (OSError, cv2.error) as error:
-        raise PhotographError(f"{path}: {getattr(error, 'strerror', None) or 'cannot be decoded'}") from None
-    if image is None:
-        raise PhotographError(f"{path}: cannot be decoded")
-    return np.asarray(image)
+        content = read_content(path)
+        return read_pixels(content, read_header(content))
+    except PhotographError as error:
+        raise PhotographError(f"{path}: {error}") from None
 
 
 def _on_lesions(name: str, shares: np.ndarray, patients: Sequence[str]) -> OnLesions:
