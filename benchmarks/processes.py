@@ -111,7 +111,7 @@ def _peak_memory(pid: int) -> Iterator[list[int]]:
     def look() -> None:
         while True:
             for member in _family(pid):
-                largest[member] = max(largest.get(member, 0), _high_water(member))
+                largest[member] = max(largest.get(member, 0), status_bytes(member, "VmHWM"))
             if over.wait(0.1):
                 return
 
@@ -135,10 +135,6 @@ def _family(pid: int) -> list[int]:
         except (OSError, ValueError):
             continue
     return members
-
-
-def _high_water(pid: int) -> int:
-    return status_bytes(pid, "VmHWM")
 
 
 def status_bytes(pid: int, name: str) -> int:

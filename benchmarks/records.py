@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -127,14 +128,8 @@ Record = Comparison | Condition | Growth
 
 def fitted_exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
     """p of cost = c * size**p, by least squares on the logarithms. Sizes and costs above 0, two different sizes at least."""
-    logs = [[_log(value) for value in values] for values in (sizes, costs)]
+    logs = [[math.log(value) for value in values] for values in (sizes, costs)]
     return statistics.linear_regression(*logs).slope
-
-
-def _log(value: float) -> float:
-    import math
-
-    return math.log(value)
 
 
 def paired(

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from benchmarks.processes import NSML, environment, run
 from benchmarks.records import SECONDS, Condition, Record
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
-from nsml.store.home import Home
 from stress.slurm_cluster import CPUS, NODES, Cluster, why_no_cluster
 
 _JOB, _SESSION = "sbatch of the same line, to its first line", "nsml run --engine slurm, to the first line"
@@ -72,15 +72,15 @@ def _measure(plan: Plan, cluster: Cluster) -> list[Record]:
     return [
         samples.later(_RUN, _SUBMIT, SECONDS),
         samples.later(_SESSION, _JOB, SECONDS),
-        *_many(plan, home, submit, cluster),
+        *_many(plan, submit, cluster),
     ]
 
 
-def _many(plan: Plan, home: Home, submit: object, cluster: Cluster) -> list[Record]:
+def _many(plan: Plan, submit: Callable[[bool, Path], None], cluster: Cluster) -> list[Record]:
     """Sessions one after the other, as a sweep starts them."""
     count, times, began = plan.rounds(100, 8), plan.folder / "slurm-many", time.time()
     for _ in range(count):
-        submit(True, times)  # type: ignore[operator]
+        submit(True, times)
     submitted = time.time() - began
     last = max(_wait_for_lines(times, count)) - began
     _wait_for_no_job(cluster)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from benchmarks.records import Comparison, Condition, Growth, Record, Spread
@@ -135,8 +136,6 @@ def _wrapped(row: tuple[str, ...], widths: list[int]) -> list[str]:
 
 
 def _broken(cell: str, width: int) -> list[str]:
-    import textwrap
-
     lines: list[str] = []
     for line in cell.split("\n"):
         indent = line[: len(line) - len(line.lstrip())]

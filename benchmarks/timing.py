@@ -48,9 +48,9 @@ class Samples:
         """How many times the time of `than` the way takes, at most `target`."""
         return self._compare(way, than, quantity, "times the time", lambda a, b: b / a, "at most", target, what)
 
-    def later(self, way: str, than: str, quantity: Quantity, target: float | None = None, what: str = "") -> Comparison:
+    def later(self, way: str, than: str, quantity: Quantity, target: float | None = None) -> Comparison:
         """How many seconds more than `than` the way takes, at most `target`."""
-        return self._compare(way, than, quantity, "seconds more", lambda a, b: b - a, "at most", target, what)
+        return self._compare(way, than, quantity, "seconds more", lambda a, b: b - a, "at most", target, "")
 
     def _compare(
         self,
