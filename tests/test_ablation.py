@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -20,6 +24,7 @@ from evidence.ablation.dataset import find_dataset
 from evidence.ablation.execute import execute
 from evidence.ablation.keras_way import train_keras_way
 from evidence.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
+from evidence.ablation.sample_cnn import load_photographs
 from evidence.ablation.schedule import claim, make_runs
 from model.data import read_data
 from model.network import Network, begin_network
@@ -114,6 +119,34 @@ def test_a_claim_is_one_processs_until_it_ends(tmp_path: Path) -> None:
         assert mine
         assert not theirs
     assert not path.exists()
+
+
+def test_a_file_that_cannot_be_locked_is_no_run_of_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(OSError, match="No locks available"), claim(tmp_path / "run.claim"):
+        pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names in other encodings are Linux's")
+def test_the_sample_cnn_reads_what_the_recipe_reads(
+    draw_fundus: Callable[..., np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = draw_fundus(120, 150)
+    named, deep, broken = (tmp_path / name for name in (os.fsdecode(b"\xb0\xa1.png"), "deep.png", "broken.png"))
+    content = cv2.imencode(".png", image)[1].tobytes()
+    named.write_bytes(content)
+    deep.write_bytes(cv2.imencode(".png", image.astype(np.uint16) * 16)[1].tobytes())  # 12 bits
+    broken.write_bytes(content[:60] + bytes(200) + content[260:])
+    images = load_photographs([named, deep, broken], 32)
+    expected = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA) / 255
+    np.testing.assert_allclose(images[:2], [expected, expected], atol=0.01)
+    assert not images[2].any()
+    assert "warning: 1 of 3 photographs are black, the first: " in capsys.readouterr().out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,6 +287,10 @@ def test_the_experiment_of_the_leak_takes_the_runs_of_the_ablation(
         (["--only", "no_such"], "argument --only: no arm 'no_such'; there are recipe, file_split"),
         (["--try", "depht=2"], "argument --try: depht is not a field of a recipe"),
         (["--try", "width"], "argument --try: 'width' is neither a recipe nor FIELD=VALUE"),
+        (
+            ["--recipe", "winning", "--set", "width=200", "--only", "wider"],
+            "argument --only: wider: width is 400; give a whole number from 1 to 256",
+        ),
         (["--classes", "NORMAL,AMD,DMR"], "no photographs of DMR, only of NORMAL, AMD; --classes may name others"),
         (["--folds", "20"], "20"),
         (["--data", "/nowhere/at/all"], "/nowhere/at/all: no such folder; give the dataset's"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
@@ -83,6 +85,14 @@ def test_an_arm_that_could_not_be_trained_has_no_figures_but_a_count() -> None:
     assert row.validation is None
     assert row.failed == 2
     assert sentence(row) == "no BatchNorm: 2 of its trainings failed, so there are no figures: it is needed"
+    assert sentence(replace(row, arm=BY_NAME["tta"])).endswith("2 of its trainings failed, so there are no figures")
+
+
+def test_a_recipe_that_could_not_be_trained_is_said_and_not_blamed_on_its_arms() -> None:
+    runs = done({"recipe": 1.0, "no_batch_norm": 1.0})
+    runs = [(run, outcome(None, None, "the loss is nan") if run.arm.name == "recipe" else saved) for run, saved in runs]
+    row = tabulate(runs, [BY_NAME["recipe"], BY_NAME["no_batch_norm"]], resamples=10).rows[1]
+    assert sentence(row) == "no BatchNorm: the recipe's own training failed, so there is nothing to compare it with"
 
 
 def row_of(name: str, value: float, low: float, high: float) -> Row:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
+import io
 import os
 import shlex
 import sys
@@ -111,11 +113,14 @@ def run(args: argparse.Namespace) -> None:
     record = Record(Settings(recipe, dataset.classes, folds=args.folds, patient_pattern=args.patient_pattern))
     wanted = (RECIPE, *args.only) if args.only else (RECIPE,) if args.tried else [arm.name for arm in ARMS]
     arms = tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in wanted)
+    alike, given = [], "--try"
     try:
         arms += tuple(tried_arm(text) for text in args.tried)
-        alike = [arm for arm in arms[1:] if arm.change(record) == record]
+        for arm in arms[1:]:
+            given = f"--only: {arm.name}" if arm.name in BY_NAME else "--try"
+            alike += [arm] if arm.change(record) == record else []
     except RecipeError as error:
-        raise UsageError(f"argument --try: {error}") from None
+        raise UsageError(f"argument {given}: {error}") from None
     for arm in alike:
         print(f"left out: {arm.title}, which changes nothing in recipe {recipe.name}", flush=True)
     arms = tuple(arm for arm in arms if arm not in alike)
@@ -212,13 +217,15 @@ def _show(
 
 
 def _as_typed(args: argparse.Namespace) -> str:
-    """The command that repeats these runs, without --out, --minutes and --threads."""
+    """The command that repeats these runs, without --out, --minutes, --threads and where the tables go."""
     words = ["python", "-m", "evidence", args.command, "--data", Path(args.data).name]
     words += ["--seeds", f"{args.seeds}", "--folds", f"{args.folds}", "--recipe", args.recipe or DEFAULT]
     for name, value in args.changes.items():
         words += ["--set", f"{name}={value}"]
     if args.classes:
-        words += ["--classes", ",".join(args.classes)]
+        text = io.StringIO()
+        csv.writer(text, lineterminator="").writerow(args.classes)
+        words += ["--classes", text.getvalue()]
     if args.patient_pattern:
         words += ["--patient-pattern", args.patient_pattern]
     if args.command == "ablate" and args.only:

@@ -19,13 +19,18 @@ from .arms import (
 )
 from .figures import BALANCED, Leak, Row, Table
 
+_RIVALS = (LARGEST_CLASS, FROZEN_FEATURES, KERAS_WAY, SAMPLE_CNN)
+
 
 def sentence(row: Row) -> str:
     """A sentence on an arm's difference in balanced accuracy on the validation photographs; "" for the recipe itself."""
     if row.arm.name == RECIPE:
         return ""
-    if row.failed or row.difference is None:
-        return f"{row.arm.title}: {row.failed} of its trainings failed, so there are no figures: it is needed"
+    if row.failed:
+        needed = ": it is needed" if _is_ingredient(row.arm.name) else ""
+        return f"{row.arm.title}: {row.failed} of its trainings failed, so there are no figures{needed}"
+    if row.difference is None:
+        return f"{row.arm.title}: the recipe's own training failed, so there is nothing to compare it with"
     difference = row.difference[BALANCED]
     if difference.low <= 0 <= difference.high:
         return (
@@ -38,10 +43,16 @@ def sentence(row: Row) -> str:
     return f"{row.arm.title}: {size}: {_meaning(row.arm.name, worse)}"
 
 
+def _is_ingredient(name: str) -> bool:
+    """Whether the arm is the recipe without one of its ingredients."""
+    added = name in (*TRIED_ON_TOP, *LEARNING_CURVE, *RECIPES) or "=" in name
+    return not added and name not in (FILE_SPLIT, *_RIVALS)
+
+
 def _meaning(name: str, worse: bool) -> str:
     if name == FILE_SPLIT:
         return "validation promises " + ("less than by patient" if worse else "more than by patient, see `leak`")
-    if name in (LARGEST_CLASS, FROZEN_FEATURES, KERAS_WAY, SAMPLE_CNN):
+    if name in _RIVALS:
         return "the recipe is " + ("above" if worse else "below") + " it"
     if name in LEARNING_CURVE:
         return "more patients help" if worse else "fewer patients do here"
