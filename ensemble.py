@@ -19,7 +19,7 @@ NAME = "ensemble"
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse and check the command line, before TensorFlow starts."""
-    parser = new_parser("ensemble.py", "--members SESSION:CHECKPOINT ... [--weights N ...] [--views 8]", __doc__)
+    parser = new_parser("ensemble.py", "--members SESSION:CHECKPOINT ... [--weights N ...] [--views 1]", __doc__)
     parser.add_argument(
         "--members", type=session_checkpoint, nargs="+", metavar="SESSION:CHECKPOINT",
         help="networks or ensembles of sessions of main.py with the same classes; image sizes and recipes may differ",
@@ -27,8 +27,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     weight, text = between(float, 1e-6, 1e6), "one for each member (default: equal weights)"
     parser.add_argument("--weights", type=weight, nargs="+", metavar="N", help=text)
     parser.add_argument(
-        "--views", type=int, choices=(1, 8), default=1, help="8: average over flips and turns as well (default: 1)"
-    )
+        "--views", type=int, choices=(1, 8),
+        help="8: average over flips and turns as well; 1: predict once (default: 8 if a member does)",
+    )  # fmt: skip
     args = parser.parse_args(arguments)
     if not args.members and args.mode == "train":
         parser.error("argument --members: name one checkpoint or more, as in team/FUNDUS_DEMO/1:best")
@@ -68,7 +69,8 @@ def run(args: argparse.Namespace) -> None:
     width = max(len(str(member)) for member in args.members)
     for member, weight, each in zip(args.members, weights, fetched, strict=True):
         print(f"{member!s:<{width}}  weight {weight:g}  {describe_validation(each)}", flush=True)
-    ensemble = together(args.members, fetched, weights, args.views)
+    views = args.views or max(each.views for each in fetched)
+    ensemble = together(args.members, fetched, weights, views)
     if ensemble.validation is not None:
         result = score_of(ensemble.validation)
         print(f"together: {describe_validation(ensemble)}", flush=True)

@@ -25,16 +25,23 @@ _MOST = 2000
 # Inverse strengths of the logistic regression's penalty, strongest first.
 _PENALTIES = (1e-4, 1e-3, 1e-2)
 _FOLDS = 3
+# EfficientNet-Lite0 halves a photograph five times.
+_SMALLEST = 32
 
 
 def print_baselines(data: Data, settings: Settings) -> list[Baseline]:
     """Print the baselines of a training on `data`, one a line, and return them."""
+    size = settings.recipe.image_size
     rivals = baselines(
         data.train_images, data.train_labels, data.train_patients, data.validation_images, data.validation_labels,
-        settings.classes, seed=settings.seed,
+        settings.classes, pretrained=size >= _SMALLEST, seed=settings.seed,
     )  # fmt: skip
     for rival in rivals:
         print(f"to beat: {rival}", flush=True)
+    if size < _SMALLEST:
+        print(
+            f"left out: frozen features, which need photographs of {_SMALLEST} pixels or more, not {size}", flush=True
+        )
     return rivals
 
 
@@ -59,7 +66,7 @@ def baselines(
     """Fit each baseline to the training side and score it on the validation side; seconds for some hundred photographs.
 
     Args:
-        images, validation_images: prepared images, uint8 (n, size, size, 3), size at least 32; arrays or `Rows` of them.
+        images, validation_images: prepared images, uint8 (n, size, size, 3), size at least 32 if `pretrained`; arrays or `Rows` of them.
         labels, validation_labels: int (n,), indices into `classes`.
         patients: (n,), patients of the training images. The folds that choose the regression's penalty do not split patients.
         pretrained: include frozen features of EfficientNet-Lite0 with ImageNet weights.

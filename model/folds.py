@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from .baselines import print_baselines, print_beaten
 from .console import Progress, clock
 from .data import Data
 from .ensemble import Ensemble, combine
@@ -63,6 +64,7 @@ def train_folds(
         _train_fold(network, data, report, keep, save_every, until)
         progress = Progress(f"validating {network.views} views")
         network.validation = validate(averaged_over(network.views, network.predict, progress), data)
+        print_beaten(network)
         seconds = time.monotonic() - started
         done.append(network)
     done.sort(key=lambda each: each.settings.fold)
@@ -95,4 +97,6 @@ def _train_fold(
 
     # A checkpoint from the end of a fold goes on with the next fold.
     if network.settings.epoch < network.settings.recipe.epochs:
+        if network.settings.recipe.baselines:
+            network.baselines = print_baselines(data, network.settings)
         train(network, data, report=report_as_fold, save=keep_as_fold, save_every=save_every, deadline=deadline)

@@ -21,7 +21,8 @@ _FIELDS = {field.name for field in fields(Recipe)}
 def recipe(first: int = 3, second: int = 1, learning_rate: float = 0.01, **changed: Any) -> Recipe:
     """Two phases of so many epochs."""
     phases = (Phase("strong", 0.5, 1.0, 0.1, 1.0), Phase("gentle", second / (first + second), 0.1, 0.02, 0.1))
-    values = {"image_size": SIZE, "width": 4, "depth": 2, "batch_size": 8, "epochs": first + second, **changed}
+    values: dict[str, Any] = {"image_size": SIZE, "width": 4, "depth": 2, "batch_size": 8, "baselines": False}
+    values |= {"epochs": first + second, **changed}
     return Recipe("small", phases, learning_rate=learning_rate, **values)
 
 

@@ -335,26 +335,19 @@ def test_all_folds_are_trained_put_together_with_others_predict_and_report(
     start: Start, dataset: str, tmp_path: Path
 ) -> None:
     trained = start(
-        *SMALL, "--epoch", "2", "--folds", "2", "--fold", "all", "--set", "ema=0.5", "--set", "views=8", dataset=dataset
-    )
+        *SMALL, "--epoch", "2", "--folds", "2", "--fold", "all", "--set", "ema=0.5", "--set", "views=8",
+        "--set", "baselines=1", dataset=dataset,
+    )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     session = re.search(r"Session (\S+) is started", trained.stderr)[1]
     assert sum(line.startswith("epoch ") for line in trained.stdout.splitlines()) == 4
     assert "fold 1, 2 of 2, about " in trained.stdout
+    assert trained.stdout.count("\nto beat: always ") == 2
+    assert trained.stdout.count("\nthis training: accuracy ") == 2
     figures = re.search(r"all 2 folds: (val acc .*)", trained.stdout)[1].removeprefix("val ")
 
-    averaged = start(
-        "ensemble.py",
-        "--members",
-        f"{session}:all",
-        f"{session}:fold0",
-        "--weights",
-        "2",
-        "1",
-        "--views",
-        "8",
-        dataset=dataset,
-    )
+    members = f"{session}:all", f"{session}:fold0"
+    averaged = start("ensemble.py", "--members", *members, "--weights", "2", "1", dataset=dataset)
     assert averaged.returncode == 0, averaged.stderr
     lines = averaged.stdout.splitlines()
     assert lines[0] == f"{session}:all    weight 2  64 validated: {figures}"
@@ -369,7 +362,9 @@ def test_all_folds_are_trained_put_together_with_others_predict_and_report(
     reported = start("ensemble.py", "--mode", "report", "--iteration", "ensemble", *pages, dataset=dataset)
     assert reported.returncode == 0, reported.stderr
     assert reported.stdout.splitlines()[-1] == f"report: {tmp_path / 'report.html'}"
-    assert "This is an ensemble of 3 networks." in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "This is an ensemble of 3 networks." in page
+    assert "The checkpoint has no other baselines." not in page
 
 
 @pytest.mark.slow
