@@ -90,7 +90,7 @@ class Catalog:
     Attributes:
         samples: sorted by path.
         unreadable: files that cannot be read, with the reason.
-        warnings: one line each, for the user.
+        warnings: one line each, for the user; the last is that on unreadable files, if there are any.
         classes: names of the labels.
         numbers: label number of each class in the files of test labels, and in what `infer` returns.
     """
@@ -253,14 +253,14 @@ def read_catalog(
             f"{counted(len(double), 'photograph')} about twice as long as wide ({examples(root, double)}), like an image of two eyes: "
             "each counts as one photograph; cut it in two"
         )
+    names = tuple(labels.classes[number] for number in numbers)
+    _refuse_unusable(root, samples, unreadable, warnings, names, list(unwanted))
     if unreadable:
         path, reason = unreadable[0]
         warnings.append(
             f"{len(unreadable)} unreadable {'file is' if len(unreadable) == 1 else 'files are'} left out, "
             f"the first {path}: {reason}"
         )
-    names = tuple(labels.classes[number] for number in numbers)
-    _refuse_unusable(root, samples, unreadable, warnings, names, list(unwanted))
     return Catalog(tuple(samples), tuple(unreadable), tuple(warnings), names, tuple(numbers))
 
 
@@ -374,6 +374,4 @@ def _refuse_unusable(
         problem = f"none of {len(unreadable)} photographs can be read, the first because: {unreadable[0][1]}"
     else:
         problem = f"no photographs in class folders; expected {root}/<CLASS>/*.jpg, or a table labels.csv with the columns file and label"
-    raise CatalogError(
-        "; ".join([f"{root}: {problem}", *(w for w in warnings if "left out" in w and "unreadable" not in w)])
-    )
+    raise CatalogError("; ".join([f"{root}: {problem}", *(warning for warning in warnings if "left out" in warning)]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +56,6 @@ class Preparation:
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, settings: dict[str, Any]) -> Preparation:
-        """The inverse of `to_dict`. Unknown settings are a ValueError, as the images would be wrong without them."""
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(settings) - set(known))
-        if unknown:
-            raise ValueError(f"unknown preparation settings {', '.join(unknown)}; known are {', '.join(known)}")
-        return cls(**settings)
 
 
 def prepare_file(path: str | os.PathLike[str], preparation: Preparation) -> np.ndarray:

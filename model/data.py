@@ -11,6 +11,7 @@ import numpy as np
 
 from dataprep.cache import prepared_images
 from dataprep.catalog import Catalog, CatalogError, Sample, read_catalog
+from dataprep.patients import glance
 from dataprep.split import Split, SplitError, split_folds, split_samples, split_table
 
 from .console import Progress
@@ -67,8 +68,6 @@ def read_data(folder: Path, settings: Settings, cache: Path, catalog: Catalog | 
     Raises:
         DataError: the folder or the split is invalid.
     """
-    from dataprep.patients import glance
-
     catalog = catalog or list_photographs(folder, settings)
     split = split_catalog(catalog, settings)
     for warning in (*catalog.warnings, *split.warnings):
@@ -122,8 +121,12 @@ def check_folds(catalog: Catalog, settings: Settings) -> None:
 
 def _less(samples: Sequence[Sample], split: Split, share: float, seed: int) -> Split:
     """The split with about a share `share` of each class's training photographs, and the same validation."""
-    rows = split_samples([samples[index] for index in split.train], share, seed).validation
-    return replace(split, train=split.train[rows])
+    training = [samples[index] for index in split.train]
+    rows = split_samples(training, share, seed).validation
+    # `split_samples` validates no class with a single patient, but the network cannot do without it.
+    labels = np.array([sample.label for sample in training])
+    alone = np.setdiff1d(labels, labels[rows])
+    return replace(split, train=split.train[np.union1d(rows, np.flatnonzero(np.isin(labels, alone)))])
 
 
 def _each_alone(samples: Sequence[Sample]) -> list[Sample]:

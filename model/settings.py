@@ -6,6 +6,7 @@ import math
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
+from dataprep.labels import class_key
 from dataprep.photograph import Preparation
 
 from .recipes import CHANGEABLE, Recipe, changed
@@ -84,7 +85,12 @@ class Settings:
         for name, value in arguments.items():
             others = {"num_classes": len(self.classes), "patient-pattern": self.patient_pattern or "none"}
             trained = ({"recipe": self.recipe.name} | others).get(name, getattr(self, name, None))
-            if value not in (None, trained):
+            same = value in (None, trained)
+            if name == "classes" and value:
+                same = [class_key(each) for each in value] == [class_key(each) for each in self.classes]
+            if name == "num_classes" and value:
+                same = value >= trained  # classes without photographs were left out
+            if not same:
                 given, own = (",".join(each) if isinstance(each, tuple) else each for each in (value, trained))
                 warnings.append(f"ignoring --{name} {given}: the checkpoint was trained with {own}")
         return warnings
@@ -116,7 +122,7 @@ class Settings:
         for name, field in known.items():
             if not _fits(values[name], str(field.type)):
                 raise ValueError(f"{name} is {values[name]!r}")
-        if values["numbers"] and len(set(values["numbers"])) != len(values["classes"]):
+        if values["numbers"] and not len(values["numbers"]) == len(set(values["numbers"])) == len(values["classes"]):
             raise ValueError(f"numbers is {values['numbers']!r}, for {len(values['classes'])} classes")
         tuples = {name: tuple(values[name]) for name in ("classes", "numbers")}
         return cls(**{**values, "recipe": Recipe.from_dict(values["recipe"]), **tuples})

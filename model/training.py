@@ -48,8 +48,8 @@ def train(
     Args:
         network: trained in place; its settings hold the recipe and the progress.
         report: called after each epoch as `report(summary=True, step=epoch, train__loss=..., ...)`.
-        save: called as `save(epoch)` every `save_every` epochs and after the last one, and as `save("best")` after the best epoch of
-            the current phase so far. Epochs are counted from 1.
+        save: called as `save(epoch)` every `save_every` epochs, after the last epoch of a phase and after those that measure the time, and
+            as `save("best")` after the best epoch of the current phase so far. Epochs are counted from 1.
         deadline: a time of `time.monotonic()`, or None. Some steps then measure the time, and epochs are chosen so that the training
             ends in time and each phase has its share; again before the last phase. If a pass over the photographs takes too long for
             that, an epoch is a part of it.

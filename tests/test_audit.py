@@ -253,6 +253,28 @@ def test_a_name_cannot_steer_the_terminal(tmp_path: Path, draw_fundus: Callable[
     text.encode("utf-8")
 
 
+def test_a_warning_on_a_file_called_unreadable_is_a_note(
+    tmp_path: Path, draw_fundus: Callable[..., np.ndarray]
+) -> None:
+    for folder in ("AMD", "NORMAL"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "x_1_R.jpg"), draw_fundus(120, 150, seed=len(folder)))
+        (tmp_path / folder / "x_2_R.jpg").write_bytes(b"no photograph")
+    cv2.imwrite(str(tmp_path / "unreadable_1.jpg"), draw_fundus(120, 150))
+    notes = audit(tmp_path).notes
+    assert any("unreadable_1.jpg" in note for note in notes)
+    assert not any("unreadable files are left out" in note for note in notes)
+
+
+def test_a_class_called_all_has_its_column(tmp_path: Path, draw_fundus: Callable[..., np.ndarray]) -> None:
+    for folder in ("all", "none"):
+        (tmp_path / folder).mkdir()
+        for number in range(2):
+            name = tmp_path / folder / f"Wide_{folder}_{number}_R.jpg"
+            cv2.imwrite(str(name), draw_fundus(120, 150, seed=number + len(folder)))
+    assert "<th>all</th><th>none</th>" in page(audit(tmp_path))
+
+
 def test_korean_names_take_two_columns_each() -> None:
     assert fit("가" * 50) == "가" * 50
     assert fit("가" * 51) == "가" * 48 + "..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,16 @@ def test_a_share_leaves_out_training_patients_of_each_class_and_none_that_valida
         count = sum(catalog.samples[index].label == label for index in split.train)
         of_whole = sum(catalog.samples[index].label == label for index in split_catalog(catalog, SETTINGS).train)
         assert abs(count - share * of_whole) <= 2
+
+
+def test_a_share_keeps_a_class_of_one_patient(photographs: Path, tmp_path: Path) -> None:
+    shutil.copytree(photographs, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "RVO").mkdir()
+    shutil.copy(tmp_path / "AMD" / "Wide_AMD_0_R.jpg", tmp_path / "RVO" / "Wide_RVO_99_R.jpg")
+    settings = replace(SETTINGS, classes=("NORMAL", "AMD", "RVO"), folds=0, share=0.25)
+    catalog = list_photographs(tmp_path, settings)
+    train = split_catalog(catalog, settings).train
+    assert {catalog.samples[index].label for index in train} == {0, 1, 2}
 
 
 def test_a_split_of_another_name_is_refused(photographs: Path) -> None:

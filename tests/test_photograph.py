@@ -1,6 +1,5 @@
 """One photograph -> one small image."""
 
-import json
 from pathlib import Path
 
 import cv2
@@ -294,13 +293,6 @@ def test_outside_the_mask_is_the_offset_and_black_without_local_average(draw_fun
     assert (prepare_array(image, Preparation(local_average=False))[0, 0] == 0).all()
     assert (prepare_blank(Preparation(size=40, offset=100.0)) == np.full((40, 40, 3), 100, np.uint8)).all()
     assert (prepare_blank(Preparation(local_average=False)) == 0).all()
-
-
-def test_settings_survive_json_and_unknown_ones_are_refused() -> None:
-    preparation = Preparation(size=96, mask=False, gain=3.5)
-    assert Preparation.from_dict(json.loads(json.dumps(preparation.to_dict()))) == preparation
-    with pytest.raises(ValueError, match="unknown preparation settings sharpen; known are size, crop"):
-        Preparation.from_dict({"size": 96, "sharpen": True})
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_label_numbers_and_the_pattern_of_patients_come_back_and_a_checkpoint_wi
     assert Settings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
     values = {name: value for name, value in settings.to_dict().items() if name not in ("numbers", "patient_pattern")}
     assert Settings.from_dict(values).label_numbers == (0, 1)
-    for wrong in ([3], [3, 3], [3, -1], "30"):
+    for wrong in ([3], [3, 3], [3, -1], [0, 3, 3], "30"):
         with pytest.raises(ValueError, match="numbers is"):
             Settings.from_dict(settings.to_dict() | {"numbers": wrong})
 
@@ -141,6 +141,8 @@ def test_label_numbers_and_the_pattern_of_patients_come_back_and_a_checkpoint_wi
 def test_a_resumed_training_names_other_classes_and_patterns_that_it_ignores() -> None:
     mine = small_network.settings(classes=("DMR", "NORMAL"))
     assert mine.resume({}, {"classes": ("DMR", "NORMAL"), "patient-pattern": None}) == []
+    assert mine.resume({}, {"classes": ("dmr", "NOR")}) == []
+    assert mine.resume({}, {"num_classes": 4}) == []  # the others have no photographs
     assert mine.resume({}, {"classes": ("NORMAL", "AMD"), "patient-pattern": "x"}) == [
         "ignoring --classes NORMAL,AMD: the checkpoint was trained with DMR,NORMAL",
         "ignoring --patient-pattern x: the checkpoint was trained with none",

@@ -103,7 +103,8 @@ def audit(
             f"{folder}: none of its {len(paths)} photographs can be decoded, the first because: {unreadable[0][1]}"
         )
 
-    notes = [warning for warning in catalog.warnings if "unreadable" not in warning]
+    # A finding of its own tells the unreadable files.
+    notes = list(catalog.warnings[:-1] if catalog.unreadable else catalog.warnings)
     if not near:
         notes.append(fingerprint.MISSING)
     everything = [*measures, *(measure for _, measure in tested)]

@@ -21,7 +21,7 @@ __all__ = ["CheckpointError", "load", "save"]
 
 
 def save(folder: str | os.PathLike[str], held: Network | Ensemble) -> None:
-    """Write a network or an ensemble below `folder`. The files of an earlier save are deleted once the new files are complete."""
+    """Write a network or an ensemble below `folder`. Where a network was saved before, its files stay until the new ones are complete."""
     folder = Path(folder)
     if isinstance(held, Ensemble):
         save_ensemble(folder, held)

@@ -218,7 +218,7 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
             raise ValueError("its list of files is invalid")
     except FileNotFoundError:
         raise CheckpointError(f"{folder} has no {SETTINGS}; give the folder of a checkpoint of this program") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise damaged(path, error) from None
     check_files(folder, files)
     return settings, {named[name]: folder / name for name in files}
