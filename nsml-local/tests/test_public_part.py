@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,27 @@ def test_rules_that_cannot_be_leave_those_before(nsml: Nsml, tmp_path: Path) -> 
     assert nsml("dataset", "rules", "D", "patient_pattern='(.)'").status == 2
     assert json.loads(nsml("dataset", "rules", "-j", "D").out)["patient_pattern"] == ""
     assert len(public_part(find_dataset(open_home(), "D")) or ()) == 12
+
+
+def test_a_refused_change_of_rules_changes_none(nsml: Nsml, tmp_path: Path) -> None:
+    push(nsml, tmp_path)
+    record = find_dataset(open_home(), "D").record()
+    refused = nsml("dataset", "rules", "D", "metric=rmse", "per_day=5", "time_zone=Asia/Tokyo", "patient_pattern='(.)'")
+    assert refused.status == 2 and "another share" in refused.err
+    assert find_dataset(open_home(), "D").record() == record
+
+
+def test_what_two_commands_change_in_a_dataset_at_once_is_all_stored(nsml: Nsml, tmp_path: Path) -> None:
+    push(nsml, tmp_path)
+    dataset = find_dataset(open_home(), "D")
+    with ThreadPoolExecutor() as pool:
+        with dataset.changing() as record:
+            closing = pool.submit(nsml, "dataset", "close", "-f", "D")
+            with pytest.raises(TimeoutError):
+                closing.result(timeout=0.5)
+            record["total"] = 7
+        assert closing.result().status == 0
+    assert (dataset.record()["total"], dataset.record()["closed_at"] is None) == (7, False)
 
 
 NAMES = {

@@ -278,6 +278,16 @@ def test_rules_are_shown_as_the_file_that_sets_them_and_changed_one_by_one(nsml:
     assert "5 a day (Asia/Seoul)" in nsml("dataset", "show", "D").out
 
 
+def test_a_rule_that_is_removed_is_again_as_where_nobody_gave_it(nsml: Nsml, tmp_path: Path) -> None:
+    push(nsml, tmp_path, "--metric", "rmse")
+    given = ("lower_is_better=false", "per_day=2", "time_zone=Asia/Tokyo", "public_share=0.5", "public_seed=-1")
+    assert nsml("dataset", "rules", "D", *given, TZ="Asia/Seoul").status == 0
+    removed = nsml("dataset", "rules", "-j", "D", "lower_is_better=", "time_zone=", "public_seed=", TZ="Asia/Seoul")
+    rules = json.loads(removed.out)
+    assert (rules["lower_is_better"], rules["time_zone"]) == (True, "Asia/Seoul")
+    assert 0 <= rules["public_seed"] < 1_000_000
+
+
 def test_another_metric_says_how_many_scores_are_of_the_one_before(nsml: Nsml, tmp_path: Path) -> None:
     push(nsml, tmp_path)
     nsml("submit", start_and_wait(nsml, dataset="D"), "best")

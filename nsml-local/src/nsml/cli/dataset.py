@@ -6,12 +6,13 @@ import contextlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..errors import Damaged, NsmlError
 from ..scoring.public import choose_public
-from ..scoring.rules import KEYS, as_toml, change_rules, published, read_changes, read_rules, rules_of
+from ..scoring.rules import KEYS, as_toml, published, read_changes, read_rules, rules_in, rules_of
 from ..scoring.spool import RULES
 from ..store.datasets import find_dataset, list_datasets, remove_dataset, rename_dataset, scored_here
 from ..store.files import read_text
@@ -22,8 +23,6 @@ from .arguments import Group, complete_datasets, json_option
 from .dataset_board import board
 from .dataset_push import check, demo, describe, push
 from .display import print_json, print_table
-
-_OF_THE_PUBLIC_PART = ("metric", "public_share", "public_seed", "patient_pattern")
 
 
 @click.group(cls=Group)
@@ -160,22 +159,21 @@ def rules(name: str, changes: tuple[str, ...], file: Path | None, as_json: bool)
         else:
             click.echo(read_text(spool / RULES), nl=False)
         return
-    before = rules_of(dataset)
-    record = dataset.record()
-    new = read_rules(file, record) if file else {}
-    new |= read_changes(changes, {**record, **new})
-    if before.closed_at is not None and new.keys() - {"baselines"}:
-        raise NsmlError(f"dataset {name} is closed, so its final ranking stays; only baselines can be changed")
-    if new:
-        change_rules(dataset, new)
-    after = rules_of(dataset)
-    if any(getattr(before, key) != getattr(after, key) for key in _OF_THE_PUBLIC_PART):
-        try:
-            if line := choose_public(dataset, after):
+    before = after = rules_of(dataset)
+    new: dict[str, Any] = {}
+    if changes or file:
+        with dataset.changing() as record:
+            before = rules_in(record, dataset)
+            new = read_rules(file, record) if file else {}
+            new |= read_changes(changes, {**record, **new})
+            if before.closed_at is not None and new.keys() - {"baselines"}:
+                raise NsmlError(f"dataset {name} is closed, so its final ranking stays; only baselines can be changed")
+            record |= new
+            after = rules_in(record, dataset)
+            of_public_part = ("metric", "public_share", "public_seed", "patient_pattern")
+            is_other = any(getattr(before, key) != getattr(after, key) for key in of_public_part)
+            if is_other and (line := choose_public(dataset, after)):
                 click.echo(line, err=True)
-        except NsmlError:
-            change_rules(dataset, {key: record.get(key) for key in _OF_THE_PUBLIC_PART})
-            raise
     for key in KEYS:
         one, other = getattr(before, key), getattr(after, key)
         if one != other:
@@ -211,7 +209,8 @@ def close(name: str, force: bool) -> None:
             early = rules.deadline is not None and time.time() < rules.deadline
             when = f" before its deadline, {rules.when(rules.deadline)}" if early and rules.deadline else ""
             click.confirm(f"Close dataset {name}{when}? It cannot be opened again", abort=True)
-        change_rules(dataset, {"closed_at": time.time()})
+        with dataset.changing() as record:
+            record["closed_at"] = record.get("closed_at") or time.time()
     if rules.public_share is not None:
         scored = list(score_private(home, dataset))
         # Again only of a submission that was being scored at the close.

@@ -35,7 +35,7 @@ from zoneinfo import ZoneInfo
 
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.datasets import Dataset
-from ..store.files import is_number, read_text, write_json
+from ..store.files import is_number, read_text
 from ..store.names import is_name
 from ..wording import parse_duration, period
 from .metrics import METRICS
@@ -155,7 +155,11 @@ class Rules:
 
 def rules_of(dataset: Dataset) -> Rules:
     """The rules of a dataset. Damaged if its record does not hold valid ones."""
-    record = dataset.record()
+    return rules_in(dataset.record(), dataset)
+
+
+def rules_in(record: Mapping[str, Any], dataset: Dataset) -> Rules:
+    """The rules in a record of the dataset, which need not be stored yet. Damaged if they are not valid."""
     stored = {name: record[name] for name in (*KEYS, "closed_at") if record.get(name) is not None}
     try:
         for name, value in stored.items():
@@ -206,11 +210,6 @@ def read_changes(words: Sequence[str], known: Mapping[str, Any]) -> dict[str, An
     return _parsed(values, known, "RULE")
 
 
-def change_rules(dataset: Dataset, changes: Mapping[str, Any]) -> None:
-    """Replace members of the dataset's record by those of `read_rules` or `read_changes`. The board stays."""
-    write_json(dataset.folder / "dataset.json", {**dataset.record(), **changes})
-
-
 def as_toml(rules: Rules) -> str:
     """The rules as the text of a file that `read_rules` reads; what is no rule is left out."""
     lines = []
@@ -249,12 +248,20 @@ def _parsed(values: Mapping[str, Any], known: Mapping[str, Any], where: str) -> 
                 parsed[name] = parse_duration(value, name)
         if "metric" in parsed:
             _check("metric", parsed["metric"])
-            parsed.setdefault("lower_is_better", METRICS[parsed["metric"]].lower_is_better)
-        needs_zone = any(parsed.get(name) is not None for name in ("per_day", "opens", "deadline"))
-        if parsed.get("public_share") is not None and {**known, **parsed}.get("public_seed") is None:
-            parsed["public_seed"] = secrets.randbelow(1_000_000)
-        zone = parsed.get("time_zone") or known.get("time_zone")
-        if zone is None and needs_zone:
+            parsed.setdefault("lower_is_better")
+        # What is removed, and depends on what stays, is again as it is where nobody gave it.
+        whole = {**known, **parsed}
+        if "lower_is_better" in parsed and parsed["lower_is_better"] is None:
+            metric = whole.get("metric", "fundus")
+            _check("metric", metric)
+            parsed["lower_is_better"] = METRICS[metric].lower_is_better
+        if parsed.keys() & {"public_share", "public_seed"} and whole.get("public_share") is not None:
+            parsed["public_seed"] = (
+                secrets.randbelow(1_000_000) if whole.get("public_seed") is None else whole["public_seed"]
+            )
+        zone = whole.get("time_zone")
+        timed = {name for name in ("per_day", "opens", "deadline") if whole.get(name) is not None}
+        if zone is None and timed and parsed.keys() & {"time_zone", *timed}:
             zone = parsed["time_zone"] = _zone_of_this_machine()
         for name in ("opens", "deadline"):
             if parsed.get(name) is not None:

@@ -1,6 +1,6 @@
 """Datasets: `datasets/NAME/`. What a session may read and what is hidden are in separate folders.
 
-dataset.json              source, classes, counts, time
+dataset.json              source, classes, counts, time; whoever changes it holds `lock`
 training/train/...        DATASET_PATH while training; classes.txt in it names the classes by label number
 submission/test/...       DATASET_PATH at submit: the test data without labels
 hidden/test/test_label    the labels;  hidden/evaluation/evaluation.py  the organiser's scorer
@@ -17,7 +17,7 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from ..errors import Damaged, NsmlError
 from .files import (
     folder_beside,
     is_number,
+    locked,
     make_private,
     read_json,
     real_path,
@@ -179,6 +180,14 @@ class Dataset:
         ):
             raise Damaged(f"{self.folder / 'dataset.json'} is damaged; push the dataset again")
         return record
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[dict[str, Any]]:
+        """The record, to be changed: written at the end, unless by then there is an error. Other processes that change it wait."""
+        with locked(self.folder / "lock"):
+            record = self.record()
+            yield record
+            write_json(self.folder / "dataset.json", record)
 
 
 def digest(path: Path) -> str:
@@ -586,7 +595,8 @@ def rename_dataset(home: Home, name: str, new: str) -> None:
         for target in (home.datasets / new, *(target for _, target in pairs)):
             if target.exists():
                 raise NsmlError(f"NEW: {target} already exists; choose another name")
-        write_json(dataset.folder / "dataset.json", record | {"becomes": new, "was": [*record.get("was", []), name]})
+        with dataset.changing() as changed:
+            changed |= {"becomes": new, "was": [*changed.get("was", []), name]}
     elif becomes != new:
         raise NsmlError(f"dataset {name} is half renamed; 'nsml dataset rename {name} {becomes}' finishes it")
     for source, target in pairs:
