@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from helpers import Nsml, wait_until
 
@@ -154,6 +155,28 @@ def test_a_running_sessions_files_are_left_alone(nsml: Nsml, dataset: str, proje
     wait_until(lambda: session.log.exists() and "on" in session.log.read_text())
     (session.folder / "metrics.jsonl").write_bytes(b"half a li")
     assert fixed(nsml) == []
+    nsml("stop", "-f", "FUNDUS/1")
+
+
+def test_a_running_session_whose_state_is_damaged_runs_on_and_its_supervisor_writes_the_state_again(
+    nsml: Nsml, dataset: str, project: Path, home: Path
+) -> None:
+    (project / "waits.py").write_text("import time; print('on', flush=True); time.sleep(90)")
+    nsml("run", "-d", dataset, "-e", "waits.py")
+    (session,) = list_sessions(open_home())
+    wait_until(lambda: session.log.exists() and "on" in session.log.read_text())
+    before = session.state()
+    change_a_byte(session.folder / "state.json")
+    refused = nsml("rm", "-f", "FUNDUS/1")
+    assert refused.status == 2 and "session tester/FUNDUS/1 runs, though" in refused.err
+    (line,) = fixed(nsml)
+    assert "state.json: was damaged; the supervisor of the session, which runs, has written it again" in line
+    assert session.state() == before and not (home / "damaged").exists()
+    (session.folder / "state.json").unlink()  # as a message about a damaged one advises
+    (session.folder / "started.txt").write_text("0")
+    assert session.status() == "Lost" and fixed(nsml) == []
+    assert psutil.pid_exists(before["program"])
+    session.write_state(**before)
     nsml("stop", "-f", "FUNDUS/1")
 
 

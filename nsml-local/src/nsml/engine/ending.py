@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-
-from ..errors import Damaged
+from ..errors import Damaged, NsmlError
 from ..store.home import Home
 from ..store.sessions import Session, remove_session
 from .engines import engine_of
-from .family import end_strays
+from .family import end_strays, is_supervised
 
 
 def stop_session(session: Session) -> None:
@@ -23,7 +21,10 @@ def stop_session(session: Session) -> None:
 
 def end_and_remove(home: Home, session: Session) -> None:
     """Remove an ended session, and before it what a lost one left behind. NsmlError where it has not ended."""
-    with contextlib.suppress(Damaged):
+    try:
         session.check_here()
+    except Damaged as error:
+        if is_supervised(session):
+            raise NsmlError(f"session {session.name} runs, though {error}; 'nsml doctor --repair' first") from None
     end_strays(home, session)
     remove_session(session)

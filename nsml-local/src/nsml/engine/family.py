@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Damaged, NsmlError
+from ..store import metrics
 from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE, VARIABLE
@@ -199,21 +200,37 @@ def _strays(home: Home, session: Session) -> list[psutil.Process]:
     processes = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            known = process.environ().get(VARIABLE) == launch or any(
-                file.path == log and getattr(file, "mode", "r") != "r" for file in process.open_files()
-            )
+            known = process.environ().get(VARIABLE) == launch or _writes(process, log)
             if known and process.status() != psutil.STATUS_ZOMBIE:
                 processes.append(process)
     return [process for process in processes if process.pid not in spared]
 
 
+def _writes(process: psutil.Process, path: str, *, unless_told: bool = False) -> bool:
+    """Whether the process has a file open for writing; where the system does not tell for what, `unless_told`."""
+    return any(file.path == path and getattr(file, "mode", "rw"[unless_told]) != "r" for file in process.open_files())
+
+
+def is_supervised(session: Session) -> bool:
+    """Whether a supervisor on this machine, or a program started by hand, has the session, whatever its state.json says."""
+    import psutil
+
+    own = "supervisor.log" if os.path.exists(session.folder / FILE) else metrics.FILE
+    path = os.path.realpath(session.folder / own)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if _writes(process, path, unless_told=True):
+                return True
+    return False
+
+
 def end_strays(home: Home, session: Session) -> int:
-    """Kill the remaining processes of a lost session; return their number."""
-    try:
+    """Kill the remaining processes of a lost session; return their number. One whose supervisor lives is not lost."""
+    with contextlib.suppress(Damaged):
         if session.status() != "Lost":
             return 0
-    except Damaged:
-        pass
+    if is_supervised(session):
+        return 0
     group = _group_of(session)
     killed = set(members(group)) if group else set()
     if group:

@@ -16,10 +16,10 @@ from ..store.datasets import list_datasets
 from ..store.files import claim_numbered_folder, read_json, read_regular, remove_tree, visible, write_bytes, write_text
 from ..store.home import Home, write_marker
 from ..store.leftovers import leftovers
-from ..store.sessions import ENDED, Session, list_sessions
+from ..store.sessions import ENDED, HEARTBEAT, Session, list_sessions
 from ..store.submissions import FAILED, SCORED, close_submission, damaged_records, killed_submissions, record_failure
 from .control_group import kill_group, left_groups, members
-from .family import end_strays
+from .family import end_strays, is_supervised
 
 FOLDER = "damaged"
 # What a submit removes at its end.
@@ -32,6 +32,8 @@ def repair(home: Home) -> Iterator[str]:
     NsmlError if a session runs on another host.
     """
     for session in list_sessions(home, but_for_ended=True):
+        if _is_written_again(session):
+            yield f"{session.folder / 'state.json'}: was damaged; the supervisor of the session, which runs, has written it again"
         # Files that another host is writing look here like those of a dead writer.
         with contextlib.suppress(Damaged):
             if host := session.state().get("on"):
@@ -72,6 +74,23 @@ def repair(home: Home) -> Iterator[str]:
             yield _put_aside(home, path, why)
 
 
+def _is_written_again(session: Session) -> bool:
+    """Whether the state of a running session was damaged, and its supervisor has replaced it, as it does with every heartbeat."""
+    until = time.monotonic() + 2 * HEARTBEAT
+    was_damaged = False
+    while True:
+        try:
+            session.state()
+            return was_damaged
+        except Damaged:
+            was_damaged = True
+            if time.monotonic() > until or not (session.beats() or is_supervised(session)):
+                return False
+        except NsmlError:
+            return False  # just removed
+        time.sleep(0.1)
+
+
 def _session(home: Home, session: Session) -> Iterator[str]:
     try:
         session.record()
@@ -85,6 +104,9 @@ def _session(home: Home, session: Session) -> Iterator[str]:
         try:
             session.state()
         except Damaged as error:
+            if is_supervised(session):
+                yield f"nothing of session {session.name}: {error}, but it still runs; stop its program, then repair again"
+                return
             yield _put_aside(home, session.folder / "state.json", str(error))
     for path, why in strange_files(session):
         yield _put_aside(home, path, why)

@@ -105,8 +105,9 @@ def supervise(folder: Path) -> int:
         with stop.held():
             memory = MemoryWatch()
             program = start_program(folder, session.work, python, writable=(), **limits.environment())
-        session.write_state("Running", process=process, program=program.pid, started_at=began, **_confined(program))
-        reason = _wait(program, session, process, memory, limits.memory, LogLimit(session.log, limits.log))
+        running = {"process": process, "program": program.pid, "started_at": began, **_confined(program)}
+        session.write_state("Running", **running)
+        reason = _wait(program, session, running, memory, limits.memory, LogLimit(session.log, limits.log))
         if program.returncode == -signal.SIGTERM:
             time.sleep(engine.signals_late)
         stop.ignore()
@@ -188,7 +189,7 @@ def _send(session: Session, message: dict[str, Any]) -> None:
 
 
 def _wait(
-    program: Program, session: Session, process: dict[str, Any], memory: MemoryWatch, limit: int | None, log: LogLimit
+    program: Program, session: Session, running: dict[str, Any], memory: MemoryWatch, limit: int | None, log: LogLimit
 ) -> str:
     """Wait for the end, keep the log short, and show other hosts that the session runs.
 
@@ -208,8 +209,9 @@ def _wait(
             return ""
         if time.monotonic() - touched > HEARTBEAT:
             touched = time.monotonic()
-            if session.has_passed_on(process):
+            if session.has_passed_on(running["process"]):
                 raise _Replaced
+            session.mend_state("Running", **running)
             session.touch_state()
         if time.monotonic() - looked < every:
             continue

@@ -278,6 +278,17 @@ class Session:
         except (OSError, Damaged):
             return False
 
+    def mend_state(self, status: str, **facts: Any) -> None:
+        """Replace state.json where its content is damaged."""
+        with contextlib.suppress(OSError):
+            try:
+                self._stored_state()
+            except Damaged:
+                self._read(
+                    "state.json", _LARGEST_MEMO
+                )  # OSError: the disk is at fault, and another supervisor may have the session
+                self.write_state(status, **facts)
+
     def beats(self) -> bool:
         """Whether state.json was touched lately."""
         try:
