@@ -26,7 +26,7 @@ from nsml.scoring.spool import hand_in, read_packet, read_published, wait_for_an
 from nsml.store.datasets import find_dataset
 from nsml.store.files import read_json, write_json
 from nsml.store.home import open_home
-from nsml.store.submissions import submissions_of
+from nsml.store.submissions import open_submission, record_score, submissions_of
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two other accounts")
 FACTS = {"session": "me/D/1", "checkpoint": "best", "code": "c" * 64, "model": "d" * 64}
@@ -115,6 +115,26 @@ def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, python: Nsml
     assert "so that its name stays" in nsml("dataset", "rename", "D", "E").err
     verified = nsml("referee", "verify", "D")
     assert verified.out.startswith("3 entries, unbroken; the last has the digest "), verified.err
+
+
+def test_the_page_of_a_team_shows_the_board_of_its_referee(nsml: Nsml, spool: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
+    from nsml.web.board import board_content
+    from nsml.web.site import Site
+    from nsml.web.texts import Texts
+
+    hand_in(spool, FACTS, WRONG, b"")
+    refereed(spool)
+    team = {"NSML_HOME": str(tmp_path / "team"), "NSML_USER": "me"}
+    nsml("dataset", "push", "D", str(tmp_path / "d"), "--referee", str(spool), **team)
+    home = open_home(tmp_path / "team")
+    record_score(open_submission(home, "D"), user="rival", session="rival/D/1", checkpoint="best", score=101.0)
+    shown = board_content(Site(home, False), find_dataset(home, "D"), "all", Texts("en"))
+    assert [(row["rank"], row["session"], row["score"]) for row in shown.rows] == [(1, "me/D/1", "75.0075009167")]
+    assert shown.by_user == {} and "Published by the referee just now, ledger " in shown.marks
+    nsml("dataset", "rules", "D", "metric=rmse")
+    refereed(spool)
+    assert board_content(Site(home, False), find_dataset(home, "D"), "all", Texts("ko")).lower_is_better
 
 
 def test_a_team_without_a_referee_that_answers_is_told_so(nsml: Nsml, spool: Path, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+import os
+from typing import Any, NamedTuple
 
 from nicegui import ui
 
 from ..errors import NsmlError
-from ..scoring.rules import rules_of
+from ..scoring.rules import published, rules_of
+from ..scoring.spool import account
 from ..store.datasets import Dataset
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
 from ..wording import plain, short
@@ -25,8 +27,7 @@ _MAX_DAMAGED = 20  # lines on submissions that cannot be read
 
 def board(site: Site, dataset: Dataset, t: Texts) -> None:
     """The leaderboard as a table, of all users or the current one, and the best score of each user over time."""
-    lower = dataset.lower_is_better()
-    ui.label(t("Lowest score first" if lower else "Highest score first")).classes("quiet")
+    order = ui.label().classes("quiet")
     whose = ui.toggle({"all": t("Everyone"), "mine": t("Mine")}, value="all").props("no-caps")
     empty = ui.column()
     with empty:
@@ -39,18 +40,9 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
         heading(t("Best score so far"), 2)
         chart = ui.echart({}).classes("w-full h-72")
 
-    def look() -> tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]], str, str]:
-        made, damaged = submissions_of(site.home, dataset.name)
-        now = [r for r in made if not r["outdated"]]
-        return (
-            _rows(site, dataset, made, whose.value, t),
-            _by_user(now),
-            _legend(made, now, t),
-            "\n".join(map(short, damaged[:_MAX_DAMAGED])),
-        )
-
-    def show(content: tuple[list[dict[str, Any]], dict[str, list[tuple[float, float]]], str, str]) -> None:
-        rows, by_user, marks, damaged = content
+    def show(content: Content) -> None:
+        rows, by_user, lower, marks, damaged = content
+        order.set_text(t("Lowest score first" if lower else "Highest score first"))
         table.rows = rows
         legend_line.set_text(marks)
         damage.set_text(damaged)
@@ -63,12 +55,29 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
 
     async def colour() -> None:
         dark[0] = await is_dark()
-        show(look())
+        refresh()
+
+    def look() -> Content:
+        return board_content(site, dataset, whose.value, t)
+
+    def refresh() -> None:
+        with contextlib.suppress(NsmlError, OSError):  # `watch` says it
+            show(look())
 
     dark = [False]
-    ui.timer(0, colour, once=True)
     watch(2, look, show, show_error)
-    whose.on_value_change(lambda: show(look()))
+    ui.timer(0, colour, once=True)
+    whose.on_value_change(refresh)
+
+
+class Content(NamedTuple):
+    """Rows of the table, time and score of each user's submissions, the order, and the lines below the table."""
+
+    rows: list[dict[str, Any]]
+    by_user: dict[str, list[tuple[float, float]]]
+    lower_is_better: bool
+    marks: str
+    damaged: str
 
 
 def _columns(t: Texts) -> list[dict[str, Any]]:
@@ -85,18 +94,45 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(site: Site, dataset: Dataset, made: list[dict[str, Any]], whose: str, t: Texts) -> list[dict[str, Any]]:
-    rules = rules_of(dataset)
+def board_content(site: Site, dataset: Dataset, whose: str, t: Texts) -> Content:
+    """What the board shows of "all" or "mine". Where the dataset has a referee, that is what he published, and the home's own."""
+    made, damaged = submissions_of(site.home, dataset.name)
+    rules, said, failed = rules_of(dataset), "", []
+    user, sessions_of = site.home.user(), None
+    spool = dataset.referee()
+    if spool is not None:
+        rules, shown = published(spool)
     if whose == "mine":
-        user = site.home.user()
         ranks = [rank for r in made if r["user"] == user for rank in ranking([r], **rules.order())]
         ranks.sort(key=lambda r: (r.outdated, r.score if rules.lower_is_better else -r.score, r.at))
         failed = failures_of(site.home, dataset.name, user)
+    elif spool is not None:
+        # Not what this home has stored, which its owner could change.
+        made = shown["rows"]
+        ranks = [Rank(**{name: row[name] for name in Rank.__dataclass_fields__ if name in row}) for row in made]
+        when, head = t.ago(shown["published_at"]), shown["head"]
+        said = t("Published by the referee {time}, ledger {head}", time=when, head=head)
+        sessions_of = account(os.getuid())
     else:
-        ranks, failed = ranking(made, **rules.order()), []
+        ranks = ranking(made, **rules.order())
+    now = [r for r in made if not r["outdated"]]
+    return Content(
+        _rows(site, ranks, failed, whose, sessions_of, t),
+        # Of a referee's board, only the best submission of each user is known.
+        _by_user(now) if spool is None or whose == "mine" else {},
+        rules.lower_is_better,
+        " ".join(filter(None, [_legend(made, now, t), said])),
+        "\n".join(map(short, damaged[:_MAX_DAMAGED])),
+    )
+
+
+def _rows(
+    site: Site, ranks: list[Rank], failed: list[dict[str, Any]], whose: str, sessions_of: str | None, t: Texts
+) -> list[dict[str, Any]]:
+    """sessions_of: the user whose sessions are in this home; None if all are."""
     rows = [
         {
-            **_row(site, r.user, r.session, r.checkpoint, r.at, t),
+            **_row(site, r.user, r.session, r.checkpoint, r.at, t, is_here=sessions_of in (None, r.user)),
             "score": _score(r, t),
             "rank": n if whose == "mine" and not r.outdated else r.rank,
             "key": f"{n}",
@@ -134,14 +170,16 @@ def _legend(made: list[dict[str, Any]], now: list[dict[str, Any]], t: Texts) -> 
     return " ".join(sentences)
 
 
-def _row(site: Site, user: str, session: str, checkpoint: str, at: float, t: Texts) -> dict[str, Any]:
+def _row(
+    site: Site, user: str, session: str, checkpoint: str, at: float, t: Texts, *, is_here: bool = True
+) -> dict[str, Any]:
     memo = ""
     with contextlib.suppress(NsmlError):
-        memo = site.session(session).memo()
+        memo = site.session(session).memo() if is_here else ""
     return {
         "user": short(user),
         "session": short(session),
-        "address": session_address(session),
+        "address": session_address(session) if is_here else None,
         "checkpoint": short(checkpoint),
         "memo": plain(memo),
         "when": t.ago(at),

@@ -24,7 +24,10 @@ new MutationObserver(() => {
   for (const table of document.querySelectorAll('.q-table__middle:not([tabindex])')) table.setAttribute('tabindex', '0');
 }).observe(document.body, {childList: true, subtree: true});
 </script>"""
-_LINK = '<q-td :props="props"><a class="link" :href="props.row.address">{{ props.value }}</a></q-td>'
+_LINK = (
+    '<q-td :props="props"><a v-if="props.row.address" class="link" :href="props.row.address">{{ props.value }}</a>'
+    "<template v-else>{{ props.value }}</template></q-td>"
+)
 _MAX_UNOPENED = 256
 _unopened: dict[str, Client] = {}
 _COOKIE_ATTRIBUTES = "path=/; max-age=31536000; samesite=strict"
@@ -132,7 +135,7 @@ def quiet_button(text: str, on_click: Callable[..., Any] | None = None) -> ui.bu
 
 
 def data_table(columns: list[dict[str, Any]], key: str, *, links: str = "", empty: str = "") -> ui.table:
-    """An empty table. Column `links` links to the `address` of its row; `empty` is the text for a table without rows."""
+    """An empty table. Column `links` links to the `address` of its row, if it has one; `empty` is the text for a table without rows."""
     table = ui.table(rows=[], columns=columns, row_key=key).classes("w-full").props("flat bordered")
     if empty:
         table.props(f'no-data-label="{empty}"')
