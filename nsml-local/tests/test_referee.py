@@ -609,6 +609,15 @@ def test_an_account_can_neither_read_nor_change_what_is_not_its_own(spool: Path,
 
 
 @needs_root
+def test_an_answer_is_read_by_who_knows_its_name_and_the_names_cannot_be_listed(spool: Path) -> None:
+    (spool / "answers").chmod(0o755)  # as older versions made it
+    name = as_user(60001, lambda: hand_in(spool, FACTS, WRONG, b""))
+    refereed(spool)
+    assert as_user(60001, lambda: wait_for_answer(spool, name, 5)["score"]) == 75.0075009167
+    assert isinstance(as_user(60002, lambda: os.listdir(spool / "answers")), PermissionError)
+
+
+@needs_root
 def test_a_file_that_its_owner_replaces_again_and_again_is_scored_once_and_as_it_was_read(
     spool: Path, home: Path
 ) -> None:

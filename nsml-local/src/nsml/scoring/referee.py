@@ -219,7 +219,7 @@ class Referee:
             self._note(entry)
             if entry["result"] != "scored":
                 self._count_unscored(entry["uid"], time.time())
-        # First, as the answer tells all accounts the name by which the file could be read.
+        # First, so that whoever has the answer finds nothing left in the spool.
         self._remove(path)
         self._answer(name, entry)
 

@@ -1,7 +1,7 @@
 """What a team hands to the referee of another Unix user: one file for a submission, in a folder that both reach.
 
     SPOOL/incoming/NAME       a submission; whoever owns the file hands it in. The folder can be written and not be listed
-    SPOOL/answers/NAME.json   what became of it
+    SPOOL/answers/NAME.json   what became of it, with the whole score: the folder cannot be listed, so that only who handed it in knows NAME
     SPOOL/board.json          the ranking;  rules.toml  the rules
     SPOOL/released-ACCOUNT    made by the organiser: nothing of the account that was not scored before counts any more
 
@@ -40,7 +40,7 @@ class OtherName(NsmlError):
 
 def make_spool(spool: Path) -> None:
     """Create the folders, for the referee. NsmlError if they are another user's, who could change what is published."""
-    for path, mode in ((spool, 0o755), (spool / INCOMING, 0o1733), (spool / ANSWERS, 0o755)):
+    for path, mode in ((spool, 0o755), (spool / INCOMING, 0o1733), (spool / ANSWERS, 0o711)):
         path.mkdir(parents=True, exist_ok=True)
         if path.is_symlink() or path.stat().st_uid != os.getuid():
             raise NsmlError(f"--spool: {path} belongs to another user; name a folder of your own")

@@ -23,6 +23,7 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # First members of files that older versions wrote, without a checksum.
 _UNSEALED = frozenset({"created_at", "format", "home", "name", "packages", "path", "pid", "source", "status", "user"})
 
+_SEARCH = getattr(os, "O_PATH", os.O_RDONLY)  # Linux; elsewhere folders have to be readable
 _NOT_REGULAR = "not a regular file, or behind a link"
 _LARGEST_RECORD = 1 << 22  # bytes, more than the longest command line in it
 _LARGEST_TEXT = 1 << 26
@@ -54,7 +55,8 @@ def flush_to_disk(path: Path) -> None:
 def open_regular(path: Path, flags: int = os.O_RDONLY, below: Path | None = None) -> int:
     """Open a file that a competitor's program may have written: only a regular file, without following links.
 
-    A pipe does not block. No folder between `below` (default: the file's own folder) and the file may be a link.
+    A pipe does not block. No folder between `below` (default: the file's own folder) and the file may be a link; they need not be
+    readable, only searchable.
 
     Returns:
         A file descriptor.
@@ -66,10 +68,10 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, below: Path | None = None
     *between, name = path.relative_to(top).parts
     if ".." in between:
         raise OSError(errno.EINVAL, _NOT_REGULAR, str(path))
-    folder = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(top, _SEARCH | os.O_DIRECTORY)
     try:
         for part in between:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            inner = os.open(part, _SEARCH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
             os.close(folder)
             folder = inner
         file = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=folder)
