@@ -13,10 +13,12 @@ from helpers import Nsml, start_and_wait, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nsml.engine import environment
+from nsml.engine.environment import interpreter_for, prune_environments
 from nsml.engine.requirements import Needs, missing_packages, read_needs
 from nsml.errors import NsmlError
-from nsml.store.files import write_json
-from nsml.store.processes import identity
+from nsml.store.files import locked, write_json
+from nsml.store.home import open_home
 
 
 def _wheel(folder: Path, version: str = "1.0", name: str = "tinylens", needs: str = "", module: str = "") -> None:
@@ -91,14 +93,11 @@ def test_a_session_that_waits_for_the_installation_of_another_says_so(
     nsml: Nsml, dataset: str, needy: Path, home: Path
 ) -> None:
     start_and_wait(nsml, "-e", "show.py")
-    (layer,) = (home / "environments").iterdir()
+    (layer,) = (home / "environments").glob("[!.]*")
     nsml("env", "prune")
-    lock = home / "environments" / f".lock-{layer.name}"
-    lock.mkdir()
-    write_json(lock / "owner.json", identity())
-    nsml("run", "-d", dataset, "-e", "show.py")
-    wait_until(lambda: "another session is installing the same; waiting for it\n" in nsml("logs", "FUNDUS/2").out)
-    shutil.rmtree(lock)
+    with locked(layer.with_name(f".{layer.name}.lock")):
+        nsml("run", "-d", dataset, "-e", "show.py")
+        wait_until(lambda: "another session is installing the same; waiting for it\n" in nsml("logs", "FUNDUS/2").out)
     assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/2").out
 
 
@@ -130,7 +129,7 @@ def test_where_uv_and_pip_fail_the_session_ends_with_pips_last_lines_and_leaves_
         "no-such-lens==3 could not be installed" in log and "No matching distribution" in log and "--env current" in log
     )
     assert "Failed" in nsml("ps", "-a").out
-    assert list((home / "environments").iterdir()) == []
+    assert list((home / "environments").glob("[!.]*")) == []
 
 
 def test_prune_removes_the_environments(nsml: Nsml, dataset: str, needy: Path) -> None:
@@ -240,6 +239,29 @@ def test_prune_leaves_what_a_running_session_uses(nsml: Nsml, dataset: str, need
     wait_until(lambda: "here" in nsml("logs", "FUNDUS/1").out)
     assert nsml("env", "prune").out == "0 environments removed, 0 B freed; 1 is in use\n"
     nsml("stop", "-f", "FUNDUS/1")
+
+
+def test_prune_leaves_a_layer_that_is_being_installed_or_in_which_a_submit_of_an_ended_session_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both hold its lock, as a process does until it ends."""
+    home = open_home()
+    pruned = []
+
+    def build(folder: Path, *_: object) -> None:
+        folder.mkdir()
+        pruned.append(prune_environments(home))
+        write_json(folder / "ready.json", {"packages": []})
+        (folder / "size").write_text("12345")
+
+    monkeypatch.setattr(environment, "_build", build)
+    monkeypatch.setattr(environment, "_held", held := dict[Path, int]())
+    python = interpreter_for(home, Needs(packages=("no-such-lens",)), print)
+    pruned.append(prune_environments(home))
+    assert [(count, left) for count, _, left in pruned] == [(0, 1), (0, 1)] and Path(python).parents[1].exists()
+    for lock in held.values():
+        os.close(lock)
+    assert prune_environments(home)[::2] == (1, 0)
 
 
 def test_what_takes_the_place_of_a_version_leaves_the_other_packages_as_they_are(

@@ -32,7 +32,7 @@ def ls(as_json: bool) -> None:
 
 @env.command()
 def prune() -> None:
-    """Remove environments that no running session uses. A session that needs one builds it again."""
+    """Remove environments that no running session or submit uses. A session that needs one builds it again."""
     count, freed, used = prune_environments(open_home())
     in_use = f"; {used} {'is' if used == 1 else 'are'} in use" if used else ""
     click.echo(f"{counted(count, 'environment')} removed, {size(freed)} freed{in_use}")

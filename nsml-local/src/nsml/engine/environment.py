@@ -8,6 +8,7 @@ built only once.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +20,6 @@ from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
 from ..store.files import (
-    disk_time,
     make_private,
     read_json,
     read_regular,
@@ -30,7 +30,6 @@ from ..store.files import (
     write_text,
 )
 from ..store.home import Home
-from ..store.processes import identity, is_alive, other_host
 from ..store.sessions import ENDED, Session, list_sessions
 from .installer import CACHE, TIME, brief, install, installer_name, run
 from .requirements import Needs, missing_packages, read_needs
@@ -40,7 +39,7 @@ _FILES = ("setup.py", "requirements.txt")
 _READY = "ready.json"
 _USED = "python.txt"
 _LONGEST_PATH = 1 << 14
-_SILENCE = 600.0  # seconds without a line of the installer after which another host's installation counts as dead
+_held: dict[Path, int] = {}  # the locks of the layers that this process uses
 
 
 def session_interpreter(home: Home, session: Session, say: Callable[[str], None]) -> str:
@@ -50,13 +49,18 @@ def session_interpreter(home: Home, session: Session, say: Callable[[str], None]
     # The interpreter of its training, even if the current environment has changed since.
     used = session.folder / _USED
     with contextlib.suppress(OSError):
-        interpreter = Path(read_regular(used, _LONGEST_PATH).decode().strip())
-        if (interpreter.parents[1] / _READY).exists():
-            return str(interpreter)
+        folder = home.path / "environments" / _layer_in(used)
+        if folder.exists() and _hold(folder, say):
+            return str(folder / "bin" / "python")
     python = interpreter_for(home, read_needs(session.code), say)
     if python != sys.executable:
         write_text(used, f"{python}\n")
     return python
+
+
+def _layer_in(used: Path) -> str:
+    """The name of the layer in a file `_USED`."""
+    return Path(read_regular(used, _LONGEST_PATH).decode(errors="replace").strip()).parents[1].name
 
 
 def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str:
@@ -73,15 +77,17 @@ def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str
         return sys.executable
     folder = _layer(home, missing, needs.options)
     make_private(folder.parent)
-    python = folder / "bin" / "python"
-    if not (folder / _READY).exists():
+
+    def build() -> None:
         say(f"installing {brief(missing)} with {installer_name()}")
-        _build_once(folder, missing, needs.options, say)
+        _build(folder, missing, needs.options, say)
         say("installed")
+
+    _hold(folder, say, build)
     for line in read_json(folder / _READY).get("instead", []):
         say(f"warning: {line}")
     os.utime(folder / _READY)
-    return str(python)
+    return str(folder / "bin" / "python")
 
 
 def still_missing(home: Home, needs: Needs) -> list[str]:
@@ -99,52 +105,55 @@ def _layer(home: Home, missing: list[str], options: tuple[str, ...]) -> Path:
     return home.path / "environments" / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _build_once(folder: Path, missing: list[str], options: tuple[str, ...], say: Callable[[str], None]) -> None:
-    """Build the layer, or wait for the process that builds it. Removes the lock of a dead process."""
-    lock = folder.with_name(f".lock-{folder.name}")
+def _hold(folder: Path, say: Callable[[str], None], build: Callable[[], None] | None = None) -> bool:
+    """Keep a layer from being removed until this process ends; whether it is there. Where not, one process at a time calls `build`.
+
+    The lock is `flock`, which the system releases when its owner dies.
+    """
+    lock = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o600)
+    is_there = False
+    try:
+        while True:
+            _take(lock, fcntl.LOCK_SH, folder, say)
+            is_there = (folder / _READY).exists()
+            if is_there or build is None:
+                break
+            fcntl.flock(lock, fcntl.LOCK_UN)  # two that share the lock would wait for each other
+            _take(lock, fcntl.LOCK_EX, folder, say)
+            if not (folder / _READY).exists():
+                build()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+    finally:
+        # A page that scores many checkpoints keeps one descriptor of each layer.
+        if not is_there or _held.setdefault(folder, lock) != lock:
+            os.close(lock)
+    return is_there
+
+
+def _take(lock: int, how: int, folder: Path, say: Callable[[str], None]) -> None:
     until = time.monotonic() + TIME
     waits = False
-    while not (folder / _READY).exists():
-        try:
-            lock.mkdir()
-        except FileExistsError:
-            if time.monotonic() > until:
-                raise RunFailed(f"{lock} has been locked for an hour; remove that folder") from None
-            if not _is_held(lock):
-                remove_tree(lock)
-            elif not waits:
-                say("another session is installing the same; waiting for it")
-                waits = True
-            time.sleep(0.2)
-            continue
-        try:
-            write_json(lock / "owner.json", identity())
-            if not (folder / _READY).exists():
-                _build(folder, missing, options, _touching(lock / "owner.json", say))
-        finally:
-            remove_tree(lock)
+    while not _try(lock, how, folder):
+        if time.monotonic() > until:
+            raise RunFailed(f"{folder} has been locked for an hour by another installation; end that, then try again")
+        if not waits:
+            say("another session is installing the same; waiting for it")
+            waits = True
+        time.sleep(0.2)
 
 
-def _touching(path: Path, say: Callable[[str], None]) -> Callable[[str], None]:
-    """`say`, which also shows other hosts that the installation goes on."""
-
-    def touch_and_say(line: str) -> None:
-        os.utime(path)
-        say(line)
-
-    return touch_and_say
-
-
-def _is_held(lock: Path) -> bool:
+def _try(lock: int, how: int, folder: Path) -> bool:
     try:
-        owner = read_json(lock / "owner.json")
-        if other_host(owner):
-            return abs(disk_time(lock.parent) - (lock / "owner.json").stat().st_mtime) < _SILENCE
-        return is_alive(owner)
-    except FileNotFoundError:
-        return abs(disk_time(lock.parent) - lock.stat().st_mtime) < 10 if lock.exists() else True
-    except Exception:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    except OSError as error:
+        raise RunFailed(f"{folder} cannot be locked ({error.strerror}); set NSML_HOME to a local disk") from error
+    return True
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Callable[[str], None]) -> None:
@@ -181,23 +190,28 @@ def list_environments(home: Home) -> list[tuple[Path, list[str], int, float]]:
 
 
 def prune_environments(home: Home) -> tuple[int, int, int]:
-    """Remove the environments that no running session uses. Sessions build them again if needed.
+    """Remove the environments that no running session, submit or report uses or installs. Sessions build them again if needed.
 
     Returns:
         Number and bytes of removed environments, and number of remaining ones.
     """
-    used = set()
+    used = set()  # also by sessions that wait, and those of other hosts, whose locks may not be seen here
     for session in list_sessions(home, but_for_ended=True):
         with contextlib.suppress(OSError, NsmlError):
             if session.status() not in ENDED:
-                used.add(Path(read_regular(session.folder / _USED, _LONGEST_PATH).decode().strip()).parents[1])
+                used.add(_layer_in(session.folder / _USED))
     count = freed = remaining = 0
     for entry in visible(home.path / "environments"):
-        if Path(entry.path) in used:
-            remaining += 1
-            continue
-        size = size_of(Path(entry.path))
-        remove_tree(entry.path)
+        folder = Path(entry.path)
+        lock = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if entry.name in used or not _try(lock, fcntl.LOCK_EX, folder):
+                remaining += 1
+                continue
+            size = size_of(folder)
+            remove_tree(folder)
+        finally:
+            os.close(lock)
         freed += size
         count += 1
     return count, freed, remaining
