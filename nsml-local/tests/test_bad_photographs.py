@@ -12,6 +12,7 @@ from helpers import Nsml, make_dataset, start_and_wait
 
 from nsml.scoring.feed import feed_test_data
 from nsml.scoring.photographs import Photographs
+from nsml.scoring.pixels import read_pixels
 from nsml.scoring.predictions import Kind, Wanted, read_lines
 from nsml.store.photographs import photographs_below
 
@@ -112,6 +113,13 @@ def test_a_bomb_an_animation_and_a_cmyk_photograph_do_not_stop_a_submit(nsml: Ns
     assert [line for line in log.splitlines() if "cannot be decoded" in line] == [
         "warning: 001.png cannot be decoded; a black image stands in for it"
     ]
+
+
+@pytest.mark.parametrize("offset", [1 << 63, (1 << 64) - 1])
+def test_an_offset_that_no_file_has_makes_a_tiff_unreadable(offset: int) -> None:
+    directory = struct.pack("<QHHQQ", 1, 258, 3, 99, offset)
+    for content in (b"II+\0\x08\0\0\0" + struct.pack("<Q", offset), b"II+\0\x08\0\0\0\x10" + bytes(7) + directory):
+        assert read_pixels(content) is None
 
 
 def _cmyk() -> bytes:

@@ -71,7 +71,7 @@ def _white(content: bytes) -> int:
         elif start[4:8] == b"jP  " and b"ihdr" in start:
             bits = (start[start.index(b"ihdr") + 14] & 0x7F) + 1
             return 2**bits - 1 if 8 < bits < 16 else 0
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, IndexError, ValueError, OverflowError):  # the last of an offset that no file has
         pass
     return 0
 
