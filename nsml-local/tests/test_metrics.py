@@ -107,6 +107,16 @@ def test_label_numbers_are_no_probabilities_and_the_refusal_says_what_infer_must
     assert check_predictions([0, 0.5, 1], Wanted(Kind.PROBABILITIES, 2), 3) == ["0.0", "0.5", "1.0"]
 
 
+@pytest.mark.parametrize("metric", ["auroc", "logloss"])
+def test_one_number_for_three_classes_or_more_is_refused_after_infer_and_by_the_scorer(
+    tmp_path: Path, metric: str
+) -> None:
+    with pytest.raises(PredictionsRefused, match=r"one number, 0\.5, for image 0; infer must return a row of 3"):
+        check_predictions([0.5, 0.1, 0.2], Wanted(Kind.PROBABILITIES, 3), 3)
+    with pytest.raises(PredictionsRefused, match=f"1 number, not a row of 3 .* as {metric} needs"):
+        score_files(metric, *_files(tmp_path, [0, 1, 2], ["0.1", "0.2", "0.9"]))
+
+
 def test_a_dataset_is_scored_by_the_metric_it_was_pushed_with(nsml: Nsml, tmp_path: Path, project: Path) -> None:
     nsml("dataset", "push", "N", str(make_dataset(tmp_path / "n", labels=[0, 1, 2, 3])), "--metric", "rmse")
     program = (project / "main.py").read_text().replace("int(image.mean()) % 4", "image.mean() - 99")

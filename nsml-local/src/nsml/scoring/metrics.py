@@ -197,7 +197,7 @@ def _why_wrong(metric: str, value: Any, classes: int) -> str:
     if kind is Kind.CLASS:
         return "" if value < classes else f"{value}, outside 0 .. {classes - 1}"
     values = value if isinstance(value, list) else [value]
-    if len(values) != classes and (len(values) > 1 or (metric == "logloss" and classes > 2)):
+    if len(values) != classes and (len(values) > 1 or classes > 2):
         return f"{counted(len(values), 'number')}, not a row of {classes} probabilities, one for each class, as {metric} needs"
     if metric == "logloss" and not all(0 <= each <= 1 for each in values):
         return f"{' '.join(map(str, values))[:60]}, outside 0 .. 1"

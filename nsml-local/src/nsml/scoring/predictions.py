@@ -129,6 +129,8 @@ def _check(item: Any, place: str, wanted: Wanted, hint: str) -> str:
         return str(item)
     if not _is_number(item):
         raise PredictionsRefused(f"infer returned {_name(item)} for {place}; {hint}")
+    if kind is Kind.PROBABILITIES and classes > 2:
+        raise PredictionsRefused(f"infer returned one number, {item}, for {place}; {hint}")
     if kind is Kind.PROBABILITIES and not 0 <= item <= 1:
         raise PredictionsRefused(f"infer returned {item} for {place}, outside 0 .. 1; {hint}")
     return repr(float(item))
