@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from helpers import Nsml, make_dataset, start_and_wait, write_photograph
 
 from nsml.errors import install
 from nsml.scoring.dataset_check import dataset_problems
+from nsml.scoring.scorer import score
 from nsml.store.datasets import push_dataset
 from nsml.store.home import open_home
 
@@ -291,6 +293,15 @@ def test_a_scorer_that_lacks_its_library_is_a_problem(tmp_path: Path, monkeypatc
         problem
         == f"scikit-learn is needed for the built-in scorer auroc; {install('scorers')}, else no submit can be scored"
     )
+
+
+def test_classes_of_any_folder_name_are_scored(tmp_path: Path) -> None:
+    source = make_eyes(tmp_path / "d", ("-o", "y", "z"))
+    inside = source / "train" / "train_data"
+    (inside / "y").rename(inside / os.fsdecode(b"\xff\xfeA"))
+    dataset = push_dataset(open_home(), "D", source)
+    details = score(dataset, source / "test" / "test_label").details
+    assert [line.split()[0] for line in details.splitlines()[1:4]] == ["-o", "z", "\\udcff\\udcfeA"]
 
 
 def test_a_dataset_that_an_older_version_pushed_is_still_scored(nsml: Nsml, trained: str, home: Path) -> None:

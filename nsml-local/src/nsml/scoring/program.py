@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", type=Path, help="FOLDER,FILE lines: score these only")
     parser.add_argument("--rest", action="store_true", help="score all but those of --part")
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # Names of classes may be no UTF-8.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
         classes = next(csv.reader([options.classes]), [])
         part = read_part(options.part) if options.part else None

@@ -71,13 +71,16 @@ def score(dataset: Dataset, predictions: Path, *, private: bool = False) -> Scor
         raise NsmlError(
             f"dataset {dataset.name} has no test/test_label; push it again with labels, or use 'nsml submit -t'"
         )
-    classes = ["--classes", _as_line(_names(dataset, wanted_predictions(dataset).classes))]
+    classes = [
+        f"--classes={_as_line(_names(dataset, wanted_predictions(dataset).classes))}"
+    ]  # the first may begin with "-"
     files = ["--prediction", str(predictions), "--test_label_path", str(dataset.labels)]
     part = ["--part", str(dataset.public), *(["--rest"] if private else [])] if dataset.public.is_file() else []
     command = [sys.executable, "-m", "nsml.scoring.program", "--metric", dataset.metric(), *files, *classes, *part]
     ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=LIMIT, env=scorer_environment(), cwd="/", check=False
-    )
+        command, capture_output=True, encoding="utf-8", errors="replace", timeout=LIMIT, env=scorer_environment(), cwd="/",
+        check=False,
+    )  # fmt: skip
     lines = ended.stderr.strip().splitlines()
     if ended.returncode == REFUSED:
         raise PredictionsRefused(lines[-1])
