@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from helpers import Nsml, wait_until
 from nsml.store import backup as module
 from nsml.store.backup import back_up, check_backup
 from nsml.store.checkpoints import Checkpoint, list_checkpoints, store
-from nsml.store.files import write_json
+from nsml.store.files import sha256_of, write_json, write_text
 from nsml.store.home import Home, open_home
 from nsml.store.sessions import create_session
 from nsml.store.submissions import open_submission
@@ -74,6 +75,22 @@ def test_a_backup_that_has_changed_is_named_and_not_restored(
         (line,) = refused.err.splitlines()
         assert refused.status == 1 and path.name in line and "take another backup" in line
     assert [entry.name for entry in tmp_path.iterdir() if "new" in entry.name or entry.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("name", ["home/{}", "home/../{}", "{}", "home/./x", "home", "home/", "home/a\0b"])
+def test_a_backup_that_names_a_file_outside_its_home_is_not_restored(
+    nsml: Nsml, tmp_path: Path, name: str, home: Path
+) -> None:
+    backup, secret = tmp_path / "backup", tmp_path / "outside"
+    back_up(open_home(), backup)
+    named = name.format(secret)
+    sums = (backup / "SHA256SUMS").read_text()
+    write_text(backup / "SHA256SUMS", f"{sums}{sha256(b'').hexdigest()}  {named}\n")
+    write_json(backup / "backup.json", {"format": 1, "sums": sha256_of(backup / "SHA256SUMS")})
+    for options in ([], ["--check"]):
+        refused = nsml("restore", *options, str(backup), NSML_HOME=str(tmp_path / "new"))
+        assert refused.status == 1 and "which is not below home/; take another backup" in refused.err
+    assert not (tmp_path / "new").exists() and not secret.exists()
 
 
 def test_a_home_that_is_in_use_is_not_overwritten(nsml: Nsml, backup: Path, home: Path) -> None:

@@ -128,8 +128,6 @@ def restore(
         make_private(home.path.parent)
         with folder_beside(home.path.parent) as beside:
             for name, digest in sums:
-                if not name.startswith(f"{_HOME}/") or ".." in Path(name).parts:
-                    raise Damaged(f"{source / _SUMS} names {name!r}, which is not below {_HOME}/; take another backup")
                 copy = beside / name.removeprefix(f"{_HOME}/")
                 make_private(copy.parent)
                 try:
@@ -272,8 +270,13 @@ def _read(source: Path) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         raise Damaged(f"{source / _SUMS} differs from what was backed up; take another backup")
     sums = []
     for line in (source / _SUMS).read_bytes().decode("utf-8", "surrogateescape").split("\n")[:-1]:
-        digest, _, name = line.removeprefix("\\").partition("  ")
-        sums.append((_unescaped(name) if line.startswith("\\") else name, digest))
+        digest, _, written = line.removeprefix("\\").partition("  ")
+        name = _unescaped(written) if line.startswith("\\") else written
+        # As `back_up` writes them. Anything else, as home//tmp/x, could lead out of the new home.
+        top, *below = name.split("/")
+        if top != _HOME or not below or not {"", ".", ".."}.isdisjoint(below) or "\0" in name:
+            raise Damaged(f"{source / _SUMS} names {name!r}, which is not below {_HOME}/; take another backup")
+        sums.append((name, digest))
     return record, sums
 
 
