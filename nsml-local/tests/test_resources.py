@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -181,6 +182,25 @@ def test_ctrl_c_stops_an_interactive_session(nsml: Nsml, dataset: str, project: 
     (session,) = list_sessions(open_home())
     program = session.state()["program"]
     started.send_signal(signal.SIGINT)
-    started.wait(60)
+    assert started.wait(60) == 130
     assert list_sessions(open_home()) == []
     wait_until(lambda: not Path(f"/proc/{program}").exists())
+
+
+@pytest.mark.parametrize(("ends", "why"), [("lose", "was lost: its supervisor ended"), ("stop", "was stopped")])
+def test_an_interactive_session_that_is_lost_or_stopped_elsewhere_is_removed_and_fails(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path, ends: str, why: str
+) -> None:
+    (project / "sleep.py").write_text("import time; print('on', flush=True); time.sleep(60)")
+    command = [sys.executable, "-m", "nsml", "run", "sleep.py", "-i", "-d", dataset]
+    with open(tmp_path / "out", "wb") as out:
+        started = subprocess.Popen(command, cwd=project, stdout=out, stderr=out)
+    wait_until(lambda: "on" in (tmp_path / "out").read_text().split())
+    (session,) = list_sessions(open_home())
+    if ends == "lose":
+        os.kill(session.state()["process"]["pid"], signal.SIGKILL)
+    else:
+        nsml("stop", "-f", "FUNDUS/1")
+    assert started.wait(60) == 1
+    assert f"nsml: session tester/FUNDUS/1 {why}" in (tmp_path / "out").read_text()
+    assert list_sessions(open_home()) == []

@@ -20,7 +20,7 @@ from ..errors import NsmlError, RunFailed
 from ..store.datasets import find_dataset
 from ..store.home import open_home
 from ..store.names import check_name
-from ..store.sessions import Session, remove_session
+from ..store.sessions import ENDED, Session
 from ..wording import counted, size
 from .arguments import complete_datasets
 from .limits import limit_options, limits_from, queue_options, request_from, tell_start
@@ -209,18 +209,28 @@ def _print_needs(needs: Needs, missing: list[str], session: Session) -> None:
 
 
 def _follow_to_end(session: Session) -> None:
-    """Follow the session until it ends, stop it on Ctrl-C, and remove it."""
-    from ..engine.ending import stop_session
+    """Follow the session until it ends, stop it on Ctrl-C, and remove it. RunFailed where it did not end well."""
+    from ..engine.ending import end_and_remove, stop_session
     from ..engine.program import how_it_ended
     from .logs import follow
 
+    interrupted = None
     try:
         follow(session)
-    except KeyboardInterrupt:
-        stop_session(session)
+    except KeyboardInterrupt as error:
+        interrupted = error
+        if session.status() not in ENDED:
+            stop_session(session)
     state = session.state()
-    remove_session(session)
-    if state["status"] == "Failed":
-        why = state.get("error") or state.get("reason")
-        how = f": {why}" if why else f" with {how_it_ended(int(state.get('exit_status') or 0))}"
-        raise RunFailed(f"session {session.name} failed{how}")
+    end_and_remove(session.home, session)
+    if interrupted:
+        raise interrupted
+    if (status := state["status"]) == "Exited":
+        return
+    why = state.get("error") or state.get("reason")
+    alone = {
+        "Failed": f" with {how_it_ended(int(state.get('exit_status') or 0))}",
+        "Lost": ": its supervisor ended without writing a status",
+    }
+    does = {"Failed": "failed", "Lost": "was lost"}.get(status, "was stopped")
+    raise RunFailed(f"session {session.name} {does}{f': {why}' if why else alone.get(status, '')}")
