@@ -58,6 +58,22 @@ def test_a_grid_that_says_nothing_clear_is_refused(grid: list[str], more: dict[s
         points(grid, **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("grid", "more", "count"),
+    [
+        (["a=" + ",".join(map(str, range(300))), "b=1,2"], {"seeds": 2, "folds": 5}, "6,000"),
+        ([f"{name}=" + ",".join(map(str, range(100))) for name in "abcdefgh"], {}, "10,000,000,000,000,000"),
+        ([], {"seeds": 10**12}, "1,000,000,000,000"),
+        (["a=" + ",".join(map(str, range(100)))] , {"pairs": True, "folds": 3}, "300"),
+    ],
+)  # fmt: skip
+def test_a_sweep_of_too_many_sessions_is_refused_before_any_is_worked_out(
+    grid: list[str], more: dict[str, int], count: str
+) -> None:
+    with pytest.raises(NsmlError, match=f"would have {count} sessions, more than 200"):
+        points(grid, **more)  # type: ignore[arg-type]
+
+
 def test_a_refused_sweep_uses_up_no_number(nsml: Nsml, home: Path) -> None:
     refused = nsml("run", "--env", "current", "--grid", "epoch=1,2", "-e", "missing.py")
     assert refused.status == 2 and list((home / "sessions" / "tester" / "none" / ".sweeps").iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,22 +47,23 @@ def points(
             raise NsmlError(f"--grid {name} is given twice; put all its values into one")
         axes[name] = stripped
     if pairs and len({len(values) for values in axes.values()}) > 1:
-        lengths = ", ".join(f"{name} has {len(values)}" for name, values in axes.items())
-        raise NsmlError(f"--zip needs as many values of each --grid: {lengths}")
+        unlike = ", ".join(f"{name} has {len(values)}" for name, values in axes.items())
+        raise NsmlError(f"--zip needs as many values of each --grid: {unlike}")
+    lengths = [len(values) for values in axes.values()]
+    count = math.prod(lengths[:1] if pairs else lengths) * (seeds or 1) * (folds or 1)
+    if count > _MOST:
+        raise NsmlError(f"this sweep would have {count:,} sessions, more than {_MOST}; give fewer values")
     rows = list(zip(*axes.values(), strict=True) if pairs and axes else itertools.product(*axes.values()))
-    if twice := [row for row in dict.fromkeys(rows) if rows.count(row) > 1]:
-        which = ", ".join(f"{name}={value}" for name, value in zip(axes, twice[0], strict=True))
-        raise NsmlError(
-            f"--grid gives {which} {rows.count(twice[0])} times; leave one out, or repeat all with --seeds N"
-        )
+    row, times = Counter(rows).most_common(1)[0]
+    if times > 1:
+        which = ", ".join(f"{name}={value}" for name, value in zip(axes, row, strict=True))
+        raise NsmlError(f"--grid gives {which} {times} times; leave one out, or repeat all with --seeds N")
     found_points = [dict(zip(axes, row, strict=True)) for row in rows]
-    for name, count in (("seed", seeds), ("fold", folds)):
-        if count is not None:
+    for name, several in (("seed", seeds), ("fold", folds)):
+        if several is not None:
             if name in axes:
                 raise NsmlError(f"--{name}s and --grid {name} both set {name}; give one of them")
-            found_points = [{**point, name: str(number)} for point in found_points for number in range(count)]
-    if len(found_points) > _MOST:
-        raise NsmlError(f"this sweep would have {len(found_points):,} sessions, more than {_MOST}; give fewer values")
+            found_points = [{**point, name: str(number)} for point in found_points for number in range(several)]
     return found_points
 
 
