@@ -109,6 +109,24 @@ def test_wrong_use_is_one_line_and_status_2(nsml: Nsml, arguments: list[str]) ->
     _is_one_clear_line(nsml(*arguments), 2, "--help")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "submit x best --limit inf",
+        "submit x best --limit nan",
+        f"run --memory {'9' * 400}",
+        "run --memory 2000000000G",
+        "run --log-limit 2000000000G",
+        f"run -c {1 << 60}",
+        f"dataset push D . --every {'9' * 400}",
+        f"dataset push D . --every {'9' * 12}d",
+    ],
+    ids=lambda words: words[:40],
+)
+def test_a_number_that_is_none_or_beyond_all_bounds_is_one_line_and_status_2(nsml: Nsml, words: str) -> None:
+    _is_one_clear_line(nsml(*words.split()), 2)
+
+
 def test_a_full_disk_is_one_line_and_status_1(nsml: Nsml, dataset: str, project: Path) -> None:
     (project / "weights.bin").write_bytes(b"x" * 3_000_000)
     full = f"trap '' XFSZ; ulimit -f 1000; exec {sys.executable} -m nsml run -d {dataset}"

@@ -239,11 +239,17 @@ WRONG_RULES = {
     'baselines = ["a/b"]': "is not a list of users",
     "perday = 3": "'perday' is no rule; the rules are metric, ",
     "per_day 3": "is not TOML",
+    f"per_day = {'9' * 5000}": "is not TOML: a number is too long",
+    f"baselines = {'[' * 5000}": "is not TOML: a number is too long, or a list too deep",
+    f"every = '{'9' * 400}'": "is not a duration",
+    "every = 1e299": "every = 1e+299 is not a duration",
+    f"patient_pattern = '{'(' * 5000}{')' * 5000}'": "is not a regular expression with one group",
+    "patient_pattern = '(a){99999999999}'": "is not a regular expression with one group",
     "per_day = 3\nper_day = 4": "is not TOML",
 }
 
 
-@pytest.mark.parametrize("text", WRONG_RULES)
+@pytest.mark.parametrize("text", WRONG_RULES, ids=lambda text: text[:40])
 def test_a_rule_that_cannot_be_is_one_line_that_names_the_file(nsml: Nsml, tmp_path: Path, text: str) -> None:
     (tmp_path / "rules.toml").write_text(text)
     refused = nsml("dataset", "push", "D", str(make_dataset(tmp_path / "d")), "--rules", str(tmp_path / "rules.toml"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 import unicodedata
@@ -9,6 +10,7 @@ from typing import Any
 
 from .errors import NsmlError
 
+LONGEST = 1000 * 365 * 86400.0  # seconds of a duration that a user gives
 _LONGEST = 80  # letters of a value in a table: a program may report a whole image
 
 
@@ -43,11 +45,12 @@ def counted(count: int, noun: str) -> str:
 
 
 def parse_duration(text: str, option: str) -> float:
-    """Seconds of "90s", "30m", "1h", "2d" or "90". Anything else is an NsmlError that names `option`."""
+    """Seconds of "90s", "30m", "1h", "2d" or "90". Anything else, and what is no less than LONGEST, is an NsmlError that names `option`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text.lower())
-    if not match:
-        raise NsmlError(f"{option} {text!r} is not a duration; give 90s, 30m, 1h or 2d")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else math.inf
+    if seconds >= LONGEST:
+        raise NsmlError(f"{option} {text[:40]!r} is not a duration; give 90s, 30m, 1h or 2d, less than 1,000 years")
+    return seconds
 
 
 def size(count: float) -> str:

@@ -18,6 +18,8 @@ from ..store.launches import FILE
 from ..store.sessions import QUEUED, Session
 from .arguments import complete_sessions, session_named
 
+_MOST = 1_000_000  # processors or GPUs
+
 
 def _accepted(name: str, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option of the platform without effect on this machine; using it prints a note."""
@@ -52,12 +54,16 @@ def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[.
                 help="Wait until so much is free, and stop the session when it uses more, e.g. 24G.",
             ),
             click.option(
-                *names, "cpus", type=click.IntRange(min=1), metavar="N", help="Wait for N processors, and use no more."
+                *names,
+                "cpus",
+                type=click.IntRange(1, _MOST),
+                metavar="N",
+                help="Wait for N processors, and use no more.",
             ),
             click.option(
                 "-g",
                 "--gpus",
-                type=click.IntRange(min=0),
+                type=click.IntRange(0, _MOST),
                 metavar="N",
                 help="Wait for N GPUs; 0 hides all.  [default: 1, where there are any]",
             ),

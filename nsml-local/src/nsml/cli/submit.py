@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from typing import Any
@@ -17,6 +18,16 @@ from .arguments import complete_checkpoints, session_and_checkpoint, session_arg
 from .display import ProgramOutput, erase_line
 
 
+class _Seconds(click.FloatRange):
+    """A range without NaN, which is neither below nor above any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value} is not a number", param, ctx)
+        return seconds
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -27,7 +38,7 @@ Examples:
 @session_argument()
 @click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
 @click.option("-t", "--test", "dry_run", is_flag=True, help="Dry run: show the first ten predictions; no score.")
-@click.option("--limit", type=click.FloatRange(min=1), default=3600, show_default=True, metavar="SECONDS",
+@click.option("--limit", type=_Seconds(1, 365 * 86400), default=3600, show_default=True, metavar="SECONDS",
               help="Time limit for loading and predicting.")  # fmt: skip
 @click.option(
     "-b",

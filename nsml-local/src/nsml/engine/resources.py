@@ -15,6 +15,7 @@ from ..store.home import Home
 from ..store.launches import FILE
 from .log_limit import DEFAULT
 
+_TOO_MANY = 1 << 60  # bytes or processors, more than any machine has
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 # Variables for the number of threads of the usual numerical libraries.
 _THREADS = (
@@ -52,7 +53,7 @@ class Limits:
         numbers = [cpus, memory, log]
         for devices in (gpus, processors):
             numbers += devices if isinstance(devices, list | tuple) else [devices]
-        if not fits or not all(n is None or (isinstance(n, int) and 0 <= n < 1 << 60) for n in numbers):
+        if not fits or not all(n is None or (isinstance(n, int) and 0 <= n < _TOO_MANY) for n in numbers):
             raise Damaged(f"the limits in {FILE} are damaged; start a new session with 'nsml run'")
         gpus, processors = (None if devices is None else tuple(devices) for devices in (gpus, processors))
         return cls(gpus, cpus, memory, log or DEFAULT, processors)
@@ -80,12 +81,14 @@ class Limits:
 def parse_size(text: str, option: str = "--memory", least: int = 1) -> int:
     """Bytes of "24G", "512m", "1.5GB", "24000000000". Units are powers of 1000. NsmlError if invalid or below `least`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text.upper())
-    size = int(float(match[1]) * _UNITS[match[2]]) if match else 0
-    if size <= 0:
-        raise NsmlError(f"{option} {text!r} is not a size; give 24G, 512M or a number of bytes")
+    size = float(match[1]) * _UNITS[match[2]] if match else 0
+    if size < 1:
+        raise NsmlError(f"{option} {text[:40]!r} is not a size; give 24G, 512M or a number of bytes")
+    if size >= _TOO_MANY:
+        raise NsmlError(f"{option} {text[:40]!r} is more than any machine has; give 24G, 512M or a number of bytes")
     if size < least:
         raise NsmlError(f"{option} {text!r} is too little; give {least:,} bytes or more")
-    return size
+    return int(size)
 
 
 def check_gpus(count: int) -> bool:

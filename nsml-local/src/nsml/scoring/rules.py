@@ -37,7 +37,7 @@ from ..errors import Damaged, NsmlError, RunFailed
 from ..store.datasets import Dataset
 from ..store.files import is_number, read_text
 from ..store.names import is_name
-from ..wording import parse_duration, period
+from ..wording import LONGEST, parse_duration, period
 from .metrics import METRICS
 from .spool import BOARD, RULES, read_published
 
@@ -179,11 +179,13 @@ def read_rules(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
     NsmlError names the file and the first wrong rule.
     """
     try:
-        return _parsed(tomllib.loads(read_text(path)), known, str(path))
-    except tomllib.TOMLDecodeError as error:
-        raise NsmlError(f"{path} is not TOML: {error}; 'nsml dataset rules NAME' shows an example") from None
+        values = tomllib.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        why = error if isinstance(error, tomllib.TOMLDecodeError) else "a number is too long, or a list too deep"
+        raise NsmlError(f"{path} is not TOML: {why}; 'nsml dataset rules NAME' shows an example") from None
     except OSError as error:
         raise NsmlError(f"{path} cannot be read: {error.strerror}; name a file of rules in TOML") from None
+    return _parsed(values, known, str(path))
 
 
 def published(spool: Path) -> tuple[Rules, dict[str, Any]]:
@@ -204,7 +206,7 @@ def read_changes(words: Sequence[str], known: Mapping[str, Any]) -> dict[str, An
             raise NsmlError(f"RULE {word!r} is not NAME=VALUE; the names are {', '.join(KEYS)}")
         try:
             value = tomllib.loads(f"value = {text}")["value"] if text else None
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             value = text
         values[name.strip()] = value
     return _parsed(values, known, "RULE")
@@ -287,7 +289,7 @@ def _check(name: str, value: Any) -> None:
         case "lower_is_better":
             valid, needed = isinstance(value, bool), "true or false"
         case "every":
-            valid, needed = is_number(value) and value > 0, 'a duration, as "90s", "30m", "1h" or "2d"'
+            valid, needed = is_number(value) and 0 < value < LONGEST, 'a duration, as "90s", "30m", "1h" or "2d"'
         case "per_day" | "total":
             valid, needed = is_whole and value > 0, "a whole number above 0"
         case "opens" | "deadline" | "closed_at":
@@ -307,7 +309,7 @@ def _check(name: str, value: Any) -> None:
             valid = isinstance(value, list) and all(isinstance(user, str) and is_name(user) for user in value)
             needed = 'a list of users, as ["organiser"]'
     if not valid:
-        raise NsmlError(f"{name} = {value!r} is not {needed}")
+        raise NsmlError(f"{name} = {value!r:.60} is not {needed}")
 
 
 def _moment(name: str, value: Any, zone: ZoneInfo) -> float:
@@ -323,7 +325,7 @@ def _moment(name: str, value: Any, zone: ZoneInfo) -> float:
 def _has_a_group(value: Any) -> bool:
     try:
         return isinstance(value, str) and (not value or re.compile(value).groups == 1)
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         return False
 
 
