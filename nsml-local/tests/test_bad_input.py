@@ -135,6 +135,15 @@ def test_a_full_disk_is_one_line_and_status_1(nsml: Nsml, dataset: str, project:
     assert "Failed" in nsml("ps", "-a").out
 
 
+def test_the_first_of_several_files_that_cannot_be_copied_is_named(nsml: Nsml, tmp_path: Path) -> None:
+    evaluation = make_dataset(tmp_path / "source") / "evaluation"
+    evaluation.mkdir()
+    for name in ("b", "c"):
+        (evaluation / name).symlink_to("nowhere")
+    ended = nsml("dataset", "push", "NEW", str(tmp_path / "source"))
+    _is_one_clear_line(ended, 1, f"nsml: {evaluation}{os.sep}", ": No such file or directory; fix that and try again")
+
+
 def test_compiled_python_that_a_full_disk_cut_short_is_named(tmp_path: Path) -> None:
     """As CPython 3.11 leaves it, which says "marshal data too short" of it ever after."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -53,6 +53,27 @@ def test_on_a_disk_without_links_later_sessions_find_copies(
     assert "called" not in shown
 
 
+@pytest.mark.parametrize("output", ["processed", "processed/large"])
+def test_on_a_full_disk_a_program_goes_on_without_a_cache_and_says_so(
+    project: Path, python: Nsml, home: Path, output: str
+) -> None:
+    function = (
+        "import resource, signal\n"
+        "def prepare(output_path):\n"
+        "    os.makedirs('processed', exist_ok=True)\n"
+        "    open('processed/a.txt', 'w').write('A')\n"
+        "    open('processed/large', 'wb').write(b'x' * 200_000)\n"
+        "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    )
+    (project / "p.py").write_text(PROGRAM.format(function=function, call=f"nsml.cache(prepare, '{output}')"))
+    shown = python("p.py")
+    assert shown.status == 0 and "['a.txt', 'large'] A" in shown.out
+    (line,) = [line for line in shown.err.splitlines() if "nsml.cache" in line]
+    assert f"{output} is not kept" in line and "processed/large: File too large; free some space" in line
+    assert list((home / "output" / "tester" / "cache" / "none").iterdir()) == []
+
+
 def test_visdom_is_a_no_op_that_says_so_where_it_is_missing(project: Path, python: Nsml) -> None:
     (project / "p.py").write_text(
         "from nsml import Visdom\nv = Visdom(visdom=None, port=1)\nprint(v.line([1, 2], win='x'))"

@@ -206,6 +206,26 @@ def test_what_a_program_calls_as_nsml_calls_its_leftovers_stays(
     assert photograph.exists()
 
 
+def test_a_cache_that_a_killed_program_left_half_copied_is_cleared_after_a_day_and_no_link_is_followed(
+    nsml: Nsml, home: Path, tmp_path: Path
+) -> None:
+    cache = home / "output" / "tester" / "cache"
+    (cache / "D").mkdir(parents=True)
+    (tmp_path / "else").mkdir()
+    (cache / "E").symlink_to(tmp_path / "else")
+    left, new, elsewhere = (
+        cache / "D" / ".tmp-cache-12",
+        cache / "D" / ".tmp-cache-34",
+        tmp_path / "else" / ".tmp-cache-56",
+    )
+    for path in (left, new, elsewhere):
+        path.mkdir()
+    for path in (left, elsewhere):
+        os.utime(path, (0, 0))
+    (line,) = fixed(nsml)
+    assert str(left) in line and [path.exists() for path in (left, new, elsewhere)] == [False, True, True]
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": 1} and more'])
 def test_a_damaged_home_json_stops_no_command_and_is_written_anew(
     nsml: Nsml, session: Session, home: Path, content: bytes

@@ -12,6 +12,8 @@ Every message is one line: file or argument, what happened, then what to do.
 from __future__ import annotations
 
 import errno
+import os
+import re
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -48,6 +50,15 @@ def fix_for(error: OSError) -> str:
     if error.errno in _FORBIDDEN:
         return "change its permissions, or name another folder (NSML_HOME names the one that holds everything)"
     return "fix that and try again"
+
+
+def first_of(error: OSError) -> OSError:
+    """The first of the errors that `shutil.copytree` puts into one, with file and reason; any other error itself."""
+    if not (error.args and isinstance(error.args[0], list)):
+        return error
+    path, _, why = error.args[0][0]
+    number = re.match(r"\[Errno (\d+)\]", str(why))
+    return OSError(int(number[1]), os.strerror(int(number[1])), path) if number else OSError(errno.EIO, str(why), path)
 
 
 def install(extra: str) -> str:

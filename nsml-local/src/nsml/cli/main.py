@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import NsmlError, RunFailed, fix_for
+from ..errors import NsmlError, RunFailed, first_of, fix_for
 from ..store.home import Home, default_home, open_home
 from .arguments import Group
 from .display import Printable
@@ -181,6 +181,7 @@ def main() -> None:
     except OSError as error:
         if not _current_folder_exists():
             _fail("the current folder no longer exists; cd to another one", 1)
+        error = first_of(error)
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {fix_for(error)}", 1)
     except Exception as error:
         _fail(f"{OWN_FAULT}: {type(error).__name__}: {error}; run it again with NSML_DEBUG=1 and report the output", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -9,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..store.files import flush_to_disk, make_private, temporary_name
+from ..errors import first_of, fix_for
+from ..store.files import TEMPORARY, flush_to_disk, make_private, remove_tree, walk
 from .context import current
 
 
@@ -75,22 +77,41 @@ def _save(path: Path, store: Path) -> None:
     if not path.exists():
         print(f"nsml.cache: the function wrote nothing to {path}; the next session will call it again", file=sys.stderr)
         return
-    _copy(path, store)
+    try:
+        _copy(path, store)
+    except OSError as error:
+        first = first_of(error)
+        why = f"{first.filename}: {first.strerror}; {fix_for(first)}"
+        print(
+            f"nsml.cache: {path} is not kept, so the next session will call the function again: {why}", file=sys.stderr
+        )
 
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file or a folder atomically."""
-    beside = temporary_name(target.parent)
-    if source.is_dir():
-        shutil.copytree(source, beside)
-    else:
-        shutil.copyfile(source, beside)
-        flush_to_disk(beside)
+    # Without a process id, which of an isolated program says nothing outside, so that 'nsml doctor' takes it for left after a day.
+    beside = target.with_name(f"{TEMPORARY}cache-{os.urandom(6).hex()}")
     try:
+        if source.is_dir():
+            shutil.copytree(source, beside, copy_function=_copy_flushed)
+            for root, _, _ in walk(beside):
+                flush_to_disk(Path(root))
+        else:
+            _copy_flushed(source, beside)
         os.rename(beside, target)
+        flush_to_disk(target.parent)
     except OSError:
-        # Another session was first; its copy is used.
-        shutil.rmtree(beside, ignore_errors=True) if beside.is_dir() else beside.unlink()
+        if not target.exists():  # else another session was first; its copy is used
+            raise
+    finally:
+        remove_tree(beside)
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+def _copy_flushed(source: Path | str, target: Path | str) -> None:
+    shutil.copy2(source, target)
+    flush_to_disk(Path(target))
 
 
 def _link(path: Path, store: Path) -> None:

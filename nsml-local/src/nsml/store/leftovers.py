@@ -44,6 +44,10 @@ def _folders(home: Home) -> Iterator[Path]:
     yield from (home.path, home.datasets, *datasets, home.submissions, *numbers)
     for folder in numbers:
         yield from _below(folder)
+    for user in _below(home.output):
+        # A program can write here, and put links in their place.
+        if not (cache := user / "cache").is_symlink():
+            yield from (folder for folder in _below(cache) if not folder.is_symlink())
     for user in _below(home.sessions):
         for folder in _below(user):
             yield folder
