@@ -161,3 +161,10 @@ def test_a_running_session_shows_life_to_other_hosts(nsml: Nsml, dataset: str, p
     os.utime(session.folder / "state.json", (0, 0))
     wait_until(lambda: (session.folder / "state.json").stat().st_mtime > 0, seconds=40)
     nsml("stop", "-f", "FUNDUS/1")
+
+
+def test_a_long_memo_is_whole_after_its_dataset_was_renamed(home: Path) -> None:
+    session = create_session(open_home(), "t", "D", {"entry": "main.py", "arguments": [], "of": "t/D/9"})
+    session.write_memo(f"fork of t/D/9 {'x' * 3000}")
+    session.rename_dataset("D", "E")
+    assert (session.folder / "memo.txt").read_text() == f"fork of t/E/9 {'x' * 3000}\n"

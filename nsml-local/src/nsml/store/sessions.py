@@ -44,6 +44,7 @@ from .files import (
     remove_tree,
     visible,
     walk,
+    write_bytes,
     write_json,
     write_text,
 )
@@ -316,7 +317,11 @@ class Session:
         now = renamed_session(of, name, new)
         if of != now:
             record["of"] = now
-            self.write_memo(self.memo().replace(of, now))
+            memo = b""
+            with contextlib.suppress(OSError):
+                memo = self._read("memo.txt", _LARGEST_MEMO)
+            if of.encode() in memo:  # as it is stored: what `memo` returns is shortened
+                write_bytes(self.folder / "memo.txt", memo.replace(of.encode(), now.encode()))
         if name in others:
             record["other_datasets"] = [new if other == name else other for other in others]
         if of != now or name in others:
