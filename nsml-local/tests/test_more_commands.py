@@ -11,8 +11,9 @@ import pytest
 from helpers import Nsml, make_dataset, start_and_wait
 
 from nsml.store.home import open_home
+from nsml.store.metrics import MetricsWriter
 from nsml.store.names import SessionName
-from nsml.store.sessions import find_session
+from nsml.store.sessions import create_session, find_session
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,23 @@ def test_plot_as_csv_holds_every_value(nsml: Nsml, dataset: str) -> None:
     name = start_and_wait(nsml, "-a", "--epoch 4")
     rows = list(csv.DictReader(io.StringIO(nsml("plot", "--csv", name).out)))
     assert [float(row["train/loss"]) for row in rows] == [1.0, 0.5, pytest.approx(1 / 3), 0.25]
+
+
+def test_a_reported_name_or_text_is_no_formula_in_the_csv_of_plot(nsml: Nsml) -> None:
+    session = create_session(open_home(), "tester", "D", {"entry": "main.py", "arguments": []})
+    metrics = MetricsWriter(session.folder)
+    metrics.append(
+        {
+            "step": 1,
+            "values": {"=1+2": 3, "note": '@SUM("x")', "low": -0.5, "none": None},
+            "not_finite": {"none": "nan"},
+        }
+    )
+    metrics.close()
+    assert list(csv.reader(io.StringIO(nsml("plot", "--csv", "D/1").out))) == [
+        ["step", "time", "'=1+2", "low", "none", "note"],
+        ["1", "", "3", "-0.5", "nan", '\'@SUM("x")'],
+    ]
 
 
 def test_status_shows_the_machine(nsml: Nsml) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import click
 
+from ..engine.exporting import cell
 from ..errors import RunFailed
 from ..store.files import is_number
 from ..store.home import open_home
@@ -39,9 +40,10 @@ def plot(session: str, as_csv: bool) -> None:
     names = sorted({name for record in records for name in record["values"]})
     if as_csv:
         writer = csv.writer(sys.stdout)
-        writer.writerow(["step", "time", *names])
+        writer.writerow(map(cell, ["step", "time", *names]))
         for record in records:
-            writer.writerow([record.get("step"), record.get("time"), *(record["values"].get(n) for n in names)])
+            reported = {**record["values"], **(record.get("not_finite") or {})}
+            writer.writerow(map(cell, [record.get("step"), record.get("time"), *map(reported.get, names)]))
         return
     rows = []
     for name in names:

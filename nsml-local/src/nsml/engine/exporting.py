@@ -59,13 +59,13 @@ def export_csv(sessions: Sequence[Session], file: TextIO) -> Exported:
     done = Exported(0, 0, [])
     writer = csv.writer(file, lineterminator="\n")
     names = [*(f"argument/{name}" for name in arguments), "step", "time", *(f"value/{name}" for name in values)]
-    writer.writerow(map(_cell, [*_FACTS, *names]))
+    writer.writerow(map(cell, [*_FACTS, *names]))
     for row in _rows(sessions, done):
         given = [*row.facts.values(), *(row.arguments.get(name) for name in arguments)]
         for report in row.reports or [{"values": {}}]:
             reported = {**report["values"], **(report.get("not_finite") or {})}
             cells = [*given, report.get("step"), report.get("time"), *(reported.get(name) for name in values)]
-            writer.writerow(map(_cell, cells))
+            writer.writerow(map(cell, cells))
     return done
 
 
@@ -187,7 +187,8 @@ def _curves(row: _Row, done: Exported) -> Iterator[tuple[str, float, int, float]
                 yield plain(name), value, place, moment
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value for a line of CSV: a text that a spreadsheet would take for a formula begins with an apostrophe."""
     if value is None or is_number(value):
         return value
     text = plain(str(value))

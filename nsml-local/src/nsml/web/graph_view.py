@@ -10,6 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from ..store.sessions import Session
+from ..wording import no_formula
 from .chart import View, charts_of, options
 from .curves import MAX_CURVES, Curves, parse_name
 from .frame import heading, is_dark, quiet_button, show_error
@@ -115,13 +116,8 @@ class GraphView:
             for name, curve in list(curves.curves.items()):
                 if parse_name(name).chart == chart:
                     rows = zip(list(curve.steps), list(curve.times), list(curve.values), strict=False)
-                    writer.writerows([session, _cell(name), *row] for row in rows)
+                    writer.writerows([session, no_formula(name), *row] for row in rows)
         return file.getvalue()
-
-
-def _cell(name: str) -> str:
-    """Quotes a name that a spreadsheet would evaluate as a formula."""
-    return f"'{name}" if name[:1] in "=+-@\t\r" else name
 
 
 def _file_name(chart: str) -> str:
