@@ -9,7 +9,8 @@ from helpers import Nsml, lose, start_and_wait, wait_until
 
 from nsml.store.home import open_home
 from nsml.store.names import SessionName
-from nsml.store.sessions import find_session
+from nsml.store.processes import identity
+from nsml.store.sessions import create_session, find_session
 
 
 def _epochs(nsml: Nsml, name: str) -> list[str]:
@@ -96,6 +97,25 @@ def test_resume_takes_a_pattern(nsml: Nsml, trained: str) -> None:
     start_and_wait(nsml)
     resumed = nsml("resume", "FUNDUS/*").out.splitlines()
     assert [line.split()[1] for line in resumed] == ["tester/FUNDUS/1", "tester/FUNDUS/2"]
+
+
+def test_of_several_sessions_those_that_can_be_are_resumed_and_removed_and_the_status_says_that_some_are_not(
+    nsml: Nsml, dataset: str
+) -> None:
+    no_code = {"entry": "main.py", "arguments": []}
+    create_session(open_home(), "tester", "FUNDUS", no_code).write_state("Exited")
+    start_and_wait(nsml)
+    resumed = nsml("resume", "FUNDUS/*")
+    assert resumed.out.split()[:2] == ["Session", "tester/FUNDUS/2"] and resumed.status == 1
+    warning, last = resumed.err.splitlines()
+    assert "FUNDUS/1 has no copy of its code" in warning
+    assert last == "nsml: 1 of the 2 sessions of FUNDUS/* are not resumed"
+    nsml("logs", "-f", "FUNDUS/2")
+    waits = create_session(open_home(), "tester", "FUNDUS", no_code)
+    waits.write_state("Running", process=identity())
+    removed = nsml("rm", "-f", "FUNDUS/*")
+    assert removed.out.count("is removed") == 2 and removed.status == 1
+    assert removed.err.splitlines()[-1] == "nsml: 1 of the 3 sessions of FUNDUS/* are not removed"
 
 
 # Saves at each start, as the baseline of KERIS 2020 does, and so before `paused` has loaded anything.

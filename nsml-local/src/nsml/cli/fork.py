@@ -12,6 +12,7 @@ from ..engine.launch import fork_session, restart_session, resume_session
 from ..engine.notify import notify_at_the_end_of_sweep
 from ..engine.queue import revive
 from ..engine.words import split_arguments
+from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import checkpoint_names
 from ..store.home import open_home
 from ..store.sessions import SWEEP, Session, match_sessions
@@ -98,29 +99,39 @@ def resume(
             click.echo("no queued session has lost its supervisor", err=True)
         return
     is_sweep = f"/{SWEEP}" in session
-    resumed = []
-    for ended in match_sessions(home, session, home.user()):
-        # Of a sweep, only what has not reached its end.
-        if is_sweep and (status := ended.status()) in ("Exited", "Queued", "Starting", "Running"):
-            click.echo(f"Session {ended.name} is {status} and stays so")
-            continue
-        if is_sweep and is_dropped(ended):
-            click.echo(f"Session {ended.name} was dropped by --halve and stays so")
+    resumed, failed = [], 0
+    matching = match_sessions(home, session, home.user())
+    for ended in matching:
+        try:
+            # Of a sweep, only what has not reached its end.
+            if is_sweep and (status := ended.status()) in ("Exited", "Queued", "Starting", "Running"):
+                click.echo(f"Session {ended.name} is {status} and stays so")
+                continue
+            if is_sweep and is_dropped(ended):
+                click.echo(f"Session {ended.name} was dropped by --halve and stays so")
+                continue
+            request = request_from(home, gpus, like=ended, **queue)
+            limits = limits_from(gpus, cpus, memory, log_limit, request.engine)
+            if is_sweep and not checkpoint_names(ended.checkpoints):
+                restart_session(home, ended, limits, request)
+                how = "has no checkpoint and is started anew"
+            else:
+                how = f"is resumed from checkpoint {resume_session(home, ended, limits, request)}"
+        except NsmlError as error:
+            if len(matching) == 1:
+                raise
+            failed += 1
+            click.echo(f"warning: {error}", err=True)
             continue
         resumed.append(ended)
-        request = request_from(home, gpus, like=ended, **queue)
-        limits = limits_from(gpus, cpus, memory, log_limit, request.engine)
-        if is_sweep and not checkpoint_names(ended.checkpoints):
-            restart_session(home, ended, limits, request)
-            tell_start(home, ended, f"Session {ended.name} has no checkpoint and is started anew")
-            continue
-        name = resume_session(home, ended, limits, request)
         _warn_doubtful_reserved(ended)
-        tell_start(home, ended, f"Session {ended.name} is resumed from checkpoint {name}")
+        tell_start(home, ended, f"Session {ended.name} {how}")
     if is_sweep:
         advance(ended)
     for ended in {one.sweep_folder(): one for one in resumed}.values():
         notify_at_the_end_of_sweep(ended)
+    if failed:
+        raise RunFailed(f"{failed} of the {len(matching)} sessions of {session} are not resumed")
 
 
 def _warn_doubtful_reserved(session: Session) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..engine.ending import end_and_remove
-from ..errors import Damaged
+from ..errors import Damaged, NsmlError, RunFailed
 from ..store.home import open_home
 from ..store.sessions import Session, match_sessions
 from .arguments import session_argument
@@ -30,9 +30,19 @@ def rm(session: str, force: bool) -> None:
         click.confirm(
             f"Remove {'this session' if len(sessions) == 1 else f'these {len(sessions)} sessions'}?", abort=True
         )
+    failed = 0
     for one in sessions:
-        end_and_remove(home, one)
+        try:
+            end_and_remove(home, one)
+        except NsmlError as error:
+            if len(sessions) == 1:
+                raise
+            failed += 1
+            click.echo(f"warning: {error}", err=True)
+            continue
         click.echo(f"Session {one.name} is removed")
+    if failed:
+        raise RunFailed(f"{failed} of the {len(sessions)} sessions of {session} are not removed")
 
 
 def _status(session: Session) -> str:
