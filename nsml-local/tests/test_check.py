@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, lose, wait_until
+from helpers import Nsml, lose, make_dataset, wait_until
 
 from nsml.store.home import open_home
 from nsml.store.names import SessionName
@@ -122,6 +122,25 @@ def test_findings_are_json_for_programs(nsml: Nsml, project: Path) -> None:
     (project / "main.py").write_text("import nsml\n")
     (finding,) = json.loads(nsml("check", "-j").out)
     assert finding["file"] == "main.py" and finding["certain"] is True
+
+
+def test_the_dataset_is_looked_at_with_json_too(nsml: Nsml, dataset: str) -> None:
+    checked = nsml("check", "-d", dataset, "-j")
+    assert (checked.status, checked.out, checked.err) == (0, "[]\n", "ok: dataset FUNDUS accepts submissions\n")
+    missing = nsml("check", "-d", "FUNDOS", "-j")
+    assert missing.status == 2 and missing.out == "" and "no dataset FUNDOS" in missing.err
+
+
+def test_a_dataset_without_labels_accepts_submissions_where_a_referee_has_them(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "d")
+    (source / "test" / "test_label").unlink()
+    nsml("dataset", "push", "BARE", str(source))
+    assert "warning: dataset BARE has no labels, so only 'nsml submit -t' works" in nsml("check", "-d", "BARE").out
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    (spool / "rules.toml").write_text("")
+    nsml("dataset", "push", "SENT", str(source), "--referee", str(spool))
+    assert "ok: dataset SENT accepts submissions" in nsml("check", "-d", "SENT").out
 
 
 def test_a_machine_in_order_is_ok(nsml: Nsml, trained: str) -> None:

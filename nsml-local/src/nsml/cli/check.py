@@ -33,6 +33,7 @@ Examples:
 def check(dataset: str | None, entry: str, as_json: bool) -> None:
     """Check this folder for what would make a submit fail. Nothing is run; file and line are shown."""
     folder = Path.cwd()
+    accepts = "" if dataset is None else _accepts(dataset)
     entry = check_entry(folder, entry)
     snapshot = list_snapshot(folder)
     findings = check_project(folder, entry, snapshot)
@@ -50,19 +51,19 @@ def check(dataset: str | None, entry: str, as_json: bool) -> None:
             click.echo(f"warning: nsml_package.txt names missing packages; sudo apt-get install {' '.join(debian)}")
         for finding in findings:
             click.echo(f"{'error' if finding.certain else 'warning'}: {finding}")
-        if dataset is not None:
-            _check_dataset(dataset)
-        if not findings:
-            click.echo(f"ok: {entry} can be submitted")
+    if accepts:
+        click.echo(accepts, err=as_json)
+    if not findings and not as_json:
+        click.echo(f"ok: {entry} can be submitted")
     if errors:
         raise RunFailed(f"{len(errors)} {'problem' if len(errors) == 1 else 'problems'} would make a submit fail")
 
 
-def _check_dataset(name: str) -> None:
+def _accepts(name: str) -> str:
+    """A line on whether the dataset accepts submissions."""
     dataset = find_dataset(open_home(), name)
     if not (dataset.submission / "test").is_dir():
-        click.echo(f"warning: dataset {name} has no test set, so nothing can be submitted")
-    elif not dataset.can_be_scored:
-        click.echo(f"warning: dataset {name} has no labels, so only 'nsml submit -t' works")
-    else:
-        click.echo(f"ok: dataset {name} accepts submissions")
+        return f"warning: dataset {name} has no test set, so nothing can be submitted"
+    if dataset.referee() is None and not dataset.can_be_scored:
+        return f"warning: dataset {name} has no labels, so only 'nsml submit -t' works"
+    return f"ok: dataset {name} accepts submissions"
