@@ -76,6 +76,30 @@ def test_what_a_browser_says_is_another_sites_request_is_refused(headers: dict[s
     assert ask(open_guard(), **headers)[0] == status
 
 
+@pytest.mark.parametrize(
+    ("origin", "kind"),
+    [
+        ("http://localhost", "websocket.accept"),
+        ("http://elsewhere", "websocket.close"),
+        ("http://[", "websocket.close"),
+        ("null", "websocket.close"),
+    ],
+)
+def test_a_websocket_of_another_site_or_of_none_is_refused(origin: str, kind: str) -> None:
+    headers = [(b"host", b"localhost"), (b"origin", origin.encode())]
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def accept(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+
+    guard = Guard(accept, hosts=frozenset({"localhost"}), token=None)
+    asyncio.run(guard({"type": "websocket", "path": "/_nicegui_ws/socket.io/", "headers": headers}, None, send))
+    assert [message["type"] for message in sent] == [kind]
+
+
 def test_socket_io_has_no_polling_transport() -> None:
     assert ask(open_guard(), "/_nicegui_ws/socket.io/", "EIO=4&transport=polling")[0] == 403
 

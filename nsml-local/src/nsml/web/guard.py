@@ -92,8 +92,7 @@ class Guard:
         if host is None or (self._hosts is not None and _name_of(host) not in self._hosts):
             return 400, "unknown host name; open the address that 'nsml web' printed"
         if scope["type"] == "websocket":
-            origin = headers.one("origin")
-            if origin is None or urlsplit(origin).netloc.lower() != host.lower():
+            if _site_of(headers.one("origin") or "") != host.lower():
                 return 403, "cross-site WebSocket refused; open the address that 'nsml web' printed"
         elif scope["method"] not in ("GET", "HEAD"):
             return 405, "method not allowed; use GET or HEAD"
@@ -211,6 +210,14 @@ def _is_of_another_site(headers: _Headers) -> bool:
     site = headers.one("sec-fetch-site")
     links = headers.one("sec-fetch-mode") == "navigate" and headers.one("sec-fetch-dest") == "document"
     return site == "cross-site" or (site == "same-site" and not links)
+
+
+def _site_of(origin: str) -> str | None:
+    """Host name and port in an Origin header; None if it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def _name_of(host: str) -> str:
