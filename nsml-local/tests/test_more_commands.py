@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import Nsml, make_dataset, start_and_wait
 
+from nsml.store.files import write_json
 from nsml.store.home import open_home
 from nsml.store.metrics import MetricsWriter
 from nsml.store.names import SessionName
@@ -108,6 +109,14 @@ def test_command_names_all_that_a_session_was_started_with(
     assert first.record()["env"] == second.record()["env"]
     assert shlex.split(nsml("command", again).out) == words
     assert (options == "") == ("-d" not in words)
+
+
+def test_command_names_the_engine_and_the_priority_of_a_session(nsml: Nsml) -> None:
+    session = create_session(open_home(), "tester", "D", {"entry": "main.py", "arguments": []})
+    asked = {"gpus": 2, "engine": "slurm", "options": "--partition=gpu --time=4:00", "requeue": True, "priority": -1}
+    write_json(session.folder / "launch.json", {"queue": asked})
+    words = "-g 2 --engine slurm --slurm '--partition=gpu --time=4:00' --requeue --priority -1"
+    assert nsml("command", "D/1").out == f"nsml run -e main.py -d D {words}\n"
 
 
 def test_plot_draws_each_value(nsml: Nsml, dataset: str) -> None:

@@ -95,7 +95,7 @@ def _disk(home: Home) -> Iterator[Line]:
 def _gpus() -> Iterator[Line]:
     gpus = gpu_use(header=False).splitlines()
     named = ", ".join(" ".join(line.split(", ")[:2]) for line in gpus)
-    some = f"{len(gpus)} GPU{'s' * (len(gpus) > 1)} ({named}); -g N gives a session N free ones, without -g it sees all"
+    some = f"{len(gpus)} GPU{'s' * (len(gpus) > 1)} ({named}); a session gets a free one, with -g N it gets N"
     yield some if gpus else "no NVIDIA GPU; sessions run on the processor", None
 
 

@@ -11,6 +11,7 @@ from ..store.launches import FILE
 from ..store.sessions import Session
 from .environment import LAYER
 from .log_limit import DEFAULT
+from .queue import LOCAL
 from .resources import Limits
 
 
@@ -30,13 +31,13 @@ def run_words(session: Session) -> list[str]:
         words += ["-d", ",".join(datasets)]
     if record["arguments"]:
         words += ["-a", shlex.join(map(str, record["arguments"]))]
-    limits, asked = Limits(), None
+    limits, asked = Limits(), {}
     with contextlib.suppress(FileNotFoundError, Damaged):
         launch = read_json(session.folder / FILE)
         limits = Limits.of(launch)
-        asked = launch["queue"]["gpus"] if "queue" in launch else None  # a session that waits has none yet
-    if limits.gpus is not None or asked:
-        words += ["-g", str(len(limits.gpus or ()) or asked)]
+        asked = queue if isinstance(queue := launch.get("queue"), dict) else {}
+    if limits.gpus is not None or asked.get("gpus"):  # a session that waits has none yet
+        words += ["-g", str(len(limits.gpus or ()) or asked.get("gpus") or 0)]
     if limits.cpus is not None:
         words += ["-c", str(limits.cpus)]
     if limits.memory is not None:
@@ -45,4 +46,12 @@ def run_words(session: Session) -> list[str]:
         words += ["--log-limit", str(limits.log)]
     if record.get("env", LAYER) != LAYER:
         words += ["--env", str(record["env"])]
+    if asked.get("engine", LOCAL) != LOCAL:
+        words += ["--engine", str(asked["engine"])]
+    if asked.get("options"):
+        words += ["--slurm", str(asked["options"])]
+    if asked.get("requeue"):
+        words += ["--requeue"]
+    if asked.get("priority"):
+        words += ["--priority", str(asked["priority"])]
     return words
