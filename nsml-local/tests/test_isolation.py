@@ -20,7 +20,7 @@ import psutil
 import pytest
 from helpers import PROGRAM, Nsml, make_dataset, start_and_wait, wait_until
 
-from nsml.engine.isolation import NEWEST
+from nsml.engine.isolation import NEWEST, isolate_build
 from nsml.store.home import open_home
 from nsml.store.sessions import list_sessions
 
@@ -32,6 +32,12 @@ def test_while_a_home_holds_an_isolated_dataset_a_session_without_a_dataset_read
     (project / "main.py").write_text(looks)
     nsml("run")
     assert "SEEN [] []" in nsml("logs", "-f", "none/1").out
+
+
+def test_an_isolated_program_sees_nothing_below_run_where_backups_may_lie(can_isolate: None, tmp_path: Path) -> None:
+    command = isolate_build(open_home(), tmp_path, ["ls", "-A", "/run"])
+    seen = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert os.listdir("/run") and set(seen) <= set(Path("/etc/resolv.conf").resolve().parts[2:])
 
 
 def test_files_in_the_output_folder_of_an_isolated_session_are_stored(
