@@ -12,12 +12,13 @@ COLUMNS = ("age", "pressure", "glucose", "thickness", "noise")
 # The mean of each column for each label; the spread is 1 for all.
 _MEANS = ((0.0, 0.0, 0.0, 0.0, 0.0), (1.0, 1.5, 0.0, -1.0, 0.0), (1.0, 0.0, 2.0, 1.0, 0.0))
 _SHARES = (0.5, 0.3, 0.2)
+_ROWS = {"train": 600, "test": 200}
 
 
-def draw_table(folder: Path, seed: int = 0, train: int = 600, test: int = 200) -> None:
+def draw_table(folder: Path, seed: int) -> None:
     """Draw train/train_data/table.csv, test/test_data/table.csv and test/test_label (a label a line) into `folder`."""
     rng = random.Random(seed)
-    for side, count in (("train", train), ("test", test)):
+    for side, count in _ROWS.items():
         labels = rng.choices(range(len(_SHARES)), _SHARES, k=count)
         rows = [[f"{rng.gauss(mean, 1):.3f}" for mean in _MEANS[label]] for label in labels]
         target = folder / side / f"{side}_data" / "table.csv"

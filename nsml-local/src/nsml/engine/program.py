@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import psutil
 
 
-_KILLING = 3.0
+_ENDING, _KILLING = 5.0, 3.0  # seconds
 # By default, TensorFlow and JAX reserve all of a GPU's memory, but a checkpoint is often submitted while its session is training.
 _SHARED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 _SET_BY_THE_PLATFORM = ("NSML_DATASET", "NSML_DATASET_PATH", "NSML_DATASET_NAME", "NSML_METRIC")
@@ -121,10 +121,10 @@ def start_program(
     return program
 
 
-def end_program(program: Program, patience: float = 5.0) -> None:
-    """End the program and all its processes: SIGTERM, wait up to `patience` seconds, then SIGKILL."""
+def end_program(program: Program) -> None:
+    """End the program and all its processes: SIGTERM, wait up to 5 seconds, then SIGKILL."""
     signal_all(program.family(), signal.SIGTERM)
-    until = time.monotonic() + patience
+    until = time.monotonic() + _ENDING
     while program.poll() is None and time.monotonic() < until:
         program.send_signal(signal.SIGCONT)  # its keeper, which the program may have stopped
         time.sleep(0.05)

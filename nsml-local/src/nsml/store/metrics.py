@@ -15,7 +15,7 @@ from .files import is_number, read_regular, regular, temporary_name
 from .sealing import BLANK, MEMBER, seal, unseal
 
 FILE = "metrics.jsonl"
-_TAIL, _LONG_TAIL = 64 * 1024, 1024 * 1024
+_TAIL, _LONG_TAIL, _PIECE = 64 * 1024, 1024 * 1024, 8 << 20
 _LARGEST = 1 << 30  # bytes, about ten million reports
 _MOMENT = 0.05
 # What the name of a value ends in where more is better, and where less is; the most telling first.
@@ -136,8 +136,8 @@ class MetricsReader:
         self._file: tuple[int, int] | None = None
         self.damaged = 0
 
-    def read_new(self, most: int = 8 << 20) -> list[dict[str, Any]] | None:
-        """New records since the last call, about `most` bytes at a time. `damaged` counts unreadable lines.
+    def read_new(self) -> list[dict[str, Any]] | None:
+        """New records since the last call, 8 MiB of them at most. `damaged` counts unreadable lines.
 
         None if the file was replaced or truncated; the next call starts at its beginning.
         """
@@ -150,12 +150,12 @@ class MetricsReader:
                     return None
                 self._file = identity
                 file.seek(self._place)
-                content = file.read(most)
+                content = file.read(_PIECE)
         except OSError:
             return []
         # Without an incomplete last line.
         whole = content.rfind(b"\n") + 1
-        if not whole and len(content) == most:
+        if not whole and len(content) == _PIECE:
             whole = len(content)
         self._place += whole
         records = list(_records(content[:whole].split(b"\n")))

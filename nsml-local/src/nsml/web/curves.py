@@ -141,14 +141,14 @@ def smooth(values: Values, weight: float) -> Values:
     return result
 
 
-def downsample(y: Values, most: int = MAX_POINTS) -> npt.NDArray[np.intp]:
-    """Indices of at most `most` points: the first, the last, and the minimum and maximum of each bin."""
-    if len(y) <= most:
+def downsample(y: Values) -> npt.NDArray[np.intp]:
+    """Indices of at most MAX_POINTS points: the first, the last, and the minimum and maximum of each bin."""
+    if len(y) <= MAX_POINTS:
         return np.arange(len(y))
     from tsdownsample import MinMaxDownsampler
 
     chosen = MinMaxDownsampler().downsample(  # type: ignore[no-untyped-call]
-        np.ascontiguousarray(y), n_out=(most - 2) // 2 * 2
+        np.ascontiguousarray(y), n_out=(MAX_POINTS - 2) // 2 * 2
     )
     return np.unique(np.concatenate(([0], chosen, [len(y) - 1]))).astype(np.intp)
 

@@ -27,9 +27,9 @@ def dataset_address(name: str, tab: str = "") -> str:
     return f"/dataset/{quote(name, errors='replace')}{f'?tab={tab}' if tab else ''}"
 
 
-def session_address(name: SessionName | str, tab: str = "") -> str:
+def session_address(name: SessionName | str) -> str:
     """Address of a session's page."""
-    return f"/session/{quote(str(name), errors='replace')}{f'?tab={tab}' if tab else ''}"
+    return f"/session/{quote(str(name), errors='replace')}"
 
 
 def sweep_address(name: str) -> str:
