@@ -181,7 +181,7 @@ def test_gpus_are_given_one_each_and_to_the_next_when_they_are_free(
     assert "needs 1 of 3 GPUs (0 free)" in _run_hold(nsml, hold, PATH=path)
     too_many = nsml("run", "hold.py", "-g", "4", PATH=path)
     assert too_many.status == 2 and "-g 4: this machine has 3 GPUs" in too_many.err
-    assert "3 GPUs (0, 1, 2); -g N gives a session N free ones" in nsml("doctor", PATH=path).out
+    assert "3 GPUs (0, 1, 2); a session gets a free one" in nsml("doctor", PATH=path).out
     nsml("stop", "none/1", PATH=path)
     wait_until(lambda: nsml("logs", "none/3").out == "on 0\n")
     nsml("stop", "none/*", PATH=path)

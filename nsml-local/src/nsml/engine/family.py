@@ -225,12 +225,13 @@ def is_supervised(session: Session) -> bool:
 
 
 def end_strays(home: Home, session: Session) -> int:
-    """Kill the remaining processes of a lost session; return their number. One whose supervisor lives is not lost."""
-    with contextlib.suppress(Damaged):
+    """Kill the remaining processes of a lost session; return their number."""
+    try:
         if session.status() != "Lost":
             return 0
-    if is_supervised(session):
-        return 0
+    except Damaged:
+        if is_supervised(session):
+            return 0
     group = _group_of(session)
     killed = set(members(group)) if group else set()
     if group:

@@ -95,7 +95,7 @@ def _session(home: Home, session: Session) -> Iterator[str]:
     try:
         session.record()
     except Damaged as error:
-        if end_strays(home, session) or not _runs(session):
+        if not is_supervised(session) and (end_strays(home, session) or not _runs(session)):
             yield _put_aside(home, session.folder, str(error))
         return
     except NsmlError:
@@ -110,6 +110,8 @@ def _session(home: Home, session: Session) -> Iterator[str]:
             yield _put_aside(home, session.folder / "state.json", str(error))
     for path, why in strange_files(session):
         yield _put_aside(home, path, why)
+    if session.status() == "Lost" and is_supervised(session):
+        return  # its state.json was moved away
     if count := end_strays(home, session):
         yield f"session {session.name} was lost: {count} of its processes ended"
     if session.status() not in ENDED:
