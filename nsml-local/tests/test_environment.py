@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsml.engine import environment
-from nsml.engine.environment import interpreter_for, prune_environments
+from nsml.engine.environment import interpreter_for, prune_environments, session_interpreter
 from nsml.engine.requirements import Needs, missing_packages, read_needs
 from nsml.errors import NsmlError
 from nsml.store.files import locked, write_json
 from nsml.store.home import open_home
+from nsml.store.sessions import create_session
 
 
 def _wheel(folder: Path, version: str = "1.0", name: str = "tinylens", needs: str = "", module: str = "") -> None:
@@ -262,6 +263,15 @@ def test_prune_leaves_a_layer_that_is_being_installed_or_in_which_a_submit_of_an
     for lock in held.values():
         os.close(lock)
     assert prune_environments(home)[::2] == (1, 0)
+
+
+@pytest.mark.parametrize("text", ["", "x", "../../..", "/nowhere/bin/python", "\udcff"])
+def test_what_a_program_writes_in_place_of_its_interpreter_counts_as_none(text: str) -> None:
+    home = open_home()
+    session = create_session(home, "tester", "D", {"entry": "main.py", "arguments": []})
+    (session.folder / "python.txt").write_text(text, errors="surrogateescape")
+    assert prune_environments(home) == (0, 0, 0)
+    assert session_interpreter(home, session, print) == sys.executable
 
 
 def test_what_takes_the_place_of_a_version_leaves_the_other_packages_as_they_are(

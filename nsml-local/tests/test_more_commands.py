@@ -136,14 +136,14 @@ def test_a_reported_name_or_text_is_no_formula_in_the_csv_of_plot(nsml: Nsml) ->
     metrics.append(
         {
             "step": 1,
-            "values": {"=1+2": 3, "note": '@SUM("x")', "low": -0.5, "none": None},
-            "not_finite": {"none": "nan"},
+            "values": {"=1+2": 3, "note": '@SUM("x")', "low": None, "none": None},
+            "not_finite": {"low": "-inf", "none": "nan"},
         }
     )
     metrics.close()
     assert list(csv.reader(io.StringIO(nsml("plot", "--csv", "D/1").out))) == [
         ["step", "time", "'=1+2", "low", "none", "note"],
-        ["1", "", "3", "-0.5", "nan", '\'@SUM("x")'],
+        ["1", "", "3", "-inf", "nan", '\'@SUM("x")'],
     ]
 
 

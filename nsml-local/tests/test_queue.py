@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from helpers import Nsml, wait_until, with_gpus
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nsml.cli.main import nsml as nsml_command
 from nsml.engine.resources import Machine, set_side_by_side
 from nsml.engine.turns import Holder, Waiter, plan
-from nsml.store.home import open_home
+from nsml.store.home import Home, open_home
 from nsml.store.names import parse_session_name
 from nsml.store.sessions import Session, find_session
 
@@ -242,6 +244,19 @@ def test_after_a_restart_of_the_machine_queued_sessions_go_on(nsml: Nsml, hold: 
         _is(f"none/{number}", status)
     assert not (open_home().queue / "waiting.json").exists()
     assert "no queued session" in nsml("resume", "--queued").err
+
+
+def test_the_queue_of_another_account_does_not_go_on_in_the_name_of_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    revived: list[Home] = []
+    monkeypatch.setattr("nsml.engine.queue.revive", revived.append)
+    home = open_home()
+    home.queue.mkdir(exist_ok=True)
+    (home.queue / "waiting.json").write_text("{}")
+    owner = os.getuid()
+    for user, count in ((owner + 1, 0), (owner, 1)):
+        monkeypatch.setattr("os.getuid", lambda user=user: user)
+        CliRunner().invoke(nsml_command, ["whoami"])
+        assert len(revived) == count
 
 
 def test_how_many_run_side_by_side_can_be_set(nsml: Nsml, hold: Path) -> None:

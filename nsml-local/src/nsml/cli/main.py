@@ -133,7 +133,9 @@ def nsml(ctx: click.Context, debug: bool) -> None:
 
 def _go_on_with_the_queue() -> None:
     """Sessions that waited when the machine went down wait on from the next command."""
-    if not os.path.exists(Home(default_home()).queue / "waiting.json"):
+    waiting = Home(default_home()).queue / "waiting.json"
+    # Root may look into another account's home, whose programs must not run as root.
+    if not waiting.exists() or waiting.stat().st_uid != os.getuid():
         return
     from ..engine.queue import revive
 

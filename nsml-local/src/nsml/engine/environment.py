@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import sys
 import sysconfig
 import time
@@ -50,7 +51,7 @@ def session_interpreter(home: Home, session: Session, say: Callable[[str], None]
     used = session.folder / _USED
     with contextlib.suppress(OSError):
         folder = home.path / "environments" / _layer_in(used)
-        if folder.exists() and _hold(folder, say):
+        if folder.name != "environments" and folder.exists() and _hold(folder, say):
             return str(folder / "bin" / "python")
     python = interpreter_for(home, read_needs(session.code), say)
     if python != sys.executable:
@@ -59,8 +60,9 @@ def session_interpreter(home: Home, session: Session, say: Callable[[str], None]
 
 
 def _layer_in(used: Path) -> str:
-    """The name of the layer in a file `_USED`."""
-    return Path(read_regular(used, _LONGEST_PATH).decode(errors="replace").strip()).parents[1].name
+    """The name of the layer in a file `_USED`, which a program could write; "" if there is none."""
+    named = re.search(r"/([0-9a-f]{24})/[^/]+/[^/]+\n?\Z", read_regular(used, _LONGEST_PATH).decode(errors="replace"))
+    return named[1] if named else ""
 
 
 def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str:

@@ -192,7 +192,11 @@ def cell(value: Any) -> Any:
     if value is None or is_number(value):
         return value
     text = plain(str(value))
-    return text if isinstance(_number(text), float) else no_formula(text)
+    try:
+        float(text)  # also -inf
+    except ValueError:
+        return no_formula(text)
+    return text
 
 
 def _number(text: str) -> float | str:

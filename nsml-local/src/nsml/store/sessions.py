@@ -285,9 +285,8 @@ class Session:
             try:
                 self._stored_state()
             except Damaged:
-                self._read(
-                    "state.json", _LARGEST_MEMO
-                )  # OSError: the disk is at fault, and another supervisor may have the session
+                # OSError if the disk is at fault: then another supervisor may have the session.
+                self._read("state.json", _LARGEST_MEMO)
                 self.write_state(status, **facts)
 
     def beats(self) -> bool:

@@ -32,7 +32,7 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
     empty = ui.column()
     with empty:
         ui.label(t("No submissions yet. After a session has saved a checkpoint, run:"))
-        command_lines(t, [("nsml submit SESSION CHECKPOINT", "")])
+        command_lines([("nsml submit SESSION CHECKPOINT", "")])
     table = data_table(_columns(t), "key", links="session")
     legend_line = ui.label().classes("quiet")
     damage = ui.label().classes("as-is").props("role=alert")

@@ -35,7 +35,6 @@ def register(site: Site) -> None:
             with empty:
                 ui.label(t("No datasets yet. Run one of these in a terminal:"))
                 command_lines(
-                    t,
                     [
                         ("nsml dataset demo", t("creates a synthetic dataset")),
                         ("nsml dataset push NAME PATH", t("registers a folder as a dataset")),

@@ -149,7 +149,7 @@ def show_error(text: str) -> None:
     ui.notify(plain(text), type="negative", multi_line=True, timeout=0, close_button="OK")
 
 
-def command_lines(t: Texts, lines: list[tuple[str, str]]) -> None:
+def command_lines(lines: list[tuple[str, str]]) -> None:
     """A list of commands with descriptions."""
     for command, description in lines:
         with ui.row().classes("items-baseline gap-2"):

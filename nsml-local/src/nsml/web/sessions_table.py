@@ -33,7 +33,7 @@ def sessions_table(site: Site, dataset: str, t: Texts) -> None:
     empty = ui.column()
     with empty:
         ui.label(t("No sessions yet. Run this in your project folder:"))
-        command_lines(t, [(f"nsml run -d {dataset}", "")])
+        command_lines([(f"nsml run -d {dataset}", "")])
     with ui.row().classes("w-full items-center gap-2") as bar:
         search = ui.input(t("Find")).props("dense outlined clearable").classes("w-48")
         buttons = ui.row().classes("items-center gap-1")
