@@ -288,11 +288,14 @@ def test_the_worst_mistakes_come_first_and_the_surest_are_right() -> None:
     assert surest(labels, probabilities).tolist() == [3]
 
 
-def on_lesions(tmp_path: Path, bright: bool) -> tuple[float, float]:
+def on_lesions(tmp_path: Path, bright: bool, red: bool = False) -> tuple[float, float]:
     """The shares of area and heat on the lesions of drawn photographs, for a heat that is the same everywhere or where it is bright."""
     samples = [f"AMD/{number}.png" for number in range(4)]
     for number, sample in enumerate(samples):
         draw(tmp_path / "train_data" / sample, number, lesion=True)
+        if red:
+            marks = tmp_path / "lesions" / sample
+            cv2.imwrite(str(marks), cv2.imread(str(marks)) * np.array([0, 0, 1], np.uint8))
 
     def heat_of(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
         return (images.min(axis=-1) > 200).astype(np.float32) if bright else np.ones((len(images), 4, 4), np.float32)
@@ -309,6 +312,11 @@ def on_lesions(tmp_path: Path, bright: bool) -> tuple[float, float]:
 def test_a_heat_that_is_the_same_everywhere_falls_on_lesions_by_their_area(tmp_path: Path) -> None:
     area, heat = on_lesions(tmp_path, bright=False)
     assert heat == pytest.approx(area)
+    assert area == pytest.approx(9**2 / 44**2, rel=0.15)
+
+
+def test_marks_in_a_colour_are_marks(tmp_path: Path) -> None:
+    area, _ = on_lesions(tmp_path, bright=False, red=True)
     assert area == pytest.approx(9**2 / 44**2, rel=0.15)
 
 

@@ -118,7 +118,7 @@ def _batches(indices: Sequence[int], views: Sequence[View]) -> Iterator[tuple[Vi
 
 
 def _see(photograph: Path, marks: Path, preparation: Preparation) -> _Seen:
-    image, lesions = _read(photograph), _read(marks)[..., 0]
+    image, lesions = _read(photograph), _read(marks).max(axis=2)
     try:
         marked, retina = prepare_marks(image, lesions, preparation)
     except PhotographError as error:

@@ -17,8 +17,9 @@ from nsml.engine import environment
 from nsml.engine.environment import interpreter_for, prune_environments, session_interpreter
 from nsml.engine.requirements import Needs, missing_packages, read_needs
 from nsml.errors import NsmlError
-from nsml.store.files import locked, write_json
+from nsml.store.files import write_json
 from nsml.store.home import open_home
+from nsml.store.processes import identity
 from nsml.store.sessions import create_session
 
 
@@ -96,9 +97,13 @@ def test_a_session_that_waits_for_the_installation_of_another_says_so(
     start_and_wait(nsml, "-e", "show.py")
     (layer,) = (home / "environments").glob("[!.]*")
     nsml("env", "prune")
-    with locked(layer.with_name(f".{layer.name}.lock")):
-        nsml("run", "-d", dataset, "-e", "show.py")
-        wait_until(lambda: "another session is installing the same; waiting for it\n" in nsml("logs", "FUNDUS/2").out)
+    lock = layer.with_name(f".lock-{layer.name}")
+    lock.mkdir()
+    write_json(lock / "owner.json", identity())
+    nsml("run", "-d", dataset, "-e", "show.py")
+    wait_until(lambda: "another session is installing the same; waiting for it\n" in nsml("logs", "FUNDUS/2").out)
+    # As of a process that has died.
+    write_json(lock / "owner.json", {**identity(), "pid": 2**22 + 1})
     assert "\nhas 1.0\n" in nsml("logs", "-f", "FUNDUS/2").out
 
 

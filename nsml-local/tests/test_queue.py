@@ -1,5 +1,6 @@
 """The queue: sessions that do not fit wait, in a fair order, and none is lost."""
 
+import contextlib
 import os
 import signal
 from collections import Counter
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from nsml.cli.main import nsml as nsml_command
 from nsml.engine.resources import Machine, set_side_by_side
 from nsml.engine.turns import Holder, Waiter, plan
+from nsml.errors import Damaged
 from nsml.store.home import Home, open_home
 from nsml.store.names import parse_session_name
 from nsml.store.sessions import Session, find_session
@@ -244,6 +246,25 @@ def test_after_a_restart_of_the_machine_queued_sessions_go_on(nsml: Nsml, hold: 
         _is(f"none/{number}", status)
     assert not (open_home().queue / "waiting.json").exists()
     assert "no queued session" in nsml("resume", "--queued").err
+
+
+@pytest.mark.usefixtures("one_at_once")
+def test_a_waiting_session_whose_state_is_damaged_starts_at_its_turn(nsml: Nsml, hold: Path) -> None:
+    for _ in range(2):
+        _run_hold(nsml, hold)
+    waiting = _session("none/2")
+    with open(waiting.folder / "state.json", "a") as file:
+        file.write(" ")
+    assert "has not ended" in nsml("rm", "-f", "none/2").err
+    hold.write_text("0")
+    _is("none/1", "Exited")
+
+    def is_readable() -> bool:
+        with contextlib.suppress(Damaged):
+            return waiting.status() == "Exited"
+        return False
+
+    wait_until(is_readable)
 
 
 def test_the_queue_of_another_account_does_not_go_on_in_the_name_of_root(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,9 +133,12 @@ def nsml(ctx: click.Context, debug: bool) -> None:
 
 def _go_on_with_the_queue() -> None:
     """Sessions that waited when the machine went down wait on from the next command."""
-    waiting = Home(default_home()).queue / "waiting.json"
+    try:
+        owner = os.stat(Home(default_home()).queue / "waiting.json").st_uid
+    except (OSError, ValueError):
+        return  # nothing waits
     # Root may look into another account's home, whose programs must not run as root.
-    if not waiting.exists() or waiting.stat().st_uid != os.getuid():
+    if owner != os.getuid():
         return
     from ..engine.queue import revive
 

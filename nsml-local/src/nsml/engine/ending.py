@@ -23,8 +23,10 @@ def end_and_remove(home: Home, session: Session) -> None:
     """Remove an ended session, and before it what a lost one left behind. NsmlError where it has not ended."""
     try:
         session.check_here()
-    except Damaged as error:
-        if is_supervised(session):
-            raise NsmlError(f"session {session.name} runs, though {error}; 'nsml doctor --repair' first") from None
+    except Damaged:
+        if session.beats() or is_supervised(session):
+            raise NsmlError(
+                f"session {session.name} has not ended, though its state.json is damaged; its supervisor writes that again"
+            ) from None
     end_strays(home, session)
     remove_session(session)

@@ -21,16 +21,19 @@ from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
 from ..store.files import (
+    disk_time,
     make_private,
     read_json,
     read_regular,
     remove_tree,
     size_of,
+    temporary_name,
     visible,
     write_json,
     write_text,
 )
 from ..store.home import Home
+from ..store.processes import identity, is_alive, other_host
 from ..store.sessions import ENDED, Session, list_sessions
 from .installer import CACHE, TIME, brief, install, installer_name, run
 from .requirements import Needs, missing_packages, read_needs
@@ -40,10 +43,13 @@ _FILES = ("setup.py", "requirements.txt")
 _READY = "ready.json"
 _USED = "python.txt"
 _LONGEST_PATH = 1 << 14
+_SILENCE = 600.0  # seconds without a line of the installer after which another host's installation counts as dead
+Say = Callable[[str], None]
 _held: dict[Path, int] = {}  # the locks of the layers that this process uses
+os.register_at_fork(after_in_child=_held.clear)
 
 
-def session_interpreter(home: Home, session: Session, say: Callable[[str], None]) -> str:
+def session_interpreter(home: Home, session: Session, say: Say) -> str:
     """The interpreter of a session, see `interpreter_for`; the current one if the session was started with `--env current`."""
     if session.record().get("env") == CURRENT or not any((session.code / name).exists() for name in _FILES):
         return sys.executable
@@ -65,7 +71,7 @@ def _layer_in(used: Path) -> str:
     return named[1] if named else ""
 
 
-def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str:
+def interpreter_for(home: Home, needs: Needs, say: Say) -> str:
     """The interpreter for a program: the current one, or that of a layer if packages are missing. Builds the layer if needed.
 
     Args:
@@ -80,7 +86,7 @@ def interpreter_for(home: Home, needs: Needs, say: Callable[[str], None]) -> str
     folder = _layer(home, missing, needs.options)
     make_private(folder.parent)
 
-    def build() -> None:
+    def build(say: Say) -> None:
         say(f"installing {brief(missing)} with {installer_name()}")
         _build(folder, missing, needs.options, say)
         say("installed")
@@ -107,24 +113,16 @@ def _layer(home: Home, missing: list[str], options: tuple[str, ...]) -> Path:
     return home.path / "environments" / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _hold(folder: Path, say: Callable[[str], None], build: Callable[[], None] | None = None) -> bool:
-    """Keep a layer from being removed until this process ends; whether it is there. Where not, one process at a time calls `build`.
-
-    The lock is `flock`, which the system releases when its owner dies.
-    """
+def _hold(folder: Path, say: Say, build: Callable[[Say], None] | None = None) -> bool:
+    """Keep a layer from being removed until this process ends; whether it is there. If not, one process at a time calls `build`."""
     lock = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o600)
     is_there = False
     try:
-        while True:
-            _take(lock, fcntl.LOCK_SH, folder, say)
-            is_there = (folder / _READY).exists()
-            if is_there or build is None:
-                break
-            fcntl.flock(lock, fcntl.LOCK_UN)  # two that share the lock would wait for each other
-            _take(lock, fcntl.LOCK_EX, folder, say)
-            if not (folder / _READY).exists():
-                build()
-            fcntl.flock(lock, fcntl.LOCK_UN)
+        while not _try(lock, fcntl.LOCK_SH):  # being removed
+            time.sleep(0.2)
+        if build is not None:
+            _build_once(folder, build, say)
+        is_there = (folder / _READY).exists()
     finally:
         # A page that scores many checkpoints keeps one descriptor of each layer.
         if not is_there or _held.setdefault(folder, lock) != lock:
@@ -132,33 +130,81 @@ def _hold(folder: Path, say: Callable[[str], None], build: Callable[[], None] | 
     return is_there
 
 
-def _take(lock: int, how: int, folder: Path, say: Callable[[str], None]) -> None:
-    until = time.monotonic() + TIME
-    waits = False
-    while not _try(lock, how, folder):
-        if time.monotonic() > until:
-            raise RunFailed(f"{folder} has been locked for an hour by another installation; end that, then try again")
-        if not waits:
-            say("another session is installing the same; waiting for it")
-            waits = True
-        time.sleep(0.2)
-
-
-def _try(lock: int, how: int, folder: Path) -> bool:
+def _try(lock: int, how: int) -> bool:
+    """Lock with `flock`, which the system releases when the owner dies. Disks without it lock nothing."""
     try:
         fcntl.flock(lock, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:
-        raise RunFailed(f"{folder} cannot be locked ({error.strerror}); set NSML_HOME to a local disk") from error
+    except OSError:
+        pass
     return True
+
+
+def _build_once(folder: Path, build: Callable[[Say], None], say: Say) -> None:
+    """Build the layer, or wait for the process that builds it, maybe on another host: some network disks know `flock` of one host only."""
+    lock = folder.with_name(f".lock-{folder.name}")
+    until = time.monotonic() + TIME
+    waits = False
+    while not (folder / _READY).exists():
+        try:
+            lock.mkdir()
+        except FileExistsError:
+            if time.monotonic() > until:
+                raise RunFailed(f"{lock} has been locked for an hour; remove that folder") from None
+            if not _is_held(lock):
+                _remove_dead(lock)
+            elif not waits:
+                say("another session is installing the same; waiting for it")
+                waits = True
+            time.sleep(0.2)
+            continue
+        try:
+            write_json(lock / "owner.json", identity())
+            if not (folder / _READY).exists():
+                build(_touching(lock / "owner.json", say))
+        finally:
+            remove_tree(lock)
+
+
+def _remove_dead(lock: Path) -> None:
+    """Remove a lock whose owner is dead, unless another process has it by now."""
+    aside = temporary_name(lock.parent)
+    with contextlib.suppress(OSError):  # another process was first
+        lock.rename(aside)
+        if _is_held(aside):
+            aside.rename(lock)
+        else:
+            remove_tree(aside)
+
+
+def _touching(path: Path, say: Say) -> Say:
+    """`say`, which also shows other hosts that the installation goes on."""
+
+    def touch_and_say(line: str) -> None:
+        os.utime(path)
+        say(line)
+
+    return touch_and_say
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        owner = read_json(lock / "owner.json")
+        if other_host(owner):
+            return abs(disk_time(lock.parent) - (lock / "owner.json").stat().st_mtime) < _SILENCE
+        return is_alive(owner)
+    except FileNotFoundError:
+        return abs(disk_time(lock.parent) - lock.stat().st_mtime) < 10 if lock.exists() else True
+    except Exception:
+        return False
 
 
 def _lock_of(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.lock")
 
 
-def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Callable[[str], None]) -> None:
+def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Say) -> None:
     remove_tree(folder)
     try:
         # Built in its final place, as a virtual environment cannot be moved. The file `_READY` marks it as complete.
@@ -207,7 +253,7 @@ def prune_environments(home: Home) -> tuple[int, int, int]:
         folder = Path(entry.path)
         lock = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if entry.name in used or not _try(lock, fcntl.LOCK_EX, folder):
+            if entry.name in used or not _try(lock, fcntl.LOCK_EX):
                 remaining += 1
                 continue
             size = size_of(folder)

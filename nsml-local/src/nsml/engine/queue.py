@@ -229,8 +229,8 @@ def _is_taken(session: Session, process: dict[str, Any] | None) -> bool:
     """Whether the session is not this supervisor's to start: another one has it, or it was stopped while it waited."""
     try:
         state = read_json(session.folder / "state.json")
-    except FileNotFoundError:
-        return False
+    except (FileNotFoundError, Damaged):
+        return False  # written anew by the look
     owner = state.get("process")
     return state.get("status") != QUEUED or (owner != process and bool(is_alive(owner) or other_host(owner)))
 

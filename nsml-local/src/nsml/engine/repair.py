@@ -105,7 +105,7 @@ def _session(home: Home, session: Session) -> Iterator[str]:
             session.state()
         except Damaged as error:
             if is_supervised(session):
-                yield f"nothing of session {session.name}: {error}, but it still runs; stop its program, then repair again"
+                yield f"nothing of session {session.name}: {error}, but its supervisor lives, and writes it again when the session starts"
                 return
             yield _put_aside(home, session.folder / "state.json", str(error))
     for path, why in strange_files(session):

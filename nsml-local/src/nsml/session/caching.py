@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import first_of, fix_for
-from ..store.files import TEMPORARY, flush_to_disk, make_private, remove_tree, walk
+from ..store.files import TEMPORARY, make_private, remove_tree
 from .context import current
 
 
@@ -81,7 +81,7 @@ def _save(path: Path, store: Path) -> None:
         _copy(path, store)
     except OSError as error:
         first = first_of(error)
-        why = f"{first.filename}: {first.strerror}; {fix_for(first)}"
+        why = f"{first.filename or path}: {first.strerror or first}; {fix_for(first)}"
         print(
             f"nsml.cache: {path} is not kept, so the next session will call the function again: {why}", file=sys.stderr
         )
@@ -93,13 +93,11 @@ def _copy(source: Path, target: Path) -> None:
     beside = target.with_name(f"{TEMPORARY}cache-{os.urandom(6).hex()}")
     try:
         if source.is_dir():
-            shutil.copytree(source, beside, copy_function=_copy_flushed)
-            for root, _, _ in walk(beside):
-                flush_to_disk(Path(root))
+            shutil.copytree(source, beside)
         else:
-            _copy_flushed(source, beside)
+            shutil.copyfile(source, beside)
+        os.sync()  # one by one, thousands of files would take minutes
         os.rename(beside, target)
-        flush_to_disk(target.parent)
     except OSError:
         if not target.exists():  # else another session was first; its copy is used
             raise
@@ -107,11 +105,6 @@ def _copy(source: Path, target: Path) -> None:
         remove_tree(beside)
         with contextlib.suppress(OSError):
             beside.unlink()
-
-
-def _copy_flushed(source: Path | str, target: Path | str) -> None:
-    shutil.copy2(source, target)
-    flush_to_disk(Path(target))
 
 
 def _link(path: Path, store: Path) -> None:

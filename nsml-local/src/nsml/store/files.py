@@ -23,7 +23,7 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # First members of files that older versions wrote, without a checksum.
 _UNSEALED = frozenset({"created_at", "format", "home", "name", "packages", "path", "pid", "source", "status", "user"})
 
-_SEARCH = getattr(os, "O_PATH", os.O_RDONLY)  # Linux; elsewhere folders have to be readable
+_SEARCH = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))  # Linux, macOS
 _NOT_REGULAR = "not a regular file, or behind a link"
 _LARGEST_RECORD = 1 << 22  # bytes, more than the longest command line in it
 _LARGEST_TEXT = 1 << 26

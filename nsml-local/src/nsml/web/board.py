@@ -101,7 +101,11 @@ def board_content(site: Site, dataset: Dataset, whose: str, t: Texts) -> Content
     user, sessions_of = site.home.user(), None
     spool = dataset.referee()
     if spool is not None:
-        rules, shown = published(spool)
+        try:
+            rules, shown = published(spool)
+        except (NsmlError, OSError):
+            if whose != "mine":
+                raise
     if whose == "mine":
         ranks = [rank for r in made if r["user"] == user for rank in ranking([r], **rules.order())]
         ranks.sort(key=lambda r: (r.outdated, r.score if rules.lower_is_better else -r.score, r.at))
