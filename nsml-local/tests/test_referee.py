@@ -135,6 +135,8 @@ def test_the_page_of_a_team_shows_the_board_of_its_referee(nsml: Nsml, spool: Pa
     nsml("dataset", "rules", "D", "metric=rmse")
     refereed(spool)
     assert board_content(Site(home, False), find_dataset(home, "D"), "all", Texts("ko")).lower_is_better
+    (spool / "board.json").unlink()  # as before the referee's first start
+    assert not board_content(Site(home, False), find_dataset(home, "D"), "mine", Texts("en")).rows
 
 
 def test_a_team_without_a_referee_that_answers_is_told_so(nsml: Nsml, spool: Path, tmp_path: Path) -> None:
