@@ -168,7 +168,9 @@ def test_a_running_session_whose_state_is_damaged_runs_on_and_its_supervisor_wri
     before = session.state()
     change_a_byte(session.folder / "state.json")
     refused = nsml("rm", "-f", "FUNDUS/1")
-    assert refused.status == 2 and "session tester/FUNDUS/1 has not ended, though its state.json is damaged" in refused.err
+    assert (
+        refused.status == 2 and "session tester/FUNDUS/1 has not ended, though its state.json is damaged" in refused.err
+    )
     (line,) = fixed(nsml)
     assert "state.json: was damaged; the supervisor of the session, which runs, has written it again" in line
     assert session.state() == before and not (home / "damaged").exists()
