@@ -24,7 +24,7 @@ def end_and_remove(home: Home, session: Session) -> None:
     try:
         session.check_here()
     except Damaged:
-        if session.beats() or is_supervised(session):
+        if is_supervised(session):
             raise NsmlError(
                 f"session {session.name} has not ended, though its state.json is damaged; its supervisor writes that again"
             ) from None
