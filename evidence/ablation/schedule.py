@@ -78,8 +78,10 @@ def claim(path: Path) -> Iterator[bool]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             os.close(handle)
+            if not isinstance(error, BlockingIOError):
+                raise
             yield False
             return
         if _is_at(handle, path):
