@@ -69,8 +69,7 @@ def run(args: argparse.Namespace) -> None:
     width = max(len(str(member)) for member in args.members)
     for member, weight, each in zip(args.members, weights, fetched, strict=True):
         print(f"{member!s:<{width}}  weight {weight:g}  {describe_validation(each)}", flush=True)
-    views = args.views or max(each.views for each in fetched)
-    ensemble = together(args.members, fetched, weights, views)
+    ensemble = together(args.members, fetched, weights, args.views or max(each.views for each in fetched))
     if ensemble.validation is not None:
         result = score_of(ensemble.validation)
         print(f"together: {describe_validation(ensemble)}", flush=True)

@@ -6,11 +6,12 @@ nsml.scoring.pixels does the same at submit; a test compares the two.
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from dataprep.header import Header, PhotographError
+from dataprep.header import Header, PhotographError, read_content, read_header
 
 # The scales at which a JPEG's decoder can shrink it; OpenCV shrinks other formats by leaving out pixels.
 REDUCED = {
@@ -22,6 +23,15 @@ REDUCED = {
 
 # Else it prints lines on a file that it reads at the second attempt, or that is left out with a warning. Threads decode, so it is set once.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def read_file(path: Path) -> np.ndarray:
+    """Decode the photograph in a file whole: uint8 BGR (height, width, 3), see `read_pixels`. PhotographError names the file."""
+    try:
+        content = read_content(path)
+        return read_pixels(content, read_header(content))
+    except PhotographError as error:
+        raise PhotographError(f"{path}: {error}") from error
 
 
 def read_pixels(content: bytes, header: Header, factor: int = 1) -> np.ndarray:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from dataprep.header import PhotographError, read_content, read_header
-from dataprep.pixels import read_pixels
+from dataprep.header import PhotographError
+from dataprep.pixels import read_file
 
 if TYPE_CHECKING:
     import keras
@@ -103,10 +103,9 @@ def load_photographs(paths: Sequence[Path], size: int) -> np.ndarray:
     images, unreadable = np.zeros((len(paths), size, size, 3), np.float32), []
     for image, path in zip(images, paths, strict=True):
         try:
-            content = read_content(path)
-            pixels = read_pixels(content, read_header(content))
+            pixels = read_file(path)
         except PhotographError as error:
-            unreadable.append(f"{path}: {error}")
+            unreadable.append(str(error))
             continue
         image[...] = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
     if unreadable:

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dataprep.header import read_content, read_header
 from dataprep.photograph import PhotographError, Preparation, prepare_array, prepare_marks
-from dataprep.pixels import read_pixels
+from dataprep.pixels import read_file
 
 from ..bootstrap import Figure, draw_patients, estimate
 from .grad_cam import enlarged
@@ -118,20 +117,12 @@ def _batches(indices: Sequence[int], views: Sequence[View]) -> Iterator[tuple[Vi
 
 
 def _see(photograph: Path, marks: Path, preparation: Preparation) -> _Seen:
-    image, lesions = _read(photograph), _read(marks).max(axis=2)
+    image, lesions = read_file(photograph), read_file(marks).max(axis=2)
     try:
         marked, retina = prepare_marks(image, lesions, preparation)
     except PhotographError as error:
         raise PhotographError(f"{marks}: {error}") from None
     return _Seen(prepare_array(image, preparation), marked * retina, retina)
-
-
-def _read(path: Path) -> np.ndarray:
-    try:
-        content = read_content(path)
-        return read_pixels(content, read_header(content))
-    except PhotographError as error:
-        raise PhotographError(f"{path}: {error}") from None
 
 
 def _on_lesions(name: str, shares: np.ndarray, patients: Sequence[str]) -> OnLesions:
