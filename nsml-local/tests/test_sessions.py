@@ -131,6 +131,19 @@ def test_a_session_of_another_host_that_shows_no_life_is_lost(nsml: Nsml, traine
     nsml("logs", "-f", "FUNDUS/1")
 
 
+def test_a_damaged_session_that_another_host_may_run_is_not_removed_until_it_is_silent(nsml: Nsml, trained: str) -> None:
+    (session,) = list_sessions(open_home())
+    _runs_elsewhere(session)
+    (session.folder / "state.json").write_text("{")
+    before = sorted(session.folder.rglob("*"))
+    refused = nsml("rm", "-f", "FUNDUS/1")
+    assert refused.status == 2 and refused.err.startswith("nsml: session tester/FUNDUS/1 may run on another host")
+    assert refused.err.count("\n") == 1 and sorted(session.folder.rglob("*")) == before
+    for name in ("state.json", "metrics.jsonl"):
+        os.utime(session.folder / name, (time.time() - 90_000,) * 2)
+    assert nsml("rm", "-f", "FUNDUS/1").out == "Session tester/FUNDUS/1 is removed\n"
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_session_of_another_host_runs_whatever_the_clocks_of_the_hosts_say(
     nsml: Nsml, trained: str, monkeypatch: pytest.MonkeyPatch, hours: int

@@ -20,13 +20,18 @@ def stop_session(session: Session) -> None:
 
 
 def end_and_remove(home: Home, session: Session) -> None:
-    """Remove an ended session, and before it what a lost one left behind. NsmlError where it has not ended."""
+    """Remove an ended session, and before it what a lost one left behind. NsmlError where it has not ended, or may not have."""
     try:
         session.check_here()
     except Damaged:
         if is_supervised(session):
             raise NsmlError(
                 f"session {session.name} has not ended, though its state.json is damaged; its supervisor writes that again"
+            ) from None
+        if session.may_run_elsewhere():
+            raise NsmlError(
+                f"session {session.name} may run on another host that shares this home, as its state.json is damaged; where none "
+                "runs it, 'nsml doctor --repair' puts the file aside, and then it can be removed"
             ) from None
     end_strays(home, session)
     remove_session(session)

@@ -216,12 +216,20 @@ class Session:
         return state
 
     def _other_host(self, state: dict[str, Any]) -> str:
+        is_silent = self._is_silent(_SILENCE if "program" in state else _LONG_SILENCE)
+        return "" if is_silent else other_host(state.get("process"))
+
+    def _is_silent(self, seconds: float) -> bool:
+        """Whether neither state nor metrics were written for so long."""
         changed = 0.0
         for name in ("state.json", "metrics.jsonl"):
             with contextlib.suppress(OSError):
                 changed = max(changed, (self.folder / name).lstat().st_mtime)
-        is_silent = disk_time(self.home.sessions) - changed > (_SILENCE if "program" in state else _LONG_SILENCE)
-        return "" if is_silent else other_host(state.get("process"))
+        return disk_time(self.home.sessions) - changed > seconds
+
+    def may_run_elsewhere(self) -> bool:
+        """Whether a session whose state.json is damaged may run on another host: it has not ended, and was not silent for long."""
+        return not (self.folder / _ENDED).exists() and not self._is_silent(_LONG_SILENCE)
 
     def check_here(self) -> None:
         """NsmlError if the session runs on another host, but as a job of Slurm, which can be ended from here."""
