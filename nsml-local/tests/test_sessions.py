@@ -131,7 +131,9 @@ def test_a_session_of_another_host_that_shows_no_life_is_lost(nsml: Nsml, traine
     nsml("logs", "-f", "FUNDUS/1")
 
 
-def test_a_damaged_session_that_another_host_may_run_is_not_removed_until_it_is_silent(nsml: Nsml, trained: str) -> None:
+def test_a_damaged_session_that_another_host_may_run_is_not_removed_until_it_is_silent(
+    nsml: Nsml, trained: str
+) -> None:
     (session,) = list_sessions(open_home())
     _runs_elsewhere(session)
     (session.folder / "state.json").write_text("{")
