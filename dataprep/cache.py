@@ -1,13 +1,14 @@
 """Cache of prepared images: a memory-mapped file, keyed by photographs and preparation.
 
 The cache consists of `prepared-<key>.npy`, for numpy.load, and `prepared-<key>.json`, its description, which is written last. Both
-may be deleted at any time. The key changes when a photograph is added, changed or moved, and with the version of OpenCV, whose
-decoders may give other pixels.
+may be deleted at any time. The key changes when a photograph is added, changed or moved, with an edit of the code that prepares
+it, and with the version of OpenCV, whose decoders may give other pixels.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import warnings
@@ -20,12 +21,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dataprep import header, local_average, photograph, pixels, retina
 from dataprep.files import replacing
 from dataprep.opencv_threads import one_opencv_thread
 from dataprep.photograph import PhotographError, Preparation, prepare_blank, prepare_file
 
-# Increase it when the same settings give other pixels than before.
-_VERSION = 3
+# The code that decides the pixels. Pixels of the code before an edit would differ from those that `infer` prepares.
+_CODE = [inspect.getsource(module) for module in (header, local_average, photograph, pixels, retina)]
 # Bytes of images, spread over the file, whose checksums are verified: takes milliseconds for any size.
 _CHECKED_BYTES = 4 << 20
 
@@ -67,7 +69,7 @@ def prepared_images(
 
 
 def _key(paths: Sequence[Path], preparation: Preparation) -> str:
-    digest = hashlib.sha256(json.dumps([_VERSION, cv2.__version__, preparation.to_dict()], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_CODE, cv2.__version__, preparation.to_dict()], sort_keys=True).encode())
     for path in paths:
         try:
             status = os.stat(path)

@@ -3,7 +3,10 @@
 import json
 import os
 import resource
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,14 @@ from dataprep.cache import prepared_images
 from dataprep.photograph import Preparation, prepare_blank, prepare_file
 
 PREPARATION = Preparation(size=32)
+ROOT = Path(__file__).resolve().parents[1]
+PREPARES = """
+import sys
+from pathlib import Path
+from dataprep.cache import prepared_images
+from dataprep.photograph import Preparation
+print(prepared_images([Path(sys.argv[1])], Preparation(size=32), Path(sys.argv[2])).mean())
+"""
 
 
 @pytest.fixture
@@ -87,6 +98,20 @@ def test_a_change_of_photograph_settings_or_list_prepares_anew(paths, folder, dr
     after = prepared_images(paths, preparation, folder, calls)
     assert len(calls.calls) == len(paths)
     assert (change in ("content", "settings")) != (after == before[: len(paths)]).all()
+
+
+def test_an_edit_of_the_code_that_prepares_prepares_anew(paths, folder, tmp_path) -> None:
+    shutil.copytree(ROOT / "dataprep", tmp_path / "dataprep")
+    edited = tmp_path / "dataprep" / "photograph.py"
+    means = []
+    for rim in ("0.02", "0.02", "0.2"):
+        edited.write_text(edited.read_text(encoding="utf-8").replace("_RIM = 0.02", f"_RIM = {rim}"), encoding="utf-8")
+        ended = subprocess.run(
+            [sys.executable, "-c", PREPARES, str(paths[0]), str(folder)], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert ended.returncode == 0, ended.stderr
+        means.append(ended.stdout)
+    assert means[0] == means[1] != means[2]
 
 
 def damage_half(data: Path, facts: Path) -> None:
