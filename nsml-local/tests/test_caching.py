@@ -74,6 +74,26 @@ def test_on_a_full_disk_a_program_goes_on_without_a_cache_and_says_so(
     assert list((home / "output" / "tester" / "cache" / "none").iterdir()) == []
 
 
+def test_where_links_are_impossible_results_are_copied_and_the_disk_is_not_made_to_write_them(
+    project: Path, python: Nsml
+) -> None:
+    (project / "p.py").write_text(
+        PROGRAM.format(
+            function="os.sync = lambda: print('sync')\n"
+            "def refuse(*_, **__): raise OSError\n"
+            "os.symlink = refuse\n"
+            "def prepare(output_path):\n"
+            "    os.makedirs('processed')\n"
+            "    open('processed/a.txt', 'w').write('A')\n",
+            call="nsml.cache(prepare)",
+        )
+    )
+    assert python("p.py").out.startswith("sync\n")
+    (project / "processed").rename(project / "earlier")
+    again = python("p.py").out
+    assert "['a.txt'] A" in again and "sync" not in again and not (project / "processed").is_symlink()
+
+
 def test_visdom_is_a_no_op_that_says_so_where_it_is_missing(project: Path, python: Nsml) -> None:
     (project / "p.py").write_text(
         "from nsml import Visdom\nv = Visdom(visdom=None, port=1)\nprint(v.line([1, 2], win='x'))"

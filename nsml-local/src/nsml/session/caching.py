@@ -78,7 +78,7 @@ def _save(path: Path, store: Path) -> None:
         print(f"nsml.cache: the function wrote nothing to {path}; the next session will call it again", file=sys.stderr)
         return
     try:
-        _copy(path, store)
+        _copy(path, store, flush=True)
     except OSError as error:
         first = first_of(error)
         why = f"{first.filename or path}: {first.strerror or first}; {fix_for(first)}"
@@ -87,8 +87,8 @@ def _save(path: Path, store: Path) -> None:
         )
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder atomically."""
+def _copy(source: Path, target: Path, *, flush: bool) -> None:
+    """Copy a file or a folder atomically; `flush` writes it to the disk first, where it is to outlive a crash."""
     # Without a process id, which of an isolated program says nothing outside, so that 'nsml doctor' takes it for left after a day.
     beside = target.with_name(f"{TEMPORARY}cache-{os.urandom(6).hex()}")
     try:
@@ -96,7 +96,8 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copytree(source, beside)
         else:
             shutil.copyfile(source, beside)
-        os.sync()  # one by one, thousands of files would take minutes
+        if flush:
+            os.sync()  # one by one, thousands of files would take minutes
         os.rename(beside, target)
     except OSError:
         if not target.exists():  # else another session was first; its copy is used
@@ -115,4 +116,4 @@ def _link(path: Path, store: Path) -> None:
         path.symlink_to(store)
     except OSError:
         # Some file systems have no links.
-        _copy(store, path)
+        _copy(store, path, flush=False)
