@@ -111,6 +111,13 @@ def test_command_names_all_that_a_session_was_started_with(
     assert (options == "") == ("-d" not in words)
 
 
+def test_command_names_what_a_session_waited_for_and_that_it_would_not_wait(nsml: Nsml, dataset: str) -> None:
+    first, second = start_and_wait(nsml), start_and_wait(nsml)
+    options = ["--after", first, "--after", second, "--after-any", first, "--no-wait"]
+    name = start_and_wait(nsml, *options)
+    assert shlex.split(nsml("command", name).out)[-7:] == options
+
+
 def test_command_names_the_engine_and_the_priority_of_a_session(nsml: Nsml) -> None:
     session = create_session(open_home(), "tester", "D", {"entry": "main.py", "arguments": []})
     asked = {"gpus": 2, "engine": "slurm", "options": "--partition=gpu --time=4:00", "requeue": True, "priority": -1}

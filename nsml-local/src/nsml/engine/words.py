@@ -54,4 +54,9 @@ def run_words(session: Session) -> list[str]:
         words += ["--requeue"]
     if asked.get("priority"):
         words += ["--priority", str(asked["priority"])]
+    for option, key in (("--after", "after"), ("--after-any", "after_any")):
+        for name in asked.get(key) or ():
+            words += [option, str(name)]
+    if not asked.get("waits", True):
+        words += ["--no-wait"]
     return words
