@@ -95,7 +95,9 @@ def build_keras_network(
     x = layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout")(x)
     start = keras.initializers.GlorotUniform(seed)
     x = layers.Dense(classes, kernel_initializer=start, dtype="float32", name="scores")(x)
-    return keras.Model(inputs, layers.Softmax(dtype="float32", name="probabilities")(x), name=name.lower())
+    model = keras.Model(inputs, layers.Softmax(dtype="float32", name="probabilities")(x), name=name.lower())
+    model.from_imagenet = weights == IMAGENET
+    return model
 
 
 def load_file(model: keras.Model, path: Path) -> None:

@@ -163,8 +163,11 @@ def begin_network(settings: Settings) -> Network:
     return network
 
 
-def check_network(settings: Settings) -> None:
-    """Raise ValueError if `begin_network` would, or the outputs are no probabilities: before photographs are prepared for minutes."""
+def check_network(settings: Settings) -> bool:
+    """Raise ValueError if `begin_network` would, or the outputs are no probabilities: before photographs are prepared for minutes.
+
+    Returns whether ImageNet's weights were loaded; a network of one's own may not heed `recipe.weights`.
+    """
     recipe = settings.recipe
     model = begin_network(settings).model
     outputs = np.asarray(model(np.full((1, recipe.image_size, recipe.image_size, 3), 128, np.float32), training=False))
@@ -172,6 +175,7 @@ def check_network(settings: Settings) -> None:
         raise ValueError(
             f"network {recipe.network} returns {outputs[0].tolist()}, which are not probabilities; end it with a softmax"
         )
+    return getattr(model, "from_imagenet", False)
 
 
 def _functional(model: keras.Model, settings: Settings) -> keras.Model:

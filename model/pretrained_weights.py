@@ -66,6 +66,7 @@ def load_lite0(model: keras.Model, *, head: bool = False) -> None:
         values["scores"] = [tensors["_fc.weight"].T, tensors["_fc.bias"]]
     for name, arrays in values.items():
         model.get_layer(name).set_weights(arrays)
+    model.from_imagenet = True
 
 
 def _their_name(name: str) -> str:

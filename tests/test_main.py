@@ -466,7 +466,12 @@ def test_a_team_replaces_build_model_alone_to_train_submit_and_report_its_own_ne
 
     assert nsml("check").splitlines()[-1] == "ok: main.py can be submitted"
     nsml("run", "-d", dataset, "-a", "--epoch 1 --image_size 32 --set steps=0 --set baselines=0")
-    assert "ended with exit status 0" in nsml("logs", "-f", f"{dataset}/1")
+    log = nsml("logs", "-f", f"{dataset}/1")
+    assert "ended with exit status 0" in log
+    assert "plan: weights random: your own network; --set weights=imagenet if it loads ImageNet's\n" in log
+    nsml("model", "pull", f"{dataset}/1", "best", str(tmp_path / "pulled"))
+    (stored,) = (tmp_path / "pulled").rglob("settings.json")
+    assert '"weights": "random"' in stored.read_text(encoding="utf-8")
     assert "Score: " in nsml("submit", f"{dataset}/1", "best")
     page = Path(nsml("report", f"{dataset}/1", "best").split(": ")[-1].strip())
     shown = page.read_text(encoding="utf-8")

@@ -126,6 +126,13 @@ def test_a_network_that_gives_no_probabilities_is_refused_before_photographs_are
         check_network(settings("own"))
 
 
+def test_a_network_of_ones_own_is_not_said_to_begin_with_imagenets_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_network(settings("efficientnet_lite0", weights="imagenet"))
+    assert not check_network(settings("efficientnet_lite0"))
+    own(monkeypatch, lambda: [layers.GlobalAveragePooling2D(), layers.Dense(2, activation="softmax")])
+    assert not check_network(settings("own", weights="imagenet"))
+
+
 class Block(layers.Layer):
     """A layer of layers, as a team writes it."""
 

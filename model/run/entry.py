@@ -148,11 +148,15 @@ def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalo
         settings.patient_pattern = args.patient_pattern
         if catalog.numbers != settings.label_numbers:
             settings.numbers = catalog.numbers
-        others = getattr(args, "pretrained", None)  # whose weights take the place of the recipe's
+        # The weights of --pretrained take the place of the recipe's.
+        begins = replace(args.wanted, weights="random") if args.pretrained else args.wanted
         try:
-            check_network(replace(settings, recipe=replace(args.wanted, weights="random")) if others else settings)
+            from_imagenet = check_network(replace(settings, recipe=begins))
         except ValueError as error:
             raise UsageError(str(error)) from error  # of one's own network: --debug shows where
+        if begins.weights == "imagenet" and not from_imagenet and "weights" not in args.changes:
+            settings.recipe = replace(settings.recipe, weights="random")
+            print("plan: weights random: your own network; --set weights=imagenet if it loads ImageNet's", flush=True)
         return settings
     if args.fold == "all" and not held.settings.folds:
         raise UsageError("argument --fold: the checkpoint was trained without folds; leave --fold out")
