@@ -59,6 +59,8 @@ _PATTERNS = (
 # A date in a patient's id, as of a visit, and the patterns to propose for a patient before and after it.
 _DATE = r"(?:19|20)[0-9]{2}-?[0-9]{2}-?[0-9]{2}"
 _BEFORE, _AFTER = rf"([^_]+)_{_DATE}", rf"{_DATE}_([^_]+)"
+# Pixels of the shorter side; what stands in for a missing photograph often has one.
+_LEAST_SIDE = 8
 # A photograph with at least this ratio of sides shows two eyes side by side.
 _DOUBLE = 1.8
 
@@ -182,6 +184,8 @@ def read_catalog(
             continue
         try:
             header = read_header(path)
+            if min(header.width, header.height) < _LEAST_SIDE:
+                raise PhotographError(f"{header.width}x{header.height} pixels: fewer than {_LEAST_SIDE} show no eye")
         except PhotographError as error:
             unreadable.append((path, str(error)))
             continue

@@ -274,6 +274,14 @@ def test_a_zero_sized_photograph_is_listed(folder: Path) -> None:
     assert listed == path and reason.startswith("0x12")
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 300)])
+def test_a_photograph_of_hardly_any_pixels_is_listed(folder: Path, height: int, width: int) -> None:
+    path = write(folder / "DMR" / "Wide_DMR_1_R.png", height, width)
+    catalog = read_catalog(folder)
+    assert catalog.unreadable == ((path, f"{width}x{height} pixels: fewer than 8 show no eye"),)
+    assert any(warning.startswith("1 unreadable file is left out") for warning in catalog.warnings)
+
+
 def test_bytes_behind_the_end_of_a_jpeg_do_no_harm(tmp_path: Path) -> None:
     whole = write(tmp_path / "a.jpg").read_bytes()
     assert read_header(whole + bytes(200_000))[:3] == (16, 12, "JPEG")
