@@ -168,13 +168,7 @@ def read_catalog(
     samples: list[Sample] = []
     unreadable: list[tuple[Path, str]] = []
     unwanted: Counter[str] = Counter()
-    nameless: list[Path] = []
-    contradicting: list[Path] = []
-    paged: list[Path] = []
-    double: list[Path] = []
-    spellings: dict[str, str] = {}
-    respelled: dict[str, str] = {}
-    of_folder: defaultdict[Path, set[str]] = defaultdict(set)
+    doubts = _Doubts()
     for path in content.photographs:
         number = labels.numbers.get(path)
         if number is None:
@@ -189,8 +183,8 @@ def read_catalog(
         except PhotographError as error:
             unreadable.append((path, str(error)))
             continue
-        paged += [path] * (header.pages > 1)
-        double += [path] * (max(header.width, header.height) >= _DOUBLE * min(header.width, header.height))
+        doubts.paged += [path] * (header.pages > 1)
+        doubts.double += [path] * (max(header.width, header.height) >= _DOUBLE * min(header.width, header.height))
         name = unicodedata.normalize("NFC", path.stem).strip()
         row = labels.rows.get(path, Row())
         match = name_pattern.fullmatch(name)
@@ -198,15 +192,16 @@ def read_catalog(
         if own_pattern is not None:
             spelled, eye = _by_pattern(own_pattern, _searched(patient_pattern, root, path), eye)
         elif match and not row.patient and path.parent.parent != root:
-            of_folder[path.parent].add(spelled)
+            doubts.of_folder[path.parent].add(spelled)
         if match and match["code"] is not None:
-            contradicting += [path] * (codes[class_key(match["code"])] != number)
+            doubts.contradicting += [path] * (codes[class_key(match["code"])] != number)
         if spelled := (row.patient or spelled).strip():
-            patient = spellings.setdefault(_without_zeros(plain_name(spelled)), spelled)
+            key = re.sub(r"(?<!\d)0+(?=\d)", "", plain_name(spelled))  # without leading zeros
+            patient = doubts.spellings.setdefault(key, spelled)
             if patient != spelled:
-                respelled[patient] = spelled
+                doubts.respelled[patient] = spelled
         else:
-            nameless.append(path)
+            doubts.nameless.append(path)
             # A path contains a slash, an id does not, so the two never coincide.
             patient = f"./{path.name}" if path.parent == root else path.relative_to(root).as_posix()
         samples.append(Sample(path, label, patient, _EYES.get((row.eye or eye).lower(), ""), row.camera or camera))
@@ -217,46 +212,7 @@ def read_catalog(
         warnings.append(
             f"{counted(unwanted.total(), 'photograph')} left out, as the classes were chosen: {few(counts)}"
         )
-    total = len(samples)
-    if nameless:
-        fit = "--patient-pattern" if patient_pattern else "<Camera>_<code>_<patient>_<R|L>[_n] nor <patient>_<R|L>"
-        warnings.append(
-            f"{len(nameless)} of {total} names do not fit {fit} ({examples(root, nameless)}): each such file counts as a "
-            "patient of its own, so photographs of one person may be on both sides of a split; "
-            f"{_advice(root, nameless)}"
-        )
-    if len(of_folder) > (found := len(set().union(*of_folder.values()))):
-        warnings.append(
-            f"{counted(len(of_folder), 'folder')} inside class folders, whose photographs are of {found} patient{'s' * (found > 1)} by "
-            f"their names: if each folder is a patient, give --patient-pattern '{_FOLDER}'"
-        )
-    undated: defaultdict[str, list[str]] = defaultdict(list)
-    for patient in spellings.values() if own_pattern is None else ():
-        undated[re.sub(rf"(?<![0-9]){_DATE}(?![0-9])", "", patient)].append(patient)
-    if visits := [dated for without, dated in undated.items() if len(dated) > 1 and without.strip(" _-")]:
-        pattern = _AFTER if re.match(_DATE, visits[0][0]) else _BEFORE
-        warnings.append(
-            f"{sum(map(len, visits))} patients differ by a date alone, such as {visits[0][0]!r} and {visits[0][1]!r}: "
-            f"if these are visits of one person, give --patient-pattern '{pattern}'"
-        )
-    if respelled:
-        some = ", ".join(f"{one!r} and {other!r}" for one, other in list(respelled.items())[:3])
-        warnings.append(f"{counted(len(respelled), 'patient')} spelled in several ways, each counted as one: {some}")
-    if contradicting:
-        warnings.append(
-            f"{len(contradicting)} of {total} names contain another class than their folder "
-            f"({examples(root, contradicting)}): the folder counts"
-        )
-    if paged:
-        warnings.append(
-            f"{counted(len(paged), 'file')} made of several pages ({examples(root, paged)}): only the first page is read; "
-            "save each page as a file of its own"
-        )
-    if double:
-        warnings.append(
-            f"{counted(len(double), 'photograph')} about twice as long as wide ({examples(root, double)}), like an image of two eyes: "
-            "each counts as one photograph; cut it in two"
-        )
+    warnings += doubts.warnings(root, len(samples), patient_pattern)
     names = tuple(labels.classes[number] for number in numbers)
     _refuse_unusable(root, samples, unreadable, warnings, names, list(unwanted))
     if unreadable:
@@ -266,6 +222,64 @@ def read_catalog(
             f"the first {path}: {reason}"
         )
     return Catalog(tuple(samples), tuple(unreadable), tuple(warnings), names, tuple(numbers))
+
+
+@dataclass
+class _Doubts:
+    """What is odd about the photographs of a catalog: names that do not fit or contradict their folder, pages, and so on.
+
+    spellings: the first spelling of each patient; respelled: another one. of_folder: patients by name of each folder in a class folder.
+    """
+
+    nameless: list[Path] = field(default_factory=list)
+    contradicting: list[Path] = field(default_factory=list)
+    paged: list[Path] = field(default_factory=list)
+    double: list[Path] = field(default_factory=list)
+    spellings: dict[str, str] = field(default_factory=dict)
+    respelled: dict[str, str] = field(default_factory=dict)
+    of_folder: defaultdict[Path, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def warnings(self, root: Path, total: int, pattern: str) -> Iterator[str]:
+        """One line for each kind of doubt about `total` photographs. pattern: the user's, for patients."""
+        if self.nameless:
+            fit = "--patient-pattern" if pattern else "<Camera>_<code>_<patient>_<R|L>[_n] nor <patient>_<R|L>"
+            yield (
+                f"{len(self.nameless)} of {total} names do not fit {fit} ({examples(root, self.nameless)}): each such file counts as a "
+                "patient of its own, so photographs of one person may be on both sides of a split; "
+                f"{_advice(root, self.nameless)}"
+            )
+        if len(self.of_folder) > (found := len(set().union(*self.of_folder.values()))):
+            yield (
+                f"{counted(len(self.of_folder), 'folder')} inside class folders, whose photographs are of {found} "
+                f"patient{'s' * (found > 1)} by their names: if each folder is a patient, give --patient-pattern '{_FOLDER}'"
+            )
+        undated: defaultdict[str, list[str]] = defaultdict(list)
+        for patient in self.spellings.values() if not pattern else ():
+            undated[re.sub(rf"(?<![0-9]){_DATE}(?![0-9])", "", patient)].append(patient)
+        if visits := [dated for without, dated in undated.items() if len(dated) > 1 and without.strip(" _-")]:
+            visit = _AFTER if re.match(_DATE, visits[0][0]) else _BEFORE
+            yield (
+                f"{sum(map(len, visits))} patients differ by a date alone, such as {visits[0][0]!r} and {visits[0][1]!r}: "
+                f"if these are visits of one person, give --patient-pattern '{visit}'"
+            )
+        if self.respelled:
+            some = ", ".join(f"{one!r} and {other!r}" for one, other in list(self.respelled.items())[:3])
+            yield f"{counted(len(self.respelled), 'patient')} spelled in several ways, each counted as one: {some}"
+        if self.contradicting:
+            yield (
+                f"{len(self.contradicting)} of {total} names contain another class than their folder "
+                f"({examples(root, self.contradicting)}): the folder counts"
+            )
+        if self.paged:
+            yield (
+                f"{counted(len(self.paged), 'file')} made of several pages ({examples(root, self.paged)}): only the first page is read; "
+                "save each page as a file of its own"
+            )
+        if self.double:
+            yield (
+                f"{counted(len(self.double), 'photograph')} about twice as long as wide ({examples(root, self.double)}), like an image "
+                "of two eyes: each counts as one photograph; cut it in two"
+            )
 
 
 def _chosen(root: Path, order: Sequence[str], classes: Sequence[str] | int | None) -> list[int]:
@@ -316,10 +330,6 @@ def _advice(root: Path, paths: Sequence[Path]) -> str:
     return (
         "--patient-pattern REGEX can name the part that is the patient, and so can a column patient of train/labels.csv"
     )
-
-
-def _without_zeros(patient: str) -> str:
-    return re.sub(r"(?<!\d)0+(?=\d)", "", patient)
 
 
 def _name_pattern(codes: dict[str, int]) -> re.Pattern[str]:
