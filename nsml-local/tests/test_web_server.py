@@ -59,6 +59,25 @@ def test_requests_to_its_own_names_succeed(server: Server) -> None:
     assert [server.ask("/", Host=name).status for name in names] == [200, 200, 200]
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/dataset/NOPE", "there is no dataset NOPE"),
+        ("/dataset/no%20name", "is not a name"),
+        ("/session/tester/FUNDUS/99", "there is no session tester/FUNDUS/99"),
+        ("/session/tester/FUNDUS/x", "is not USER/DATASET/NUMBER"),
+        ("/sweep/tester/FUNDUS/sweep-9", "no session is named tester/FUNDUS/sweep-9"),
+        ("/sweep/tester/FUNDUS/9x", "9x is not the name of a sweep"),
+        ("/graph?session=tester/FUNDUS/99", "there is no session tester/FUNDUS/99"),
+        ("/diff?first=tester/FUNDUS/99&second=tester/FUNDUS/98", "there is no session tester/FUNDUS/99"),
+        ("/report?session=tester/FUNDUS/99", "there is no session tester/FUNDUS/99"),
+    ],
+)
+def test_a_page_on_what_does_not_exist_says_so_and_is_not_found(server: Server, path: str, why: str) -> None:
+    answer = server.ask(path)
+    assert answer.status == 404 and why in answer.content.decode()
+
+
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:18553", ""])
 def test_another_host_name_is_refused_against_dns_rebinding(server: Server, host: str) -> None:
     answer = server.ask("/", Host=host)

@@ -9,9 +9,8 @@ from ..errors import Damaged, NsmlError
 from ..store.datasets import find_dataset
 from ..store.names import check_name
 from ..store.sessions import list_sessions
-from ..wording import plain
 from .board import board
-from .frame import frame, heading
+from .frame import frame, heading, nothing_here
 from .sessions_table import sessions_table
 from .site import Site
 
@@ -32,7 +31,7 @@ def register(site: Site) -> None:
                 has_sessions = bool(list_sessions(site.home, dataset=name))
                 if isinstance(error, Damaged) or not has_sessions:
                     heading(t("Datasets"))
-                    ui.label(plain(str(error))).props("role=alert")
+                    nothing_here(error)
                 if not has_sessions:
                     return
             heading(name)

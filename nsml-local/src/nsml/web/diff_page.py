@@ -17,7 +17,7 @@ from ..store.metrics import last_summary
 from ..store.sessions import Session, list_sessions
 from ..wording import number, plain, short
 from .comparing import compare
-from .frame import data_table, frame, heading
+from .frame import data_table, frame, heading, nothing_here
 from .live import in_thread, when_opened
 from .site import Site, diff_address, session_address
 from .texts import Texts
@@ -42,7 +42,7 @@ def register(site: Site) -> None:
                 one, other = site.session(first), site.session(second)
                 tables = await in_thread(lambda: _tables(one, other, t))
             except NsmlError as error:
-                ui.label(plain(str(error))).props("role=alert")
+                nothing_here(error)
                 return
             heading(t("Is one better?"), 2)
             verdict = ui.label(t("comparing")).classes("mono as-is").props("role=status tabindex=0")

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import Request
 from nicegui import Client, ui
 
+from ..errors import Damaged, NsmlError
 from ..store.datasets import list_datasets
 from ..wording import plain
 from . import texts
@@ -147,6 +148,13 @@ def data_table(columns: list[dict[str, Any]], key: str, *, links: str = "", empt
 def show_error(text: str) -> None:
     """Show an error message until the user closes it."""
     ui.notify(plain(text), type="negative", multi_line=True, timeout=0, close_button="OK")
+
+
+def nothing_here(error: NsmlError) -> None:
+    """Say why the page has no content: what its address names does not exist, which is status 404, or is damaged."""
+    if not isinstance(error, Damaged):
+        ui.context.client.status_code = 404
+    ui.label(plain(str(error))).props("role=alert")
 
 
 def command_lines(lines: list[tuple[str, str]]) -> None:

@@ -8,8 +8,7 @@ from fastapi import Query, Request
 from nicegui import ui
 
 from ..errors import NsmlError
-from ..wording import plain
-from .frame import frame, heading
+from .frame import frame, heading, nothing_here
 from .graph_view import GraphView
 from .site import Site, session_address
 
@@ -26,7 +25,7 @@ def register(site: Site) -> None:
             try:
                 sessions = [site.session(name) for name in dict.fromkeys(session[:_MAX_SESSIONS])]
             except NsmlError as error:
-                ui.label(plain(str(error))).props("role=alert")
+                nothing_here(error)
                 return
             with ui.row().classes("gap-3"):
                 for one in sessions:

@@ -19,7 +19,7 @@ from ..store.sessions import ENDED, Session
 from ..wording import plain, size, values
 from .actions import Actions
 from .checkpoints_view import checkpoints_view
-from .frame import frame, heading, quiet_button, show_error
+from .frame import frame, heading, nothing_here, quiet_button, show_error
 from .graph_view import GraphView
 from .live import watch
 from .log_view import LogView
@@ -51,7 +51,7 @@ def register(site: Site) -> None:
                 current = site.session(f"{user}/{dataset}/{number}")
             except NsmlError as error:
                 heading(t("Sessions"))
-                ui.label(plain(str(error))).props("role=alert")
+                nothing_here(error)
                 return
             _head(site, current, t)
             views: dict[str, tuple[str, str, Callable[[], object]]] = {

@@ -14,7 +14,7 @@ from ..store.names import check_name
 from ..store.sessions import SWEEP, match_sessions
 from ..wording import plain
 from .comparing import compare
-from .frame import data_table, frame, heading
+from .frame import data_table, frame, heading, nothing_here
 from .live import when_opened
 from .site import Site, dataset_address, graph_address, session_address
 from .texts import Texts
@@ -35,7 +35,7 @@ def register(site: Site) -> None:
                     raise NsmlError(f"{name} is not the name of a sweep, as {SWEEP}1")
                 members = match_sessions(site.home, f"{user}/{dataset}/{name}", user)
             except NsmlError as error:
-                ui.label(plain(str(error))).props("role=alert")
+                nothing_here(error)
                 return
             with ui.row().classes("gap-3"):
                 ui.link(t("Sessions"), dataset_address(dataset, "sessions")).classes("link")
