@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+RESAMPLES = 1000
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -36,10 +38,10 @@ def draw(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
     return np.concatenate([np.ones((1, count)), rng.multinomial(count, np.full(count, 1 / count), size=resamples)])
 
 
-def draw_patients(patients: Sequence[Any] | np.ndarray, resamples: int = 1000, seed: int = 0) -> np.ndarray:
-    """Weights of photographs, float64 (1 + resamples, n), from the patient of each, (n,). Row 0 is ones."""
+def draw_patients(patients: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Weights of photographs, float64 (1 + RESAMPLES, n), from the patient of each, (n,). Row 0 is ones."""
     indices = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)[1]
-    return draw(np.random.default_rng(seed), int(indices.max()) + 1, resamples)[:, indices]
+    return draw(np.random.default_rng(0), int(indices.max()) + 1, RESAMPLES)[:, indices]
 
 
 def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ td:first-child, th:first-child { text-align: left; padding-left: 0 } p { margin:
 """
 
 
-def document(title: str, parts: Iterable[str], style: str = "") -> str:
+def document(title: str, parts: Iterable[str], style: str) -> str:
     """A whole page. `title` is text; `parts` are HTML in which text is already escaped."""
     head = [
         "<!doctype html>",

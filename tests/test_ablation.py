@@ -168,16 +168,16 @@ def test_runs_go_on_where_they_stopped(tmp_path: Path) -> None:
         return outcome(predictions(0))
 
     with pytest.raises(KeyboardInterrupt):
-        make_runs(runs, tmp_path, execute, report=lambda line: None)
+        make_runs(runs, tmp_path, execute)
     made.append("and on")
-    assert make_runs(runs, tmp_path, execute, report=lambda line: None) == 0
+    assert make_runs(runs, tmp_path, execute) == 0
     assert made == [runs[0].name, runs[1].name, "and on", runs[2].name, runs[3].name]
 
 
 def test_a_run_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:
     runs = plan(RECORD, Photographs(), ARMS[:1], seeds=1)  # type: ignore[arg-type]
     with claim(tmp_path / f"{runs[0].name}.claim"):
-        assert make_runs(runs, tmp_path, lambda run: outcome(predictions(0)), report=lambda line: None) == 1
+        assert make_runs(runs, tmp_path, lambda run: outcome(predictions(0))) == 1
     assert not result_file(tmp_path, runs[0]).exists()
 
 
@@ -334,7 +334,7 @@ def test_another_recipe_is_an_arm_by_its_name() -> None:
 
 def test_the_outcome_of_an_arm_with_a_path_is_a_file_of_the_folder(drawn: Path, tmp_path: Path) -> None:
     arm = tried_arm(f"weights={tmp_path / ('long' * 60)}.weights.h5")
-    (run,) = plan(RECORD.with_settings(folds=1), find_dataset(str(drawn), None, 2, 1), (arm,))
+    (run,) = plan(RECORD.with_settings(folds=1), find_dataset(str(drawn), None, 2, 1), (arm,), 1)
     write_outcome(result_file(tmp_path, run), run, outcome(predictions(0)))
     assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
 

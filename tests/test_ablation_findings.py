@@ -33,7 +33,7 @@ def test_the_figures_of_one_fold_are_those_of_scikit_learn() -> None:
     runs = done({"recipe": 0.7}, folds=1)
     answers = runs[0][1].validation
     assert answers is not None
-    row = tabulate(runs, [BY_NAME["recipe"]], resamples=50).rows[0]
+    row = tabulate(runs, [BY_NAME["recipe"]]).rows[0]
     assert row.validation is not None
     said = answers.probabilities.argmax(axis=1)
     assert [figure.value for figure in row.validation] == pytest.approx(
@@ -47,7 +47,7 @@ def test_the_figures_of_one_fold_are_those_of_scikit_learn() -> None:
 
 def test_accuracies_are_of_all_photographs_and_an_auc_is_the_mean_of_the_folds() -> None:
     runs = done({"recipe": 0.7}, folds=2)
-    row = tabulate(runs, [BY_NAME["recipe"]], resamples=50).rows[0]
+    row = tabulate(runs, [BY_NAME["recipe"]]).rows[0]
     folds = [result.validation for _, result in runs if result.validation is not None]
     labels = np.concatenate([fold.labels for fold in folds])
     said = np.concatenate([fold.probabilities.argmax(axis=1) for fold in folds])
@@ -70,7 +70,7 @@ def test_a_difference_that_is_there_has_an_interval_without_zero_and_one_that_is
 
 def test_only_folds_that_every_arm_was_trained_on_are_compared() -> None:
     runs = done({"recipe": 1.0, "adam": 1.0})[:-1]
-    table = tabulate(runs, [BY_NAME["recipe"], BY_NAME["adam"]], resamples=10)
+    table = tabulate(runs, [BY_NAME["recipe"], BY_NAME["adam"]])
     assert table.cells == ((0, 0),)
     assert table.left_out == 1
 
@@ -81,7 +81,7 @@ def test_an_arm_that_could_not_be_trained_has_no_figures_but_a_count() -> None:
         (run, outcome(None, None, "the loss is nan") if run.arm.name == "no_batch_norm" else saved)
         for run, saved in runs
     ]
-    row = tabulate(runs, [BY_NAME["recipe"], BY_NAME["no_batch_norm"]], resamples=10).rows[1]
+    row = tabulate(runs, [BY_NAME["recipe"], BY_NAME["no_batch_norm"]]).rows[1]
     assert row.validation is None
     assert row.failed == 2
     assert sentence(row) == "no BatchNorm: 2 of its trainings failed, so there are no figures: it is needed"
@@ -91,7 +91,7 @@ def test_an_arm_that_could_not_be_trained_has_no_figures_but_a_count() -> None:
 def test_a_recipe_that_could_not_be_trained_is_said_and_not_blamed_on_its_arms() -> None:
     runs = done({"recipe": 1.0, "no_batch_norm": 1.0})
     runs = [(run, outcome(None, None, "the loss is nan") if run.arm.name == "recipe" else saved) for run, saved in runs]
-    row = tabulate(runs, [BY_NAME["recipe"], BY_NAME["no_batch_norm"]], resamples=10).rows[1]
+    row = tabulate(runs, [BY_NAME["recipe"], BY_NAME["no_batch_norm"]]).rows[1]
     assert sentence(row) == "no BatchNorm: the recipe's own training failed, so there is nothing to compare it with"
 
 
@@ -121,7 +121,7 @@ def test_folds_together_answer_by_their_mean_probabilities() -> None:
     runs = done({"recipe": 0.5}, folds=3)
     tests = [predictions(50 + fold, 30, 0.5, 30) for fold in range(3)]
     runs = [(run, outcome(saved.validation, test)) for (run, saved), test in zip(runs, tests, strict=True)]
-    (averaged,) = together(runs, [BY_NAME["recipe"]], resamples=20)
+    (averaged,) = together(runs, [BY_NAME["recipe"]])
     mean = np.mean([test.probabilities[:, 1] for test in tests], axis=0)
     assert averaged.difference is None
     assert [figure.value for figure in averaged.test] == pytest.approx(
@@ -136,15 +136,15 @@ def test_folds_together_answer_by_their_mean_probabilities() -> None:
 def test_folds_together_are_those_of_a_seed_and_the_figures_the_mean_over_the_seeds() -> None:
     runs = done({"recipe": 0.4, "adam": 0.8}, folds=2, seeds=2)
     arms = [BY_NAME["recipe"], BY_NAME["adam"]]
-    recipe, adam = together(runs, arms, resamples=200)
-    of_seeds = [together([pair for pair in runs if pair[0].cell[0] == seed], arms, resamples=20) for seed in (0, 1)]
+    recipe, adam = together(runs, arms)
+    of_seeds = [together([pair for pair in runs if pair[0].cell[0] == seed], arms) for seed in (0, 1)]
     for averaged, one, other in ((recipe, *(o[0] for o in of_seeds)), (adam, *(o[1] for o in of_seeds))):
         wanted = [(a.value + b.value) / 2 for a, b in zip(one.test, other.test, strict=True)]
         assert [figure.value for figure in averaged.test] == pytest.approx(wanted)
     assert adam.difference is not None and adam.difference[0].low > 0
     # A third seed of one fold is no ensemble to be compared with the others.
     more = done({"recipe": 0.4, "adam": 0.8}, folds=1, seeds=3)[4:]
-    assert together(runs + more, arms, resamples=200) == (recipe, adam)
+    assert together(runs + more, arms) == (recipe, adam)
 
 
 def test_one_fold_is_not_averaged() -> None:

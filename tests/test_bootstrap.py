@@ -66,10 +66,10 @@ def test_accuracy_and_recalls_are_those_of_scikit_learn(seed: int, classes: int)
 
 
 def test_a_draw_of_patients_takes_both_eyes_or_none() -> None:
-    weights = draw_patients(["a", "b", "a", "c"], 50)
+    weights = draw_patients(["a", "b", "a", "c"])
     np.testing.assert_array_equal(weights[0], np.ones(4))
     np.testing.assert_array_equal(weights[:, 0], weights[:, 2])
-    np.testing.assert_array_equal(weights[:, [0, 1, 3]].sum(axis=1), np.full(51, 3))
+    np.testing.assert_array_equal(weights[:, [0, 1, 3]].sum(axis=1), np.full(1001, 3))
 
 
 def test_draws_without_a_value_are_left_out_of_the_interval() -> None:

@@ -52,7 +52,7 @@ def figures(labels: list[int], classes: tuple[str, ...] = CLASSES, seed: int = 0
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     patients = [str(number // 2) for number in range(len(labels))]
     result = Predictions(["x"] * len(labels), patients, np.array(labels), probabilities.astype(np.float32))
-    return work_out(result, classes, 1.5, resamples=100)
+    return work_out(result, classes, 1.5)
 
 
 def test_every_interval_holds_its_figure_and_narrows_with_more_patients() -> None:

@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> None:
         missing = len(runs) - len(finished(runs, folder))
         print(f"{dataset.name}: {title}: {counted(len(runs), 'run')}, {missing} to make", flush=True)
         minutes = None if args.minutes is None else max(until - time.monotonic(), 0) / 60
-        return make_runs(runs, folder, execute, minutes, lambda line: print(line, flush=True)) if missing else 0
+        return make_runs(runs, folder, execute, minutes) if missing else 0
 
     rates = ""
     if args.tune > 1:

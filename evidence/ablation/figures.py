@@ -80,12 +80,12 @@ class Leak:
 class Draws:
     """Weights of patients (1 + r, m) and of seeds (1 + r, s); the first row is the data as they are."""
 
-    def __init__(self, patients: Collection[str], seeds: Collection[int], resamples: int, seed: int) -> None:
+    def __init__(self, patients: Collection[str], seeds: Collection[int], seed: int) -> None:
         self.patients = {patient: number for number, patient in enumerate(sorted(patients))}
         self.seeds = sorted(seeds)
         rng = np.random.default_rng(seed)
-        self.of_patients = draw(rng, len(self.patients), resamples)
-        self.of_seeds = draw(rng, len(self.seeds), resamples)
+        self.of_patients = draw(rng, len(self.patients), RESAMPLES)
+        self.of_seeds = draw(rng, len(self.seeds), RESAMPLES)
 
     def figures(self, cells: dict[Cell, Predictions]) -> np.ndarray:
         """Each figure for each draw, (1 + r, 3): the mean over the drawn seeds.
@@ -126,24 +126,12 @@ def complete_cells(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> 
     return tuple(sorted(cell for cell, trained in names.items() if trained >= {arm.name for arm in arms}))
 
 
-def tabulate(
-    done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
-) -> Table:
+def tabulate(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> Table:
     """The table of finished runs, with rows in the order of `arms`, which include the recipe; no rows if no cell is complete."""
     cells = complete_cells(done, arms)
     complete = [(run, outcome) for run, outcome in done if run.cell in cells]
-    sides = {
-        side: {
-            arm.name: {
-                run.cell: predictions
-                for run, outcome in complete
-                if run.arm.name == arm.name and (predictions := getattr(outcome, side)) is not None
-            }
-            for arm in arms
-        }
-        for side in ("validation", "test")
-    }
-    draws = {side: _draw(of_arms, cells, resamples, seed) for side, of_arms in sides.items()}
+    sides = {side: _of_arms(complete, arms, side) for side in ("validation", "test")}
+    draws = {side: _draw(of_arms, cells) for side, of_arms in sides.items()}
     rows = []
     for arm in arms if cells else ():
         own = [outcome for run, outcome in complete if run.arm.name == arm.name]
@@ -174,9 +162,7 @@ def tabulate(
     )
 
 
-def together(
-    done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[Together, ...]:
+def together(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> tuple[Together, ...]:
     """The ensemble of each arm with test predictions in as many folds as the recipe, at least two, as `--fold all` submits it.
 
     Seeds with fewer folds than others are left out.
@@ -192,8 +178,11 @@ def together(
             if run.arm.name == arm.name and run.cell in cells and run.cell[0] in of_seeds and outcome.test is not None:
                 of_seeds[run.cell[0]].append(outcome.test)
         if all(len(tests) == most for tests in of_seeds.values()):
-            means[arm.name] = {(seed, 0): _mean(tests) for seed, tests in of_seeds.items()}
-    draws = _draw(means, [(seed, 0) for seed in seeds], resamples, seed)
+            means[arm.name] = {
+                (seed, 0): replace(tests[0], probabilities=np.mean([test.probabilities for test in tests], axis=0))
+                for seed, tests in of_seeds.items()
+            }
+    draws = _draw(means, [(seed, 0) for seed in seeds])
     recipe = draws.get(RECIPE)
     return tuple(
         Together(
@@ -206,31 +195,14 @@ def together(
     )
 
 
-def _mean(tests: Sequence[Predictions]) -> Predictions:
-    return replace(tests[0], probabilities=np.mean([test.probabilities for test in tests], axis=0))
-
-
-def leaks(
-    done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[Leak, ...]:
+def leaks(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm]) -> tuple[Leak, ...]:
     """The leaks of the recipe and of the split by file, in the order of `arms`; empty if no cell is complete or test labels are unknown."""
     arms = [arm for arm in arms if arm.name in (RECIPE, FILE_SPLIT)]
     cells = complete_cells(done, arms)
-    sides = []
+    complete = [(run, outcome) for run, outcome in done if run.cell in cells]
+    validation = _draw(_of_arms(complete, arms, "validation"), cells)
     # Test photographs are drawn independently of the validation patients, as they are of other people.
-    for side, number in (("validation", seed), ("test", seed + 1)):
-        of_arms = {
-            arm.name: {
-                run.cell: predictions
-                for run, outcome in done
-                if run.arm.name == arm.name
-                and run.cell in cells
-                and (predictions := getattr(outcome, side)) is not None
-            }
-            for arm in arms
-        }
-        sides.append(_draw(of_arms, cells, resamples, number))
-    validation, test = sides
+    test = _draw(_of_arms(complete, arms, "test"), cells, seed=1)
     return tuple(
         Leak(
             arm,
@@ -243,13 +215,23 @@ def leaks(
     )
 
 
-def _draw(
-    of_arms: dict[str, dict[Cell, Predictions]], cells: Sequence[Cell], resamples: int, seed: int
-) -> dict[str, np.ndarray]:
+def _of_arms(done: Sequence[tuple[Run, Outcome]], arms: Sequence[Arm], side: str) -> dict[str, dict[Cell, Predictions]]:
+    """The predictions of a side, "validation" or "test", by arm and cell."""
+    return {
+        arm.name: {
+            run.cell: predictions
+            for run, outcome in done
+            if run.arm.name == arm.name and (predictions := getattr(outcome, side)) is not None
+        }
+        for arm in arms
+    }
+
+
+def _draw(of_arms: dict[str, dict[Cell, Predictions]], cells: Sequence[Cell], seed: int = 0) -> dict[str, np.ndarray]:
     """The draws of each arm that has predictions in every cell, on the same patients and seeds."""
     whole = {name: of_cells for name, of_cells in of_arms.items() if cells and len(of_cells) == len(cells)}
     patients = {patient for of_cells in whole.values() for p in of_cells.values() for patient in p.patients}
     if not patients:
         return {}
-    draws = Draws(patients, {seed for seed, _ in cells}, resamples, seed)
+    draws = Draws(patients, {seed for seed, _ in cells}, seed)
     return {name: draws.figures(of_cells) for name, of_cells in whole.items()}

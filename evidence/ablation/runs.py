@@ -13,7 +13,7 @@ import numpy as np
 from dataprep.files import replacing
 from model.records import Predictions
 
-from .arms import ARMS, Arm, Record
+from .arms import Arm, Record
 from .dataset import Dataset
 
 # Increased when the training of the same record changes.
@@ -57,7 +57,7 @@ class Outcome:
     failed: str = ""
 
 
-def plan(record: Record, dataset: Dataset, arms: tuple[Arm, ...] = ARMS, seeds: int = 1) -> list[Run]:
+def plan(record: Record, dataset: Dataset, arms: tuple[Arm, ...], seeds: int) -> list[Run]:
     """All runs in order: all arms of a fold, then the next fold, then the next seed, so that a stopped ablation has complete folds."""
     runs = []
     for seed in range(seeds):

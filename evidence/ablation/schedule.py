@@ -22,11 +22,10 @@ def make_runs(
     folder: Path,
     execute: Callable[[Run], Outcome],
     minutes: float | None = None,
-    report: Callable[[str], None] = print,
 ) -> int:
     """Make the missing runs one after the other, write each outcome to `folder`, and return the number of runs that are still missing.
 
-    Runs that another process has claimed are skipped. After `minutes` no run is started. `report` gets one line for each run.
+    Runs that another process has claimed are skipped. After `minutes` no run is started. Prints a line for each run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -36,7 +35,7 @@ def make_runs(
         if read_outcome(path) is not None:
             continue
         if minutes is not None and time.monotonic() - started >= minutes * 60:
-            report(f"{minutes:g} minutes are over; repeat the command to continue")
+            print(f"{minutes:g} minutes are over; repeat the command to continue", flush=True)
             break
         with claim(folder / f"{run.name}.claim") as mine:
             # Another process may have finished it since the first check.
@@ -47,7 +46,8 @@ def make_runs(
             write_outcome(path, run, outcome)
             durations.append(time.monotonic() - begun)
         left = sum(not result_file(folder, other).exists() for other in runs)
-        report(f"{number:>3} of {len(runs)}  {_line(run, outcome)}, {clock(left * float(np.mean(durations)))} left")
+        remaining = clock(left * float(np.mean(durations)))
+        print(f"{number:>3} of {len(runs)}  {_line(run, outcome)}, {remaining} left", flush=True)
     return sum(not result_file(folder, run).exists() for run in runs)
 
 

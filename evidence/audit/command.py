@@ -39,6 +39,6 @@ def run(args: argparse.Namespace) -> None:
     from .table import table
 
     progress = Progress("reading photographs", sys.stderr)
-    result = audit(args.path, args.test, args.classes, progress, patient_pattern=args.patient_pattern)
+    result = audit(args.path, args.test, args.classes, progress, args.patient_pattern)
     print(table(result), flush=True)
     print(f"\npage with pictures: {write_page(result, args.out)}", flush=True)

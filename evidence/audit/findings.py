@@ -78,7 +78,6 @@ def audit(
     test: Path | None = None,
     classes: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    workers: int = 2,
     patient_pattern: str = "",
 ) -> Audit:
     """Audit the training photographs of a dataset's root or training folder. Raises CatalogError if there are none."""
@@ -89,7 +88,7 @@ def audit(
     near = fingerprint.available()
 
     paths = [sample.path for sample in catalog.samples] + test_paths
-    results = measure_all(paths, near, progress, workers)
+    results = measure_all(paths, near, progress)
     unreadable = [(p, why) for p, why in catalog.unreadable]
     unreadable += [(p, result) for p, result in zip(paths, results, strict=True) if isinstance(result, str)]
     of_samples = zip(catalog.samples, results[: len(catalog.samples)], strict=True)

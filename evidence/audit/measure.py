@@ -93,9 +93,9 @@ def measure(path: Path, near: bool = True) -> Measures:
 
 
 def measure_all(
-    paths: Sequence[Path], near: bool = True, progress: Callable[[int, int], None] | None = None, workers: int = 2
+    paths: Sequence[Path], near: bool, progress: Callable[[int, int], None] | None = None
 ) -> list[Measures | str]:
-    """Each photograph's measures, or why it cannot be read, in order; by `workers` threads, `progress(done, n)` after each."""
+    """Each photograph's measures, or why it cannot be read, in order; by two threads, `progress(done, n)` after each."""
 
     def one(path: Path) -> Measures | str:
         try:
@@ -104,7 +104,7 @@ def measure_all(
             return str(error)
 
     results = []
-    with one_opencv_thread(), warnings.catch_warnings(), ThreadPool(workers) as pool:
+    with one_opencv_thread(), warnings.catch_warnings(), ThreadPool(2) as pool:
         warnings.filterwarnings("ignore", module="PIL")
         for done, result in enumerate(pool.imap(one, paths, chunksize=4), start=1):
             results.append(result)

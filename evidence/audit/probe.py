@@ -17,6 +17,8 @@ from model.metrics import accuracy, aucs, mean_of_classes, recalls
 
 from ..bootstrap import Figure, draw_patients, estimate
 
+FOLDS = 5
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -47,32 +49,32 @@ class Folds:
     notes: tuple[str, ...]
 
 
-def make_folds(samples: Sequence[Sample], classes: Sequence[str], folds: int = 5, seed: int = 0) -> Folds | str:
+def make_folds(samples: Sequence[Sample], classes: Sequence[str]) -> Folds | str:
     """The folds of the recipe's split, without classes with fewer patients than folds; or a text with the reason why there are none."""
     notes, names = [], []
     for label, name in enumerate(classes):
         patients = {sample.patient for sample in samples if sample.label == label}
-        if len(patients) >= folds:
+        if len(patients) >= FOLDS:
             names.append(name)
         elif patients:
-            notes.append(f"{name} is left out of the probe: {len(patients)} patients are fewer than {folds} folds")
+            notes.append(f"{name} is left out of the probe: {len(patients)} patients are fewer than {FOLDS} folds")
     chosen = np.array([i for i, sample in enumerate(samples) if classes[sample.label] in names], int)
     if len(names) < 2:
         return "; ".join(["the probe needs two classes", *notes])
     selected = [replace(samples[i], label=names.index(classes[samples[i].label])) for i in chosen]
     number = np.zeros(len(selected), int)
     try:
-        for fold in range(folds):
-            number[split_folds(selected, folds, fold, seed).validation] = fold
+        for fold in range(FOLDS):
+            number[split_folds(selected, FOLDS, fold).validation] = fold
     except SplitError as error:
-        return f"there are no {folds} folds to probe: {error}"
+        return f"there are no {FOLDS} folds to probe: {error}"
     groups = np.unique([sample.patient for sample in selected], return_inverse=True)[1]
     return Folds(chosen, np.array([s.label for s in selected]), tuple(names), groups, number, tuple(notes))
 
 
-def probe(features: np.ndarray, folds: Folds, resamples: int = 1000, seed: int = 0) -> Probe:
+def probe(features: np.ndarray, folds: Folds) -> Probe:
     """Fit and score the regression on `features`, float (n, d) of the folds' samples; intervals by bootstrap over patients."""
-    sides = folds.labels, out_of_fold(features, folds), draw_patients(folds.patients, resamples, seed)
+    sides = folds.labels, out_of_fold(features, folds), draw_patients(folds.patients)
     return Probe(
         estimate(accuracy(*sides)),
         estimate(mean_of_classes(recalls(*sides))),

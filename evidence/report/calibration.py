@@ -51,16 +51,14 @@ def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return np.asarray(softmax(_scores(probabilities) / temperature, axis=1), np.float32)
 
 
-def scaled_by_others(
-    probabilities: np.ndarray, labels: np.ndarray, patients: Sequence[str], folds: int = 5, seed: int = 0
-) -> np.ndarray:
-    """`scaled` by cross-validation: the photographs of a patient by the temperature of the patients of other folds.
+def scaled_by_others(probabilities: np.ndarray, labels: np.ndarray, patients: Sequence[str]) -> np.ndarray:
+    """`scaled` by cross-validation with five folds: the photographs of a patient by the temperature of the patients of other folds.
 
     Unchanged if there is only one patient.
     """
     indices = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)[1]
     count = int(indices.max(initial=-1)) + 1
-    fold = np.random.default_rng(seed).permutation(count) % folds
+    fold = np.random.default_rng(0).permutation(count) % 5
     result = probabilities.astype(np.float32)
     if count < 2:
         return result
@@ -89,14 +87,14 @@ class Reliability:
         return float((gaps * self.count[filled]).sum() / self.count.sum())
 
 
-def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> Reliability:
+def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Reliability:
     """The reliability diagram with bins of equal width, each open below and closed above, as in the paper."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    count = np.bincount(number, minlength=bins)
-    empty = np.full(bins, np.nan)
-    sums = (np.bincount(number, values, bins) for values in (confidence, right))
+    number = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    count = np.bincount(number, minlength=BINS)
+    empty = np.full(BINS, np.nan)
+    sums = (np.bincount(number, values, BINS) for values in (confidence, right))
     means = [np.divide(total, count, out=empty.copy(), where=count > 0) for total in sums]
     return Reliability(means[0], means[1], count)
 

@@ -80,14 +80,12 @@ class Figures:
     calibrations: tuple[Calibration, ...]
 
 
-def work_out(
-    predictions: Predictions, classes: Sequence[str], temperature: float, resamples: int = 1000, seed: int = 0
-) -> Figures:
+def work_out(predictions: Predictions, classes: Sequence[str], temperature: float) -> Figures:
     """The figures of at least one prediction."""
     from sklearn.metrics import confusion_matrix
 
     labels, probabilities = predictions.labels, predictions.probabilities.astype(np.float64)
-    sides = labels, probabilities, draw_patients(predictions.patients, resamples, seed)
+    sides = labels, probabilities, draw_patients(predictions.patients)
     of_class = Counter(labels.tolist())
     patients = Counter(label for label, _ in set(zip(labels.tolist(), predictions.patients, strict=True)))
     recall, areas = recalls(*sides), aucs(*sides)
@@ -114,7 +112,7 @@ def work_out(
             _calibration("after", scaled(predictions.probabilities, temperature), labels),
             _calibration(
                 "after, by a temperature fitted to other patients",
-                scaled_by_others(predictions.probabilities, labels, predictions.patients, seed=seed),
+                scaled_by_others(predictions.probabilities, labels, predictions.patients),
                 labels,
             ),
         ),

@@ -37,10 +37,10 @@ class Strip:
     heat: bool = True
 
 
-def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, most: int = MISTAKES) -> np.ndarray:
-    """Indices of wrong predictions, lowest probability of the true class first."""
+def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Indices of at most MISTAKES wrong predictions, lowest probability of the true class first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:most]
+    return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:MISTAKES]
 
 
 def surest(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
