@@ -17,10 +17,12 @@ from nsml.engine import environment
 from nsml.engine.environment import interpreter_for, prune_environments, session_interpreter
 from nsml.engine.requirements import Needs, missing_packages, read_needs
 from nsml.errors import NsmlError
+from nsml.scoring.submit import submit
 from nsml.store.files import write_json
 from nsml.store.home import open_home
+from nsml.store.names import SessionName
 from nsml.store.processes import identity
-from nsml.store.sessions import create_session
+from nsml.store.sessions import create_session, find_session
 
 
 def _wheel(folder: Path, version: str = "1.0", name: str = "tinylens", needs: str = "", module: str = "") -> None:
@@ -250,7 +252,7 @@ def test_prune_leaves_what_a_running_session_uses(nsml: Nsml, dataset: str, need
 def test_prune_leaves_a_layer_that_is_being_installed_or_in_which_a_submit_of_an_ended_session_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Both hold its lock, as a process does until it ends."""
+    """Both hold its lock."""
     home = open_home()
     pruned = []
 
@@ -261,13 +263,25 @@ def test_prune_leaves_a_layer_that_is_being_installed_or_in_which_a_submit_of_an
         (folder / "size").write_text("12345")
 
     monkeypatch.setattr(environment, "_build", build)
-    monkeypatch.setattr(environment, "_held", held := dict[Path, int]())
-    python = interpreter_for(home, Needs(packages=("no-such-lens",)), print)
-    pruned.append(prune_environments(home))
+    with interpreter_for(home, Needs(packages=("no-such-lens",)), print) as python:
+        pruned.append(prune_environments(home))
     assert [(count, left) for count, _, left in pruned] == [(0, 1), (0, 1)] and Path(python).parents[1].exists()
-    for lock in held.values():
-        os.close(lock)
     assert prune_environments(home)[::2] == (1, 0)
+
+
+def test_a_process_that_scores_in_a_layer_lets_go_of_it_with_the_score(nsml: Nsml, dataset: str, needy: Path) -> None:
+    """As the page does, which goes on."""
+    start_and_wait(nsml)
+    home, during = open_home(), []
+    session = find_session(home, SessionName("tester", "FUNDUS", 1))
+
+    def on_step(step: dict[str, object]) -> None:
+        if step["step"] == "done":
+            during.append(nsml("env", "prune").out)
+
+    assert submit(home, session, "best", dry_run=False, limit=60, on_step=on_step).score is not None
+    assert during == ["0 environments removed, 0 B freed; 1 is in use\n"]
+    assert nsml("env", "prune").out.startswith("1 environment removed")
 
 
 @pytest.mark.parametrize("text", ["", "x", "../../..", "/nowhere/bin/python", "\udcff"])
@@ -276,7 +290,8 @@ def test_what_a_program_writes_in_place_of_its_interpreter_counts_as_none(text: 
     session = create_session(home, "tester", "D", {"entry": "main.py", "arguments": []})
     (session.folder / "python.txt").write_text(text, errors="surrogateescape")
     assert prune_environments(home) == (0, 0, 0)
-    assert session_interpreter(home, session, print) == sys.executable
+    with session_interpreter(home, session, print) as python:
+        assert python == sys.executable
 
 
 def test_what_takes_the_place_of_a_version_leaves_the_other_packages_as_they_are(

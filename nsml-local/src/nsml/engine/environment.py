@@ -16,7 +16,7 @@ import re
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
@@ -45,24 +45,27 @@ _USED = "python.txt"
 _LONGEST_PATH = 1 << 14
 _SILENCE = 600.0  # seconds without a line of the installer after which another host's installation counts as dead
 Say = Callable[[str], None]
-_held: dict[Path, int] = {}  # the locks of the layers that this process uses
-os.register_at_fork(after_in_child=_held.clear)
 
 
-def session_interpreter(home: Home, session: Session, say: Say) -> str:
+@contextlib.contextmanager
+def session_interpreter(home: Home, session: Session, say: Say) -> Iterator[str]:
     """The interpreter of a session, see `interpreter_for`; the current one if the session was started with `--env current`."""
     if session.record().get("env") == CURRENT or not any((session.code / name).exists() for name in _FILES):
-        return sys.executable
+        yield sys.executable
+        return
     # The interpreter of its training, even if the current environment has changed since.
     used = session.folder / _USED
-    with contextlib.suppress(OSError):
-        folder = home.path / "environments" / _layer_in(used)
-        if folder.name != "environments" and folder.exists() and _hold(folder, say):
-            return str(folder / "bin" / "python")
-    python = interpreter_for(home, read_needs(session.code), say)
-    if python != sys.executable:
-        write_text(used, f"{python}\n")
-    return python
+    python = ""
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):
+            folder = home.path / "environments" / _layer_in(used)
+            if folder.name != "environments" and folder.exists() and held.enter_context(_hold(folder, say)):
+                python = str(folder / "bin" / "python")
+        if not python:
+            python = held.enter_context(interpreter_for(home, read_needs(session.code), say))
+            if python != sys.executable:
+                write_text(used, f"{python}\n")
+        yield python
 
 
 def _layer_in(used: Path) -> str:
@@ -71,8 +74,11 @@ def _layer_in(used: Path) -> str:
     return named[1] if named else ""
 
 
-def interpreter_for(home: Home, needs: Needs, say: Say) -> str:
+@contextlib.contextmanager
+def interpreter_for(home: Home, needs: Needs, say: Say) -> Iterator[str]:
     """The interpreter for a program: the current one, or that of a layer if packages are missing. Builds the layer if needed.
+
+    The layer is not removed before the context ends.
 
     Args:
         say: called with lines on the progress of the installation.
@@ -82,7 +88,8 @@ def interpreter_for(home: Home, needs: Needs, say: Say) -> str:
     """
     missing = missing_packages(needs)
     if not missing:
-        return sys.executable
+        yield sys.executable
+        return
     folder = _layer(home, missing, needs.options)
     make_private(folder.parent)
 
@@ -91,11 +98,11 @@ def interpreter_for(home: Home, needs: Needs, say: Say) -> str:
         _build(folder, missing, needs.options, say)
         say("installed")
 
-    _hold(folder, say, build)
-    for line in read_json(folder / _READY).get("instead", []):
-        say(f"warning: {line}")
-    os.utime(folder / _READY)
-    return str(folder / "bin" / "python")
+    with _hold(folder, say, build):
+        for line in read_json(folder / _READY).get("instead", []):
+            say(f"warning: {line}")
+        os.utime(folder / _READY)
+        yield str(folder / "bin" / "python")
 
 
 def still_missing(home: Home, needs: Needs) -> list[str]:
@@ -113,21 +120,18 @@ def _layer(home: Home, missing: list[str], options: tuple[str, ...]) -> Path:
     return home.path / "environments" / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _hold(folder: Path, say: Say, build: Callable[[Say], None] | None = None) -> bool:
-    """Keep a layer from being removed until this process ends; whether it is there. If not, one process at a time calls `build`."""
+@contextlib.contextmanager
+def _hold(folder: Path, say: Say, build: Callable[[Say], None] | None = None) -> Iterator[bool]:
+    """Keep a layer from being removed; whether it is there. If not, one process at a time calls `build`."""
     lock = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o600)
-    is_there = False
     try:
         while not _try(lock, fcntl.LOCK_SH):  # being removed
             time.sleep(0.2)
         if build is not None:
             _build_once(folder, build, say)
-        is_there = (folder / _READY).exists()
+        yield (folder / _READY).exists()
     finally:
-        # A page that scores many checkpoints keeps one descriptor of each layer.
-        if not is_there or _held.setdefault(folder, lock) != lock:
-            os.close(lock)
-    return is_there
+        os.close(lock)
 
 
 def _try(lock: int, how: int) -> bool:

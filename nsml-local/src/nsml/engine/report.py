@@ -63,8 +63,10 @@ def write_report(
         )
     checkpoint.verify()
     datasets = datasets_of(home, session)
-    python = session_interpreter(home, session, say)
-    with folder_beside(make_private(session.reports)) as beside:
+    with (
+        session_interpreter(home, session, say) as python,
+        folder_beside(make_private(session.reports)) as beside,
+    ):
         copy_code(session.code, beside / "work")
         left = make_private(beside / "report")
         write_launch(

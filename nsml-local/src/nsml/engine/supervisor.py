@@ -76,7 +76,7 @@ class _StopSignal:
         self._armed = False
 
 
-def _layer_interpreter(home: Home, session: Session) -> str:
+def _layer_interpreter(home: Home, session: Session) -> contextlib.AbstractContextManager[str]:
     # Imported here, since most sessions need no layer, and it would be a third of what a supervisor imports.
     from .environment import session_interpreter
 
@@ -90,6 +90,7 @@ def supervise(folder: Path) -> int:
     stop = _StopSignal()
     program = None
     memory = None
+    layer = contextlib.ExitStack()  # held until this process ends
     reason, cause, is_refused = "", "", False
     home = session.home
     began, passed = time.time(), time.monotonic()
@@ -101,7 +102,7 @@ def supervise(folder: Path) -> int:
         began, passed = time.time(), time.monotonic()
         launch = read_json(folder / FILE)
         limits = Limits.of(launch)
-        python = launch.get("python") or _layer_interpreter(home, session)
+        python = launch.get("python") or layer.enter_context(_layer_interpreter(home, session))
         with stop.held():
             memory = MemoryWatch()
             program = start_program(folder, session.work, python, writable=(), **limits.environment())

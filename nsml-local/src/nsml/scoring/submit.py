@@ -291,28 +291,28 @@ def _predict(
         batch_size=batch_size,
         loader=str(loader) if loader else None,
     )
-    python = session_interpreter(home, session, lambda line: on_step({"step": "environment", "says": line}))
-    if doubt := doubtful_reserved(session.code, entry):
-        on_step({"step": "environment", "says": f"warning: {doubt}"})
-    on_step({"step": "start"})
-    log = folder / "log.txt"
-    own = {name: value for name, value in _MALLOC.items() if name not in os.environ}
-    memory = MemoryWatch()
-    program = start_program(
-        folder, folder / "work", python, writable=[folder / WRITTEN], **own, **limit_of_photographs()
-    )
-    keeper = LogLimit(log, _log_limit_of(session))
+    with session_interpreter(home, session, lambda line: on_step({"step": "environment", "says": line})) as python:
+        if doubt := doubtful_reserved(session.code, entry):
+            on_step({"step": "environment", "says": f"warning: {doubt}"})
+        on_step({"step": "start"})
+        log = folder / "log.txt"
+        own = {name: value for name, value in _MALLOC.items() if name not in os.environ}
+        memory = MemoryWatch()
+        program = start_program(
+            folder, folder / "work", python, writable=[folder / WRITTEN], **own, **limit_of_photographs()
+        )
+        keeper = LogLimit(log, _log_limit_of(session))
 
-    def look_at_output() -> None:
-        if on_output:
-            on_output(output.read())
-        keeper.look()
+        def look_at_output() -> None:
+            if on_output:
+                on_output(output.read())
+            keeper.look()
 
-    try:
-        with regular(log) as output:
-            last = _follow(program, memory, StepReader(folder / WRITTEN), limit, on_step, look_at_output)
-    finally:
-        end_program(program)
+        try:
+            with regular(log) as output:
+                last = _follow(program, memory, StepReader(folder / WRITTEN), limit, on_step, look_at_output)
+        finally:
+            end_program(program)
     if "error" in last:
         at = "predictions" if last.get("refused") else last["step"]
         raise (PredictionsRefused if at == "predictions" else RunFailed)(
