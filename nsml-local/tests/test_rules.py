@@ -18,6 +18,7 @@ from sklearn import metrics as reference
 from nsml.errors import NsmlError
 from nsml.scoring.metrics import METRICS, score_files
 from nsml.scoring.rules import Rules, as_toml, read_rules
+from nsml.store.datasets import find_dataset
 from nsml.store.files import write_json
 from nsml.store.home import open_home
 from nsml.store.processes import identity
@@ -292,6 +293,16 @@ def test_a_rule_that_is_removed_is_again_as_where_nobody_gave_it(nsml: Nsml, tmp
     rules = json.loads(removed.out)
     assert (rules["lower_is_better"], rules["time_zone"]) == (True, "Asia/Seoul")
     assert 0 <= rules["public_seed"] < 1_000_000
+
+
+def test_a_direction_that_an_older_version_did_not_store_is_that_of_the_metric(nsml: Nsml, tmp_path: Path) -> None:
+    push(nsml, tmp_path, "--metric", "rmse")
+    with find_dataset(open_home(), "D").changing() as record:
+        record["lower_is_better"] = None
+    for user, score in (("ann", 2.0), ("ben", 1.0)):
+        record_score(open_submission(open_home(), "D"), user=user, session=f"{user}/D/1", checkpoint="0", score=score)
+    assert [row["user"] for row in listed(nsml)] == ["ben", "ann"]
+    assert "lower_is_better = true\n" in nsml("dataset", "rules", "D").out
 
 
 def test_another_metric_says_how_many_scores_are_of_the_one_before(nsml: Nsml, tmp_path: Path) -> None:

@@ -168,6 +168,9 @@ def rules_in(record: Mapping[str, Any], dataset: Dataset) -> Rules:
                 _check(name, value)
     except NsmlError as error:
         raise Damaged(f"{dataset.folder / 'dataset.json'}: {error}") from None
+    # Older versions stored no direction.
+    if "lower_is_better" not in stored and (metric := METRICS.get(stored.get("metric", "fundus"))):
+        stored["lower_is_better"] = metric.lower_is_better
     if "baselines" in stored:
         stored["baselines"] = tuple(stored["baselines"])
     return Rules(**stored)
