@@ -23,9 +23,11 @@ from nsml.scoring import referee as module
 from nsml.scoring.ledger import Ledger, read_ledger
 from nsml.scoring.referee import Referee, ledger_path, verify
 from nsml.scoring.spool import hand_in, read_packet, read_published, wait_for_answer
+from nsml.store.checkpoints import store
 from nsml.store.datasets import find_dataset
 from nsml.store.files import read_json, write_json
 from nsml.store.home import open_home
+from nsml.store.sessions import create_session
 from nsml.store.submissions import open_submission, record_score, submissions_of
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two other accounts")
@@ -115,6 +117,35 @@ def test_a_team_submits_as_usual_and_the_referee_scores(nsml: Nsml, python: Nsml
     assert "so that its name stays" in nsml("dataset", "rename", "D", "E").err
     verified = nsml("referee", "verify", "D")
     assert verified.out.startswith("3 entries, unbroken; the last has the digest "), verified.err
+    assert json.loads(mine("ps", "-a", "-j").out)[0]["score"] == 101.0
+    nsml("dataset", "rules", "D", "metric=accuracy")
+    nsml("referee", "D", "--spool", str(spool), "--once")
+    assert json.loads(mine("ps", "-a", "-j").out)[0]["score"] is None  # of another metric than the board's
+
+
+def test_a_team_follows_the_metric_and_the_direction_that_its_referee_has_now(
+    nsml: Nsml, python: Nsml, spool: Path, tmp_path: Path, project: Path
+) -> None:
+    team = {"NSML_HOME": str(tmp_path / "team"), "NSML_USER": "me"}
+    nsml("dataset", "push", "D", str(tmp_path / "d"), "--referee", str(spool), **team)
+    home = open_home(tmp_path / "team")
+    for score in (2.0, 1.0):
+        session = create_session(home, "me", "D", {"entry": "main.py", "arguments": []})
+        store(session.checkpoints, "best", lambda path: path.write_text("x") and None, elapsed=0.0, summary={"a": 1})
+        record_score(open_submission(home, "D"), user="me", session=str(session.name), checkpoint="best", score=score)
+    (project / "p.py").write_text("import os, nsml\nnsml.DATASET_PATH\nprint(os.environ['NSML_METRIC'])")
+
+    def seen() -> tuple[list[str], bool, str]:
+        rows = json.loads(nsml("ps", "-a", "--sort", "score", "-j", **team).out)
+        compared = json.loads(nsml("compare", "-j", "D/1", "D/2", **team).out)
+        metric = python("p.py", NSML_DATASET="D", **team).out.strip()
+        scored = [row["name"] for row in rows if row["score"] is not None]
+        return scored, compared["submitted"]["first"]["lower_is_better"], metric
+
+    assert seen() == (["me/D/1", "me/D/2"], False, "fundus")
+    nsml("dataset", "rules", "D", "metric=rmse")
+    refereed(spool)
+    assert seen() == (["me/D/2", "me/D/1"], True, "rmse")
 
 
 def test_the_page_of_a_team_shows_the_board_of_its_referee(nsml: Nsml, spool: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_value_that_no_session_has_is_refused_with_those_that_there_are(nsml: 
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6))), st.booleans())
 def test_to_sort_loses_no_row_and_reverses_all_but_the_missing(durations: list[float | None], back: bool) -> None:
     rows = [{"duration": value, "number": number} for number, value in enumerate(durations)]
-    ordered = [row["duration"] for row in _sorted(rows, "-duration" if back else "duration")]
+    ordered = [row["duration"] for row in _sorted(rows, "-duration" if back else "duration", {})]
     there = [value for value in durations if value is not None]
     assert ordered == sorted(there, reverse=not back) + [None] * (len(durations) - len(there))
 

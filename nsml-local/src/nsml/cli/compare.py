@@ -14,6 +14,7 @@ from ..comparing import FILE
 from ..engine.differences import arguments_of, differing_files, pairs
 from ..errors import Damaged, NsmlError, RunFailed, install
 from ..scoring.guessing import beats
+from ..scoring.rules import rules_of
 from ..store.checkpoints import Checkpoint
 from ..store.datasets import Dataset
 from ..store.files import is_number
@@ -142,7 +143,7 @@ def _submitted(home: Home, side: _Side) -> dict[str, Any] | None:
     name = shown["one_class"]
     with contextlib.suppress(Damaged):  # the dataset is gone
         registered = Dataset(dataset, home.datasets / dataset)
-        lower = registered.lower_is_better()
+        lower = rules_of(registered).lower_is_better
         name = None if name is None else registered.named(name)
         above = None if shown["constant"] is None else beats(shown["score"], shown["constant"], lower)
     return {**shown, "class_name": name, "lower_is_better": lower, "beats_constant": above}

@@ -13,8 +13,7 @@ import click
 from ..errors import Damaged, NsmlError
 from ..scoring.public import choose_public
 from ..scoring.rules import KEYS, as_toml, published, read_changes, read_rules, rules_in, rules_of
-from ..scoring.spool import RULES
-from ..store.datasets import find_dataset, list_datasets, remove_dataset, rename_dataset, scored_here
+from ..store.datasets import RULES, find_dataset, list_datasets, remove_dataset, rename_dataset, scored_here
 from ..store.files import read_text
 from ..store.home import open_home
 from ..store.submissions import counted_submissions, running_submission, submissions_of
@@ -265,7 +264,7 @@ def rm(name: str, force: bool) -> None:
         click.confirm(f"Remove dataset {name}?", abort=True)
     rules, isolated = None, False
     with contextlib.suppress(Damaged):
-        rules, isolated = rules_of(dataset), dataset.isolated()
+        rules, isolated = rules_in(dataset.record(), dataset), dataset.isolated()
     remove_dataset(home, dataset)
     if isolated:
         click.echo("it was isolated; push it with --isolate again, else programs can read the labels", err=True)

@@ -19,9 +19,8 @@ from ..errors import Damaged, NsmlError, RunFailed
 from ..scoring.dataset_check import dataset_problems
 from ..scoring.metrics import METRICS
 from ..scoring.public import choose_public
-from ..scoring.rules import read_rules, rules_of
-from ..scoring.spool import RULES
-from ..store.datasets import Dataset, isolated_datasets, list_datasets, push_dataset, remove_dataset
+from ..scoring.rules import read_rules, rules_in
+from ..store.datasets import RULES, Dataset, isolated_datasets, list_datasets, push_dataset, remove_dataset
 from ..store.home import Home, open_home
 from ..store.labels import LabelError, parse_classes
 from ..store.photographs import photographs_below
@@ -127,7 +126,7 @@ def push(
     )
     click.echo(describe(pushed))
     try:
-        if line := choose_public(pushed, rules_of(pushed)):
+        if line := choose_public(pushed, rules_in(pushed.record(), pushed)):
             click.echo(line)
     except NsmlError:
         remove_dataset(home, pushed)

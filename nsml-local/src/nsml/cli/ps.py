@@ -11,6 +11,7 @@ import click
 
 from ..engine.queue import places
 from ..errors import Damaged, NsmlError
+from ..scoring.rules import rules_of
 from ..store.datasets import Dataset
 from ..store.files import is_number
 from ..store.home import Home, open_home
@@ -33,9 +34,9 @@ Examples:
 \b
 --sort takes created, duration, score (the submitted one) or the name of a
 reported value, by its last one. The newest, the longest, the best come first:
-the lowest of a value whose name ends in loss or error, the highest of any
-other. A '-' before it reverses the order: --sort -created. Sessions without
-the value come last.
+the lowest of a value whose name ends in loss or error, and of a score where the
+dataset ranks it so; the highest of any other. A '-' before it reverses the
+order: --sort -created. Sessions without the value come last.
 """
 )
 @click.option("-a", "--all", "everything", is_flag=True, help="Also list ended sessions.")
@@ -81,10 +82,11 @@ def ps(
             continue
         rows.append(row)
     rows.sort(key=lambda r: (r["created_at"], r["name"]), reverse=True)
-    scores = _scores(home, {row["dataset"] for row in rows})
+    lowest_first = _lowest_first(home, {row["dataset"] for row in rows})
+    scores = _scores(home, lowest_first)
     for row in rows:
         row["score"] = scores.get(row["name"])
-    rows = _sorted(rows, by.replace("__", "/"))[:count]
+    rows = _sorted(rows, by.replace("__", "/"), lowest_first)[:count]
     for row in rows:
         folder = row.pop("folder")
         row["summary"], found = last_summary(folder), best_values(folder)
@@ -130,13 +132,19 @@ def _nothing(everything: bool, dataset: str | None, search: str | None, tags: tu
     return f"no {f'running session matches {asked}' if asked else 'session is running'}; 'nsml ps -a' also lists ended ones"
 
 
-def _scores(home: Home, datasets: set[str]) -> dict[str, float]:
+def _lowest_first(home: Home, datasets: set[str]) -> dict[str, bool]:
+    """Whether the lowest score on each dataset is the best."""
+    lowest_first = dict.fromkeys(datasets, False)
+    for name in datasets:
+        with contextlib.suppress(NsmlError):  # the dataset is gone
+            lowest_first[name] = rules_of(Dataset(name, home.datasets / name)).lower_is_better
+    return lowest_first
+
+
+def _scores(home: Home, lowest_first: dict[str, bool]) -> dict[str, float]:
     """The best score of each session by the labels and scorer that its dataset has now."""
     best: dict[str, float] = {}
-    for name in datasets:
-        lower = False
-        with contextlib.suppress(NsmlError):  # the dataset is gone
-            lower = Dataset(name, home.datasets / name).lower_is_better()
+    for name, lower in lowest_first.items():
         better = min if lower else max
         for record in submissions_of(home, name)[0]:
             if not record["outdated"]:
@@ -179,7 +187,7 @@ def _duration(state: dict[str, Any]) -> float | None:
     return float(ended - began) if is_number(began) and is_number(ended) else None  # type: ignore[operator]
 
 
-def _sorted(rows: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
+def _sorted(rows: list[dict[str, Any]], by: str, lowest_first: dict[str, bool]) -> list[dict[str, Any]]:
     """The rows ordered by created, duration, score or a reported value, with those without it last, each group as it was."""
     is_reversed, name = by.startswith("-"), by.removeprefix("-")
     if name in ("created", "duration", "score"):
@@ -193,8 +201,9 @@ def _sorted(rows: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
         raise NsmlError(
             f"--sort {name}: none of these sessions has reported it; take created, duration, score{known and ', '}{known}"
         )
-    sign = 1 if more_is_better(name) is is_reversed else -1
-    keys = [(0, sign * value) if is_number(value) else (1, 0) for value in found]
+    lower = [lowest_first[row["dataset"]] if name == "score" else not more_is_better(name) for row in rows]
+    signs = [1 if each is not is_reversed else -1 for each in lower]
+    keys = [(0, sign * value) if is_number(value) else (1, 0) for sign, value in zip(signs, found, strict=True)]
     return [row for _, row in sorted(zip(keys, rows, strict=True), key=lambda pair: pair[0])]
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError, PredictionsRefused, Refused
-from ..store.datasets import Dataset, find_dataset
+from ..store.datasets import RULES, Dataset, find_dataset
 from ..store.files import (
     discard,
     disk_time,
@@ -62,7 +62,6 @@ from .spool import (
     MOST_UNSCORED,
     NAME,
     RELEASED,
-    RULES,
     UNSCORED_WITHIN,
     OtherName,
     account,

@@ -34,12 +34,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ..errors import Damaged, NsmlError, RunFailed
-from ..store.datasets import Dataset
+from ..store.datasets import RULES, Dataset
 from ..store.files import is_number, read_text
 from ..store.names import is_name
 from ..wording import LONGEST, parse_duration, period
 from .metrics import METRICS
-from .spool import BOARD, RULES, read_published
+from .spool import BOARD, read_published
 
 # Members of a record, in the order in which they are shown.
 KEYS = ("metric", "lower_is_better", "every", "per_day", "total", "time_zone", "opens", "deadline", "public_share",
@@ -154,7 +154,10 @@ class Rules:
 
 
 def rules_of(dataset: Dataset) -> Rules:
-    """The rules of a dataset. Damaged if its record does not hold valid ones."""
+    """The rules of a dataset: those that its referee published last, if it has one. Damaged if its record does not hold valid ones."""
+    if (spool := dataset.referee()) is not None:
+        with contextlib.suppress(NsmlError, OSError):
+            return published(spool)[0]
     return rules_in(dataset.record(), dataset)
 
 

@@ -21,6 +21,7 @@ from .metrics import METRICS, class_count, fewest_classes
 from .organiser import LIMIT, Score, score_with_script, scorer_environment
 from .predictions import Kind, Wanted, read_lines
 from .program import CONSTANT, REFUSED
+from .rules import rules_of
 from .spool import BOARD, read_published
 
 
@@ -90,7 +91,7 @@ def score(dataset: Dataset, predictions: Path, *, private: bool = False) -> Scor
     warnings = [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
     constants = [float(line.removeprefix(CONSTANT)) for line in lines if line.startswith(CONSTANT)]
     # Where the organiser turned the metric's order round, the best constant answer is another one.
-    same_order = METRICS[dataset.metric()].lower_is_better == dataset.lower_is_better()
+    same_order = METRICS[dataset.metric()].lower_is_better == rules_of(dataset).lower_is_better
     return Score(float(last), details, tuple(warnings), constants[-1] if constants and same_order else None)
 
 
@@ -120,4 +121,4 @@ def print_result(dataset: Dataset, predictions: Path) -> None:
         print(result.details)
     print(f"Score: {shown(result.value)}")
     if result.constant is not None:
-        print(*beside(result.value, result.constant, dataset.lower_is_better()), sep="\n", file=sys.stderr)
+        print(*beside(result.value, result.constant, rules_of(dataset).lower_is_better), sep="\n", file=sys.stderr)

@@ -24,7 +24,7 @@ from ..errors import Damaged, NsmlError, RunFailed
 from ..store.files import read_json, temporary_name
 from ..store.names import is_name
 
-INCOMING, ANSWERS, BOARD, RULES, RELEASED = "incoming", "answers", "board.json", "rules.toml", "released-"
+INCOMING, ANSWERS, BOARD, RELEASED = "incoming", "answers", "board.json", "released-"
 LARGEST = 1 << 28  # bytes of a submission
 LONGEST_LOG = 1 << 20  # bytes, from its end
 NAME = "[0-9a-f]{32}"

@@ -147,7 +147,17 @@ def submit(
         if spool is not None:
             answer = _ask_referee(spool, folder, session, stored, limit, on_step)
             name, value = str(session.name), float(answer["score"])
-            record_score(folder, user=user, session=name, checkpoint=stored.name, score=value, at=began, **same)
+            scorer = {"scorer": dataset.scored_by()["scorer"]}
+            record_score(
+                folder,
+                user=user,
+                session=name,
+                checkpoint=stored.name,
+                score=value,
+                at=began,
+                scored_by=scorer,
+                **same,
+            )
             left = str(answer.get("left", ""))
             return Outcome(value, tuple(warnings), first, None, None, rules.lower_is_better, left)
         scored_by = dataset.scored_by()

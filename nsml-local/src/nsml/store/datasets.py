@@ -29,6 +29,7 @@ from .files import (
     locked,
     make_private,
     read_json,
+    read_text,
     real_path,
     remove_tree,
     visible,
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from .labels import Labels
 
 LABELS = "test_label"
+# What a referee publishes in his spool: a file of rules.
+RULES = "rules.toml"
 # Below train/: lesion masks for training photographs; not training photographs themselves.
 MARKS = "lesions"
 
@@ -103,8 +106,14 @@ class Dataset:
         return self.has_label_file or self.evaluation.exists()
 
     def metric(self) -> str:
-        """Name of the built-in scorer."""
-        return str(self.record().get("metric", "fundus"))
+        """Name of the built-in scorer. A referee may have changed it since the push, and publishes what it is."""
+        metric = str(self.record().get("metric", "fundus"))
+        if (spool := self.referee()) is not None:
+            import tomllib
+
+            with contextlib.suppress(NsmlError, OSError, ValueError, RecursionError):
+                return str(tomllib.loads(read_text(spool / RULES)).get("metric", metric))
+        return metric
 
     def told(self) -> dict[str, str]:
         """NSML_METRIC, by which a program may choose its best epoch; {} with an organiser's own scorer, which has no name."""
@@ -151,10 +160,6 @@ class Dataset:
             # Alone, the script has its own digest, as in records of older versions.
             scorer = digest(self.evaluation if len(used) == 1 else self.evaluation.parent)
         return {"labels": digest(self.labels), "scorer": scorer, "public": digest(self.public)}
-
-    def lower_is_better(self) -> bool:
-        """Whether a lower score ranks higher."""
-        return bool(self.record().get("lower_is_better", False))
 
     def referee(self) -> Path | None:
         """The spool of the referee who scores the submissions; None if this home has the labels."""

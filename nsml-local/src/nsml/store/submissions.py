@@ -283,9 +283,10 @@ def _outdated(dataset: Dataset) -> Callable[[dict[str, Any]], bool]:
         return lambda record: False
 
     def is_outdated(record: dict[str, Any]) -> bool:
-        # Records of older versions have no `labels`.
+        # Records of older versions have neither `labels` nor `scorer`, and those that a referee scored no `labels`.
         if "labels" not in record:
-            return bool(record["at"] < pushed)
+            scorer = record.get("scorer", scored_by["scorer"])
+            return bool(record["at"] < pushed or scorer != scored_by["scorer"])
         return any(record.get(name, "") != value for name, value in scored_by.items())
 
     return is_outdated

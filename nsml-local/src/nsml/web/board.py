@@ -100,18 +100,13 @@ def board_content(site: Site, dataset: Dataset, whose: str, t: Texts) -> Content
     rules, said, failed = rules_of(dataset), "", []
     user, sessions_of = site.home.user(), None
     spool = dataset.referee()
-    if spool is not None:
-        try:
-            rules, shown = published(spool)
-        except (NsmlError, OSError):
-            if whose != "mine":
-                raise
     if whose == "mine":
         ranks = [rank for r in made if r["user"] == user for rank in ranking([r], **rules.order())]
         ranks.sort(key=lambda r: (r.outdated, r.score if rules.lower_is_better else -r.score, r.at))
         failed = failures_of(site.home, dataset.name, user)
     elif spool is not None:
         # Not what this home has stored, which its owner could change.
+        rules, shown = published(spool)
         made = shown["rows"]
         ranks = [Rank(**{name: row[name] for name in Rank.__dataclass_fields__ if name in row}) for row in made]
         when, head = t.ago(shown["published_at"]), shown["head"]
