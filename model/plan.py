@@ -11,6 +11,7 @@ import numpy as np
 
 from dataprep.catalog import Catalog
 from dataprep.header import PhotographError, read_header
+from dataprep.labels import few
 
 from .data import split_catalog
 from .recipes import Recipe
@@ -21,6 +22,8 @@ from .training import class_weights
 _HEADERS = 64
 # Networks that halve an image five times need multiples of 32; below 96, their last feature map is two pixels wide.
 _STEP, _SMALLEST = 32, 96
+# Letters of a line; `plan: ` before it makes a hundred.
+_WIDTH = 94
 
 
 def print_plan(catalog: Catalog, settings: Settings, given: Collection[str] = ()) -> Recipe:
@@ -53,7 +56,7 @@ def plan(
     steps = planned.epochs * each
     reason = "given" if "epochs" in given else f"recipe {recipe.name}"
     if planned.epochs > recipe.epochs:
-        reason = f"at least {recipe.steps} steps, and {recipe.epochs} epochs of {len(labels)} photographs are {recipe.epochs * each}"
+        reason = f"at least {recipe.steps} steps, and {recipe.epochs} epochs have {recipe.epochs * each}"
     lines = [f"epochs {planned.epochs}, {steps} steps of {recipe.batch_size} photographs: {reason}"]
     lengths = [f"{phase.name} {len(epochs)}" for phase, epochs in planned.schedule()]
     if len(lengths) > 1:
@@ -66,14 +69,16 @@ def plan(
     lines.append(f"image size {size}: {reason}")
 
     weights = class_weights(labels, recipe.class_weights, recipe.class_weight_limit)
-    shown = [f"{classes[label]} {weights[label]:.2f}" for label in sorted(set(labels.tolist()))]
     reason = {0.0: "all photographs count alike", 1.0: "all classes count alike"}.get(
-        recipe.class_weights,
-        f"1 / size ** {recipe.class_weights:g}, between all photographs alike and all classes alike",
+        recipe.class_weights, f"1 / size ** {recipe.class_weights:g}"
     )
-    limited = class_weights(labels, recipe.class_weights).max() > 1.001 * weights.max()
-    reason += f"; none more than {recipe.class_weight_limit:g} times another" if limited else ""
-    lines.append(f"class weights {_few(shown)}: {reason}")
+    if class_weights(labels, recipe.class_weights).max() > 1.001 * weights.max():
+        reason += f", at most {recipe.class_weight_limit:g} to 1"
+    shown = [f"{classes[label]} {weights[label]:.2f}" for label in sorted(set(labels.tolist()))]
+    most = len(shown)
+    while len(line := f"class weights {few(shown, most)}: {reason}") > _WIDTH and most > 3:
+        most -= 1
+    lines.append(line)
     if recipe.ema:
         averaged = min(round(1 / (1 - recipe.ema)), steps)
         lines.append(f"ema {recipe.ema:g}: predicts with weights averaged over the last {averaged} of {steps} steps")
@@ -90,7 +95,3 @@ def shorter_side(paths: Sequence[Path]) -> float:
             continue  # the catalog warns about it
         sides.append(min(header.width, header.height))
     return float(np.median(sides)) if sides else 0.0
-
-
-def _few(texts: Sequence[str]) -> str:
-    return ", ".join(texts if len(texts) <= 6 else [*texts[:5], f"and {len(texts) - 5} more"])

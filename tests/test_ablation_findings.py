@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
+from evidence.ablation import table
 from evidence.ablation.arms import BY_NAME
 from evidence.ablation.figures import Row, leaks, tabulate, together
 from evidence.ablation.runs import Outcome, Run
@@ -168,3 +169,16 @@ def test_without_test_labels_there_is_no_leak_to_show() -> None:
     assert (
         leaks(done({"recipe": 1.0, "file_split": 1.0}, tested=False), [BY_NAME["recipe"], BY_NAME["file_split"]]) == ()
     )
+
+
+def test_tables_fit_a_terminal_of_100_columns_and_have_a_line_for_each_arm_in_markdown() -> None:
+    arms = [BY_NAME["recipe"], BY_NAME["file_split"], BY_NAME["largest_class"]]
+    runs = done({"recipe": 0.4, "file_split": 0.8, "largest_class": 0.2})
+    figures = tabulate(runs, arms)
+    for grid in (
+        table.ablation_grid(figures, {}), table.test_grid(figures), table.together_grid(together(runs, arms)),
+        table.leak_grid(leaks(runs, arms)),
+    ):  # fmt: skip
+        assert max(map(len, table.as_text(grid).splitlines())) <= 100
+        assert sorted(table.as_text(grid).split()) == sorted(" ".join(map(" ".join, grid)).split())
+        assert len(table.as_markdown(grid).splitlines()) == 1 + len(grid)

@@ -31,9 +31,7 @@ def test_every_plan_can_be_trained_and_leaves_the_rest_of_the_recipe_alone(label
 def test_few_photographs_get_more_epochs_and_the_line_says_why() -> None:
     planned, lines = plan(transfer(), [0] * 36 + [1] * 76 + [2] * 52 + [3] * 38, CLASSES, 320)
     assert planned.epochs == 24
-    assert lines[0] == (
-        "epochs 24, 312 steps of 16 photographs: at least 300 steps, and 8 epochs of 202 photographs are 104"
-    )
+    assert lines[0] == ("epochs 24, 312 steps of 16 photographs: at least 300 steps, and 8 epochs have 104")
     assert lines[1] == "phases strong 18, gentle 6 epochs: shares of the recipe, at least an epoch each"
 
 
@@ -53,8 +51,22 @@ def test_what_is_given_stays() -> None:
 def test_class_weights_are_listed_by_class_with_their_limit() -> None:
     lines = plan(transfer(), [0] * 300 + [1] * 67 + [2] * 3, CLASSES, 400)[1]
     assert next(line for line in lines if "class weights" in line) == (
-        "class weights NORMAL 0.81, AMD 1.71, RVO 4.05: 1 / size ** 0.5, between all photographs alike and all classes alike; "
-        "none more than 5 times another"
+        "class weights NORMAL 0.81, AMD 1.71, RVO 4.05: 1 / size ** 0.5, at most 5 to 1"
+    )
+
+
+@given(st.integers(1, 60), st.integers(1, 20))
+def test_no_line_is_wider_than_a_hundred_columns_with_plan_before_it(count: int, letters: int) -> None:
+    classes = [f"{number:x<{letters}}" for number in range(count)]
+    labels = [label for label in range(count) for _ in range(1 + 7 * label)]
+    for line in plan(transfer(), labels, classes, 400)[1]:
+        assert len(f"plan: {line}") <= 100
+
+
+def test_of_many_classes_the_first_weights_are_listed() -> None:
+    lines = plan(transfer(), range(40), [f"class{number}" for number in range(40)], 400)[1]
+    assert next(line for line in lines if "class weights" in line) == (
+        "class weights class0 1.00, class1 1.00, class2 1.00, class3 1.00, and 36 more: 1 / size ** 0.5"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..audit.probe import Probe
@@ -53,7 +54,19 @@ def leak_grid(gaps: Sequence[Leak]) -> Grid:
 
 
 def as_text(grid: Grid) -> str:
-    """A table for a terminal, with the first column aligned left and the others right."""
+    """A table for a terminal, with the first column aligned left and the others right.
+
+    In a table wider than 100 columns, what follows a comma, and intervals, stand in a second line.
+    """
+    if max(map(len, _aligned(grid).splitlines()), default=0) > 100:
+        halves = [[re.split(r"(?<=,) | (?=\()", cell, maxsplit=1) for cell in row] for row in grid]
+        below = [[half[1] if len(half) > 1 else "" for half in row] for row in halves]
+        lines = zip([[half[0] for half in row] for row in halves], below, strict=True)
+        grid = [line for pair in lines for line in pair if any(line)]
+    return _aligned(grid)
+
+
+def _aligned(grid: Grid) -> str:
     widths = [max(len(row[column]) for row in grid) for column in range(len(grid[0]))] if grid else []
     lines = []
     for row in grid:
