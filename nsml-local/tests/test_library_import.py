@@ -38,5 +38,9 @@ def test_every_exported_name_can_be_read() -> None:
     assert all(getattr(nsml, name) is not None for name in names)
 
 
+def test_the_module_of_the_constants_is_there_after_importing_nsml_alone() -> None:
+    assert "nsml.constants" in _modules_after("import nsml; assert nsml.constants.GPU_NUM == nsml.GPU_NUM")
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     assert not hasattr(nsml, "no_such_name")

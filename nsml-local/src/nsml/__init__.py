@@ -80,10 +80,12 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'nsml' has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "constants":  # nsml.constants.DATASET_PATH after `import nsml` alone
+        return import_module("nsml.constants")
+    if name not in __all__:
+        raise AttributeError(f"module 'nsml' has no attribute {name!r}")
     value: object = getattr(import_module(_MODULES.get(name, "nsml.constants")), name)
     globals()[name] = value
     return value
