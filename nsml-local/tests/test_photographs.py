@@ -1,5 +1,6 @@
 """The sequence of photographs that `infer` is fed."""
 
+import pickle
 import tracemalloc
 from pathlib import Path
 
@@ -35,6 +36,31 @@ def test_it_is_indexed_and_sliced_like_a_list(paths: list[Path]) -> None:
     assert int(data[-1].mean()) == 40 and [int(i.mean()) for i in data[1:4][::-1]] == [30, 20, 10]
     with pytest.raises(IndexError):
         data[5]
+
+
+def test_a_program_may_put_what_it_made_of_a_photograph_in_its_place(paths: list[Path]) -> None:
+    data = Photographs(paths)
+    for number in range(len(data)):
+        data[number] = data[number][:8, :8] / 255
+    data[1:3] = data[:2]
+    assert numpy.array(data).shape == (5, 8, 8, 3)
+    assert [round(image.mean() * 255) for image in data] == [0, 0, 10, 30, 40]
+
+
+def test_it_is_added_copied_and_changed_like_a_list(paths: list[Path]) -> None:
+    data = Photographs(paths)
+    first = [data[0]]
+    both = first + data[3:] + data[:1]
+    changed = data.copy()
+    changed.append(data[0])
+    del changed[1:3]
+    assert [int(image.mean()) for image in both] == [0, 30, 40, 0]
+    assert [int(image.mean()) for image in changed] == [0, 30, 40, 0] and len(data) == 5
+
+
+def test_another_process_can_receive_it(paths: list[Path]) -> None:
+    sent = pickle.loads(pickle.dumps(Photographs(paths, lambda done: None)))
+    assert [int(image.mean()) for image in sent] == [0, 10, 20, 30, 40]
 
 
 def test_it_becomes_an_array_of_all_images(paths: list[Path]) -> None:
