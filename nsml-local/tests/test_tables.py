@@ -127,6 +127,19 @@ def test_a_table_fits_and_what_is_whole_is_never_cut(rows: list[list[str]], widt
             assert (name in left_out) is (name not in table[0])
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_long_lines_are_broken_between_words_and_say_all(nsml: Nsml, trained: str, width: int) -> None:
+    rules = ("per_day=5", "opens=2026-01-01T09:00:00", "deadline=2099-11-29T18:00:00", "time_zone=Asia/Seoul")
+    nsml("dataset", "rules", "FUNDUS", *rules)
+    for checkpoint in ("0", "best"):
+        assert nsml("submit", trained, checkpoint).status == 0
+    for words in (["dataset", "show", "FUNDUS"], ["compare", f"{trained}:0", trained]):
+        lines, whole = printed(width, *words), nsml(*words).out
+        longest = max(len(line) for line in lines if " " in line.strip())  # a path is left in one piece
+        assert longest <= width < max(map(len, whole.splitlines()))
+        assert " ".join(lines).split() == whole.split()
+
+
 def test_a_comparison_is_stacked_on_a_narrow_terminal(trained: str, folder: Path) -> None:
     lines = ["sample,patient,label,NORMAL,AMD"]
     for number in range(40):

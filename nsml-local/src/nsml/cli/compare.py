@@ -24,7 +24,7 @@ from ..store.sessions import Session
 from ..store.submissions import submissions_of
 from ..wording import counted, plain, score
 from .arguments import chosen_checkpoint, complete_sessions_and_checkpoints, json_option
-from .display import print_json, print_table
+from .display import print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from ..comparing.bootstrap import Compared, Estimate
@@ -198,7 +198,7 @@ def _show(as_json: bool, result: dict[str, Any], lines: list[str]) -> None:
         print_json(result)
         return
     for line in lines:
-        click.echo(line)
+        print_text(line)
 
 
 def _compare_predictions(a: _Side, b: _Side, result: dict[str, Any], lines: list[str], as_json: bool) -> None:
@@ -224,20 +224,20 @@ def _compare_predictions(a: _Side, b: _Side, result: dict[str, Any], lines: list
         (_TITLES[name], *(_cell(name, e, e is not c.constant) for e in (c.constant, c.first_gain, c.second_gain)))
         for name, c in figures.items()
     ]
-    click.echo()
+    print_text()
     print_table(("", guess, f"A - {guess}", f"B - {guess}"), rows, stack=True)
     dependent = " (as if each sample were a patient)" if pair.patient_count < len(pair.labels) else ""
-    click.echo(
+    print_text(
         f"\nMcNemar's exact test: {test.only_first} samples only A gets right, {test.only_second} only B, "
         f"p = {test.p:.2g}{dependent}"
     )
     doubts = ""
     for name, side, gain in (("A", pair.first, accuracy.first_gain), ("B", pair.second, accuracy.second_gain)):
         if gain.value <= 0:
-            click.echo(f"{name} is not above the same answer for every photograph by accuracy")
+            print_text(f"{name} is not above the same answer for every photograph by accuracy")
         if (only := pair.only_class(side)) is not None:
             doubts += f" {name} predicts {plain(only)} for all {len(pair.labels):,} samples: it may have collapsed."
-    click.echo(f"Accuracy: {judged.sentence}{doubts}")
+    print_text(f"Accuracy: {judged.sentence}{doubts}")
 
 
 @contextlib.contextmanager
@@ -344,7 +344,7 @@ def _compare_reported(a: _Side, b: _Side, result: dict[str, Any], lines: list[st
         [(k, _text(one), _text(other), _text(differences.get(k), "+")) for k, (one, other) in values.items()],
         stack=True,
     )
-    click.echo(f"\n{note}")
+    print_text(f"\n{note}")
 
 
 def _reported(side: _Side) -> dict[str, Any]:

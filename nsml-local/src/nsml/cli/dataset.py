@@ -21,7 +21,7 @@ from ..wording import ago, counted, size
 from .arguments import Group, complete_datasets, json_option
 from .dataset_board import board
 from .dataset_push import check, demo, describe, push
-from .display import print_json, print_table
+from .display import print_json, print_table, print_text
 
 
 @click.group(cls=Group)
@@ -99,17 +99,17 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         print_json({"name": name, **record, "labels": dataset.labels.exists()})
         return
-    click.echo(describe(dataset))
+    print_text(describe(dataset))
     if classes := dataset.classes():
         numbered = [f"{number} {name}" for number, name in enumerate(classes)]
-        click.echo(f"Label numbers: {', '.join(numbered)}")
+        print_text(f"Label numbers: {', '.join(numbered)}")
     rules = rules_of(dataset)
     if (spool := dataset.referee()) is not None:
         rules, _ = published(spool)
-    click.echo(f"Board: {', '.join(rules.describe())}")
+    print_text(f"Board: {', '.join(rules.describe())}")
     if left := rules.left(home.user(), counted_submissions(home, name, home.user()), time.time()):
-        click.echo(f"{home.user()}: {left}")
-    click.echo(f"Source: {record['source']}, {size(record['size'])}, pushed {ago(record['created_at'])}")
+        print_text(f"{home.user()}: {left}")
+    print_text(f"Source: {record['source']}, {size(record['size'])}, pushed {ago(record['created_at'])}")
 
 
 @dataset.command(

@@ -19,7 +19,7 @@ from ..store.home import Home, open_home
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
 from ..wording import ago, no_formula, score
 from .arguments import complete_datasets, json_option
-from .display import print_json, print_table
+from .display import print_json, print_table, print_text
 
 _COLUMNS = ("rank", "user", "score", "private", "low", "high", "first_rank", "last_rank", "session", "checkpoint", "number",
             "submissions", "at", "final", "baseline", "outdated", "one_class", "constant")  # fmt: skip
@@ -96,7 +96,7 @@ def _print_published(name: str, spool: Path, as_csv: bool, as_json: bool) -> Non
         _print_csv(_COLUMNS, rows)
     else:
         _print_board(name, rules, rows, rows, str(shown.get("note", "")))
-        click.echo(f"Published by the referee {ago(shown['published_at'])}, ledger {shown['head']}")
+        print_text(f"Published by the referee {ago(shown['published_at'])}, ledger {shown['head']}")
 
 
 _NO_INTERVAL = ("low", "high", "first_rank", "last_rank")
@@ -160,22 +160,22 @@ def _print_board(
         click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one{tried}", err=True)
     if count := sum(r["outdated"] for r in made):
         submissions = f"{count} of {len(made)} submissions {'is' if count == 1 else 'are'}"
-        click.echo(
+        print_text(
             f"\n{submissions} not ranked, as scored with other labels or another scorer; 'nsml dataset rescore {name}' scores again"
         )
     if before:
-        click.echo("Users with no other submission:")
+        print_text("Users with no other submission:")
         _print_ranks(before, rules)
     if note:
-        click.echo(note)
+        print_text(note)
     # Of the dataset's labels and scorer, so the same for each rank.
     if constants := [row["constant"] for row in now if row["constant"] is not None]:
         where = "" if rules.public_share is None else " on the public part"
-        click.echo(f"The same answer for every photograph reaches at best {score(constants[0])}{where}")
+        print_text(f"The same answer for every photograph reaches at best {score(constants[0])}{where}")
     if any(row["one_class"] for row in rows):
-        click.echo("* all predictions are of one class")
+        print_text("* all predictions are of one class")
     if rules.public_share is not None and not rules.order()["by_private"]:
-        click.echo(f"Scores are of the public part of the test set, {rules.public_share * 100:g} %, until the close")
+        print_text(f"Scores are of the public part of the test set, {rules.public_share * 100:g} %, until the close")
 
 
 def _print_ranks(ranks: Sequence[Mapping[str, Any]], rules: Rules) -> None:

@@ -26,7 +26,7 @@ from ..store.labels import LabelError, parse_classes
 from ..store.photographs import photographs_below
 from ..store.sessions import list_sessions
 from ..wording import parse_duration, plain
-from .display import erase_line
+from .display import erase_line, print_text
 
 _METRICS = "; ".join(f"{name}: {metric.help}" for name, metric in METRICS.items())
 
@@ -124,7 +124,7 @@ def push(
         isolate=isolate,
         classes=classes,
     )
-    click.echo(describe(pushed))
+    print_text(describe(pushed))
     try:
         if line := choose_public(pushed, rules_in(pushed.record(), pushed)):
             click.echo(line)
@@ -150,7 +150,7 @@ def check(path: Path, metric: str | None, classes: tuple[str, ...]) -> None:
         pushed = push_dataset(
             open_home(Path(folder)), "CHECKED", path, rules={"metric": metric or "fundus"}, classes=classes
         )
-        click.echo(describe(pushed, plain(str(path))))
+        print_text(describe(pushed, plain(str(path))))
         problems = dataset_problems(pushed)
         if not (pushed.training / "train").is_dir():
             problems.insert(0, "there is no folder train/; name the folder that holds train/ and test/")
@@ -256,4 +256,4 @@ def demo(seed: int, name: str | None, table: bool) -> None:
         pushed = push_dataset(home, name, drawn, copy=True, rules=rules, origin=origin)
     finally:
         shutil.rmtree(drawn, ignore_errors=True)
-    click.echo(describe(pushed))
+    print_text(describe(pushed))

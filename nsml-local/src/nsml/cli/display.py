@@ -6,6 +6,7 @@ import codecs
 import json
 import os
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -78,6 +79,25 @@ def _drawn(text: str) -> str:
     return "".join([*pieces, printable(text[place:])])
 
 
+def print_text(text: str = "") -> None:
+    """Print lines. On a terminal, one that is too long for it goes on below, indented, and is broken between words only."""
+    if os.isatty(1):
+        columns = shutil.get_terminal_size().columns
+        text = "\n".join(_folded(line, columns) for line in text.split("\n"))
+    click.echo(text)
+
+
+def _folded(line: str, columns: int) -> str:
+    lines = [""]
+    for word in line.split(" ") if _width(line) > columns else [line]:
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and _width(longer) > columns:
+            lines.append(f"  {word}")
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
 def print_table(
     headings: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -96,8 +116,6 @@ def print_table(
     widths = [max(_width(row[i]) for row in table) for i in shown]
     least = [min(width, max(_width(heading), _NARROWEST)) for width, heading in zip(widths, table[0], strict=True)]
     if os.isatty(1):
-        import shutil
-
         columns = shutil.get_terminal_size().columns
         if _total(widths if stack else [widths[i] for i in whole]) > columns:
             _print_stacked(table)

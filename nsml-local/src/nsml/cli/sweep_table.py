@@ -17,7 +17,7 @@ from ..store.metrics import last_summary
 from ..store.sessions import Session
 from ..wording import counted, plain
 from .arguments import chosen_checkpoint, sweep_sessions
-from .display import print_json, print_table
+from .display import print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from ..comparing.choosing import Choice
@@ -60,7 +60,7 @@ def show_sweep(home: Home, text: str, as_json: bool) -> None:
         ],
     )
     for line in filter(None, (note, halving)):
-        click.echo(f"\n{line}")
+        print_text(f"\n{line}")
 
 
 def _rows(home: Home, sessions: list[Session], left: list[Session]) -> list[dict[str, Any]]:
