@@ -215,6 +215,37 @@ def test_a_bare_except_around_paused_does_not_send_a_submit_on_to_training(
     assert "ON" not in nsml("logs", "FUNDUS/2").out
 
 
+def test_a_program_may_close_its_output_or_put_one_that_cannot_be_flushed_in_its_place(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    program = (project / "main.py").read_text()
+    habits = (
+        "import sys\n        sys.stdout.close()\n        sys.stderr = argparse.Namespace(write=len)\n        return"
+    )
+    (project / "main.py").write_text(program.replace("return", habits))
+    submitted = nsml("submit", start_and_wait(nsml), "best")
+    assert submitted.out.splitlines() == ["Score: 100.010001", "Done"]
+
+
+def test_an_error_of_infer_has_its_line_also_where_the_working_folder_is_gone(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    program = (project / "main.py").read_text()
+    gone = "os.mkdir('gone'); os.chdir('gone'); os.rmdir(os.getcwd()); raise ValueError('no such class')"
+    (project / "main.py").write_text(program.replace("return", f"{gone}\n        return"))
+    assert "ValueError: no such class (main.py, line 18)" in nsml("submit", start_and_wait(nsml), "best").err
+
+
+def test_an_infer_that_needs_more_than_the_data_hears_that_the_dataset_brings_no_loader(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(program.replace("infer(data, **kwargs)", "infer(queries, references)"))
+    refused = nsml("submit", start_and_wait(nsml), "best").err
+    assert "infer(queries, references) cannot be called with the test data alone" in refused
+    assert "evaluation/data_loader.py" in refused
+
+
 def test_saving_and_reporting_during_a_submit_changes_nothing(nsml: Nsml, dataset: str, project: Path) -> None:
     program = (project / "main.py").read_text()
     (project / "main.py").write_text(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import re
+import sys
 import time
 import unicodedata
 from typing import Any
@@ -12,6 +15,18 @@ from .errors import NsmlError
 
 LONGEST = 1000 * 365 * 86400.0  # seconds of a duration that a user gives
 _LONGEST = 80  # letters of a value in a table: a program may report a whole image
+
+
+def say(text: str, descriptor: int = 1) -> None:
+    """Print to stdout, or with 2 to stderr, also where the program has closed that or put something in its place that fails."""
+    stream = sys.stderr if descriptor == 2 else sys.stdout
+    try:
+        print(text, file=stream)
+    except Exception:
+        with contextlib.suppress(OSError):
+            os.write(descriptor, f"{text}\n".encode(errors="backslashreplace"))
+    with contextlib.suppress(Exception):
+        stream.flush()
 
 
 def ago(moment: float) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..errors import NsmlError
+from ..store.launches import VARIABLE
 from ..store.photographs import photographs_below
 from .photographs import Photographs
 from .predictions import Wanted, check_predictions, image_ids, write_predictions
@@ -30,7 +33,7 @@ def feed_test_data(
     root = dataset_path / "test"
     paths = photographs_below(root)
     if not paths:
-        predictions = check_predictions(infer(str(_test_data(root))), wanted, None)
+        predictions = check_predictions(_call(infer, str(_test_data(root))), wanted, None)
         write_predictions(output, predictions)
         return len(predictions)
     last = 0.0
@@ -41,7 +44,7 @@ def feed_test_data(
             last = time.monotonic()
             on_progress(done, len(paths))
 
-    predictions = check_predictions(infer(Photographs(paths, on_read)), wanted, len(paths))
+    predictions = check_predictions(_call(infer, Photographs(paths, on_read)), wanted, len(paths))
     write_predictions(output, predictions, image_ids(paths, root))
     return len(paths)
 
@@ -53,16 +56,37 @@ def _test_data(root: Path) -> Path:
     return data
 
 
+def _call(infer: Infer, data: Any) -> Any:
+    try:
+        takes = inspect.signature(infer)
+    except (TypeError, ValueError):
+        return infer(data)  # a C function without a signature
+    try:
+        takes.bind(data)
+    except TypeError:
+        raise NsmlError(
+            f"infer{takes} cannot be called with the test data alone, and this dataset has no evaluation/data_loader.py that gives "
+            "it more; bind an infer(data), or push the dataset with its organiser's loader"
+        ) from None
+    return infer(data)
+
+
 def describe(error: BaseException) -> str:
     """One line for an exception of the competitor's code: type, message, file and line."""
     if isinstance(error, NsmlError):
         return str(error)
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split())[:300]
+    # Not the current folder, which the program may have left or deleted.
+    launch = os.environ.get(VARIABLE)
+    try:
+        work = os.path.realpath(Path(launch).parent / "work" if launch else Path.cwd())
+    except FileNotFoundError:
+        work = ""
     place = ""
     trace = error.__traceback__
     while trace is not None:
-        path = Path(trace.tb_frame.f_code.co_filename)
-        if path.is_relative_to(Path.cwd()):
-            place = f" ({path.relative_to(Path.cwd())}, line {trace.tb_lineno})"
+        path = Path(os.path.realpath(trace.tb_frame.f_code.co_filename))
+        if work and path.is_relative_to(work):
+            place = f" ({path.relative_to(work)}, line {trace.tb_lineno})"
         trace = trace.tb_next
-    return f"{type(error).__name__}: {text[:300]}{place}"
+    return f"{type(error).__name__}{': ' if text else ''}{text}{place}"

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import PredictionsRefused, RunFailed
+from ..wording import say
 
 Infer = Callable[..., Any]
 _NAME = "nsml_organiser_data_loader"
@@ -48,7 +49,7 @@ def feed_with_loader(
     except Exception as error:
         if watched.raised is not None:
             raise watched.raised from None
-        traceback.print_exc()
+        say(traceback.format_exc().rstrip(), 2)
         where = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{_line_in(error, loader)}"
         if watched.calls:
             raise PredictionsRefused(
@@ -101,7 +102,7 @@ def _import(loader: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        traceback.print_exc()
+        say(traceback.format_exc().rstrip(), 2)
         raise RunFailed(
             f"the organiser's data_loader.py cannot be imported: {type(error).__name__}: {error}"
         ) from error

@@ -20,6 +20,7 @@ from ..store.checkpoints import Checkpoint, list_checkpoints, store, whole_check
 from ..store.launches import ISOLATED
 from ..store.names import parse_session_name
 from ..store.sessions import Session, find_session, list_sessions
+from ..wording import say
 from .context import current
 from .objects import holds_objects, load_objects, save_objects
 
@@ -81,7 +82,7 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
 
     context = current()
     if context.only_looks:
-        print("nsml.save: nothing is saved during a submit or a report", file=sys.stderr)
+        say("nsml.save: nothing is saved during a submit or a report", 2)
         return
     name = _name_of(checkpoint if checkpoint is not None else iteration)
     if name is None:
@@ -91,7 +92,7 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
         return
     hook = save_fn or _bound.get("save")
     if hook is None and not _objects:
-        print(f"nsml.save: no save function is bound, checkpoint {name} is empty", file=sys.stderr)
+        say(f"nsml.save: no save function is bound, checkpoint {name} is empty", 2)
     session = context.open_session()
     note_versions()
     now = time.monotonic()
@@ -104,7 +105,7 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
     )
     context.saved_at = time.monotonic()
     if (hook or _objects) and not stored.manifest["files"]:
-        print(f"nsml.save: no file was written, checkpoint {name} is empty", file=sys.stderr)
+        say(f"nsml.save: no file was written, checkpoint {name} is empty", 2)
     step = latest_summary.get("step")
     if context.until is not None and isinstance(step, int) and step >= context.until:
         print(f"nsml.save: paused at step {step} (--halve); checkpoint {name} is where it goes on", flush=True)
@@ -121,7 +122,7 @@ def _refuse(name: str, source: str | None) -> None:
             f"{what}, which the program has not loaded; earlier checkpoints stay. "
             "Call nsml.paused(scope=locals()) after nsml.bind if --pause is 1"
         )
-    print(f"{what}, which nsml.paused has not yet loaded", file=sys.stderr, flush=True)
+    say(f"{what}, which nsml.paused has not yet loaded", 2)
 
 
 def _paused_lies_ahead() -> bool:
@@ -253,7 +254,7 @@ def _pickles_of(owner: Session, own: bool) -> Iterator[None]:
                 how = (
                     f"{_ALLOWS_PICKLES}=1 is set while your own checkpoint is loaded; {_FORBIDS_PICKLES}=1 prevents it"
                 )
-                print(f"nsml.load: {how}", file=sys.stderr, flush=True)
+                say(f"nsml.load: {how}", 2)
         elif before:
             os.environ[_ALLOWS_PICKLES] = "1"
         _allows_pickles = before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from ..errors import NsmlError, PredictionsRefused
 from ..store.checkpoints import Checkpoint
 from ..store.names import parse_session_name
 from ..store.sessions import find_session
-from ..wording import counted
+from ..wording import counted, say
 from .context import Context, current, reserved_argument
 from .hooks import Hook, bound, load_from, newest_session_with
 
@@ -47,7 +48,7 @@ def paused(scope: dict[str, Any] | None = None) -> None:
 
 def _announce(loaded: Checkpoint) -> None:
     what = "report on" if current().mode == "report" else "continuing from"
-    print(f"nsml: {what} checkpoint {loaded.name}", file=sys.stderr, flush=True)
+    say(f"nsml: {what} checkpoint {loaded.name}", 2)
 
 
 def _answer_inputs(context: Context) -> NoReturn:
@@ -90,10 +91,10 @@ def _predict_for_submit(context: Context) -> NoReturn:
         infer = _need("infer")
         began = time.monotonic()
         load_from(context.session, context.checkpoint)
-        print(f"load nsml model takes {time.monotonic() - began:.2f} seconds", flush=True)
+        say(f"load nsml model takes {time.monotonic() - began:.2f} seconds")
         step = "infer"
         steps.write(step, load_seconds=round(time.monotonic() - began, 2))
-        print(f".Infer test set. The inference should be completed within {context.limit:.0f} seconds.", flush=True)
+        say(f".Infer test set. The inference should be completed within {context.limit:.0f} seconds.")
         began = time.monotonic()
         if context.loader is not None:
             feed_with_loader(infer, context.loader, Path(context.dataset_path), output, context.batch_size)
@@ -106,15 +107,16 @@ def _predict_for_submit(context: Context) -> NoReturn:
                 Wanted.from_dict(context.wanted),
                 lambda done, total: steps.write("infer", done=done, total=total),
             )
-        print(f".Infer test set takes {time.monotonic() - began:.2f} seconds", flush=True)
+        say(f".Infer test set takes {time.monotonic() - began:.2f} seconds")
         steps.write("done", infer_seconds=round(time.monotonic() - began, 2))
         status = 0
     except BaseException as error:
         if not isinstance(error, NsmlError):
-            traceback.print_exc()
+            say(traceback.format_exc().rstrip(), 2)
         steps.write(step, error=describe(error), refused=isinstance(error, PredictionsRefused))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the program may have closed or replaced it
+            stream.flush()
     # Without unwinding, as a bare `except` around paused() would continue with the training.
     os._exit(status)
 
