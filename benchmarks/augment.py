@@ -63,7 +63,7 @@ def benchmark(plan: Plan) -> list[Record]:
 
 def _difference(images: np.ndarray) -> float:
     indices = np.arange(len(images))
-    maps = affine_parameters(0, 1, indices, 1.0, _SIZE)
+    maps = affine_parameters(0, 1, indices, 1.0, (_SIZE, _SIZE))
     largest = 0.0
     for image, result, matrix in zip(images, augment(images, 0, 1, indices, 1.0), maps, strict=True):
         for channel in range(3):

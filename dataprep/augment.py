@@ -17,22 +17,18 @@ ROTATION = 45.0  # degrees
 ZOOM = 1.2
 SHIFT = 0.1  # of the side
 
-_DRAWS = 6
-
 
 def affine_parameters(
-    seed: int, epoch: int, indices: Sequence[int] | np.ndarray, strength: float, size: int | tuple[int, int]
+    seed: int, epoch: int, indices: Sequence[int] | np.ndarray, strength: float, size: tuple[int, int]
 ) -> np.ndarray:
     """Affine maps for the images `indices` in `epoch`: float64 (n, 2, 3), from output to input pixels.
 
     A map A gives the source (x, y) = A[:, :2] @ (x', y') + A[:, 2] of the output pixel (x', y'), with pixel centres at
-    integers, as cv2.WARP_INVERSE_MAP requires. strength: 0 (identity) to 1. size: side in pixels, or height and width. A map
+    integers, as cv2.WARP_INVERSE_MAP requires. strength: 0 (identity) to 1. size: height and width in pixels. A map
     depends only on seed, epoch and index, not on batch, order or number of threads.
     """
-    if not 0 <= strength <= 1:
-        raise ValueError(f"augmentation strength {strength}: give 0 to 1")
-    height, width = (size, size) if isinstance(size, int) else size
-    draws = _uniform(seed, epoch, np.asarray(indices))
+    height, width = size
+    draws = uniform(seed, epoch, indices, 6)
     angle, zoom, shift_x, shift_y = (strength * (2 * draws[:4] - 1)) * [
         [np.radians(ROTATION)],
         [np.log(ZOOM)],
@@ -58,9 +54,9 @@ def augment(
     indices (n,): indices of the images in the training set, for the random numbers. Pixels beyond an image get the colour of
     its corners (the median of the four), which is the colour of the prepared surround.
     """
-    maps = affine_parameters(seed, epoch, indices, strength, images.shape[1:3])
     if strength == 0:
         return images.astype(np.float32)
+    maps = affine_parameters(seed, epoch, indices, strength, images.shape[1:3])
     result = np.empty(images.shape, np.float32)
     # One image at a time stays in the processor's cache.
     pixels = np.empty(images.shape[1:], np.float32)
@@ -80,8 +76,8 @@ def augment(
     return result
 
 
-def _uniform(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
-    """Uniform numbers in [0, 1), float64 (_DRAWS, n), from a hash of seed, epoch, index and draw.
+def uniform(seed: int, epoch: int, indices: Sequence[int] | np.ndarray, draws: int) -> np.ndarray:
+    """Uniform numbers in [0, 1), float64 (draws, n), from a hash of seed, epoch, index and draw; with more draws the first stay the same.
 
     Chained SplitMix64 mixing (Steele, Lea and Flood, OOPSLA 2014): creating a generator per image would take longer than its warp.
     """
@@ -89,8 +85,8 @@ def _uniform(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         for part in (
             np.array(epoch % 2**64, np.uint64),
-            indices.astype(np.uint64)[None],
-            np.arange(_DRAWS, dtype=np.uint64)[:, None],
+            np.asarray(indices).astype(np.uint64)[None],
+            np.arange(draws, dtype=np.uint64)[:, None],
         ):
             state = _mix(state + _mix(part))
     return np.asarray((state >> np.uint64(11)) * 2.0**-53)

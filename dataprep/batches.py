@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +22,6 @@ def training_batches(
     seed: int,
     label_smoothing: float = 0.0,
     sample_weights: np.ndarray | None = None,
-    workers: int = 2,
     on_batch: Callable[[int], None] | None = None,
 ) -> tf.data.Dataset:
     """The batches of these numbers: float32 images (b, h, w, 3) in 0..255, one-hot float32 (b, classes), float32 weights (b,).
@@ -39,18 +37,12 @@ def training_batches(
         label_smoothing: 0 to 1, the share of each one-hot row that is spread evenly over all classes (Szegedy et al., CVPR 2016,
             section 7).
         sample_weights: (n,), default 1.
-        workers: number of batches computed at a time; two more are prefetched.
         on_batch: called as `on_batch(number)`, from any thread, when a batch is ready; counts from 0, for the first of `batches`.
     """
-    labels, one_hot = _one_hot(images, labels, classes, label_smoothing)
+    smoothed = np.eye(classes, dtype=np.float32) * np.float32(1 - label_smoothing)
+    smoothed += np.float32(label_smoothing) / np.float32(classes)
+    one_hot = smoothed[labels]
     weights = np.ones(len(labels), np.float32) if sample_weights is None else np.asarray(sample_weights, np.float32)
-    if weights.shape != labels.shape:
-        raise ValueError(
-            f"sample_weights has shape {weights.shape} for {len(labels)} images; give one weight per image"
-        )
-    _check(batch_size=batch_size, workers=workers)
-    if not 0 <= strength <= 1:
-        raise ValueError(f"augmentation strength {strength}: give 0 to 1")
     count = -(-len(labels) // batch_size)
 
     def make(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -68,38 +60,14 @@ def training_batches(
             on_batch(int(number))
         return changed, one_hot[chosen], weights[chosen]
 
-    return _dataset(make, len(batches), [images.shape[1:], (classes,), ()], workers)
-
-
-def _one_hot(images: np.ndarray, labels: np.ndarray, classes: int, smoothing: float) -> tuple[np.ndarray, np.ndarray]:
-    labels = np.asarray(labels)
-    if labels.shape != (len(images),):
-        raise ValueError(f"labels has shape {labels.shape} for {len(images)} images; give one label per image")
-    if len(labels) == 0:
-        raise ValueError("there are no images; give at least one")
-    if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(f"labels range from {labels.min()} to {labels.max()}, but there are {classes} classes")
-    if not 0 <= smoothing <= 1:
-        raise ValueError(f"label smoothing {smoothing}: give 0 to 1")
-    rows = np.eye(classes, dtype=np.float32) * np.float32(1 - smoothing) + np.float32(smoothing) / np.float32(classes)
-    return labels, rows[labels]
-
-
-def _check(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name} {count}: give 1 or more")
-
-
-def _dataset(make: Any, count: int, shapes: list[tuple[int, ...]], workers: int) -> tf.data.Dataset:
-    """A dataset of `make(number)` for 0..count-1 in order, each a tuple of float32 arrays (batch, *shape)."""
-
     def load(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
         # Declared stateless (which is true), as deterministic operations would otherwise run one batch at a time.
-        arrays = tf.numpy_function(make, [number], [tf.float32] * len(shapes), stateful=False)
+        arrays = tf.numpy_function(make, [number], [tf.float32] * 3, stateful=False)
+        shapes = images.shape[1:], (classes,), ()
         return tuple(tf.ensure_shape(array, (None, *shape)) for array, shape in zip(arrays, shapes, strict=True))
 
-    dataset = tf.data.Dataset.range(count).map(load, num_parallel_calls=workers, deterministic=True).prefetch(2)
+    # Two threads, and two batches ahead.
+    dataset = tf.data.Dataset.range(len(batches)).map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
     options = tf.data.Options()
     # With autotuning, destroying an iterator may take seconds.
     options.autotune.enabled = False

@@ -40,9 +40,10 @@ def build_efficientnet_lite0(
         stay float32 under mixed precision. 3.4 million weights, and 1,281 more for each class.
 
     Raises:
-        ValueError: an argument out of range; the message names it.
+        ValueError: the images are too small.
     """
-    _check(image_size, classes, dropout)
+    if image_size < 32:
+        raise ValueError(f"image_size is {image_size}; the network halves it 5 times, so give at least 32")
     seeds = iter(np.random.SeedSequence(seed).generate_state(64) >> 1)  # Keras' seeds have 31 bits
 
     def normalised(x: keras.KerasTensor, name: str, active: bool = True) -> keras.KerasTensor:
@@ -86,12 +87,3 @@ def build_efficientnet_lite0(
 
 def _initializer(seed: np.integer) -> keras.initializers.Initializer:
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", int(seed))
-
-
-def _check(image_size: int, classes: int, dropout: float) -> None:
-    if image_size < 32:
-        raise ValueError(f"image_size is {image_size}; the network halves it 5 times, so give at least 32")
-    if classes < 2:
-        raise ValueError(f"classes is {classes}; give at least 2")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}; give a share in 0 <= dropout < 1")

@@ -61,7 +61,7 @@ def build_keras_network(
 
     Raises:
         PretrainedWeightsError: the weights are missing, differ from Keras' published file, or contain data other than arrays.
-        ValueError: an unknown name, or an argument out of range.
+        ValueError: an unknown name, or images that are too small for the network.
     """
     if name not in names():
         alike = get_close_matches(name.lower(), [each.lower() for each in names()], 1)
@@ -70,10 +70,6 @@ def build_keras_network(
             f"network is {name!r}; give vgg, efficientnet_lite0, or a name of keras.applications such as {guess[0]} "
             "(https://keras.io/api/applications)"
         )
-    if classes < 2:
-        raise ValueError(f"classes is {classes}; give at least 2")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}; give a share in 0 <= dropout < 1")
     build = getattr(keras.applications, name)
     inputs = keras.Input((image_size, image_size, 3), name="photograph")
     # Photographs are BGR, but Keras' functions expect RGB; some convert it back to BGR.

@@ -38,9 +38,12 @@ def build_vgg(
         stay float32 under mixed precision.
 
     Raises:
-        ValueError: an argument out of range; the message names it.
+        ValueError: the images are too small for so many blocks.
     """
-    _check(image_size, classes, width, depth, dropout)
+    if image_size < 2**depth:
+        raise ValueError(
+            f"image_size is {image_size}; {depth} blocks halve it {depth} times, so give at least {2**depth}"
+        )
     seeds = iter(np.random.SeedSequence(seed).generate_state(2 * depth + 2) >> 1)  # Keras' seeds have 31 bits
     inputs = keras.Input((image_size, image_size, 3), name="photograph")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
@@ -64,18 +67,3 @@ def build_vgg(
     x = layers.Dense(classes, kernel_initializer=keras.initializers.GlorotUniform(int(next(seeds))), name="scores")(x)
     outputs = layers.Softmax(dtype="float32", name="probabilities")(x)
     return keras.Model(inputs, outputs, name="vgg")
-
-
-def _check(image_size: int, classes: int, width: int, depth: int, dropout: float) -> None:
-    if not 1 <= depth <= 6:
-        raise ValueError(f"depth is {depth}; give a number of blocks from 1 to 6")
-    if image_size < 2**depth:
-        raise ValueError(
-            f"image_size is {image_size}; {depth} blocks halve it {depth} times, so give at least {2**depth}"
-        )
-    if classes < 2:
-        raise ValueError(f"classes is {classes}; give at least 2")
-    if width < 1:
-        raise ValueError(f"width is {width}; give at least 1 channel")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}; give a share in 0 <= dropout < 1")

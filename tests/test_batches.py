@@ -64,10 +64,9 @@ def test_smoothed_labels_are_those_of_keras(smoothing: float, classes: int) -> N
     np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_the_same_seed_gives_the_same_batches_with_any_number_of_workers() -> None:
+def test_the_same_seed_gives_the_same_batches() -> None:
     first = batches(range(2), strength=1.0)
     assert same(first, batches(range(2), strength=1.0))
-    assert same(first, batches(range(2), strength=1.0, workers=5))
     assert not same(first, batches(range(2), strength=1.0, seed=4))
 
 
@@ -102,29 +101,6 @@ def test_the_shapes_are_known_and_the_autotuner_is_off() -> None:
     assert int(dataset.cardinality()) == 10
     assert dataset.options().autotune.enabled is False
     assert dataset.options().deterministic is True
-
-
-@pytest.mark.parametrize(
-    ("labels", "more", "message"),
-    [
-        (LABELS[:-1], {}, "labels has shape"),
-        (LABELS + 1, {}, "range from 1 to 4, but there are 4 classes"),
-        (LABELS, {"batch_size": 0}, "batch_size 0"),
-        (LABELS, {"sample_weights": np.ones(3)}, "sample_weights has shape"),
-        (LABELS, {"strength": 2.0}, "strength 2.0"),
-        (LABELS, {"workers": 0}, "workers 0"),
-        (LABELS, {"label_smoothing": 1.5}, "label smoothing 1.5"),
-    ],
-)
-def test_arguments_that_do_not_fit_are_refused(labels, more, message) -> None:
-    arguments = {"batch_size": 5, "batches": range(5), "strength": 0.5, "seed": 0} | more
-    with pytest.raises(ValueError, match=message):
-        training_batches(IMAGES, labels, 4, **arguments)
-
-
-def test_no_images_are_refused() -> None:
-    with pytest.raises(ValueError, match="no images"):
-        training_batches(IMAGES[:0], LABELS[:0], 4, batch_size=5, batches=range(5), strength=0, seed=0)
 
 
 @pytest.mark.parametrize(

@@ -64,13 +64,9 @@ def test_probabilities_stay_float32_under_mixed_precision() -> None:
     assert abs(built.sum() - 1) < 1e-6
 
 
-@pytest.mark.parametrize(
-    ("changed", "named"),
-    [({"image_size": 31}, "image_size"), ({"classes": 1}, "classes"), ({"dropout": 1.0}, "dropout")],
-)
-def test_an_argument_out_of_range_is_named(changed: dict[str, Any], named: str) -> None:
-    with pytest.raises(ValueError, match=f"^{named}"):
-        build_efficientnet_lite0(**changed)
+def test_too_small_an_image_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^image_size is 31"):
+        build_efficientnet_lite0(31)
 
 
 def test_missing_weights_are_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
