@@ -13,7 +13,7 @@ from benchmarks.records import MILLISECONDS, Record
 from benchmarks.rows import Plan
 from benchmarks.timing import Way, measure
 from model.predict.inference import infer
-from model.predict.predictor import predictor
+from model.predict.predictor import Predictor
 
 _KERAS, _OURS = "model.predict on one prepared image", "predictor on it"
 _SMALL, _LARGE = "infer on a 640x512 photograph", "infer on a 3900x3072 photograph"
@@ -27,13 +27,12 @@ def benchmark(plan: Plan) -> list[Record]:
     prepared = inputs(plan, size, 1)
     in_memory = prepared.astype(np.float32)
     small, large = draw(0, (640, 512)), draw(0)
-    predict = predictor(network.model)
-    preparation = network.settings.preparation
+    predict = Predictor(network.model)
     ways = [
         Way(_KERAS, partial(baselines.predict, network.model, in_memory)),
         Way(_OURS, partial(predict, prepared)),
-        Way(_SMALL, partial(infer, [small], predict, preparation)),
-        Way(_LARGE, partial(infer, [large], predict, preparation)),
+        Way(_SMALL, partial(infer, [small], predict, network.preparations)),
+        Way(_LARGE, partial(infer, [large], predict, network.preparations)),
         Way(_COMPETITION, partial(baselines.infer, [large], network.model, size)),
     ]
     samples = measure(ways, plan.rounds(15, 3), least=plan.rounds(20, 5) / 100)

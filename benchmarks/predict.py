@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -17,7 +15,7 @@ from benchmarks.timing import Way, measure
 from dataprep.labels import CLASSES
 from evidence.machine import has_bfloat16_units
 from model.network import begin_network
-from model.predict.predictor import Predict, predictor
+from model.predict.predictor import Predict, Predictor
 from model.recipes import transfer
 from model.settings import Settings
 
@@ -31,7 +29,7 @@ def benchmark(plan: Plan) -> list[Record]:
         records += _of_model(plan, model, predictors(model), where, plan.rounds(1000, 300), target)
     # Its last layer is not trained, which changes no time, but what rounding does to its answers.
     model = begin_network(Settings(transfer(), CLASSES)).model
-    ours = {"predictor": predictor(model)}
+    ours: dict[str, Predict] = {"predictor": Predictor(model)}
     return records + _of_model(plan, model, ours, "EfficientNet-Lite0, 224 pixels", plan.rounds(200, 32), 1.5)
 
 
@@ -65,8 +63,5 @@ def _of_model(
 
 def predictors(model: object) -> dict[str, Predict]:
     """The template's prediction as it chooses by itself, then at each precision that it can be told."""
-    functions: dict[str, Predict] = {"predictor": predictor(model)}
-    make: Callable[..., Predict] = predictor
-    if "precision" in inspect.signature(make).parameters:
-        functions |= {f"predictor in {name}": make(model, precision=name) for name in ("float32", "bfloat16")}
-    return functions
+    told = {f"predictor in {name}": Predictor(model, precision=name) for name in ("float32", "bfloat16")}
+    return {"predictor": Predictor(model), **told}

@@ -15,7 +15,7 @@ from .data import Data, Rows
 from .efficientnet_lite import FEATURES, build_efficientnet_lite0
 from .metrics import macro_auc
 from .network import Network
-from .predict.predictor import predictor
+from .predict.predictor import Predictor
 from .pretrained_weights import load_lite0
 from .records import Baseline
 from .settings import Settings
@@ -106,7 +106,7 @@ def frozen_features(image_size: int) -> Any:
     """A function from prepared images to the pooled features of EfficientNet-Lite0 with ImageNet weights, float32 (n, 1280)."""
     network = build_efficientnet_lite0(image_size)
     load_lite0(network)
-    return predictor(keras.Model(network.inputs, network.get_layer(FEATURES).output))
+    return Predictor(keras.Model(network.inputs, network.get_layer(FEATURES).output))
 
 
 def regression(features: np.ndarray, labels: np.ndarray, patients: np.ndarray, seed: int = 0) -> Any:

@@ -16,7 +16,7 @@ from dataprep.photograph import Preparation
 from .efficientnet_lite import build_efficientnet_lite0
 from .keras_networks import IMAGENET, RANDOM, build_keras_network, load_file
 from .predict.folding import all_layers
-from .predict.predictor import Predict, predictor
+from .predict.predictor import Predict, Predictor
 from .pretrained_weights import load_lite0
 from .radam import RAdam
 from .records import Baseline, Epoch, Predictions
@@ -61,7 +61,7 @@ class Network:
     predict: Predict = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.predict = predictor(self.model, precision=self.settings.recipe.predict_precision, read=self.value)
+        self.predict = Predictor(self.model, precision=self.settings.recipe.predict_precision, read=self.value)
 
     def value(self, variable: Any) -> np.ndarray:
         """The averaged value of a variable if there is one, else the current one."""

@@ -9,7 +9,7 @@ from keras import layers
 
 from model.efficientnet_lite import build_efficientnet_lite0
 from model.predict.folding import nodes
-from model.predict.predictor import predictor
+from model.predict.predictor import Predictor
 from model.vgg import build_vgg
 from tests import small_network
 from tests.small_network import train
@@ -47,7 +47,7 @@ def test_a_folded_model_predicts_the_same_without_normalisation(depth: int, batc
     wanted = model(images().astype("float32"), training=False).numpy()
     remaining = [node.layer for node in nodes(model)]
     assert not any(isinstance(layer, layers.BatchNormalization | layers.Dropout) for layer in remaining)
-    predict = predictor(model, batch_size=3)
+    predict = Predictor(model, batch_size=3)
     for _ in range(2):  # the second time by constants
         np.testing.assert_allclose(predict(images()), wanted, atol=1e-5)
 
@@ -57,7 +57,7 @@ def test_a_folded_depthwise_network_predicts_the_same(size: int) -> None:
     model = unsettle(build_efficientnet_lite0(size, 3, seed=1), 1)
     wanted = model(images(5, size).astype("float32"), training=False).numpy()
     assert not any(isinstance(node.layer, layers.BatchNormalization) for node in nodes(model))
-    predict = predictor(model, batch_size=3)
+    predict = Predictor(model, batch_size=3)
     for _ in range(2):
         np.testing.assert_allclose(predict(images(5, size)), wanted, atol=1e-4)
     assert wanted.std(axis=0).max() > 1e-3, "these probabilities would be the same of any network"
@@ -68,7 +68,7 @@ def test_a_folded_depthwise_network_predicts_the_same(size: int) -> None:
 def test_bfloat16_predicts_nearly_the_same_at_every_depth(depth: int, batch_norm: bool) -> None:
     model = unsettled(depth, batch_norm)
     wanted = model(images().astype("float32"), training=False).numpy()
-    predict = predictor(model, batch_size=3, precision="bfloat16")
+    predict = Predictor(model, batch_size=3, precision="bfloat16")
     first, again = predict(images()), predict(images())
     assert first.dtype == np.float32
     np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-5)
@@ -94,7 +94,7 @@ def test_a_trained_network_predicts_the_same_classes_in_either_precision(
     unseen = small_network.data(4000, seed=9)
     pixels = np.concatenate([unseen.train_images, unseen.validation_images])
     wanted = trained.model.predict(pixels, verbose=0)
-    probabilities = predictor(trained.model, precision=precision)(pixels)
+    probabilities = Predictor(trained.model, precision=precision)(pixels)
     assert np.mean(probabilities.argmax(axis=1) == wanted.argmax(axis=1)) >= 0.999
     assert np.abs(probabilities - wanted).max() <= (2e-3 if precision == "float32" else 2e-2)
 
@@ -102,29 +102,29 @@ def test_a_trained_network_predicts_the_same_classes_in_either_precision(
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_weights_that_change_between_calls_are_used(precision: str) -> None:
     model, other = unsettled(3, True, 0), unsettled(3, True, 5)
-    predict = predictor(model, precision=precision)
+    predict = Predictor(model, precision=precision)
     first = predict(images())
     assert (predict(images()) == predict(images())).all()
     model.set_weights(other.get_weights())
-    np.testing.assert_allclose(predict(images()), predictor(other, precision=precision)(images()), atol=1e-6)
+    np.testing.assert_allclose(predict(images()), Predictor(other, precision=precision)(images()), atol=1e-6)
     assert np.abs(predict(images()) - first).max() > 1e-3
 
 
 def test_prediction_changes_nothing_of_the_model() -> None:
     model = unsettled(2, True)
     before = [variable.numpy() for variable in model.variables]
-    predictor(model)(images())
+    Predictor(model)(images())
     for value, wanted in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(value.numpy(), wanted)
 
 
 def test_no_images_are_no_probabilities() -> None:
-    assert predictor(unsettled(1, True))(images()[:0]).shape == (0, 4)
+    assert Predictor(unsettled(1, True))(images()[:0]).shape == (0, 4)
 
 
 def test_the_default_precision_is_float32() -> None:
     model = unsettled(1, True)
-    assert (predictor(model)(images()) == predictor(model, precision="float32")(images())).all()
+    assert (Predictor(model)(images()) == Predictor(model, precision="float32")(images())).all()
 
 
 def chain(*more: layers.Layer) -> keras.Model:
@@ -171,7 +171,7 @@ def test_a_model_that_cannot_be_folded_predicts_as_it_is(model, named) -> None:
     made = unsettle(model(), 0)
     with pytest.raises(ValueError, match=f"^layer {named}"):
         nodes(made)
-    predict = predictor(made, batch_size=3)
+    predict = Predictor(made, batch_size=3)
     for _ in range(2):
         np.testing.assert_allclose(
             predict(images(5, 8)), made(images(5, 8).astype("float32"), training=False), rtol=1e-4, atol=1e-4
@@ -184,7 +184,7 @@ def test_a_model_that_cannot_be_folded_predicts_as_it_is(model, named) -> None:
 
 def test_convolutions_of_a_model_that_cannot_be_folded_are_computed_in_bfloat16_too() -> None:
     made = unsettle(chain(lambda x: x / 255, layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(), layers.Softmax()), 0)
-    exact, near = predictor(made)(images(5, 8)), predictor(made, precision="bfloat16")(images(5, 8))
+    exact, near = Predictor(made)(images(5, 8)), Predictor(made, precision="bfloat16")(images(5, 8))
     np.testing.assert_array_equal(exact, made.predict(images(5, 8).astype("float32"), verbose=0))
     assert 1e-6 < np.abs(near - exact).max() < 1e-2
     assert near.dtype == np.float32

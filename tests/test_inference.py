@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from dataprep.photograph import Preparation, prepare_array, prepare_blank
-from model.predict.inference import classes_of, infer
-from model.predict.predictor import predictor
+from model.predict.inference import infer
+from model.predict.predictor import Predictor
 from tests import small_network
 
 PREPARATION = Preparation(32, local_average=False, mask=False, crop=False)
@@ -29,25 +29,24 @@ def by_brightness(images: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
-def test_each_photograph_gets_its_class_in_order_as_a_python_int(batch_size: int) -> None:
+def test_each_photograph_gets_its_class_in_order(batch_size: int) -> None:
     wanted = [3, 0, 1, 2, 2, 0, 3, 1, 1]
-    predictions = infer([grey(64 * label + 20) for label in wanted], by_brightness, PREPARATION, batch_size)
-    assert predictions == wanted
-    assert all(type(label) is int for label in predictions)
+    predictions = infer([grey(64 * label + 20) for label in wanted], by_brightness, [PREPARATION], batch_size)
+    assert predictions.argmax(axis=1).tolist() == wanted
 
 
 def test_no_photographs_give_no_predictions() -> None:
     network = small_network.network()
-    assert infer([], network.predict, network.settings.preparation) == []
+    assert infer([], network.predict, network.preparations).shape == (0, 4)
 
 
 def test_what_is_no_photograph_gets_the_prediction_of_a_blank_one_and_a_warning(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    blank = classes_of(by_brightness(prepare_blank(PREPARATION)[None]))[0]
+    blank = by_brightness(prepare_blank(PREPARATION)[None]).argmax()
     wrong = [None, np.zeros((0, 0, 3), np.uint8), np.zeros((5, 5, 7), np.uint8), grey(200).astype("float64"), "text"]
-    predictions = infer([grey(20), *wrong, grey(220)], by_brightness, PREPARATION, batch_size=3)
-    assert predictions == [0, *[blank] * len(wrong), 3]
+    predictions = infer([grey(20), *wrong, grey(220)], by_brightness, [PREPARATION], batch_size=3)
+    assert predictions.argmax(axis=1).tolist() == [0, *[blank] * len(wrong), 3]
     warnings = capsys.readouterr().err.splitlines()
     assert warnings == [
         "warning: 5 of 7 photographs could not be used (the first is number 1); they get the prediction of a blank image"
@@ -87,7 +86,8 @@ class Lazy(Sequence[np.ndarray]):
 
 def test_a_sequence_is_decoded_by_two_threads_and_keeps_its_order() -> None:
     photographs = Lazy(41)
-    assert infer(photographs, by_brightness, PREPARATION, batch_size=16) == [index % 4 for index in range(41)]
+    predictions = infer(photographs, by_brightness, [PREPARATION], batch_size=16)
+    assert predictions.argmax(axis=1).tolist() == [index % 4 for index in range(41)]
     assert len(photographs.threads) == 2
     assert photographs.alive.most <= 3
 
@@ -100,7 +100,7 @@ def test_other_iterables_are_iterated_by_the_caller_and_few_photographs_stay_in_
             threads.add(threading.get_ident())
             yield alive.make()
 
-    assert len(infer(photographs(), by_brightness, PREPARATION, batch_size=16)) == 40
+    assert len(infer(photographs(), by_brightness, [PREPARATION], batch_size=16)) == 40
     assert threads == {threading.get_ident()}
     assert alive.most <= 4
 
@@ -114,7 +114,7 @@ def test_a_sequence_is_not_decoded_far_ahead_of_the_predictions() -> None:
         made.append(len(photographs.alive.references))
         return by_brightness(images)
 
-    infer(photographs, predict, PREPARATION, batch_size=4)
+    infer(photographs, predict, [PREPARATION], batch_size=4)
     assert all(count <= 4 * (number + 2) for number, count in enumerate(made, 1))
 
 
@@ -129,25 +129,25 @@ def test_an_error_of_the_data_is_raised_as_it_is(kind: type) -> None:
     broken = Broken(20)
     data: Any = broken if kind is Lazy else (broken[index] for index in range(20))
     with pytest.raises(OSError, match=r"^the disk is gone$"):
-        infer(data, by_brightness, PREPARATION, batch_size=4)
+        infer(data, by_brightness, [PREPARATION], batch_size=4)
 
 
 def test_an_array_of_photographs_is_predicted_as_a_list_of_them() -> None:
     photographs = np.stack([grey(64 * label + 20) for label in (2, 0, 3)])
-    assert infer(photographs, by_brightness, PREPARATION) == [2, 0, 3]
+    assert infer(photographs, by_brightness, [PREPARATION]).argmax(axis=1).tolist() == [2, 0, 3]
 
 
 def test_the_predictor_gives_what_the_model_gives() -> None:
     network = small_network.network()
     images = small_network.data(20).train_images[:]
     wanted = network.model(images.astype("float32"), training=False).numpy()
-    np.testing.assert_allclose(predictor(network.model, batch_size=6)(images), wanted, atol=1e-6)
+    np.testing.assert_allclose(Predictor(network.model, batch_size=6)(images), wanted, atol=1e-6)
 
 
 def test_a_photograph_is_prepared_as_in_training() -> None:
     network = small_network.network()
     photograph = np.random.default_rng(0).integers(0, 255, (200, 240, 3), np.uint8)
     prepared = prepare_array(photograph, network.settings.preparation)
-    assert infer([photograph], network.predict, network.settings.preparation) == classes_of(
-        network.predict(prepared[None])
+    np.testing.assert_array_equal(
+        infer([photograph], network.predict, network.preparations), network.predict(prepared[None])
     )

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from model.network import Network
+from model.predict import views
 from model.predict.inference import infer
-from model.predict.views import symmetric, symmetries
+from model.predict.views import averaged_over, symmetries
 from tests import small_network
 
 TURNS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
@@ -31,9 +32,9 @@ def images() -> np.ndarray:
 
 
 def test_the_views_are_the_eight_symmetries_of_the_square(images: np.ndarray) -> None:
-    views = {np.ascontiguousarray(view[0]).tobytes() for view in symmetries(images)}
-    assert views == {np.ascontiguousarray(view).tobytes() for view in by_opencv(images[0])}
-    assert len(views) == 8
+    shown = {np.ascontiguousarray(view[0]).tobytes() for view in symmetries(images)}
+    assert shown == {np.ascontiguousarray(view).tobytes() for view in by_opencv(images[0])}
+    assert len(shown) == 8
 
 
 def test_probabilities_are_the_mean_of_those_of_the_views(network: Network, images: np.ndarray) -> None:
@@ -41,26 +42,29 @@ def test_probabilities_are_the_mean_of_those_of_the_views(network: Network, imag
         network.model(np.stack(by_opencv(image)).astype("float32"), training=False).numpy().mean(axis=0)
         for image in images
     ]
-    probabilities = symmetric(network.predict)(images)
+    probabilities = averaged_over(8, network.predict)(images)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities, wanted, atol=1e-6)
     assert np.abs(probabilities - network.predict(images)).max() > 1e-4
 
 
 def test_a_turned_photograph_gets_the_same_probabilities(network: Network, images: np.ndarray) -> None:
-    predict = symmetric(network.predict)
+    predict = averaged_over(8, network.predict)
     np.testing.assert_allclose(predict(np.stack(by_opencv(images[0]))), predict(images[:1]).repeat(8, 0), atol=1e-6)
 
 
-def test_a_photograph_gets_the_same_probabilities_in_every_batch(network: Network, images: np.ndarray) -> None:
-    together = symmetric(network.predict)(images)
+def test_a_photograph_gets_the_same_probabilities_in_every_batch(
+    network: Network, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = averaged_over(8, network.predict)(images)
     shown: list[tuple[int, int]] = []
-    by_three = symmetric(network.predict, batch_size=3, progress=lambda done, total: shown.append((done, total)))
+    monkeypatch.setattr(views, "_BATCH", 3)
+    by_three = averaged_over(8, network.predict, lambda done, total: shown.append((done, total)))
     np.testing.assert_allclose(by_three(images), together, atol=1e-6)
     assert shown == [(min(done, len(images)), len(images)) for done in range(3, len(images) + 3, 3)]
-    alone = np.concatenate([symmetric(network.predict)(image[None]) for image in images])
+    alone = np.concatenate([averaged_over(8, network.predict)(image[None]) for image in images])
     np.testing.assert_allclose(alone, together, atol=1e-6)
 
 
 def test_no_photographs_give_no_predictions(network: Network) -> None:
-    assert infer([], symmetric(network.predict), network.preparations) == []
+    assert infer([], averaged_over(8, network.predict), network.preparations).shape == (0, 4)

@@ -1,51 +1,44 @@
-"""From photographs to predictions."""
+"""From photographs to probabilities: prepared in order by threads, while others are predicted."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from dataprep.photograph import Preparation, prepare_blank
-from dataprep.stream import prepare_each
+from dataprep.opencv_threads import one_opencv_thread
+from dataprep.photograph import PhotographError, Preparation, prepare_array, prepare_blank
 
 from .predictor import Predict
 
+_THREADS = 2
+
 
 def infer(
-    data: Iterable[Any],
-    predict: Predict,
-    preparation: Preparation | Sequence[Preparation],
-    batch_size: int = 32,
-    workers: int = 2,
-    answers: Callable[[np.ndarray], list[Any]] | None = None,
-) -> list[Any]:
-    """Predict the class of each photograph, in order.
+    data: Iterable[Any], predict: Predict, preparations: Sequence[Preparation], batch_size: int = 32
+) -> np.ndarray:
+    """Probabilities, float32 (n, classes), of n photographs, in order.
 
     Args:
-        data: uint8 BGR arrays (height, width, 3). A sequence is indexed by `workers` threads, so that photographs are decoded and
-            prepared while others are predicted; other iterables are iterated. If the sequence decodes on access, at most `workers`
-            photographs are in memory.
-        predict: see `predictor`.
-        preparation: as in training. For several, `predict` gets one array for each, see `Ensemble.predict`.
+        data: uint8 BGR arrays (height, width, 3). A sequence (a list, an array, or one that decodes on access) is indexed by two
+            threads, each of which holds one photograph; any other iterable is iterated in the caller's thread.
+        predict: see `Predictor`. It gets an array of prepared images for each of `preparations`, see `Ensemble.predict`.
+        preparations: as in training.
         batch_size: number of prepared images predicted at once.
-        workers: number of threads for preparation.
-        answers: the answers to a batch, from its probabilities (n, classes); None for `classes_of`.
 
-    Returns:
-        One int, or what `answers` returns, for each photograph. An invalid array gets the prediction of a blank image, so that count and
-        order match; a warning on stderr gives their number.
+    An invalid array gets the prediction of a blank image, so that count and order match; a warning on stderr gives their number.
     """
-    preparations = (preparation,) if isinstance(preparation, Preparation) else tuple(preparation)
     batches = [np.empty((batch_size, each.size, each.size, 3), np.uint8) for each in preparations]
-    answers = answers or classes_of
-    predictions: list[Any] = []
+    predictions: list[np.ndarray] = []
     unreadable: list[int] = []
     number = waiting = 0
-    with closing(prepare_each(data, preparations, max(batch_size, workers), workers)) as prepared:
+    with closing(_prepare_each(data, preparations, max(batch_size, _THREADS))) as prepared:
         for number, images in enumerate(prepared, 1):
             if images is None:
                 images = [prepare_blank(each) for each in preparations]
@@ -54,21 +47,47 @@ def infer(
                 batch[waiting] = image
             waiting += 1
             if waiting == batch_size:
-                predictions += answers(predict(*batches))
+                predictions.append(predict(*batches))
                 waiting = 0
-    predictions += answers(predict(*(batch[:waiting] for batch in batches)))
+    predictions.append(predict(*(batch[:waiting] for batch in batches)))
     if unreadable:
-        print(_warning(unreadable, number), file=sys.stderr, flush=True)
-    return predictions
+        print(
+            f"warning: {len(unreadable)} of {number} photographs could not be used (the first is number {unreadable[0]}); "
+            "they get the prediction of a blank image",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+    return np.concatenate(predictions)
 
 
-def classes_of(probabilities: np.ndarray) -> list[int]:
-    """The most probable class of each row, as Python ints, which all scorers accept."""
-    return [int(number) for number in probabilities.argmax(axis=1)]
+def _prepare_each(
+    data: Iterable[Any], preparations: Sequence[Preparation], ahead: int
+) -> Generator[list[np.ndarray] | None, None, None]:
+    """Each photograph of `data` prepared by each of `preparations`, in order; None for an invalid array. At most `ahead` wait."""
 
+    def prepare(photograph: Any) -> list[np.ndarray] | None:
+        try:
+            return [prepare_array(photograph, preparation) for preparation in preparations]
+        except PhotographError:
+            return None
 
-def _warning(unreadable: Sequence[int], total: int) -> str:
-    return (
-        f"warning: {len(unreadable)} of {total} photographs could not be used (the first is number {unreadable[0]}); "
-        "they get the prediction of a blank image"
-    )
+    def prepare_at(index: int) -> list[np.ndarray] | None:
+        return prepare(data[index])  # type: ignore[index]
+
+    tasks: Iterator[Callable[[], list[np.ndarray] | None]]
+    if isinstance(data, Sequence | np.ndarray):
+        tasks = (partial(prepare_at, index) for index in range(len(data)))
+    else:  # full-size photographs wait, not prepared ones
+        tasks, ahead = (partial(prepare, photograph) for photograph in data), _THREADS
+    waiting: deque[Future[list[np.ndarray] | None]] = deque()
+    pool = ThreadPoolExecutor(_THREADS)
+    with one_opencv_thread():
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(task))
+                del task  # it holds a photograph
+                if len(waiting) >= ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

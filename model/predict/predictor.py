@@ -17,11 +17,11 @@ Predict = Callable[..., np.ndarray]
 _CONVOLVE = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
-def predictor(model: keras.Model, batch_size: int = 32, precision: str = "float32", read: Read = own_value) -> Predict:
+class Predictor:
     """A function from prepared images, uint8 (n, size, size, 3), as an array or `Rows`, to probabilities, float32 (n, classes).
 
-    Each call uses the model's current weights. Batch normalisation is folded into convolutions, see `model.predict.folding`; models with
-    other layers than supported there are computed unchanged.
+    Each call uses the model's current weights: they are folded again whenever they have changed. Batch normalisation is folded
+    into convolutions, see `model.predict.folding`; models with other layers than supported there are computed unchanged.
 
     Args:
         model: a model with one input and one output.
@@ -30,13 +30,10 @@ def predictor(model: keras.Model, batch_size: int = 32, precision: str = "float3
             network then differ by 1e-3 to 5e-2, most for uncertain predictions. Independent of the training's precision.
         read: function from a variable of the model to its value for prediction; default: its own value.
     """
-    return _Predictor(model, batch_size, precision, read)
 
-
-class _Predictor:
-    """Folds the model at the first call, and the weights again whenever they have changed."""
-
-    def __init__(self, model: keras.Model, batch_size: int, precision: str, read: Read) -> None:
+    def __init__(
+        self, model: keras.Model, batch_size: int = 32, precision: str = "float32", read: Read = own_value
+    ) -> None:
         self.model, self.batch_size, self.precision, self.read = model, batch_size, precision, read
         self.weights: list[np.ndarray] = []
         self.nodes: list[Node] | None = None

@@ -13,8 +13,9 @@ import numpy as np
 
 from .predictor import Predict
 
-COUNT = 8
 Progress = Callable[[int, int], None]
+
+_BATCH = 32  # images turned at once
 
 
 def symmetries(images: np.ndarray) -> Iterator[np.ndarray]:
@@ -26,32 +27,20 @@ def symmetries(images: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def averaged_over(views: int, predict: Predict, progress: Progress | None = None) -> Predict:
-    """`predict` if `views` is 1, `symmetric(predict)` if it is 8."""
-    return predict if views == 1 else symmetric(predict, progress=progress)
+    """`predict` if `views` is 1; if it is 8, a function like it that averages over the symmetries of each image, in 8 times the time.
 
-
-def symmetric(predict: Predict, batch_size: int = 32, progress: Progress | None = None) -> Predict:
-    """A function like `predict` that averages probabilities over all symmetries of an image, in 8 times the time.
-
-    Args:
-        predict: see `predictor`, or `Ensemble.predict`, for which all arrays are turned alike.
-        batch_size: number of images turned at once.
-        progress: called as `progress(done, n)` after each batch.
+    For an ensemble's `predict`, the arrays of all preparations are turned alike. `progress(done, n)` is called after each batch.
     """
 
     def averaged(*images: Any) -> np.ndarray:
-        # Also for no images, as an empty batch has the number of classes in its shape.
         count, results = len(images[0]), []
-        for start in range(0, max(count, 1), batch_size):
-            results.append(_mean(predict, [each[start : start + batch_size] for each in images]))
+        # Also for no images, as an empty batch has the number of classes in its shape.
+        for start in range(0, max(count, 1), _BATCH):
+            turned = zip(*(symmetries(each[start : start + _BATCH]) for each in images), strict=True)
+            total = sum(predict(*map(np.ascontiguousarray, view)).astype(np.float64) for view in turned)
+            results.append(np.asarray(total / views, np.float32))
             if progress:
-                progress(min(start + batch_size, count), count)
+                progress(min(start + _BATCH, count), count)
         return np.concatenate(results)
 
-    return averaged
-
-
-def _mean(predict: Predict, batches: list[np.ndarray]) -> np.ndarray:
-    views = zip(*(symmetries(batch) for batch in batches), strict=True)
-    total = sum(predict(*map(np.ascontiguousarray, view)).astype(np.float64) for view in views)
-    return np.asarray(total / COUNT, np.float32)
+    return predict if views == 1 else averaged

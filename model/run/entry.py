@@ -56,16 +56,21 @@ class Hooks:
 
         Where the dataset is scored by probabilities, a row of them by label number, with 0 for numbers that are no class.
         """
+        import numpy as np
+
         from ..predict.inference import infer
         from ..predict.views import averaged_over
 
         assert self.held is not None
-        predict, numbers = averaged_over(self.held.views, self.held.predict), self.held.numbers
+        numbers = np.array(self.held.numbers)
+        probabilities = infer(data, averaged_over(self.held.views, self.held.predict), self.held.preparations)
         if dataset_metric() not in ("auroc", "logloss"):
-            return [numbers[each] for each in infer(data, predict, self.held.preparations)]
-        rows = infer(data, predict, self.held.preparations, answers=lambda probabilities: probabilities.tolist())
-        places = {number: place for place, number in enumerate(numbers)}
-        return [[row[places[n]] if n in places else 0.0 for n in range(max(numbers) + 1)] for row in rows]
+            answers: list[int] = numbers[probabilities.argmax(axis=1)].tolist()
+            return answers
+        rows = np.zeros((len(probabilities), numbers.max() + 1))
+        rows[:, numbers] = probabilities
+        by_number: list[list[float]] = rows.tolist()
+        return by_number
 
     @property
     def network(self) -> Network | None:
