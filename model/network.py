@@ -25,15 +25,6 @@ from .vgg import build_vgg
 from .weight_average import WeightAverage
 
 
-def norm_momentum(steps: int, ema: float) -> float:
-    """Momentum of batch normalisation's statistics for a training of so many steps.
-
-    They average over half a percent of the steps, 5 at least, 100 at most, or over as many as the averaged weights. Keras' 0.99 averages
-    over 100: in a few hundred steps, the weights change so much meanwhile that validation varies by half from epoch to epoch.
-    """
-    return max(min(max(1 - 200 / steps, 0.8), 0.99), ema)
-
-
 @dataclass
 class Network:
     """A network and its training, as stored in a checkpoint.

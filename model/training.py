@@ -16,10 +16,11 @@ from dataprep.batches import training_batches
 
 from .console import clock
 from .data import Data
-from .network import Network, norm_momentum
+from .network import Network
 from .predict.folding import all_layers
 from .recipes import Phase
 from .records import Epoch, Predictions
+from .settings import Settings
 from .validation import METRICS, score
 
 # For a training that has to end in time: the steps that measure the time, and the fewest of a later epoch.
@@ -151,10 +152,20 @@ class Pace:
         return epochs, min(max(steps, _FEWEST), of_pass)
 
 
-def compile_step(network: Network) -> None:
-    """Compile the network's model for batches of images, one-hot labels and weights.
+def norm_momentum(steps: int, ema: float) -> float:
+    """Momentum of batch normalisation's statistics for a training of so many steps.
 
-    Nothing in it depends on the phase, so that TensorFlow traces the step only once per training, which takes seconds.
+    They average over half a percent of the steps, 5 at least, 100 at most, or over as many as the averaged weights. Keras' 0.99 averages
+    over 100: in a few hundred steps, the weights change so much meanwhile that validation varies by half from epoch to epoch.
+    """
+    return max(min(max(1 - 200 / steps, 0.8), 0.99), ema)
+
+
+def compile_step(network: Network) -> None:
+    """Compile the network's model with the loss, for batches of images, one-hot labels (smoothed) and weights.
+
+    Another loss goes here; validation, and with it `best`, keeps the cross-entropy. Nothing in it depends on the phase, so that TensorFlow
+    traces the step only once per training, which takes seconds.
     """
     network.model.compile(
         network.optimizer,
@@ -177,6 +188,17 @@ def class_weights(labels: np.ndarray, power: float, limit: float = 0.0) -> np.nd
     if limit:
         weights = np.minimum(weights, max(limit, 1.0) * weights[present].min())
     return (weights * (len(labels) / (weights @ counts))).astype(np.float32)
+
+
+def is_best(settings: Settings, phase: str, metric: str, value: float | None, loss: float) -> bool:
+    """Whether an epoch is better than the best of its phase so far: by the `value` of `metric`, then by the validation loss.
+
+    Without one of METRICS the loss decides. The best of an earlier phase, not trained to the end, may be better on few photographs by
+    chance: it is not compared.
+    """
+    if settings.best_loss is None or settings.best_by != metric or settings.phase != phase:
+        return True
+    return (value or 0.0, -loss) > (settings.best_value or 0.0, -settings.best_loss)
 
 
 def cosine(done: float) -> float:
@@ -283,21 +305,17 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             "train__loss": float(logs["loss"]),
             "train__accuracy": float(logs["accuracy"]),
         }
-        # The best of an earlier phase, not trained to the end, may be better on few photographs by chance: it is not compared.
-        first_of_phase = settings.phase != self.phase.name
+        value = None
+        if self.metric:
+            value = METRICS[self.metric](np.array(settings.label_numbers), labels, probabilities)
+        best = is_best(settings, self.phase.name, self.metric, value, values["val__loss"])
         settings.epoch, settings.phase = epoch + 1, self.phase.name
         settings.steps = self.start + self.steps
         columns = {name.replace("__", "_"): value for name, value in values.items()}
         network.history.append(Epoch(settings.epoch, settings.phase, self.rate, **columns))
-        value = None
-        if self.metric:
-            value = METRICS[self.metric](np.array(settings.label_numbers), labels, probabilities)
+        if value is not None:
             values = {f"val__{self.metric}": value, **values}
-        before = None
-        if settings.best_loss is not None and settings.best_by == self.metric and not first_of_phase:
-            before = settings.best_value or 0.0, -settings.best_loss
-        is_best = before is None or (value or 0.0, -values["val__loss"]) > before
-        if is_best:
+        if best:
             settings.best_by, settings.best_value = self.metric, value
             settings.best_loss, settings.best_epoch = values["val__loss"], settings.epoch
         count, compiled = self.params["steps"], self.first_step if self.params["steps"] > 1 else 0.0
@@ -308,15 +326,15 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
             name = settings.classes[answered[0]]
             print(f"warning: epoch {settings.epoch} predicts {name} for every validation photograph", flush=True)
         photographs = min(count * settings.recipe.batch_size, len(self.data.train_labels))
-        self._print_line(values, photographs / seconds, waited / seconds, is_best)
+        self._print_line(values, photographs / seconds, waited / seconds, best)
         self.report(summary=True, step=settings.epoch, **values, phase=self.phase.name)
         # The best first, since a session of `nsml run --halve` ends with the checkpoint that it saves at its epoch.
-        if is_best:
+        if best:
             self.save("best")
         if settings.epoch % self.save_every == 0 or settings.epoch == self.params["epochs"]:
             self.save(settings.epoch)
 
-    def _print_line(self, values: dict[str, float], rate: float, waited: float, is_best: bool) -> None:
+    def _print_line(self, values: dict[str, float], rate: float, waited: float, best: bool) -> None:
         epoch, total = self.network.settings.epoch, self.network.settings.recipe.epochs
         by_metric = f"  {self.metric} {values[f'val__{self.metric}']:.3f}" if self.metric else ""
         by_input = f" input {waited:.0%}" if waited >= 0.005 else ""
@@ -324,7 +342,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         print(
             f"{chr(13) if sys.stdout.isatty() else ''}epoch {epoch:>{len(str(total))}}/{total} {self.phase.name}"
             f"  loss {values['train__loss']:.3f} acc {values['train__accuracy']:.3f}"
-            f"  val {values['val__loss']:.3f}{' best' if is_best else ''} acc {values['val__accuracy']:.3f}"
+            f"  val {values['val__loss']:.3f}{' best' if best else ''} acc {values['val__accuracy']:.3f}"
             f"  score {values['val__score']:.2f}{by_metric}"
             f"  {rate:.0f}/s{by_input}  {clock(left)} left",
             flush=True,

@@ -1,7 +1,7 @@
 """Averaged weights: prediction uses an exponential average of the weights over the last steps; training uses the last weights.
 
 Polyak and Juditsky (SIAM J. Control Optim. 1992). An average with momentum m covers about the last 1 / (1 - m) steps. The statistics of
-batch normalisation must match the averaged weights, so they are averaged with the same momentum, see `norm_momentum` in `model.network`.
+batch normalisation must match the averaged weights, so they are averaged with the same momentum, see `norm_momentum` in `model.training`.
 """
 
 from __future__ import annotations

@@ -18,11 +18,12 @@ from model import checkpoint, network
 from model.console import one_line
 from model.data import read_data
 from model.ensemble import Ensemble, combine
-from model.network import begin_network, check_network, norm_momentum
+from model.network import begin_network, check_network
 from model.predict.inference import infer
 from model.pretrained_weights import PretrainedWeightsError
 from model.run.devices import start_tensorflow
 from model.settings import Settings
+from model.training import norm_momentum
 from tests import small_network
 from tests.ablation_samples import draw_dataset
 
