@@ -14,6 +14,7 @@ import pytest
 from dataprep.photograph import Preparation, prepare_array, prepare_blank
 from model.predict.inference import infer
 from model.predict.predictor import Predictor
+from model.run.entry import Hooks
 from tests import small_network
 
 PREPARATION = Preparation(32, local_average=False, mask=False, crop=False)
@@ -151,3 +152,17 @@ def test_a_photograph_is_prepared_as_in_training() -> None:
     np.testing.assert_array_equal(
         infer([photograph], network.predict, network.preparations), network.predict(prepared[None])
     )
+
+
+def test_a_dataset_gets_label_numbers_or_where_it_is_scored_by_them_a_probability_for_each_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hooks = Hooks()
+    hooks.held = network = small_network.network(classes=("NORMAL", "RVO"), numbers=(0, 2))
+    photographs = [np.random.default_rng(seed).integers(0, 255, (40, 40, 3), np.uint8) for seed in range(3)]
+    wanted = infer(photographs, network.predict, network.preparations)
+    answers = hooks.infer(photographs)
+    assert answers == [(0, 2)[place] for place in wanted.argmax(axis=1)]
+    assert all(type(answer) is int for answer in answers)
+    monkeypatch.setenv("NSML_METRIC", "auroc")
+    assert hooks.infer(photographs) == [[float(a), 0.0, float(b)] for a, b in wanted]
