@@ -44,8 +44,6 @@ def prepare(path: Path, preparation: Preparation, shift: int = 0) -> np.ndarray:
     scale = preparation.size / side
     inside = inside_retina(retina, (x, y), scale, preparation.size)
     if preparation.local_average:
-        square = subtract_local_average(
-            square, retina.side * scale / 30, preparation.gain, preparation.offset, inside
-        ).round()
-    background = preparation.offset if preparation.local_average else 0
+        square = subtract_local_average(square, retina.side * scale / 30, inside=inside).round()
+    background = 128 if preparation.local_average else 0
     return np.asarray(np.where(inside[..., None] > 0, square, background), np.uint8)

@@ -15,6 +15,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def prepared_images(
 
 
 def _key(paths: Sequence[Path], preparation: Preparation) -> str:
-    digest = hashlib.sha256(json.dumps([_CODE, cv2.__version__, preparation.to_dict()], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_CODE, cv2.__version__, asdict(preparation)], sort_keys=True).encode())
     for path in paths:
         try:
             status = os.stat(path)
@@ -124,7 +125,7 @@ def _prepare_all(
                     checksums.append(zlib.crc32(image.data))
                     unreadable += [error] if error else []
         facts = {
-            "preparation": preparation.to_dict(),
+            "preparation": asdict(preparation),
             "images": len(paths),
             "unreadable": unreadable,
             "checksums": checksums,

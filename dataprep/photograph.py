@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -33,29 +32,15 @@ _RIM = 0.02
 class Preparation:
     """How a photograph is prepared.
 
-    size: side of the prepared image in pixels, 8 to 4096. crop: crop to the square around the retina instead of using the whole
-    photograph. local_average: gain * (image - local average) + offset, with sigma 1/30 of the retina's side; gain 0.5 to 32,
-    offset 0 to 255. mask: set the rim and everything outside the retina to the offset (black without local_average).
+    size: side of the prepared image in pixels. crop: crop to the square around the retina instead of using the whole photograph.
+    local_average: subtract the local average, with sigma 1/30 of the retina's side. mask: set the rim and everything outside the
+    retina to grey (black without local_average).
     """
 
     size: int = 128
     crop: bool = True
     local_average: bool = True
     mask: bool = True
-    gain: float = 4.0
-    offset: float = 128.0
-
-    def __post_init__(self) -> None:
-        if not 8 <= self.size <= 4096:
-            raise ValueError(f"size {self.size}: give the prepared image's side, 8 to 4096 pixels")
-        if not 0.5 <= self.gain <= 32:
-            raise ValueError(f"gain {self.gain}: give 0.5 to 32")
-        if not 0 <= self.offset <= 255:
-            raise ValueError(f"offset {self.offset}: give 0 to 255")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return asdict(self)
 
 
 def prepare_file(path: str | os.PathLike[str], preparation: Preparation) -> np.ndarray:
@@ -104,11 +89,8 @@ def prepare_marks(image: np.ndarray, marks: np.ndarray, preparation: Preparation
 
 def prepare_blank(preparation: Preparation) -> np.ndarray:
     """The image for an unreadable photograph: uint8 (size, size, 3) with the value of masked pixels."""
-    return np.full((preparation.size, preparation.size, 3), _background(preparation), np.uint8)
-
-
-def _background(preparation: Preparation) -> int:
-    return round(preparation.offset) if preparation.local_average else 0
+    # A pixel that equals its local average is grey.
+    return np.full((preparation.size, preparation.size, 3), 128 if preparation.local_average else 0, np.uint8)
 
 
 def _bgr(image: np.ndarray) -> np.ndarray:
@@ -192,7 +174,7 @@ def _finish(image: np.ndarray, retina: Retina | None, preparation: Preparation) 
         inside = inside_retina(retina, (x, y), scale, size)
     if preparation.local_average:
         sigma = (retina.side if retina else max(height, width)) * scale / 30
-        square = subtract_local_average(square, sigma, preparation.gain, preparation.offset, inside)
+        square = subtract_local_average(square, sigma, inside=inside)
     if inside is not None:
         # Many times faster than Boolean indexing.
         return np.asarray(cv2.copyTo(square, inside, prepare_blank(preparation)))

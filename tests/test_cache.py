@@ -91,7 +91,7 @@ def test_a_change_of_photograph_settings_or_list_prepares_anew(paths, folder, dr
     elif change == "time":
         os.utime(paths[2], ns=(1, 1))
     elif change == "settings":
-        preparation = Preparation(size=32, gain=5.0)
+        preparation = Preparation(size=32, crop=False)
     else:
         paths = paths[:4]
     calls = Calls()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,6 @@ def _of(network: Network) -> dict[str, str]:
         if settings.best_loss is None
         else f"{settings.best_epoch}, with {by_metric}validation loss {settings.best_loss:.3f}"
     )
-    preparation = settings.preparation.to_dict()
     return {
         "epochs": f"{settings.epoch}, the last in phase {settings.phase}" if settings.phase else str(settings.epoch),
         "best epoch": best,
@@ -48,7 +48,7 @@ def _of(network: Network) -> dict[str, str]:
             ", ".join(f"{name} {value}" for name, value in phase.items())
             for phase in settings.recipe.to_dict()["phases"]
         ),
-        "preparation": ", ".join(f"{name} {value}" for name, value in preparation.items()),
+        "preparation": ", ".join(f"{name} {value}" for name, value in asdict(settings.preparation).items()),
         "seed": str(settings.seed),
         "learning rate": f"{settings.recipe.learning_rate:g}",
         "batch size": str(settings.recipe.batch_size),
