@@ -40,19 +40,16 @@ def prepared_images(
     preparation: Preparation,
     folder: Path,
     progress: Progress | None = None,
-    workers: int | None = None,
+    workers: int = 2,
 ) -> np.ndarray:
     """Prepared photographs in the order of `paths`: read-only uint8 BGR (n, size, size, 3), memory-mapped.
 
     Uses the cache in `folder` for the same files (path, size, modification time) and settings. Otherwise `workers` threads
-    (default 2) prepare the photographs and store them there; `progress(done, n)` is called after each. A damaged cache is
+    prepare the photographs and store them there; `progress(done, n)` is called after each. A damaged cache is
     rebuilt. Unreadable photographs become blank images, with one warning for all. If `folder` cannot be written, the images stay
     in memory, with a warning.
     """
     paths = [Path(path) for path in paths]
-    workers = 2 if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers {workers}: give 1 or more threads")
     size = preparation.size
     shape = len(paths), size, size, 3
     file = Path(folder) / f"prepared-{_key(paths, preparation)}.npy"

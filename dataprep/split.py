@@ -35,8 +35,6 @@ def split_samples(
     class is off by at most about one patient. A class with two or more patients is on both sides if possible. A class with one
     patient is in training, with a warning. `classes` names the labels in messages.
     """
-    if not 0 < fraction < 1:
-        raise SplitError(f"fraction {fraction}: give the share of validation, between 0 and 1")
     labels, patients, counts = _count(samples)
     if len(counts) < 2:
         raise SplitError(
@@ -60,17 +58,11 @@ def split_samples(
     return _split(samples, labels, chosen[patients], classes)
 
 
-def split_folds(
-    samples: Sequence[Sample], folds: int = 5, fold: int = 0, seed: int = 0, classes: Sequence[str] = ()
-) -> Split:
-    """Fold `fold` (from 0) of `folds`. With the same seed, the validation sides of all folds contain each sample once.
+def split_folds(samples: Sequence[Sample], folds: int, fold: int, seed: int = 0, classes: Sequence[str] = ()) -> Split:
+    """Fold `fold` (from 0) of `folds` (2 or more). With the same seed, the validation sides of all folds contain each sample once.
 
     Uses scikit-learn's StratifiedGroupKFold. SplitError if a class would be missing from training.
     """
-    if folds < 2:
-        raise SplitError(f"folds {folds}: give 2 or more")
-    if not 0 <= fold < folds:
-        raise SplitError(f"fold {fold}: give 0 to {folds - 1}, for {folds} folds")
     labels, patients, counts = _count(samples)
     if len(counts) < folds:
         raise SplitError(f"{folds} folds need at least {folds} patients, but there are {len(counts)}; give fewer folds")

@@ -237,8 +237,3 @@ def test_opencv_has_its_threads_back_afterwards(paths, folder) -> None:
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(before)
-
-
-def test_less_than_one_worker_is_refused(paths, folder) -> None:
-    with pytest.raises(ValueError, match="workers 0"):
-        prepared_images(paths, PREPARATION, folder, workers=0)

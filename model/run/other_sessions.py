@@ -120,24 +120,18 @@ def begin_with(network: Network, other: Network | Ensemble, named: str) -> None:
         raise ValueError(f"{named} cannot be used: {error}") from None
 
 
-def pretrain(network: Network, wanted: SessionCheckpoint, load: Load) -> None:
-    """Copy the weights of another session's checkpoint. `load` is `nsml.load`.
+def begin(settings: Settings, pretrained: SessionCheckpoint | None, load: Load) -> Network:
+    """A new network with the initial weights of its recipe, or with those of another session's checkpoint. `load` is `nsml.load`.
 
     MemberError if the checkpoint is missing or its network differs.
     """
-    other = fetch(wanted, load)
-    try:
-        begin_with(network, other, str(wanted))
-    except ValueError as error:
-        raise MemberError(str(error)) from None
-
-
-def begin(settings: Settings, pretrained: SessionCheckpoint | None, load: Load) -> Network:
-    """A new network with the initial weights of its recipe, or with those of another session's checkpoint."""
     if pretrained is None:
         return begin_network(settings)
-    network = new_network(settings)
-    pretrain(network, pretrained, load)
+    network, other = new_network(settings), fetch(pretrained, load)
+    try:
+        begin_with(network, other, str(pretrained))
+    except ValueError as error:
+        raise MemberError(str(error)) from None
     return network
 
 
