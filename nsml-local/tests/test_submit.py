@@ -120,6 +120,7 @@ BAD_INFER = {
     "None": ("return None", "infer returned None"),
     "a number": ("return 3", "infer returned a int"),
     "probabilities": ("import numpy; return numpy.zeros((4, 4))", "scores by class"),
+    "a data frame": ("import pandas; return pandas.DataFrame({'label': [0] * 4})", "infer returned a DataFrame"),
     "an exception": ("raise KeyError('lens')", "submit failed at infer: KeyError: 'lens' (main.py, line 18)"),
     "an exit": ("import os; os._exit(0)", "main.py ended with exit status 0 before it had predicted all images"),
     "a kill": ("import os; os.kill(os.getpid(), 9)", "by the system for lack of memory: it had used"),
@@ -244,6 +245,17 @@ def test_an_infer_that_needs_more_than_the_data_hears_that_the_dataset_brings_no
     refused = nsml("submit", start_and_wait(nsml), "best").err
     assert "infer(queries, references) cannot be called with the test data alone" in refused
     assert "evaluation/data_loader.py" in refused
+
+
+def test_a_decorator_may_give_infer_more_than_the_data(nsml: Nsml, dataset: str, project: Path) -> None:
+    program = (project / "main.py").read_text()
+    decorator = (
+        "    import functools\n    def giving(f): return functools.wraps(f)(lambda data: f(data, 4))\n    @giving\n"
+    )
+    (project / "main.py").write_text(
+        program.replace("    def infer(data, **kwargs)", f"{decorator}    def infer(data, classes)")
+    )
+    assert nsml("submit", start_and_wait(nsml), "best").out.startswith("Score: 100.010001")
 
 
 def test_saving_and_reporting_during_a_submit_changes_nothing(nsml: Nsml, dataset: str, project: Path) -> None:

@@ -58,7 +58,7 @@ def _test_data(root: Path) -> Path:
 
 def _call(infer: Infer, data: Any) -> Any:
     try:
-        takes = inspect.signature(infer)
+        takes = inspect.signature(infer, follow_wrapped=False)  # a decorator may add arguments
     except (TypeError, ValueError):
         return infer(data)  # a C function without a signature
     try:
