@@ -94,10 +94,8 @@ def check_predictions(returned: Any, wanted: Wanted, images: int | None) -> list
         raise PredictionsRefused(
             f"infer returned an array of shape {tuple(shape)}, probably scores by class; {hint}{fix}"
         )
-    by_column = isinstance(returned, dict) or hasattr(
-        returned, "columns"
-    )  # a DataFrame iterates over its columns' names
-    if returned is None or isinstance(returned, str | bytes) or by_column or not hasattr(returned, "__iter__"):
+    names = isinstance(returned, dict) or hasattr(returned, "columns")  # which iterating over a dict or DataFrame gives
+    if returned is None or isinstance(returned, str | bytes) or names or not hasattr(returned, "__iter__"):
         raise PredictionsRefused(f"infer returned {_name(returned)}; {hint}")
     values = [_unwrap(item) for item in returned]
     if values and all(isinstance(item, float) and math.isnan(item) for item in values):
