@@ -228,7 +228,9 @@ def test_a_loader_of_2018_hands_infer_what_it_loads(
 
 def test_labels_with_an_absolute_path_are_read(nsml: Nsml, tmp_path: Path) -> None:
     rooted = EVALUATION.replace('"data/FUNDUS', '"/data/FUNDUS')
-    _push(nsml, tmp_path, evaluation="import os\nassert os.path.exists('/data/FUNDUS/test/test_label')\n" + rooted)
+    looks = "\nimport glob, os\npath = '/data/FUNDUS/test/test_label'\n"
+    looks += "assert os.path.exists(path) and glob.glob(path) == [path] and os.access(path, os.R_OK)\n"
+    _push(nsml, tmp_path, evaluation=looks + rooted)
     assert nsml("submit", start_and_wait(nsml), "best").out.splitlines()[0] == "Score: 1"
 
 

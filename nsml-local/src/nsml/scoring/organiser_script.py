@@ -51,7 +51,7 @@ def _print_last_exception(script: str) -> None:
 def main(folder: str, script: str, arguments: list[str]) -> None:
     """Run `script` as the main program, with /data redirected to `folder`."""
     builtins.open = io.open = _redirected(open, folder)
-    for name in ("stat", "listdir", "scandir", "open", "walk"):
+    for name in ("stat", "lstat", "access", "listdir", "scandir", "open", "walk"):
         setattr(os, name, _redirected(getattr(os, name), folder))
     sys.argv = [script, *arguments]
     sys.path[0] = str(Path(script).parent)
