@@ -53,8 +53,8 @@ def split_samples(
             chosen[patient] = True
             reached = nearer
     # Training first: a class that is missing there cannot be learned.
-    _give(chosen, order, counts, to_validation=True)
     _give(chosen, order, counts, to_validation=False)
+    _give(chosen, order, counts, to_validation=True)
     return _split(samples, labels, chosen[patients], classes)
 
 
@@ -143,4 +143,9 @@ def _split(samples: Sequence[Sample], labels: np.ndarray, validation: np.ndarray
             )
         if not (members & validation).any():
             warnings.append(f"{name} is missing from validation and not counted in its figures: {of_them}")
+    if not validation.any():
+        raise SplitError(
+            "no photograph is left to validate: each patient is needed for training; add photographs of other patients, "
+            "or say with --patient-pattern which part of the names is the patient"
+        )
     return Split(np.flatnonzero(~validation), np.flatnonzero(validation), tuple(warnings))

@@ -73,8 +73,11 @@ def test_patients_with_several_classes_stay_on_one_side(owners: list[tuple[int, 
     try:
         split = split_samples(samples, fraction)
     except SplitError:
-        assert len({p for p, _ in owners}) == 1
+        # Each patient alone has photographs of some class.
+        of_class = [{p for p, label in owners if label == each} for each in range(4)]
+        assert all({p} in of_class for p, _ in owners)
         return
+    assert len(split.validation)
     assert_no_leak(samples, split)
     assert {samples[i].label for i in split.train} == {label for _, label in owners}
 
@@ -105,6 +108,11 @@ def test_a_class_with_one_patient_is_in_training_and_its_absence_is_explained() 
 def test_one_patient_cannot_be_split() -> None:
     with pytest.raises(SplitError, match="one patient"):
         split_samples(samples_of([("a", 0, 3), ("a", 1, 3)]))
+
+
+def test_classes_of_one_patient_each_leave_no_photograph_to_validate() -> None:
+    with pytest.raises(SplitError, match="no photograph is left to validate"):
+        split_samples(samples_of([("a", 0, 3), ("b", 1, 3)]))
 
 
 def test_folds_hold_each_sample_once_and_keep_patients_whole() -> None:
