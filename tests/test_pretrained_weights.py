@@ -16,16 +16,17 @@ import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_sample_image
+from sklearn.linear_model import LogisticRegression
 
 from model import pretrained_weights
-from model.efficientnet_lite import build_efficientnet_lite0
-from model.pretrained_weights import PretrainedWeightsError, lite0_file, load_lite0
+from model.efficientnet_lite import FEATURES, build_efficientnet_lite0
+from model.pretrained_weights import PretrainedWeightsError, lite0_file, load_drawn, load_lite0, store_drawn
 from model.torch_tensors import TensorsError, read_tensors
+from nsml.demo import CLASSES, draw_photograph
 
 
-def middle(name: str, size: int = 224) -> np.ndarray:
-    """scikit-learn's photograph as OpenCV reads it, cut to a square."""
-    image = load_sample_image(name)[..., ::-1]
+def middle(image: np.ndarray, size: int = 224) -> np.ndarray:
+    """A photograph cut to a square."""
     height, width = image.shape[:2]
     side = min(height, width)
     y, x = (height - side) // 2, (width - side) // 2
@@ -35,7 +36,8 @@ def middle(name: str, size: int = 224) -> np.ndarray:
 def test_the_weights_know_a_daisy_and_a_palace() -> None:
     model = build_efficientnet_lite0(224, 1000)
     load_lite0(model, head=True)
-    result = model(np.array([middle("flower.jpg"), middle("china.jpg")], np.float32), training=False).numpy()
+    daisy, palace = (middle(load_sample_image(name)[..., ::-1]) for name in ("flower.jpg", "china.jpg"))
+    result = model(np.array([daisy, palace], np.float32), training=False).numpy()
     assert result.argmax(axis=1).tolist() == [985, 698]
 
 
@@ -45,6 +47,49 @@ def test_a_network_of_other_classes_takes_all_but_the_last_layer() -> None:
     for layer, other in zip(model.layers, untouched.layers, strict=True):
         same = all((a == b).all() for a, b in zip(layer.get_weights(), other.get_weights(), strict=True))
         assert same == (not layer.weights or layer.name == "scores"), layer.name
+
+
+def test_the_drawn_weights_know_lesions_of_patients_that_they_never_saw() -> None:
+    drawn = [(label, patient) for label in range(len(CLASSES)) for patient in range(10)]
+    images = [middle(draw_photograph(CLASSES[label], seed=7, patient=patient).image, 128) for label, patient in drawn]
+    labels = np.array([label for label, _ in drawn])
+    right = {}
+    for load in (load_lite0, load_drawn):
+        model = build_efficientnet_lite0(128, 2)
+        load(model)
+        features = keras.Model(model.input, model.get_layer(FEATURES).output)
+        values = features(np.array(images, np.float32), training=False).numpy()
+        # From one eye in two to the others.
+        learned = LogisticRegression(C=0.01, max_iter=1000).fit(values[::2], labels[::2])
+        right[load] = (learned.predict(values[1::2]) == labels[1::2]).mean()
+    assert right[load_drawn] >= 0.9 > right[load_lite0]
+
+
+def test_stored_weights_are_read_back_by_a_network_of_other_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained_weights, "DRAWN_FILE", tmp_path / "drawn.npz")
+    first, other = build_efficientnet_lite0(32, 4, seed=1), build_efficientnet_lite0(64, 2, seed=2)
+    store_drawn(first)
+    load_drawn(other)
+    for mine, theirs in zip(first.layers[:-2], other.layers[:-2], strict=True):
+        for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive", {"stem_conv.0": np.array([{}])}, {"a": np.zeros(3)}])
+def test_drawn_weights_that_cannot_be_read_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any
+) -> None:
+    file = tmp_path / "drawn.npz"
+    monkeypatch.setattr(pretrained_weights, "DRAWN_FILE", file)
+    if isinstance(content, dict):
+        np.savez(file, **content)
+    elif content is not None:
+        file.write_bytes(content)
+    model = build_efficientnet_lite0(32, 2)
+    with pytest.raises(PretrainedWeightsError, match=r"^\S+drawn\.npz cannot be read \(.+\); copy it again from .*$"):
+        load_drawn(model)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_others() -> None:

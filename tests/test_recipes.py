@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from main import parse
-from model.recipes import RECIPES, Phase, Recipe, RecipeError, changed, describe, winning
+from model.recipes import RECIPES, Phase, Recipe, RecipeError, changed, describe, transfer, winning
 
 
 def epochs_of(schedule: list[tuple[Phase, range]]) -> list[tuple[str, int]]:
@@ -84,13 +84,28 @@ def test_a_longer_training_never_returns_to_an_earlier_phase(before: int, after:
             {"weights": "imagenet"},
             "weights is imagenet; give random for network vgg, or another network, such as VGG16",
         ),
-        ({"weights": "a.keras"}, "weights is 'a.keras'; give random, imagenet, or the path of a FILE.weights.h5"),
+        (
+            {"weights": "a.keras"},
+            "weights is 'a.keras'; give random, imagenet, drawn, or the path of a FILE.weights.h5",
+        ),
     ],
 )
 def test_a_field_or_value_that_does_not_exist_is_one_line(values: dict[str, str], line: str) -> None:
     with pytest.raises(RecipeError) as raised:
         changed(winning(), values)
     assert str(raised.value) == line
+
+
+def test_fields_that_go_together_are_set_in_any_order() -> None:
+    values = {"network": "vgg", "weights": "random"}
+    assert changed(transfer(), values) == changed(transfer(), dict(reversed(values.items())))
+
+
+def test_another_network_begins_with_imagenets_weights_where_the_recipes_are_drawn() -> None:
+    drawn = changed(transfer(), {"weights": "drawn"})
+    assert changed(drawn, {"network": "VGG16"}).weights == "imagenet"
+    with pytest.raises(RecipeError, match="weights is drawn; give imagenet or random for network VGG16"):
+        changed(drawn, {"network": "VGG16", "weights": "drawn"})
 
 
 def test_set_changes_fields_of_every_type_and_of_phases() -> None:
