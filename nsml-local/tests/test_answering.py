@@ -129,7 +129,7 @@ def test_infer_goes_on_after_an_input_that_fails_and_keeps_what_the_program_prin
     name = start_and_wait(nsml)
     answered = _infer(project, name, "[]\nbad\n[]\n")
     assert answered.stdout.splitlines() == ["[]", "[]"] and answered.returncode == 1
-    assert "AssertionError:  (main.py, line 19)" in answered.stderr
+    assert "AssertionError (main.py, line 19)" in answered.stderr
     assert "서울" in nsml("logs", "FUNDUS/2").out
 
 
