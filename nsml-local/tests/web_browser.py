@@ -23,8 +23,10 @@ class Tabs:
         self.complaints: list[str] = []
         self._open: list[Any] = []
 
-    def __call__(self, path: str, *, server: Server | None = None, **options: Any) -> Any:
+    def __call__(self, path: str, *, server: Server | None = None, status: int = 200, **options: Any) -> Any:
+        """The page of `path`, which the server answers with `status`."""
         server = server or self._server
+        of_status = f"status of {status} "  # which the browser reports where it is none of success
         context = self._usual
         if options:
             context = self._browser.new_context(**DESK | options)
@@ -33,9 +35,15 @@ class Tabs:
         page = context.new_page()
         self._open.append(page)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda m: (
+                self.complaints.append(m.text) if m.type in ("error", "warning") and of_status not in m.text else None
+            ),
+        )
         page.on("request", lambda r: None if _is_ours(r.url, server) else self.complaints.append(f"asked for {r.url}"))
-        page.goto(f"{server.address}{path}")
+        answer = page.goto(f"{server.address}{path}")
+        assert answer.status == status
         # Input before the handshake could be processed out of order.
         page.wait_for_function("window.did_handshake")
         return page
