@@ -103,9 +103,7 @@ def show(name: str, as_json: bool) -> None:
     if classes := dataset.classes():
         numbered = [f"{number} {name}" for number, name in enumerate(classes)]
         print_text(f"Label numbers: {', '.join(numbered)}")
-    rules = rules_of(dataset)
-    if (spool := dataset.referee()) is not None:
-        rules, _ = published(spool)
+    rules = rules_of(dataset) if (spool := dataset.referee()) is None else published(spool)[0]
     print_text(f"Board: {', '.join(rules.describe())}")
     if left := rules.left(home.user(), counted_submissions(home, name, home.user()), time.time()):
         print_text(f"{home.user()}: {left}")

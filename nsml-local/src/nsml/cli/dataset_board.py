@@ -71,10 +71,10 @@ def board(name: str, mine: bool, everything: bool, as_csv: bool, as_json: bool) 
         else:
             _print_submissions(made, dataset)
         return
-    rules = rules_of(dataset)
     if (spool := dataset.referee()) is not None:
         _print_published(name, spool, as_csv, as_json)
         return
+    rules = rules_of(dataset)
     ranks = ranking(made, **rules.order())
     intervals, note = board_intervals(home, dataset, [r for r in ranks if not r.outdated], rules)
     rows = [vars(rank) | intervals.get(rank.user, dict.fromkeys(_NO_INTERVAL)) for rank in ranks]
