@@ -76,7 +76,7 @@ def plan(
         reason += f", at most {recipe.class_weight_limit:g} to 1"
     shown = [f"{classes[label]} {weights[label]:.2f}" for label in sorted(set(labels.tolist()))]
     most = len(shown)
-    while len(line := f"class weights {few(shown, most)}: {reason}") > _WIDTH and most > 3:
+    while len(line := f"class weights {few(shown, most)}: {reason}") > _WIDTH and most > 1:
         most -= 1
     lines.append(line)
     if recipe.ema:

@@ -29,11 +29,13 @@ def prove(plan: Plan) -> Counts:
     with using(plan.folder / "home"):
         home = open_home()
         last: Session | None = None
-        saved = 0
-        while counts.done["kills"] < plan.times and time.monotonic() < until:
+        saved, longest = 0, 0.06
+        while (counts.done["kills"] < plan.times or not counts.done["saves"]) and time.monotonic() < until:
             # Most go on in the session of the one before, so that there is something to lose; some are killed as they open one.
             session = last if chance.random() < 0.8 else None
-            number = _kill_a_program(home, session, saved, chance.uniform(0, 0.06), counts)
+            number = _kill_a_program(home, session, saved, chance.uniform(0, longest), counts)
+            if counts.done["kills"] >= plan.times:  # On a busy disk none has saved yet.
+                longest *= 2
             if number is not None:
                 last, saved = (
                     Session(SessionName("me", "D", number[0]), home.sessions / "me" / "D" / str(number[0])),

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model.plan import plan, shorter_side
@@ -56,6 +56,7 @@ def test_class_weights_are_listed_by_class_with_their_limit() -> None:
 
 
 @given(st.integers(1, 60), st.integers(1, 20))
+@example(3, 15)
 def test_no_line_is_wider_than_a_hundred_columns_with_plan_before_it(count: int, letters: int) -> None:
     classes = [f"{number:x<{letters}}" for number in range(count)]
     labels = [label for label in range(count) for _ in range(1 + 7 * label)]
