@@ -77,6 +77,16 @@ def test_the_command_tries_the_rates_first_and_repeats_nothing(
     assert len(made) == 10
 
 
+def test_no_forest_is_plotted_of_the_recipe_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "execute", lambda record, dataset, cache: outcome(predictions(1)))
+    monkeypatch.setattr("evidence.ablation.command._start", lambda threads: None)
+    command = ["ablate", "--data", str(draw_dataset(tmp_path / "DRAWN")), "--folds", "2", "--recipe", "winning"]
+    assert main([*command, "--only", "recipe", "--out", str(tmp_path / "out")]) == 0
+    assert "forest" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("count", [1, 8])
 def test_points_of_the_forest_plot_stand_at_their_labels_and_the_legend_below(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int

@@ -196,7 +196,7 @@ def _show(
     if not findings.grids:
         return
     picture = None
-    if findings.table is not None:
+    if findings.table is not None and any(row.difference is not None for row in findings.table.rows):
         if forest.available():
             picture = args.picture or args.out / "forest.png"
             pictures = (
