@@ -351,5 +351,7 @@ def _read_dicom(stream: BinaryIO) -> Header:
         dataset = pydicom.dcmread(stream, stop_before_pixels=True)
         pages = int(dataset.get("NumberOfFrames") or 1)
         return Header(int(dataset.Columns), int(dataset.Rows), "DICOM", 2 ** int(dataset.BitsStored) - 1, pages)
+    except AttributeError:
+        raise PhotographError("damaged: its size is missing") from None
     except Exception as error:  # damaged files raise many kinds of errors
         raise PhotographError(f"damaged: {' '.join(str(error).split())[:200]}") from error

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataprep.header import EXTENSIONS, read_header
+from dataprep.header import EXTENSIONS, PhotographError, read_header
 from dataprep.photograph import Preparation, prepare_array, prepare_file
 from dataprep.pixels import eight_bits, read_pixels
 from evidence.audit.measure import decode
@@ -209,6 +209,18 @@ def test_a_file_and_its_array_have_one_grid_at_odd_sizes(
         preparation = Preparation(size, crop=False, local_average=False, mask=False)
         from_file = prepare_file(path, preparation).astype(int)
         assert np.abs(from_file - prepare_array(cv2.imread(str(path)), preparation)).max() <= 3
+
+
+def test_a_dicom_file_without_a_size_is_damaged() -> None:
+    pydicom = pytest.importorskip("pydicom")
+    data, written = pydicom.Dataset(), io.BytesIO()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = "1.2.3"
+    data.save_as(written, enforce_file_format=True)
+    with pytest.raises(PhotographError, match=r"^damaged: its size is missing$"):
+        read_header(written.getvalue())
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "MONOCHROME2", "MONOCHROME1", "YBR_FULL"])

@@ -136,6 +136,17 @@ def test_a_saved_link_is_stored_as_its_file(nsml: Nsml, dataset: str, project: P
     assert latest.read_text() == (latest.parent / "model.json").read_text()
 
 
+def test_a_saved_link_that_leads_nowhere_is_named_with_its_target(nsml: Nsml, dataset: str, project: Path) -> None:
+    saves = PROGRAM.replace(
+        "            json.dump(model, file)\n",
+        "            json.dump(model, file)\n        os.symlink('gone.json', os.path.join(dir_path, 'latest'))\n",
+    )
+    (project / "main.py").write_text(saves)
+    start_and_wait(nsml)
+    log = (only_session().folder / "log.txt").read_text()
+    assert "latest is a link to gone.json, which does not exist; save the file in its place" in log
+
+
 @pytest.fixture
 def with_scorer(tmp_path: Path) -> Path:
     """A dataset with a loader and a scorer, which knows the answers by a module beside it."""

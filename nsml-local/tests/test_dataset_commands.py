@@ -1,6 +1,7 @@
 """`nsml dataset push`, `ls` and `rm`."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,6 +125,16 @@ def test_a_dataset_without_sides_is_shown_whole(nsml: Nsml, tmp_path: Path, proj
     assert "1,2" in nsml("run", "read.py", "-i", "-d", "diabetes").out
 
 
+def test_test_files_that_infer_will_not_get_are_counted(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "d")
+    fed = nsml("dataset", "push", "D", str(source)).out
+    for name in ("Thumbs.db", "a.heic"):
+        (source / "test" / "test_data" / name).write_text("")
+    output = nsml("dataset", "push", "E", str(source)).out
+    assert re.search(r"\d+ test files", output)[0] == re.search(r"\d+ test files", fed)[0]  # type: ignore[index]
+    assert "not read as photographs: .heic 1" in output and "not read" not in fed
+
+
 def test_test_data_may_be_one_file(nsml: Nsml, tmp_path: Path) -> None:
     for side in ("train", "test"):
         (tmp_path / "d" / side).mkdir(parents=True)
@@ -148,6 +159,10 @@ LABEL_MISTAKES = {
     ),
     "a line twice": (GOOD_LABELS + "test_data,a.png,1\n", "line 3, 'test_data,a.png,1': line 1 names the same file"),
     "class names": (GOOD_LABELS.replace(",1", ",AMD"), "'AMD' is no class; write classes as numbers (NORMAL 0, AMD 1"),
+    "an ending that is not read": (
+        GOOD_LABELS + "test_data,c.heic,1\n",
+        "it names no test photograph; files with the ending .heic are not read; convert it to PNG or JPEG, or remove the line",
+    ),
     "another ending": (GOOD_LABELS.replace("b.png", "b.jpg"), "it names no test photograph; write test_data,b.png"),
     "a path": (
         GOOD_LABELS.replace("test_data,", "test/test_data/"),

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from ..errors import NsmlError
 from ..store.datasets import Dataset
 from ..store.labels import few
-from ..store.photographs import photographs_below
+from ..store.photographs import ENDINGS, photographs_below
 from ..wording import plain
 from .fundus import CLASSES
 from .metrics import METRICS
@@ -113,4 +113,6 @@ def _nearest(name: str, images: set[str]) -> str:
             path = PurePath(image.rpartition(",")[2].casefold())
             if getattr(path, part) in (file.name, getattr(file, part)):
                 return f"write {image}"
+    if file.suffix and file.suffix not in ENDINGS:
+        return f"files with the ending {file.suffix} are not read; convert it to PNG or JPEG, or remove the line"
     return "remove the line, or put the photograph into test/test_data"

@@ -206,6 +206,10 @@ def _replace_links(folder: Path) -> None:
     for root, folders, files in walk(folder):
         for path in (Path(root, name) for name in [*folders, *files]):
             if path.is_symlink():
+                if not path.exists():
+                    raise NsmlError(
+                        f"{path.name} is a link to {os.readlink(path)}, which does not exist; save the file in its place"
+                    )
                 copied = temporary_name(folder)
                 (shutil.copytree if path.is_dir() else shutil.copyfile)(path, copied)
                 path.unlink()
