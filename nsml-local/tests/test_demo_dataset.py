@@ -91,6 +91,19 @@ def test_masks_have_the_paths_of_their_photographs_and_only_normal_ones_are_empt
         assert set(np.unique(mask)) == ({0} if normal else {0, 255})
 
 
+def test_with_fewer_lesions_the_same_eyes_show_smaller_ones_in_each_class(drawn: Path, tmp_path: Path) -> None:
+    draw_dataset(tmp_path / "set", seed=3, train=TRAIN, test=TEST, masks=tmp_path / "masks", fewest=1e-3)
+    for normal in (tmp_path / "set" / "train" / "train_data" / "NORMAL").iterdir():
+        assert normal.read_bytes() == (drawn / normal.relative_to(tmp_path)).read_bytes()
+    for class_name in set(CLASSES) - {"NORMAL"}:
+        masks = sorted((tmp_path / "masks" / "train" / "train_data" / class_name).iterdir())
+        fewer, all_of_them = (
+            [np.count_nonzero(pixels(folder / mask.relative_to(tmp_path))) for mask in masks]
+            for folder in (tmp_path, drawn)
+        )
+        assert all(0 < few < whole for few, whole in zip(fewer, all_of_them, strict=True))
+
+
 def test_progress_counts_every_photograph_once(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     draw_dataset(tmp_path / "set", progress=lambda done, total: seen.append((done, total)), train=4, test=4)
@@ -158,7 +171,14 @@ def test_drawing_that_fails_halfway_leaves_no_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"train": 3}, "train=3"), ({"test": 0}, "test=0"), ({"workers": 0}, "workers=0"), ({"seed": -1}, "seed -1")],
+    [
+        ({"train": 3}, "train=3"),
+        ({"test": 0}, "test=0"),
+        ({"workers": 0}, "workers=0"),
+        ({"seed": -1}, "seed -1"),
+        ({"fewest": 0}, "fewest=0"),
+        ({"fewest": 1.5}, r"fewest=1\.5"),
+    ],
 )
 def test_a_bad_argument_is_named(tmp_path: Path, arguments: dict[str, int], message: str) -> None:
     with pytest.raises(NsmlError, match=message):

@@ -30,6 +30,7 @@ def draw_dataset(
     train: int = 600,
     test: int = 200,
     masks: Path | str | None = None,
+    fewest: float = 1.0,
 ) -> None:
     """Draws the whole dataset into `folder`, which must be absent or empty. It appears when it is complete.
 
@@ -42,13 +43,15 @@ def draw_dataset(
     train, test: number of photographs, in the class proportions of the 2019 competition; no patient is in both sets
     masks:       a second folder, absent or empty, for the lesion masks of both sets, with the photographs' paths; it reveals
                  the hidden labels, so put it where no session can read it
+    fewest:      smallest share of its lesions that an eye shows, in 0 < fewest <= 1. Each eye's share is drawn between it and 1, log-
+                 uniformly, and the fewer, the fainter. 1: all of them, as in FUNDUS_DEMO; 0.06: some eyes have one small spot
 
     Raises NsmlError for a folder that is in use, a bad count, or missing packages.
     """
     _require_packages()
     from .dataset import draw
 
-    draw(Path(folder), seed, progress, workers, train, test, None if masks is None else Path(masks))
+    draw(Path(folder), seed, progress, workers, train, test, None if masks is None else Path(masks), fewest)
 
 
 def draw_photograph(class_name: str, seed: int = 0, patient: int = 0, eye: str = "R") -> Photograph:

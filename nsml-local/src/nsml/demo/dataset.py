@@ -37,12 +37,15 @@ def draw(
     train: int,
     test: int,
     masks: Path | None,
+    fewest: float,
 ) -> None:
     """See `nsml.demo.draw_dataset`."""
     if seed < 0:
         raise NsmlError(f"seed {seed} must be 0 or more")
     if min(train, test) < len(CLASSES):
         raise NsmlError(f"train={train} and test={test} must be {len(CLASSES)} or more, one photograph per class")
+    if not 0 < fewest <= 1:
+        raise NsmlError(f"fewest={fewest} must be above 0 and at most 1")
     if workers is not None and workers < 1:
         raise NsmlError(f"workers={workers} must be 1 or more")
     entries = list_entries(seed, train, test)
@@ -53,7 +56,7 @@ def draw(
         for entry in entries:
             if (mask_path := _mask_path(entry)) is not None:
                 (target / mask_path).parent.mkdir(parents=True, exist_ok=True)
-        _draw_all(entries, seed, target, mask_target, workers or processors(), progress)
+        _draw_all(entries, seed, fewest, target, mask_target, workers or processors(), progress)
         (target / "test" / "test_label").write_text(
             "".join(sorted(_label_line(e) for e in entries if e.path.parts[0] == "test"))
         )
@@ -110,13 +113,14 @@ def _mask_path(entry: Entry) -> PurePosixPath | None:
 def _draw_all(
     entries: list[Entry],
     seed: int,
+    fewest: float,
     target: Path,
     mask_target: Path | None,
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     def draw_one(entry: Entry) -> None:
-        image, lesions, quality = photograph.draw(entry.class_name, seed, entry.patient, entry.eye)
+        image, lesions, quality = photograph.draw(entry.class_name, seed, entry.patient, entry.eye, fewest)
         _write(target / entry.path, image, [cv2.IMWRITE_JPEG_QUALITY, quality])
         if (mask_path := _mask_path(entry)) is not None:
             _write(target / mask_path, lesions, [cv2.IMWRITE_PNG_BILEVEL, 1])

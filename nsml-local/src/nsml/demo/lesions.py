@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,17 +39,18 @@ class Plan:
     severity: float  # 0..1: how many lesions
     contrast: float  # 0..1: contrast of the lesions
     swelling: tuple[float, float, float, float]  # of the veins by quadrant, 0..1
+    share: float  # 0..1: of the spots that this severity has, those that are drawn
 
 
-def plan_lesions(rng: np.random.Generator, class_name: str) -> Plan:
-    severity, contrast = 0.2 + 0.8 * rng.beta(1.2, 1.2), rng.uniform(0.6, 1.0)
+def plan_lesions(rng: np.random.Generator, class_name: str, share: float) -> Plan:
+    severity, contrast = 0.2 + 0.8 * rng.beta(1.2, 1.2), rng.uniform(0.6, 1.0) * share**0.25
     swelling = (0.0, 0.0, 0.0, 0.0)
     if class_name == "RVO":
-        swollen = 0.4 + 0.6 * severity
+        swollen = (0.4 + 0.6 * severity) * share**0.25
         central, sector = rng.random() < 0.3, rng.choice(4, p=[0.48, 0.40, 0.06, 0.06])
         a, b, c, d = (swollen if central or quadrant == sector else 0.0 for quadrant in range(4))
         swelling = (a, b, c, d)
-    return Plan(class_name, severity, contrast, swelling)
+    return Plan(class_name, severity, contrast, swelling, share)
 
 
 def draw_marks(rng: np.random.Generator, geometry: Geometry, image: Floats) -> None:
@@ -71,7 +73,7 @@ def draw_lesions(
     rng: np.random.Generator, plan: Plan, geometry: Geometry, vessels: list[Vessel], image: Floats
 ) -> Canvas:
     """Draws the lesions of the class into `image`, in place. Returns their mask, uint8, 255 on a lesion, else 0."""
-    layers = _Layers(rng, geometry)
+    layers = _Layers(rng, geometry, plan.share)
     match plan.class_name:
         case "AMD":
             _amd(layers, plan)
@@ -85,18 +87,24 @@ def draw_lesions(
 class _Layers:
     """One canvas for each kind of lesion, blended into the retina from the deepest layer to the top one."""
 
-    def __init__(self, rng: np.random.Generator, geometry: Geometry) -> None:
-        self.rng, self.geometry, self.size = rng, geometry, geometry.unit / 130
+    def __init__(self, rng: np.random.Generator, geometry: Geometry, share: float) -> None:
+        self.rng, self.geometry, self.size, self.share = rng, geometry, geometry.unit / 130, share
         self.atrophy, self.drusen, self.pigment, self.blood = canvas(), canvas(), canvas(), canvas()
         self.exudate, self.cotton, self.veins = canvas(), canvas(), canvas()
 
     def blobs(self, drawn: Canvas, points: Points, small: float, large: float, rough: float = 0.15) -> None:
         """Draws spots with radii from `small` to `large` pixels at the usual magnification, mostly small ones."""
+        points = self._thinned(points)
         radii = self.size * (small + (large - small) * self.rng.random(len(points)) ** 1.6)
         draw_blobs(drawn, self.rng, points, radii, (170, 256), rough)
 
+    def _thinned(self, points: Points) -> Points:
+        """Those of the points or headings that are drawn, one at least."""
+        return points[: math.ceil(self.share * len(points))]
+
     def flames(self, places: Points, headings: Points) -> None:
         """Draws haemorrhages in the nerve-fibre layer: bundles of three spindles along the fibres."""
+        places, headings = self._thinned(places), self._thinned(headings)
         rng, count, turn = self.rng, len(places), np.linspace(0, 2 * np.pi, 12, endpoint=False)
         forward = np.stack([np.cos(headings), np.sin(headings)], axis=1)[:, None, None]
         aside = np.stack([-np.sin(headings), np.cos(headings)], axis=1)[:, None, None]
@@ -138,7 +146,7 @@ def _amd(layers: _Layers, plan: Plan) -> None:
     layers.blobs(
         layers.pigment, _around(rng, geometry, fovea, 0.22, 3 + 9 * plan.severity * rng.random()), 1.8, 5.0, 0.4
     )
-    if rng.random() < 0.15 + 0.35 * plan.severity:
+    if rng.random() < (0.15 + 0.35 * plan.severity) * plan.share:
         islands = _around(rng, geometry, fovea, 0.12, int(rng.integers(1, 3)))
         draw_blobs(layers.atrophy, rng, islands, geometry.unit * rng.uniform(0.14, 0.32, len(islands)), (255, 256), 0.3)
 

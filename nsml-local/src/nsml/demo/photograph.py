@@ -16,7 +16,7 @@ class Photograph(NamedTuple):
     quality: int  # JPEG quality in percent
 
 
-def draw(class_name: str, seed: int, patient: int, side: str) -> Photograph:
+def draw(class_name: str, seed: int, patient: int, side: str, fewest: float = 1.0) -> Photograph:
     """See `nsml.demo.draw_photograph`."""
 
     def stream(purpose: int, *key: int) -> np.random.Generator:
@@ -27,7 +27,7 @@ def draw(class_name: str, seed: int, patient: int, side: str) -> Photograph:
     traits = eye.draw_traits(stream(0))
     geometry = eye.draw_geometry(stream(1, number), traits, 1 if side == "R" else -1)
     of_lesions, of_camera = stream(2, number), stream(3, number)
-    plan = lesions.plan_lesions(of_lesions, class_name)
+    plan = lesions.plan_lesions(of_lesions, class_name, share=fewest ** stream(7, number).random())
 
     image = eye.draw_retina(stream(4, number), traits, geometry)
     tree = vessels.grow_vessels(stream(5, number), traits, geometry, plan.swelling)
