@@ -1,4 +1,4 @@
-"""Baselines of a training: the largest class, shortcuts, and a logistic regression on features of an ImageNet network."""
+"""Baselines of a training: the largest class, shortcuts, and a logistic regression on features of a network as it begins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from .efficientnet_lite import FEATURES, build_efficientnet_lite0
 from .metrics import macro_auc
 from .network import Network
 from .predict.predictor import Predictor
-from .pretrained_weights import load_lite0
+from .pretrained_weights import load_drawn, load_lite0
+from .recipes import DRAWN, Recipe
 from .records import Baseline
 from .settings import Settings
 
@@ -34,7 +35,7 @@ def print_baselines(data: Data, settings: Settings) -> list[Baseline]:
     size = settings.recipe.image_size
     rivals = baselines(
         data.train_images, data.train_labels, data.train_patients, data.validation_images, data.validation_labels,
-        settings.classes, pretrained=size >= _SMALLEST, seed=settings.seed,
+        settings.classes, first_weights(settings.recipe) if size >= _SMALLEST else "", seed=settings.seed,
     )  # fmt: skip
     for rival in rivals:
         print(f"to beat: {rival}", flush=True)
@@ -59,17 +60,17 @@ def baselines(
     validation_images: Any,
     validation_labels: np.ndarray,
     classes: Sequence[str],
+    weights: str = "imagenet",
     *,
-    pretrained: bool = True,
     seed: int = 0,
 ) -> list[Baseline]:
     """Fit each baseline to the training side and score it on the validation side; seconds for some hundred photographs.
 
     Args:
-        images, validation_images: prepared images, uint8 (n, size, size, 3), size at least 32 if `pretrained`; arrays or `Rows` of them.
+        images, validation_images: prepared images, uint8 (n, size, size, 3), size at least 32 for features; arrays or `Rows` of them.
         labels, validation_labels: int (n,), indices into `classes`.
         patients: (n,), patients of the training images. The folds that choose the regression's penalty do not split patients.
-        pretrained: include frozen features of EfficientNet-Lite0 with ImageNet weights.
+        weights: for the frozen features, as in `frozen_features`; "" leaves them out.
         seed: for the folds, and for the sample of 2,000 photographs if there are more.
 
     Returns:
@@ -96,16 +97,21 @@ def baselines(
 
     for name, shortcut in SHORTCUTS.items():
         results.append(fitted(name, measure(images, shortcut), measure(validation_images, shortcut)))
-    if pretrained:
-        compute = frozen_features(images[0:1].shape[1])
+    if weights:
+        compute = frozen_features(images[0:1].shape[1], weights)
         results.append(fitted("frozen features", compute(images), compute(validation_images)))
     return results
 
 
-def frozen_features(image_size: int) -> Any:
-    """A function from prepared images to the pooled features of EfficientNet-Lite0 with ImageNet weights, float32 (n, 1280)."""
+def first_weights(recipe: Recipe) -> str:
+    """The weights for `frozen_features`: those that the recipe begins with, else ImageNet's."""
+    return DRAWN if recipe.weights == DRAWN else "imagenet"
+
+
+def frozen_features(image_size: int, weights: str) -> Any:
+    """A function from prepared images to the pooled features of EfficientNet-Lite0, float32 (n, 1280); weights: "imagenet" or "drawn"."""
     network = build_efficientnet_lite0(image_size)
-    load_lite0(network)
+    (load_drawn if weights == DRAWN else load_lite0)(network)
     return Predictor(keras.Model(network.inputs, network.get_layer(FEATURES).output))
 
 

@@ -91,7 +91,8 @@ def build_model(settings: Settings) -> keras.Model:
     scaling of the pixels and softmax.
 
     Args:
-        settings: uses `classes` and the recipe's `network`, `image_size` (in pixels) and `weights` ("imagenet" or "random").
+        settings: uses `classes` and the recipe's `network`, `image_size` (in pixels) and `weights`
+            ("imagenet", "drawn" or "random").
 
     Raises:
         ValueError: an unknown name, or an argument out of range. The message is one line with the valid values.

@@ -180,7 +180,7 @@ def winning() -> Recipe:
 
 
 def transfer() -> Recipe:
-    """EfficientNet-Lite0 with ImageNet weights, on photographs with their original colours. The default.
+    """EfficientNet-Lite0 with ImageNet's weights, trained further on drawn photographs, on ones with their own colours. The default.
 
     Two phases and label smoothing as in `winning`, with AdamW, cosine decay over all steps, averaged weights, and class weights by the
     square root of the class sizes. Eight epochs, or 300 steps if there are few photographs. Predictions are averaged over 8 views.
@@ -206,7 +206,7 @@ def transfer() -> Recipe:
         image_size=224,
         local_average=False,
         network="efficientnet_lite0",
-        weights="imagenet",
+        weights=DRAWN,
         ema=0.98,
         views=8,
     )

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from dataprep.shortcuts import SHORTCUTS
-from model.baselines import baselines, score_chances
+from model.baselines import baselines, first_weights, frozen_features, score_chances
 from model.metrics import macro_auc
+from model.recipes import transfer, winning
 from model.records import Baseline
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
@@ -50,7 +51,7 @@ def smooth(image: np.ndarray) -> None:
     ("mark", "named"), [(dark_corner, "edges and corners"), (red, "colours"), (smooth, "sharpness")]
 )
 def test_each_shortcut_is_seen_by_its_own_probe(mark: Any, named: str) -> None:
-    rows = results(mark, pretrained=False)
+    rows = results(mark, weights="")
     assert list(rows) == ["always NORMAL", *SHORTCUTS]
     assert rows[named].auc > 0.99
     if mark is dark_corner:
@@ -59,7 +60,7 @@ def test_each_shortcut_is_seen_by_its_own_probe(mark: Any, named: str) -> None:
 
 
 def test_always_the_largest_class_is_named_and_right_for_its_share() -> None:
-    row = results(red, pretrained=False)["always NORMAL"]
+    row = results(red, weights="")["always NORMAL"]
     assert str(row) == "always NORMAL: accuracy 0.667, balanced 0.500, AUC 0.500"
 
 
@@ -75,6 +76,14 @@ def test_frozen_features_tell_what_no_probe_sees_within_seconds() -> None:
     assert time.process_time() - started < 60
 
 
+def test_the_features_are_those_of_the_weights_that_the_recipe_begins_with() -> None:
+    assert [first_weights(recipe()) for recipe in (transfer, winning)] == ["drawn", "imagenet"]
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    drawn, imagenet = (frozen_features(32, weights)(images) for weights in ("drawn", "imagenet"))
+    assert drawn.shape == imagenet.shape == (2, 1280)
+    assert not np.allclose(drawn, imagenet, atol=0.01)
+
+
 def test_photographs_without_a_mark_cannot_be_distinguished() -> None:
     rows = results(lambda image: None)
     assert all(0.25 < row.auc < 0.75 for row in rows.values())
@@ -82,13 +91,13 @@ def test_photographs_without_a_mark_cannot_be_distinguished() -> None:
 
 def test_more_photographs_than_are_needed_are_drawn_by_class(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.baselines._MOST", 60)
-    assert results(red, pretrained=False)["colours"].auc > 0.99
+    assert results(red, weights="")["colours"].auc > 0.99
 
 
 def test_a_class_of_one_patient_is_fitted_without_folds() -> None:
     images, labels, patients = photographs(60, 0, red)
     patients = ["one" if label else patient for label, patient in zip(labels, patients, strict=True)]
-    rows = baselines(images, labels, patients, images, labels, CLASSES, pretrained=False)
+    rows = baselines(images, labels, patients, images, labels, CLASSES, weights="")
     assert rows[2].name == "colours"
     assert rows[2].auc > 0.99
 

@@ -102,10 +102,9 @@ def test_fields_that_go_together_are_set_in_any_order() -> None:
 
 
 def test_another_network_begins_with_imagenets_weights_where_the_recipes_are_drawn() -> None:
-    drawn = changed(transfer(), {"weights": "drawn"})
-    assert changed(drawn, {"network": "VGG16"}).weights == "imagenet"
+    assert transfer().weights == "drawn" and changed(transfer(), {"network": "VGG16"}).weights == "imagenet"
     with pytest.raises(RecipeError, match="weights is drawn; give imagenet or random for network VGG16"):
-        changed(drawn, {"network": "VGG16", "weights": "drawn"})
+        changed(transfer(), {"network": "VGG16", "weights": "drawn"})
 
 
 def test_set_changes_fields_of_every_type_and_of_phases() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dataprep.cache import prepared_images
 from model import checkpoint
-from model.baselines import frozen_features, regression
+from model.baselines import first_weights, frozen_features, regression
 from model.data import Data, list_photographs, read_data, split_catalog
 from model.network import Network, begin_network
 from model.predict.views import averaged_over
@@ -109,7 +109,7 @@ def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predic
 
 
 def _fit_rival(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictions, Predictions | None]:
-    """Predict always the largest class, by a logistic regression on features of an ImageNet network, or as Keras' guide trains."""
+    """Predict always the largest class, by a logistic regression on frozen features, or as Keras' guide trains."""
     data, settings = read_data(dataset.photographs, record.settings, cache), record.settings
     classes = len(settings.classes)
     largest = np.bincount(data.train_labels, minlength=classes).argmax()
@@ -124,7 +124,7 @@ def _fit_rival(record: Record, dataset: Dataset, cache: Path) -> tuple[Predictio
 
     predict = guess
     if record.rival == FROZEN_FEATURES:
-        features = frozen_features(settings.recipe.image_size)
+        features = frozen_features(settings.recipe.image_size, first_weights(settings.recipe))
         model = regression(
             features(data.train_images), data.train_labels, np.asarray(data.train_patients), settings.seed
         )

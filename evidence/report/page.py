@@ -103,7 +103,7 @@ def _guessing(report: Report) -> list[str]:
     if report.baselines:
         says += (
             "The other rows were measured by the training, on the same photographs. Edges and corners, colours and sharpness show how far "
-            "shortcuts go; frozen features are a logistic regression on what a network learned from everyday photographs."
+            "shortcuts go; frozen features are a logistic regression on what EfficientNet-Lite0 had learned before this training."
         )
     else:
         says += "The checkpoint has no other baselines."

@@ -145,6 +145,7 @@ def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalo
     Prints a warning for each change that a resumed training ignores. UsageError if the network is impossible or cannot be resumed.
     """
     from ..network import check_network
+    from ..recipes import DRAWN
     from ..settings import Settings
 
     fold = None if args.fold == "all" else args.fold
@@ -159,7 +160,7 @@ def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalo
             from_imagenet = check_network(replace(settings, recipe=begins))
         except ValueError as error:
             raise UsageError(str(error)) from error  # of one's own network: --debug shows where
-        if begins.weights == "imagenet" and not from_imagenet and "weights" not in args.changes:
+        if begins.weights in ("imagenet", DRAWN) and not from_imagenet and "weights" not in args.changes:
             settings.recipe = replace(settings.recipe, weights="random")
             print("plan: weights random: your own network; --set weights=imagenet if it loads ImageNet's", flush=True)
         return settings
