@@ -79,9 +79,8 @@ def load_lite0(model: keras.Model, *, head: bool = False) -> None:
 def load_drawn(model: keras.Model) -> None:
     """Set the weights of a model of `build_efficientnet_lite0`, except the last layer's, to those of a training on drawn photographs.
 
-    It began with ImageNet's weights and learned lesions, many or few, on 4,800 photographs of `nsml.demo.draw_dataset`, none of which is of a
-    patient.
-    The file has float16 arrays. PretrainedWeightsError if it is missing or damaged.
+    It began with ImageNet's weights and learned lesions, many or few, on 4,800 photographs of `nsml.demo.draw_dataset`. None is of a
+    patient. The file has float16 arrays. PretrainedWeightsError if it is missing or damaged.
     """
     try:
         with np.load(DRAWN_FILE, allow_pickle=False) as arrays:
