@@ -349,9 +349,11 @@ def _read_dicom(stream: BinaryIO) -> Header:
     stream.seek(0)
     try:
         dataset = pydicom.dcmread(stream, stop_before_pixels=True)
+        if "Columns" not in dataset or "Rows" not in dataset:
+            raise PhotographError("damaged: its size is missing")
         pages = int(dataset.get("NumberOfFrames") or 1)
         return Header(int(dataset.Columns), int(dataset.Rows), "DICOM", 2 ** int(dataset.BitsStored) - 1, pages)
-    except AttributeError:
-        raise PhotographError("damaged: its size is missing") from None
+    except PhotographError:
+        raise
     except Exception as error:  # damaged files raise many kinds of errors
         raise PhotographError(f"damaged: {' '.join(str(error).split())[:200]}") from error

@@ -128,11 +128,20 @@ def test_a_dataset_without_sides_is_shown_whole(nsml: Nsml, tmp_path: Path, proj
 def test_test_files_that_infer_will_not_get_are_counted(nsml: Nsml, tmp_path: Path) -> None:
     source = make_dataset(tmp_path / "d")
     fed = nsml("dataset", "push", "D", str(source)).out
-    for name in ("Thumbs.db", "a.heic"):
+    (source / "test" / "test_data" / ".hidden").mkdir()
+    for name in ("Thumbs.db", "a.heic", ".hidden/b.txt"):
         (source / "test" / "test_data" / name).write_text("")
     output = nsml("dataset", "push", "E", str(source)).out
     assert re.search(r"\d+ test files", output)[0] == re.search(r"\d+ test files", fed)[0]  # type: ignore[index]
-    assert "not read as photographs: .heic 1" in output and "not read" not in fed
+    assert re.search("not read as photographs: (.heic 1, .txt 1|.txt 1, .heic 1)", output) and "not read" not in fed
+
+
+def test_all_test_files_are_counted_where_a_loader_reads_them(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "d")
+    (source / "test" / "test_data" / "a.heic").write_text("")
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "data_loader.py").write_text("def data_loader(path):\n    return path\n")
+    assert "not read" not in nsml("dataset", "push", "D", str(source)).out
 
 
 def test_test_data_may_be_one_file(nsml: Nsml, tmp_path: Path) -> None:

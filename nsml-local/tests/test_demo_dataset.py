@@ -180,7 +180,7 @@ def test_drawing_that_fails_halfway_leaves_no_files(tmp_path: Path) -> None:
         ({"fewest": 1.5}, r"fewest=1\.5"),
     ],
 )
-def test_a_bad_argument_is_named(tmp_path: Path, arguments: dict[str, int], message: str) -> None:
+def test_a_bad_argument_is_named(tmp_path: Path, arguments: dict[str, float], message: str) -> None:
     with pytest.raises(NsmlError, match=message):
         draw_dataset(tmp_path / "set", **arguments)  # type: ignore[arg-type]
 

@@ -113,6 +113,6 @@ def _nearest(name: str, images: set[str]) -> str:
             path = PurePath(image.rpartition(",")[2].casefold())
             if getattr(path, part) in (file.name, getattr(file, part)):
                 return f"write {image}"
-    if file.suffix and file.suffix not in ENDINGS:
+    if file.suffix[1:].isalpha() and file.suffix not in ENDINGS:
         return f"files with the ending {file.suffix} are not read; convert it to PNG or JPEG, or remove the line"
     return "remove the line, or put the photograph into test/test_data"

@@ -484,15 +484,11 @@ def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]
     train -= len(others) + class_file.is_file()
     train = sum(counts.values()) if photographs and counts else train
     shown = folder / "submission" / "test"
-    if shown.is_dir() and photographs_below(shown) and not (folder / "feed" / "data_loader.py").exists():
+    fed = photographs_below(shown) if shown.is_dir() else []
+    if fed and not (folder / "feed" / "data_loader.py").exists():
         # `infer` gets the photographs alone.
-        unfed = [
-            Path(root, name)
-            for root, _, files in walk(shown)
-            for name in files
-            if not is_photograph(Path(name)) and not left_by_a_system(name)
-        ]
-        test, others = test - len(unfed), others + unfed
+        found = {Path(root, name) for root, _, files in walk(shown) for name in files if not left_by_a_system(name)}
+        test, others = len(fed), [*others, *sorted(found - set(fed))]
     left_out = {"left_out": count_endings(others)} if others else {}
     return {"train": counts, "train_files": train, "test_files": test, "size": size, **left_out, **facts}
 
