@@ -74,10 +74,14 @@ def plan(
     )
     if class_weights(labels, recipe.class_weights).max() > 1.001 * weights.max():
         reason += f", at most {recipe.class_weight_limit:g} to 1"
-    shown = [f"{classes[label]} {weights[label]:.2f}" for label in sorted(set(labels.tolist()))]
+    present = sorted(set(labels.tolist()))
+    shown = [f"{classes[label]} {weights[label]:.2f}" for label in present]
     most = len(shown)
-    while len(line := f"class weights {few(shown, most)}: {reason}") > _WIDTH and most > 1:
+    while len(line := f"class weights {few(shown, most)}: {reason}") > _WIDTH and most > 3:
         most -= 1
+    if len(line) > _WIDTH:
+        low, high = min(weights[present]), max(weights[present])
+        line = f"class weights {low:.2f} to {high:.2f} of {len(present)} classes: {reason}"
     lines.append(line)
     if recipe.ema:
         averaged = min(round(1 / (1 - recipe.ema)), steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,13 +56,17 @@ def test_class_weights_are_listed_by_class_with_their_limit() -> None:
     )
 
 
-@given(st.integers(1, 60), st.integers(1, 20))
+@given(st.integers(1, 60), st.integers(1, 90))
 @example(3, 15)
 def test_no_line_is_wider_than_a_hundred_columns_with_plan_before_it(count: int, letters: int) -> None:
     classes = [f"{number:x<{letters}}" for number in range(count)]
     labels = [label for label in range(count) for _ in range(1 + 7 * label)]
-    for line in plan(transfer(), labels, classes, 400)[1]:
+    lines = plan(transfer(), labels, classes, 400)[1]
+    for line in lines:
         assert len(f"plan: {line}") <= 100
+    weights = next(line for line in lines if "class weights" in line)
+    listed = len(re.findall(r"\b\d+x* \d\.\d\d\b", weights))
+    assert f"and {count - listed} more" in weights or listed == count or f"of {count} classes" in weights
 
 
 def test_of_many_classes_the_first_weights_are_listed() -> None:

@@ -206,6 +206,8 @@ def _show(
             print(f"forest plot: {', '.join(map(str, pictures))}", flush=True)
         else:
             print(f"warning: {forest.MISSING}", file=sys.stderr, flush=True)
+    elif args.picture:
+        print("warning: nothing stands beside the recipe, so no forest plot is drawn", file=sys.stderr, flush=True)
     if args.markdown:
         facts = [
             f"`{_as_typed(args)}`", *document.facts_of([outcome for _, outcome in done]),
