@@ -1,4 +1,4 @@
-"""Baselines of a training: the largest class, shortcuts, and a logistic regression on features of a network as it begins."""
+"""Baselines of a training: the largest class, shortcuts, and a logistic regression on features of EfficientNet-Lite0."""
 
 from __future__ import annotations
 

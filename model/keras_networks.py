@@ -92,7 +92,7 @@ def build_keras_network(
     start = keras.initializers.GlorotUniform(seed)
     x = layers.Dense(classes, kernel_initializer=start, dtype="float32", name="scores")(x)
     model = keras.Model(inputs, layers.Softmax(dtype="float32", name="probabilities")(x), name=name.lower())
-    model.from_imagenet = weights == IMAGENET
+    model.begins_with = weights
     return model
 
 

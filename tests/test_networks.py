@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,15 @@ from evidence.report.write import write_report
 from model import checkpoint, network
 from model.console import one_line
 from model.data import read_data
+from model.efficientnet_lite import build_efficientnet_lite0
 from model.ensemble import Ensemble, combine
+from model.keras_networks import build_keras_network
 from model.network import begin_network, check_network
 from model.predict.inference import infer
-from model.pretrained_weights import PretrainedWeightsError
+from model.pretrained_weights import PretrainedWeightsError, load_lite0
+from model.recipes import changed, quick
 from model.run.devices import start_tensorflow
+from model.run.entry import UsageError, settings_for
 from model.settings import Settings
 from model.training import norm_momentum
 from tests import small_network
@@ -129,10 +134,59 @@ def test_a_network_that_gives_no_probabilities_is_refused_before_photographs_are
 
 
 def test_a_network_of_ones_own_is_not_said_to_begin_with_imagenets_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert check_network(settings("efficientnet_lite0", weights="imagenet"))
-    assert not check_network(settings("efficientnet_lite0"))
+    for weights in ("drawn", "imagenet", "random"):
+        assert check_network(settings("efficientnet_lite0", weights=weights)) == weights
     own(monkeypatch, lambda: [layers.GlobalAveragePooling2D(), layers.Dense(2, activation="softmax")])
-    assert not check_network(settings("own", weights="imagenet"))
+    assert check_network(settings("own", weights="imagenet")) == "random"
+
+
+def test_a_team_s_build_model_is_asked_for_imagenets_weights_where_the_recipes_are_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def build(settings: Settings) -> keras.Model:
+        return build_keras_network("MobileNetV3Small", 32, 2, 0.0, 1, asked.append(settings.recipe.weights) or "random")
+
+    asked: list[str] = []
+    monkeypatch.setattr(network, "build_model", build)
+    assert check_network(settings("efficientnet_lite0", weights="drawn")) == "random"
+    assert asked == ["imagenet"]
+
+
+def begun(**values: Any) -> Settings:
+    """The settings of a new training with these fields of `quick` at 32 pixels."""
+    recipe = changed(quick(), {"image_size": 32, **values})
+    args = Namespace(wanted=recipe, changes=values, seed=0, fold=0, folds=0, patient_pattern="", pretrained=None)
+    return settings_for(args, None, Namespace(classes=CLASSES, numbers=(0, 1)))  # type: ignore[arg-type]
+
+
+def test_a_training_records_the_weights_that_a_team_s_network_begins_with(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert begun().recipe.weights == "drawn" and capsys.readouterr().out == ""
+
+    def build(settings: Settings) -> keras.Model:
+        base = build_efficientnet_lite0(32, 2)
+        model = keras.Model(base.inputs, layers.Rescaling(1.0)(base.output), name="mine")
+        load_lite0(model)
+        return model
+
+    monkeypatch.setattr(network, "build_model", build)
+    assert begun().recipe.weights == "imagenet"
+    assert capsys.readouterr().out == "plan: weights imagenet: your own network\n"
+    with pytest.raises(UsageError, match="your own network cannot begin with"):
+        begun(weights="drawn")
+    own(monkeypatch, lambda: [layers.GlobalAveragePooling2D(), layers.Dense(2, activation="softmax")])
+    assert begun().recipe.weights == "random"
+
+
+def test_a_training_on_the_demo_says_that_its_weights_know_such_photographs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nsml.DATASET_NAME", "FUNDUS_DEMO")
+    begun(weights="imagenet")
+    assert capsys.readouterr().out == ""
+    begun()
+    assert "--set weights=imagenet for a fair score" in capsys.readouterr().out
 
 
 class Block(layers.Layer):

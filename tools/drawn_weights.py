@@ -1,4 +1,4 @@
-"""Make the file of `--set weights=drawn`: draw photographs, train on them from ImageNet's weights, store the weights in float16.
+"""Make the weights that `transfer` begins with: draw photographs, train on them from ImageNet's weights, store the weights in float16.
 
 python -m tools.drawn_weights    half an hour of a core, in the project's environment
 

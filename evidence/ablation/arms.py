@@ -160,7 +160,7 @@ ARMS: tuple[Arm, ...] = (
     Arm(
         FROZEN_FEATURES,
         "frozen features",
-        "a logistic regression on features of EfficientNet-Lite0 as it begins, on the same prepared photographs",
+        "a logistic regression on features of EfficientNet-Lite0, with the recipe's weights if they are drawn, else ImageNet's",
         lambda record: replace(record, rival=FROZEN_FEATURES),
     ),
     Arm(

@@ -1,6 +1,6 @@
 """The rival of `transfer`: the two steps of Keras' guide on transfer learning (https://keras.io/guides/transfer_learning).
 
-First the last layer alone with Adam at 1e-3, then all layers at 1e-5. BatchNormalization stays as ImageNet left it. Network, initial
+First the last layer alone with Adam at 1e-3, then all layers at 1e-5. BatchNormalization stays as it begins. Network, initial
 weights, photographs and batches are those of the recipe, which sets the time too: as many epochs for the last layer, and three quarters
 as many for all layers, take about as long as the recipe.
 """

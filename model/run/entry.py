@@ -157,12 +157,21 @@ def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalo
         # The weights of --pretrained take the place of the recipe's.
         begins = replace(args.wanted, weights="random") if args.pretrained else args.wanted
         try:
-            from_imagenet = check_network(replace(settings, recipe=begins))
+            begun = check_network(replace(settings, recipe=begins))
         except ValueError as error:
             raise UsageError(str(error)) from error  # of one's own network: --debug shows where
-        if begins.weights in ("imagenet", DRAWN) and not from_imagenet and "weights" not in args.changes:
-            settings.recipe = replace(settings.recipe, weights="random")
-            print("plan: weights random: your own network; --set weights=imagenet if it loads ImageNet's", flush=True)
+        if begins.weights in ("imagenet", DRAWN) and begun != begins.weights:
+            if "weights" not in args.changes:
+                settings.recipe = replace(settings.recipe, weights=begun)
+                more = "; --set weights=imagenet if it loads ImageNet's" if begun == "random" else ""
+                print(f"plan: weights {begun}: your own network{more}", flush=True)
+            elif begins.weights == DRAWN:
+                raise UsageError("weights is drawn, which your own network cannot begin with; give imagenet or random")
+        if begun == DRAWN and nsml.DATASET_NAME == "FUNDUS_DEMO":
+            print(
+                "plan: weights drawn: they know photographs like these; --set weights=imagenet for a fair score",
+                flush=True,
+            )
         return settings
     if args.fold == "all" and not held.settings.folds:
         raise UsageError("argument --fold: the checkpoint was trained without folds; leave --fold out")
