@@ -162,6 +162,7 @@ def begun(**values: Any) -> Settings:
 def test_a_training_records_the_weights_that_a_team_s_network_begins_with(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("nsml.DATASET_NAME", "EYES")
     assert begun().recipe.weights == "drawn" and capsys.readouterr().out == ""
 
     def build(settings: Settings) -> keras.Model:

@@ -206,7 +206,7 @@ def _show(
             print(f"forest plot: {', '.join(map(str, pictures))}", flush=True)
         else:
             print(f"warning: {forest.MISSING}", file=sys.stderr, flush=True)
-    elif args.picture:
+    elif findings.table is not None and args.picture:
         print("warning: nothing stands beside the recipe, so no forest plot is drawn", file=sys.stderr, flush=True)
     if args.markdown:
         facts = [
