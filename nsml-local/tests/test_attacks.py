@@ -124,25 +124,25 @@ def test_a_checkpoint_that_is_a_link_is_not_copied_out_whatever_its_manifest_say
     assert not (tmp_path / "out").exists()
 
 
-def test_a_saved_link_is_stored_as_its_file(nsml: Nsml, dataset: str, project: Path) -> None:
+def save_with_a_link(nsml: Nsml, project: Path, target: str) -> None:
+    """Train a program whose checkpoint has a link `latest` to `target` beside its model."""
     saves = PROGRAM.replace(
         "            json.dump(model, file)\n",
-        "            json.dump(model, file)\n        os.symlink('model.json', os.path.join(dir_path, 'latest'))\n",
+        f"            json.dump(model, file)\n        os.symlink({target!r}, os.path.join(dir_path, 'latest'))\n",
     )
     (project / "main.py").write_text(saves)
     start_and_wait(nsml)
+
+
+def test_a_saved_link_is_stored_as_its_file(nsml: Nsml, dataset: str, project: Path) -> None:
+    save_with_a_link(nsml, project, "model.json")
     latest = only_session().checkpoints / "best@1" / "model" / "latest"
     assert not latest.is_symlink()
     assert latest.read_text() == (latest.parent / "model.json").read_text()
 
 
 def test_a_saved_link_that_leads_nowhere_is_named_with_its_target(nsml: Nsml, dataset: str, project: Path) -> None:
-    saves = PROGRAM.replace(
-        "            json.dump(model, file)\n",
-        "            json.dump(model, file)\n        os.symlink('gone.json', os.path.join(dir_path, 'latest'))\n",
-    )
-    (project / "main.py").write_text(saves)
-    start_and_wait(nsml)
+    save_with_a_link(nsml, project, "gone.json")
     log = (only_session().folder / "log.txt").read_text()
     assert "latest is a link to gone.json, which does not exist; save the file in its place" in log
 
