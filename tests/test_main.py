@@ -406,6 +406,19 @@ def test_a_failed_run_is_one_line_and_a_traceback_only_where_asked_for(start: St
     assert "Traceback" in start(*wrong, "--debug", dataset=dataset).stderr
 
 
+def test_a_program_whose_reader_has_ended_says_so_in_one_line() -> None:
+    code = (
+        "import sys; from argparse import Namespace; from model.run.entry import exit_status; "
+        "sys.exit(exit_status('main.py', lambda args: print('a line', flush=True), Namespace(debug=False)))"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert ended.returncode == 1
+    assert ended.stderr == "main.py: stopped, as the program that read its output has ended\n"
+
+
 def test_setup_names_an_image_and_a_range_for_every_package() -> None:
     text = (ROOT / "setup.py").read_text(encoding="utf-8")
     assert re.match(r"# ?nsml: \S+\n", text)

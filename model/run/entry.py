@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import nsml
 
-from ..console import one_line
+from ..console import one_line, silence_stdout
 
 if TYPE_CHECKING:
     from dataprep.catalog import Catalog
@@ -201,6 +201,10 @@ def exit_status(name: str, run: Callable[[argparse.Namespace], None], args: argp
     except KeyboardInterrupt:
         print(f"{name}: stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        silence_stdout()
+        print(f"{name}: stopped, as the program that read its output has ended", file=sys.stderr)
+        return 1
     except Exception as error:
         if args.debug or os.environ.get("NSML_DEBUG") == "1":
             raise
