@@ -472,7 +472,8 @@ def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]
         # A new file in its place, since it may be a link to the organiser's.
         write_text(class_file, "".join(f"{name}\n" for name in named))
     marks = folder / "training" / "train" / MARKS
-    size = train = test = 0
+    size = train = 0
+    found: list[Path] = []
     for side in ("training", "submission"):
         for root, _, files in walk(folder / side):
             with contextlib.suppress(OSError):
@@ -480,15 +481,15 @@ def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]
             if side == "training":
                 train += 0 if Path(root).is_relative_to(marks) else sum(not left_by_a_system(name) for name in files)
             else:
-                test += sum(not left_by_a_system(name) for name in files)
+                found += [Path(root, name) for name in files if not left_by_a_system(name)]
     train -= len(others) + class_file.is_file()
     train = sum(counts.values()) if photographs and counts else train
     shown = folder / "submission" / "test"
     fed = photographs_below(shown) if shown.is_dir() else []
+    test = len(found)
     if fed and not (folder / "feed" / "data_loader.py").exists():
         # `infer` gets the photographs alone.
-        found = {Path(root, name) for root, _, files in walk(shown) for name in files if not left_by_a_system(name)}
-        test, others = len(fed), [*others, *sorted(found - set(fed))]
+        test, others = len(fed), [*others, *sorted(set(found) - set(fed))]
     left_out = {"left_out": count_endings(others)} if others else {}
     return {"train": counts, "train_files": train, "test_files": test, "size": size, **left_out, **facts}
 
