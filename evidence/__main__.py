@@ -37,14 +37,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0 done, 1 failed, 2 wrong use."""
     args = parse(arguments)
+    advice = "" if args.command == "audit" else "; repeat the command to continue"
     try:
         args.run(args)
     except KeyboardInterrupt:
-        advice = "" if args.command == "audit" else "; repeat the command to continue"
         print(f"{args.command}: stopped{advice}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         silence_stdout()
+        print(f"{args.command}: stopped, as the program that read its output has ended{advice}", file=sys.stderr)
         return 1
     except Exception as error:
         if args.debug or os.environ.get("NSML_DEBUG") == "1":

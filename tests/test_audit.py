@@ -111,6 +111,18 @@ def test_the_table_is_at_most_100_columns_wide_and_says_what_a_network_must_beat
         assert re.search(rf"^{name} +([01]\.\d{{3}} \([01]\.\d{{3}} to [01]\.\d{{3}}\) *){{3}}$", printed, re.MULTILINE)
 
 
+def test_an_audit_whose_reader_has_ended_says_so_in_one_line(dataset: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "evidence", "audit", str(dataset), "--out", str(tmp_path)],
+        cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120,
+    )  # fmt: skip
+    os.close(writer)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "audit: stopped, as the program that read its output has ended"
+
+
 def test_the_training_folder_of_a_dataset_finds_what_its_root_finds(dataset: Path) -> None:
     training = dataset / "train" / "train_data"
     assert find_training(dataset) == find_training(training) == training
