@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import warnings as python_warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataprep.catalog import Sample
+from dataprep.labels import counted
 
 _ROWS = 40  # of a table; with more, nobody reads it
 
@@ -36,11 +38,6 @@ def split_samples(
     patient is in training, with a warning. `classes` names the labels in messages.
     """
     labels, patients, counts = _count(samples)
-    if len(counts) < 2:
-        raise SplitError(
-            "all photographs are of one patient, who cannot be on both sides; add photographs of other patients, or say with "
-            "--patient-pattern which part of the names is the patient"
-        )
     order = np.random.default_rng(seed).permutation(len(counts))
     total = counts.sum(axis=0)
     target = fraction * total
@@ -92,13 +89,23 @@ def split_table(samples: Sequence[Sample], split: Split, classes: Sequence[str])
             members = [samples[index] for index in side if label in (-1, samples[index].label)]
             row += [str(len(members)), str(len({sample.patient for sample in members}))]
         rows.append(tuple(row))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+            [padded(row[0], widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         )
         for row in rows
     )
+
+
+def columns(text: str) -> int:
+    """Columns of a terminal that a text takes. Korean letters are two columns wide."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
+
+
+def padded(text: str, width: int) -> str:
+    """The text with blanks behind it up to a width in columns."""
+    return text + " " * (width - columns(text))
 
 
 def _count(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -108,6 +115,11 @@ def _count(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray, np.ndarra
     labels = np.array([sample.label for sample in samples])
     patients = np.unique([sample.patient for sample in samples], return_inverse=True)[1]
     counts = np.zeros((patients.max() + 1, labels.max() + 1), int)
+    if len(counts) < 2:
+        raise SplitError(
+            "all photographs are of one patient, who cannot be on both sides; add photographs of other patients, or say with "
+            "--patient-pattern which part of the names is the patient"
+        )
     np.add.at(counts, (patients, labels), 1)
     return labels, patients, counts
 
@@ -135,7 +147,7 @@ def _split(samples: Sequence[Sample], labels: np.ndarray, validation: np.ndarray
         members = labels == label
         name = classes[label] if label < len(classes) else f"class {label}"
         patients = len({sample.patient for sample in samples if sample.label == label})
-        of_them = f"its {members.sum()} photographs are of {patients} patient{'s' * (patients > 1)}"
+        of_them = f"its {counted(members.sum(), 'photograph')} of {patients} patient{'s' * (patients > 1)}"
         if not (members & ~validation).any():
             raise SplitError(
                 f"{name} would be missing from training: {of_them}, all in this validation side; "

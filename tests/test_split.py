@@ -155,6 +155,18 @@ def test_the_table_counts_images_and_patients_of_both_sides() -> None:
     assert len({len(line) for line in table.splitlines()}) == 1
 
 
+def test_korean_classes_stand_in_line() -> None:
+    samples = samples_of([("a", 0, 2), ("b", 0, 1), ("c", 1, 3), ("d", 1, 1)])
+    table = split_table(samples, Split(np.array([0, 1, 3, 4, 5]), np.array([2, 6])), ("정상", "황반변성"))
+    # A Korean letter is two columns wide.
+    assert len({len(line.encode("cp949")) for line in table.splitlines()}) == 1
+
+
+def test_one_patient_is_named_also_where_there_are_folds() -> None:
+    with pytest.raises(SplitError, match=r"all photographs are of one patient.*--patient-pattern"):
+        split_folds(samples_of([("a", 0, 3)]), 5, 0)
+
+
 def test_the_three_rvo_photographs_of_odir_are_on_both_sides_or_explained(fundus_photographs: Path) -> None:
     samples = list(read_catalog(fundus_photographs / "ODIR_FUNDUS" / "train" / "train_data").samples)
     split = split_samples(samples)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dataprep.catalog import Sample
+from dataprep.labels import counted
 from dataprep.split import SplitError, split_folds
 from model.metrics import accuracy, aucs, mean_of_classes, recalls
 
@@ -57,7 +58,9 @@ def make_folds(samples: Sequence[Sample], classes: Sequence[str]) -> Folds | str
         if len(patients) >= FOLDS:
             names.append(name)
         elif patients:
-            notes.append(f"{name} is left out of the probe: {len(patients)} patients are fewer than {FOLDS} folds")
+            notes.append(
+                f"{name} is left out of the probe: {counted(len(patients), 'patient')} fewer than {FOLDS} folds"
+            )
     chosen = np.array([i for i, sample in enumerate(samples) if classes[sample.label] in names], int)
     if len(names) < 2:
         return "; ".join(["the probe needs two classes", *notes])
