@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,12 +17,13 @@ import numpy as np
 import pytest
 
 from dataprep.catalog import CatalogError
+from dataprep.split import columns
 from evidence.__main__ import main
 from evidence.audit import fingerprint
 from evidence.audit.findings import audit, blurred
 from evidence.audit.layout import find_test, find_training
 from evidence.audit.page import page, picture
-from evidence.audit.table import WIDTH, fit, table
+from evidence.audit.table import WIDTH, clean, fit, table
 from model.console import progress_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,18 +112,6 @@ def test_the_table_is_at_most_100_columns_wide_and_says_what_a_network_must_beat
     assert "A network below the best AUC above has learned nothing about lesions." in printed
     for name in ("colours", "shape"):
         assert re.search(rf"^{name} +([01]\.\d{{3}} \([01]\.\d{{3}} to [01]\.\d{{3}}\) *){{3}}$", printed, re.MULTILINE)
-
-
-def test_an_audit_whose_reader_has_ended_says_so_in_one_line(dataset: Path, tmp_path: Path) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    ended = subprocess.run(
-        [sys.executable, "-m", "evidence", "audit", str(dataset), "--out", str(tmp_path)],
-        cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120,
-    )  # fmt: skip
-    os.close(writer)
-    assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1] == "audit: stopped, as the program that read its output has ended"
 
 
 def test_the_training_folder_of_a_dataset_finds_what_its_root_finds(dataset: Path) -> None:
@@ -291,6 +282,19 @@ def test_korean_names_take_two_columns_each() -> None:
     assert fit("가" * 50) == "가" * 50
     assert fit("가" * 51) == "가" * 48 + "..."
     assert fit("a" * 101) == "a" * 97 + "..."
+
+
+@pytest.mark.parametrize("word", ["retinopathy", "망막병증"])
+def test_a_long_note_is_wrapped_under_itself_and_whole(dataset: Path, word: str) -> None:
+    note = " ".join([word] * 30)
+    lines = table(replace(audit(dataset), notes=(note,))).splitlines()
+    start = lines.index(next(line for line in lines if line.startswith("note: ")))
+    assert " ".join(line.strip() for line in lines[start:]) == f"note: {note}"
+    assert all(line.startswith("      ") and columns(line) <= WIDTH for line in lines[start + 1 :])
+
+
+def test_names_of_files_stand_in_composed_letters() -> None:
+    assert clean(unicodedata.normalize("NFD", "사진 5.JPG")) == "사진 5.JPG"
 
 
 def test_blurred_photographs_are_detected_by_the_distribution_of_the_set() -> None:

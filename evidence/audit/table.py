@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+
+from dataprep.split import columns, padded
 
 from .findings import Audit, Finding
 
@@ -16,7 +17,7 @@ _VALUES = 4  # sizes and cameras that are listed
 def table(audit: Audit) -> str:
     """The table as text, without a final line break."""
     lines = [clean(str(audit.folder)), f"{'class':<20}{'photographs':>12}{'patients':>10}{'eyes':>8}"]
-    lines += [f"{row.name:<20}{row.photographs:>12}{row.patients:>10}{row.eyes:>8}" for row in audit.classes]
+    lines += [f"{padded(row.name, 20)}{row.photographs:>12}{row.patients:>10}{row.eyes:>8}" for row in audit.classes]
     if audit.test_photographs:
         lines.append(f"{'test':<20}{audit.test_photographs:>12}")
     lines.append("")
@@ -28,8 +29,8 @@ def table(audit: Audit) -> str:
     lines.append("")
     lines += [_finding(finding) for finding in audit.findings]
     lines += ["", *torn(audit), "", *_probes(audit)]
-    lines += [f"note: {note}" for note in map(clean, audit.notes)]
-    return "\n".join(line if line.startswith("note: ") else fit(line) for line in _wrapped(lines))
+    notes = [line for note in audit.notes for line in _wrapped(f"note: {clean(note)}")]
+    return "\n".join([*map(fit, lines), *notes])
 
 
 def torn(audit: Audit) -> list[str]:
@@ -49,35 +50,29 @@ def by_class(counts: Counter[str]) -> str:
 
 
 def clean(text: str) -> str:
-    """The text with "?" for control and unprintable characters, which file names may contain."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    """The text with composed letters, and "?" for control and unprintable characters, which file names may contain."""
+    return "".join(letter if letter.isprintable() else "?" for letter in unicodedata.normalize("NFC", text))
 
 
 def fit(line: str) -> str:
-    """The line, cut to WIDTH columns. Korean letters are two columns wide."""
-    columns = 0
-    for position, letter in enumerate(line):
-        columns += 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        if columns > WIDTH - 3 and _columns(line) > WIDTH:
-            return line[:position] + "..."
-    return line
+    """The line, cut to WIDTH columns."""
+    if columns(line) <= WIDTH:
+        return line
+    while columns(line) > WIDTH - 3:
+        line = line[:-1]
+    return f"{line}..."
 
 
-def _columns(line: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
-
-
-def _wrapped(lines: Sequence[str]) -> list[str]:
-    """Wrap notes instead of cutting them, as they end with the fix."""
-    result = []
-    for line in lines:
-        while line.startswith("note: ") and _columns(line) > WIDTH:
-            cut = line.rfind(" ", 0, WIDTH // 2 if _columns(line[:WIDTH]) > WIDTH else WIDTH)
-            cut = cut if cut > 10 else WIDTH // 2
-            result.append(line[:cut])
-            line = f"note: {line[cut:].strip()}"
-        result.append(line)
-    return result
+def _wrapped(note: str) -> list[str]:
+    """A note in lines of WIDTH columns: it is not cut, as it ends with the fix."""
+    lines = []
+    while columns(note) > WIDTH:
+        end = next(end for end in range(WIDTH, 0, -1) if columns(note[:end]) <= WIDTH)
+        blank = note.rfind(" ", 10, end + 1)
+        end = blank if blank > 0 else end
+        lines.append(note[:end])
+        note = f"      {note[end:].strip()}"
+    return [*lines, note]
 
 
 def _finding(finding: Finding) -> str:
