@@ -26,18 +26,26 @@ _STEP, _SMALLEST = 32, 96
 _WIDTH = 94
 
 
-def print_plan(catalog: Catalog, settings: Settings, given: Collection[str] = ()) -> Recipe:
+def print_plan(catalog: Catalog, settings: Settings, given: Collection[str] = (), *, timed: bool = False) -> Recipe:
     """Print the plan for the training photographs of a catalog, and return the planned recipe. DataError if the split is not possible."""
     training = [catalog.samples[index] for index in split_catalog(catalog, settings).train]
     side = shorter_side([sample.path for sample in training])
-    recipe, lines = plan(settings.recipe, [sample.label for sample in training], settings.classes, side, given)
+    recipe, lines = plan(
+        settings.recipe, [sample.label for sample in training], settings.classes, side, given, timed=timed
+    )
     for line in lines:
         print(f"plan: {line}", flush=True)
     return recipe
 
 
 def plan(
-    recipe: Recipe, labels: Sequence[int] | np.ndarray, classes: Sequence[str], side: float, given: Collection[str] = ()
+    recipe: Recipe,
+    labels: Sequence[int] | np.ndarray,
+    classes: Sequence[str],
+    side: float,
+    given: Collection[str] = (),
+    *,
+    timed: bool = False,
 ) -> tuple[Recipe, list[str]]:
     """Choose epochs and image size for the photographs, with reasons.
 
@@ -46,6 +54,7 @@ def plan(
         labels: int (n,), labels of the training photographs, indices into `classes`; n at least 1.
         side: median of the photographs' shorter sides in pixels; 0 if unknown.
         given: fields that the command line sets; they are not changed.
+        timed: whether the training chooses its epochs by the time, after the first.
 
     Returns:
         The recipe with its epochs and image size, and one line of text for each value.
@@ -57,9 +66,11 @@ def plan(
     reason = "given" if "epochs" in given else f"recipe {recipe.name}"
     if planned.epochs > recipe.epochs:
         reason = f"at least {recipe.steps} steps, and {recipe.epochs} epochs have {recipe.epochs * each}"
-    lines = [f"epochs {planned.epochs}, {steps} steps of {recipe.batch_size} photographs: {reason}"]
+    lines = [f"epochs {planned.epochs}, steps {steps}, of {recipe.batch_size} photographs each: {reason}"]
     lengths = [f"{phase.name} {len(epochs)}" for phase, epochs in planned.schedule()]
-    if len(lengths) > 1:
+    if timed:
+        lines = ["epochs: as many as fit into the time of --hours, once the first has measured them"]
+    elif len(lengths) > 1:
         lines.append(f"phases {', '.join(lengths)} epochs: shares of the recipe, at least an epoch each")
 
     size, reason = recipe.image_size, "given" if "image_size" in given else f"recipe {recipe.name}"

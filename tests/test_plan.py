@@ -32,7 +32,7 @@ def test_every_plan_can_be_trained_and_leaves_the_rest_of_the_recipe_alone(label
 def test_few_photographs_get_more_epochs_and_the_line_says_why() -> None:
     planned, lines = plan(transfer(), [0] * 36 + [1] * 76 + [2] * 52 + [3] * 38, CLASSES, 320)
     assert planned.epochs == 24
-    assert lines[0] == ("epochs 24, 312 steps of 16 photographs: at least 300 steps, and 8 epochs have 104")
+    assert lines[0] == ("epochs 24, steps 312, of 16 photographs each: at least 300 steps, and 8 epochs have 104")
     assert lines[1] == "phases strong 18, gentle 6 epochs: shares of the recipe, at least an epoch each"
 
 
@@ -54,6 +54,11 @@ def test_class_weights_are_listed_by_class_with_their_limit() -> None:
     assert next(line for line in lines if "class weights" in line) == (
         "class weights NORMAL 0.81, AMD 1.71, RVO 4.05: 1 / size ** 0.5, at most 5 to 1"
     )
+
+
+def test_the_plan_promises_no_epochs_where_the_time_chooses_them() -> None:
+    lines = plan(transfer(), [0, 1] * 50, ("NORMAL", "AMD"), 400, timed=True)[1]
+    assert lines[0] == "epochs: as many as fit into the time of --hours, once the first has measured them"
 
 
 @given(st.integers(1, 60), st.integers(1, 90))
