@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from .metrics import macro_auc
 from .network import Network
 from .predict.predictor import Predictor
 from .pretrained_weights import load_drawn, load_lite0
-from .recipes import DRAWN, Recipe
+from .recipes import DRAWN, SMALLEST, Recipe
 from .records import Baseline
 from .settings import Settings
 
@@ -26,8 +27,6 @@ _MOST = 2000
 # Inverse strengths of the logistic regression's penalty, strongest first.
 _PENALTIES = (1e-4, 1e-3, 1e-2)
 _FOLDS = 3
-# EfficientNet-Lite0 halves a photograph five times.
-_SMALLEST = 32
 
 
 def print_baselines(data: Data, settings: Settings) -> list[Baseline]:
@@ -35,14 +34,12 @@ def print_baselines(data: Data, settings: Settings) -> list[Baseline]:
     size = settings.recipe.image_size
     rivals = baselines(
         data.train_images, data.train_labels, data.train_patients, data.validation_images, data.validation_labels,
-        settings.classes, first_weights(settings.recipe) if size >= _SMALLEST else "", seed=settings.seed,
+        settings.classes, first_weights(settings.recipe) if size >= SMALLEST else "", seed=settings.seed,
     )  # fmt: skip
     for rival in rivals:
         print(f"to beat: {rival}", flush=True)
-    if size < _SMALLEST:
-        print(
-            f"left out: frozen features, which need photographs of {_SMALLEST} pixels or more, not {size}", flush=True
-        )
+    if size < SMALLEST:
+        print(f"left out: frozen features, which need photographs of {SMALLEST} pixels or more, not {size}", flush=True)
     return rivals
 
 
@@ -153,7 +150,8 @@ def score_chances(name: str, labels: np.ndarray, chances: np.ndarray) -> Baselin
     """Score probabilities (n, classes) against labels (n,)."""
     right = chances.argmax(axis=1) == labels
     balanced = np.mean([right[labels == label].mean() for label in np.unique(labels)])
-    return Baseline(name, macro_auc(labels, chances), float(balanced), float(right.mean()))
+    area = macro_auc(labels, chances) if len(np.unique(labels)) > 1 else math.nan
+    return Baseline(name, area, float(balanced), float(right.mean()))
 
 
 def _draw(labels: np.ndarray, most: int, seed: int) -> np.ndarray:

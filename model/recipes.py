@@ -14,6 +14,8 @@ from typing import Any
 
 from .console import in_words
 
+# EfficientNet-Lite0 halves a photograph five times: pixels that its features need.
+SMALLEST = 32
 # Weights that come with the template: see `model.pretrained_weights.load_drawn`.
 DRAWN = "drawn"
 
@@ -233,6 +235,8 @@ CHANGEABLE = (
     "baselines",
     "jit",
 )
+# Fields that `vgg` reads, and a team's own network may.
+OF_VGG = ("width", "depth", "batch_norm")
 RECIPES: dict[str, Callable[[], Recipe]] = {recipe.__name__: recipe for recipe in (transfer, quick, winning)}
 DEFAULT = transfer.__name__
 
@@ -250,17 +254,21 @@ def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
             phases = {phase.name: phase for phase in recipe.phases}
             if phase_name not in phases:
                 raise RecipeError(f"{name}: recipe {recipe.name} has no phase {phase_name}; it has {', '.join(phases)}")
-            phases[phase_name] = replace(phases[phase_name], **_converted(Phase, name, field_name, value))
+            if field_name == "share" and phase_name == recipe.phases[0].name:
+                others = " or ".join(f"{each}.share" for each in list(phases)[1:]) or "epochs"
+                raise RecipeError(f"{name}: the first phase gets the epochs that the others leave; set {others}")
+            phases[phase_name] = replace(phases[phase_name], **converted(Phase, name, field_name, value))
             recipe = replace(recipe, phases=tuple(phases.values()))
         else:
-            together |= _converted(Recipe, name, field_name, value)
+            together |= converted(Recipe, name, field_name, value)
     if together.get("network", recipe.network) != recipe.network and recipe.weights == DRAWN:
         # Those of another network that come closest; `vgg` has none.
         together.setdefault("weights", "random" if together["network"] == "vgg" else "imagenet")
     return replace(recipe, **together)
 
 
-def _converted(kind: type, name: str, field_name: str, value: Any) -> dict[str, Any]:
+def converted(kind: type, name: str, field_name: str, value: Any) -> dict[str, Any]:
+    """The value of a field of `kind`, by the field's name, from text or as it is. RecipeError, with `name`, if there is no such field."""
     options = {each.name: each for each in fields(kind) if each.name not in ("name", "phases")}
     if field_name not in options:
         near = get_close_matches(field_name, options, n=1)
@@ -315,7 +323,7 @@ def describe(recipe: Recipe) -> str:
             )
     for phase in recipe.phases:
         for each in fields(Phase):
-            if each.name != "name":
+            if each.name != "name" and (each.name != "share" or phase is not recipe.phases[0]):
                 lines.append(
                     f"  {phase.name}.{each.name}={_plain(getattr(phase, each.name))}  {each.metadata['help']} ({_values(each)})"
                 )

@@ -24,6 +24,7 @@ baselines.csv, one line per baseline, on the same validation photographs, see `m
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -105,7 +106,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Results of a baseline: macro one-vs-rest AUC, balanced accuracy and accuracy, in 0..1."""
+    """Results of a baseline: macro one-vs-rest AUC (NaN where there is one class), balanced accuracy and accuracy, in 0..1."""
 
     name: str
     auc: float
@@ -113,7 +114,8 @@ class Baseline:
     accuracy: float
 
     def __str__(self) -> str:
-        return f"{self.name}: accuracy {self.accuracy:.3f}, balanced {self.balanced:.3f}, AUC {self.auc:.3f}"
+        area = "none, of one class" if math.isnan(self.auc) else f"{self.auc:.3f}"
+        return f"{self.name}: accuracy {self.accuracy:.3f}, balanced {self.balanced:.3f}, AUC {area}"
 
 
 def write_records(path: str | os.PathLike[str], records: Sequence[Epoch] | Sequence[Baseline]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from dataprep.labels import class_key
 from dataprep.photograph import Preparation
 
-from .recipes import CHANGEABLE, Recipe, changed
+from .recipes import CHANGEABLE, Recipe, changed, converted
 
 FORMAT = 2
 # The checkpoint's file of settings, with the size and SHA-256 of its other files.
@@ -76,11 +76,9 @@ class Settings:
         """
         warnings = []
         for name, value in recipe.items():
-            asked = changed(self.recipe, {name: value})
             if "." in name or name in CHANGEABLE:
-                self.recipe = asked
-            elif asked != self.recipe:
-                trained = getattr(self.recipe, name)
+                self.recipe = changed(self.recipe, {name: value})
+            elif converted(Recipe, name, name, value)[name] != (trained := getattr(self.recipe, name)):
                 warnings.append(f"ignoring {name}={value}: the checkpoint was trained with {trained}")
         for name, value in arguments.items():
             others = {"num_classes": len(self.classes), "patient-pattern": self.patient_pattern or "none"}

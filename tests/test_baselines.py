@@ -114,3 +114,4 @@ def test_a_class_that_validation_lacks_counts_in_no_figure() -> None:
     assert macro_auc(labels, chances) == 1.0
     assert score_chances("x", labels, chances) == Baseline("x", 1.0, 0.75, 0.75)
     assert macro_auc(labels * 0, chances) == 0.5
+    assert str(score_chances("x", labels * 0, chances)) == "x: accuracy 0.250, balanced 0.250, AUC none, of one class"

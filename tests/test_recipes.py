@@ -72,6 +72,10 @@ def test_a_longer_training_never_returns_to_an_earlier_phase(before: int, after:
         ({"views": "3"}, "views is 3; give 1 or 8"),
         ({"local_average": "maybe"}, "local_average is 'maybe'; give 0 or 1"),
         ({"strong.augmentation": "2"}, "strong.augmentation is 2.0; give a number from 0 to 1"),
+        (
+            {"strong.share": "0.5"},
+            "strong.share: the first phase gets the epochs that the others leave; set gentle.share",
+        ),
         ({"soft.rate": "1"}, "soft.rate: recipe winning has no phase soft; it has strong, gentle"),
         ({"droput": "0"}, "droput is not a field of a recipe; did you mean dropout? --set help lists the fields"),
         (

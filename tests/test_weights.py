@@ -18,6 +18,7 @@ from hypothesis.extra.numpy import arrays
 from model.checkpoint import network_files as weights
 from model.checkpoint.network_files import CheckpointError
 from model.network import Network
+from model.recipes import transfer
 from model.records import Baseline, Predictions, read_predictions, write_predictions
 from model.run.devices import start_tensorflow
 from model.settings import Settings
@@ -356,6 +357,14 @@ def test_a_resumed_training_changes_what_it_may_and_names_what_it_ignores() -> N
     ]
     assert (mine.recipe.width, mine.recipe.class_weights, mine.recipe.epochs) == (8, 0.0, 60)
     assert mine.recipe.phases[1].rate == 0.5
+
+
+def test_a_resumed_training_keeps_its_network_also_where_another_could_not_have_its_weights() -> None:
+    mine = replace(small_network.settings(), recipe=replace(transfer(), weights="imagenet"))
+    assert mine.resume({"network": "vgg", "weights": "random"}, {}) == [
+        "ignoring network=vgg: the checkpoint was trained with efficientnet_lite0",
+        "ignoring weights=random: the checkpoint was trained with imagenet",
+    ]
 
 
 def test_how_the_epochs_went_and_what_was_to_beat_come_back(uninterrupted: dict[str, Network], tmp_path: Path) -> None:

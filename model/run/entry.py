@@ -145,7 +145,7 @@ def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalo
     Prints a warning for each change that a resumed training ignores. UsageError if the network is impossible or cannot be resumed.
     """
     from ..network import check_network
-    from ..recipes import DRAWN
+    from ..recipes import DRAWN, OF_VGG
     from ..settings import Settings
 
     fold = None if args.fold == "all" else args.fold
@@ -167,6 +167,8 @@ def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalo
                 print(f"plan: weights {begun}: your own network{more}", flush=True)
             elif begins.weights == DRAWN:
                 raise UsageError("weights is drawn, which your own network cannot begin with; give imagenet or random")
+        if begun == begins.weights != "random" and (idle := [name for name in OF_VGG if name in args.changes]):
+            print(f"warning: network {begins.network} does not read {', '.join(idle)}; vgg does", flush=True)
         if begun == DRAWN and nsml.DATASET_NAME == "FUNDUS_DEMO":
             print(
                 "plan: weights drawn: they know photographs like these; --set weights=imagenet for a fair score",
