@@ -83,7 +83,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     catalog = read_photographs(args, network, photographs)
     settings = settings_for(args, network, catalog)
     if network is None:
-        settings.recipe = print_plan(catalog, settings, args.changes)
+        settings.recipe = print_plan(catalog, settings, args.changes, timed=args.deadline is not None)
     describe(settings)
     saving = {"report": nsml.report, "save_every": args.save_every, "deadline": args.deadline}
     read = partial(read_data, photographs, cache=cache_folder(), catalog=catalog)
@@ -93,8 +93,8 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
         check_folds(catalog, settings)
         train_folds(network, settings, begin=first, read=read, keep=hooks.keep, **saving)
         return
-    data = read(settings)
     network, recipe = network or first(settings), settings.recipe
+    data = read(settings)
     hooks.held = network
     planned = f"recipe {recipe.name}, {counted(recipe.epochs, 'epoch')}, {network.model.count_params():,} weights"
     print(f"session {nsml.SESSION_NAME}: {planned}", flush=True)

@@ -502,3 +502,11 @@ def test_the_template_is_checked_without_a_warning(home: Path) -> None:
     )
     assert "warning" not in checked.stdout + checked.stderr
     assert checked.stdout.splitlines()[-1] == "ok: main.py can be submitted"
+
+
+def test_a_checkpoint_to_begin_with_is_looked_up_before_the_photographs_are_prepared(
+    start: Start, dataset: str
+) -> None:
+    ended = start("--recipe", "winning", "--image_size", "40", "--pretrained", f"{dataset}/1:none", dataset=dataset)
+    assert ended.returncode == 2 and f"{dataset}/1" in ended.stderr
+    assert "preparing photographs" not in ended.stdout
