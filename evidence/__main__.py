@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         silence_stdout()
-        print(f"{args.command}: stopped, as the program that read its output has ended{advice}", file=sys.stderr)
+        if advice:  # runs are missing; of an audit, the reader has seen enough
+            print(f"{args.command}: stopped, as the program that read its output has ended{advice}", file=sys.stderr)
         return 1
     except Exception as error:
         if args.debug or os.environ.get("NSML_DEBUG") == "1":

@@ -6,7 +6,11 @@ import dataclasses
 import errno
 import json
 import os
+import re
+import shutil
+import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +30,7 @@ from evidence.ablation.keras_way import train_keras_way
 from evidence.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
 from evidence.ablation.sample_cnn import load_photographs
 from evidence.ablation.schedule import claim, make_runs
-from model.data import read_data
+from model.data import DataError, read_data
 from model.network import Network, begin_network
 from model.recipes import transfer, winning
 from model.records import Predictions
@@ -317,6 +321,55 @@ def test_a_dataset_knows_its_test_labels_and_tells_changed_photographs_apart(dra
     assert find_dataset(str(drawn), None, 2, 1).digest != dataset.digest
 
 
+def test_test_labels_are_found_by_a_name_in_another_normalisation_and_with_blanks(drawn: Path, tmp_path: Path) -> None:
+    root = tmp_path / "KOREAN"
+    shutil.copytree(drawn, root)
+    first = sorted((root / "test" / "test_data").iterdir())[0]
+    first.rename(first.with_name(unicodedata.normalize("NFD", "검사 0.jpg")))
+    labels = root / "test" / "test_label"
+    text = labels.read_text(encoding="utf-8").replace(first.name, "검사 0.jpg").replace(",", ", ")
+    labels.write_text(text.replace("\n", "\r\n"), encoding="utf-8-sig", newline="")
+    assert find_dataset(str(root), None, 2, 1).test_labels.tolist() == [0, 1] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("test_data;000.jpg;1", "test_label, line 1, 'test_data;000.jpg;1': it names no test photograph; write FOLDER,FILE,LABEL"),
+        ("test_data,000.jpg,7", "test_label: no label is 0 or 1, as the classes are; correct the labels"),
+    ],
+)  # fmt: skip
+def test_a_label_file_that_does_not_fit_is_named_with_its_line(
+    drawn: Path, tmp_path: Path, text: str, words: str
+) -> None:
+    root = tmp_path / "WRONG"
+    shutil.copytree(drawn, root)
+    first = sorted((root / "test" / "test_data").iterdir())[0].name
+    (root / "test" / "test_label").write_text(text.replace("000.jpg", first), encoding="utf-8")
+    with pytest.raises(DataError, match=re.escape(words.replace("000.jpg", first))):
+        find_dataset(str(root), None, 2, 1)
+
+
+def test_an_ablation_whose_reader_has_ended_says_so_in_one_line(drawn: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "evidence", "ablate", "--data", str(drawn), "--out", str(tmp_path), "--minutes", "0"],
+        stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120,
+    )  # fmt: skip
+    os.close(writer)
+    assert ended.returncode == 1
+    says = "ablate: stopped, as the program that read its output has ended; repeat the command to continue\n"
+    assert ended.stderr == says
+
+
+def test_a_leak_without_test_labels_is_refused_before_the_first_run(
+    drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leak", "--data", str(drawn / "train" / "train_data"), "--out", str(tmp_path)]) == 2
+    assert "has no test labels to compare with; give a dataset's folder with test/test_label" in capsys.readouterr().err
+
+
 def test_an_outcome_file_is_json_that_says_what_was_trained(tmp_path: Path) -> None:
     arm: Arm = BY_NAME["adam"]
     run = Run(arm, arm.change(RECORD), "adam")
@@ -328,12 +381,19 @@ def test_an_outcome_file_is_json_that_says_what_was_trained(tmp_path: Path) -> N
 
 def test_another_recipe_is_an_arm_by_its_name() -> None:
     record = Record(Settings(transfer(), ("NORMAL", "AMD"), seed=2, folds=5, fold=1))
-    changed = tried_arm("winning").change(record)
+    changed = tried_arm("winning", {}).change(record)
     assert changed == Record(Settings(winning(), ("NORMAL", "AMD"), seed=2, folds=5, fold=1))
 
 
+def test_another_recipe_has_the_fields_that_the_command_line_sets_for_all() -> None:
+    record = Record(Settings(transfer(), ("NORMAL", "AMD")))
+    assert tried_arm("winning", {"epochs": 1, "image_size": 32}).change(record).recipe == dataclasses.replace(
+        winning(), epochs=1, image_size=32
+    )
+
+
 def test_the_outcome_of_an_arm_with_a_path_is_a_file_of_the_folder(drawn: Path, tmp_path: Path) -> None:
-    arm = tried_arm(f"weights={tmp_path / ('long' * 60)}.weights.h5")
+    arm = tried_arm(f"weights={tmp_path / ('long' * 60)}.weights.h5", {})
     (run,) = plan(RECORD.with_settings(folds=1), find_dataset(str(drawn), None, 2, 1), (arm,), 1)
     write_outcome(result_file(tmp_path, run), run, outcome(predictions(0)))
     assert [path.suffix for path in tmp_path.iterdir()] == [".json"]

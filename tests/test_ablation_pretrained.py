@@ -44,3 +44,11 @@ def test_weights_of_another_network_are_refused(command: list[str], capsys: pyte
     assert main([*command, "--set", "width=3"]) == 2
     errors = capsys.readouterr().err
     assert "argument --pretrained: " in errors and "it was trained with width 2" in errors
+
+
+def test_an_arm_that_cannot_begin_is_named_before_the_first_run(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--set", "width=2", "--try", f"weights={tmp_path}/none.weights.h5"]) == 2
+    assert f"{tmp_path}/none.weights.h5" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("runs/*.json"))

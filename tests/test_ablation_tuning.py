@@ -87,6 +87,16 @@ def test_no_forest_is_plotted_of_the_recipe_alone(
     assert "forest" not in capsys.readouterr().out
 
 
+def test_frozen_features_of_photographs_that_are_too_small_are_left_out_with_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["ablate", "--data", str(draw_dataset(tmp_path / "DRAWN")), "--recipe", "winning", "--image_size", "16"]
+    assert main([*command, "--only", "frozen_features", "--minutes", "0", "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "left out: frozen features, which need photographs of 32 pixels or more, not 16" in printed
+    assert "1 arm, " in printed
+
+
 @pytest.mark.parametrize("count", [1, 8])
 def test_points_of_the_forest_plot_stand_at_their_labels_and_the_legend_below(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -219,12 +219,14 @@ TRIED_ON_TOP, LEARNING_CURVE = ("tta", "ema", "longer", "wider", PRETRAINED), ("
 BY_NAME = {arm.name: arm for arm in (*ARMS, *ADDITIONS)}
 
 
-def tried_arm(text: str) -> Arm:
-    """The arm of another recipe, by name, or of other fields, `FIELD=VALUE` separated by commas. Raises RecipeError."""
+def tried_arm(text: str, given: Mapping[str, Any]) -> Arm:
+    """The arm of another recipe, by name, or of other fields, `FIELD=VALUE` separated by commas. Raises RecipeError.
+
+    `given`: fields that the command line sets for all arms, another recipe's too.
+    """
     if text in RECIPES:
-        return Arm(
-            text, f"recipe {text}", f"the recipe `{text}`", lambda record: record.with_settings(recipe=RECIPES[text]())
-        )
+        recipe = changed(RECIPES[text](), dict(given))
+        return Arm(text, f"recipe {text}", f"the recipe `{text}`", lambda record: record.with_settings(recipe=recipe))
     changes = dict(part.strip().partition("=")[::2] for part in text.split(","))
     name = ",".join(f"{field}={value}" for field, value in changes.items())
     if not all(field and value for field, value in changes.items()):

@@ -10,16 +10,17 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.console import between, counted
-from model.recipes import DEFAULT, RecipeError
+from model.recipes import DEFAULT, SMALLEST, RecipeError
 from model.run.arguments import add_photographs, add_recipe, read_recipe
 
 if TYPE_CHECKING:
-    from .arms import Arm
+    from .arms import Arm, Record
     from .dataset import Dataset
     from .runs import Outcome, Run
 
@@ -104,18 +105,22 @@ def run(args: argparse.Namespace) -> None:
     args.only = getattr(args, "only", None) or ()
     if args.command == "leak":
         args.only, args.pretrained, args.tried, args.tune = ("file_split",), None, [], 1
-    from .arms import ADDITIONS, ARMS, BY_NAME, RECIPE, Record, pretrained_arm, tried_arm
+    from .arms import ADDITIONS, ARMS, BY_NAME, FROZEN_FEATURES, RECIPE, Record, pretrained_arm, tried_arm
 
     if unknown := [name for name in args.only if name not in BY_NAME]:
         raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
     recipe, args.changes = read_recipe(args.parser, args, DEFAULT)
     dataset = find_dataset(args.data, args.classes, args.folds, args.seeds + (args.tune > 1), args.patient_pattern)
+    if args.command == "leak" and not dataset.test:
+        raise UsageError(
+            f"argument --data: {args.data} has no test labels to compare with; give a dataset's folder with test/test_label"
+        )
     record = Record(Settings(recipe, dataset.classes, folds=args.folds, patient_pattern=args.patient_pattern))
     wanted = (RECIPE, *args.only) if args.only else (RECIPE,) if args.tried else [arm.name for arm in ARMS]
     arms = tuple(arm for arm in (*ARMS, *ADDITIONS) if arm.name in wanted)
     alike, given = [], "--try"
     try:
-        arms += tuple(tried_arm(text) for text in args.tried)
+        arms += tuple(tried_arm(text, args.changes) for text in args.tried)
         for arm in arms[1:]:
             given = f"--only: {arm.name}" if arm.name in BY_NAME else "--try"
             alike += [arm] if arm.change(record) == record else []
@@ -124,9 +129,15 @@ def run(args: argparse.Namespace) -> None:
     for arm in alike:
         print(f"left out: {arm.title}, which changes nothing in recipe {recipe.name}", flush=True)
     arms = tuple(arm for arm in arms if arm not in alike)
+    if recipe.image_size < SMALLEST and BY_NAME[FROZEN_FEATURES] in arms:
+        print(
+            f"left out: frozen features, which need photographs of {SMALLEST} pixels or more, not {recipe.image_size}"
+        )
+        arms = tuple(arm for arm in arms if arm.name != FROZEN_FEATURES)
     if args.pretrained:
         arms += (pretrained_arm(args.pretrained),)
-    folder, execute, until = args.out / "runs", _executing(args, dataset), time.monotonic() + 60 * (args.minutes or 0)
+    execute = _executing(args, dataset, [arm.change(record) for arm in arms])
+    folder, until = args.out / "runs", time.monotonic() + 60 * (args.minutes or 0)
 
     def make(runs: list[Run], title: str) -> int:
         missing = len(runs) - len(finished(runs, folder))
@@ -147,8 +158,8 @@ def run(args: argparse.Namespace) -> None:
     _show(args, dataset, arms, finished(runs, folder), rates)
 
 
-def _executing(args: argparse.Namespace, dataset: Dataset) -> Any:
-    """A function that makes a run. Its first call starts TensorFlow."""
+def _executing(args: argparse.Namespace, dataset: Dataset, records: Sequence[Record]) -> Any:
+    """A function that makes a run. Its first call starts TensorFlow, and builds the network of each record to see whether it can be."""
     cache, log = args.out / "prepared", args.out / "runs"
     started = False
 
@@ -156,6 +167,11 @@ def _executing(args: argparse.Namespace, dataset: Dataset) -> Any:
         nonlocal started
         if not started:
             _start(args.threads)
+            from model.network import check_network
+
+            for record in records:
+                if not record.rival and record.sample is None:
+                    check_network(record.settings)
             started = True
         from .execute import execute
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dataprep.catalog import CatalogError, read_chosen
+from dataprep.labels import readable
 from dataprep.split import SplitError, split_folds
 from model.data import DataError
 
@@ -82,14 +82,20 @@ def _read_test(root: Path, folder: Path, classes: Sequence[int]) -> tuple[tuple[
     nothing = (), np.zeros(0, int)
     if not label_file.is_file():
         return nothing
-    photographs = {path.name: path for path in find_test(folder, None)}
+    photographs = {readable(f"{path.parent.name},{path.name}"): path for path in find_test(folder, None)}
     numbers = {str(number): label for label, number in enumerate(classes)}
     label_of: dict[Path, int] = {}
-    try:
-        with open(label_file, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            for row in csv.reader(file):
-                if row and row[2] in numbers:
-                    label_of[photographs[row[1]]] = numbers[row[2]]
-    except (IndexError, KeyError, csv.Error) as error:
-        raise DataError(f"{label_file}: not lines of test_data,<file>,<label> of its photographs ({error!r})") from None
+    lines = label_file.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n")
+    for line, text in enumerate(lines, 1):
+        name, _, number = text.rpartition(",")
+        name = readable(",".join(part.strip() for part in name.split(",", 1)))
+        if name in photographs and number.strip() in numbers:
+            label_of[photographs[name]] = numbers[number.strip()]
+        elif text.strip() and name not in photographs:
+            raise DataError(
+                f"{label_file}, line {line}, {readable(text)[:80]!r}: it names no test photograph; write FOLDER,FILE,LABEL, and see "
+                f"'nsml dataset check {root}'"
+            )
+    if not label_of:
+        raise DataError(f"{label_file}: no label is {' or '.join(numbers)}, as the classes are; correct the labels")
     return tuple(label_of), np.array(list(label_of.values()), int)
