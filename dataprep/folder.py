@@ -39,12 +39,12 @@ def read_folder(folder: Path) -> Folder:
 
 
 def count_endings(paths: Sequence[Path]) -> str:
-    """ ".dcm 3, .gif 1, without an ending 2", most frequent first, with a hint on reading DICOM."""
+    """ ".dcm 3, .gif 1, without an ending 2", most frequent first, with hints on those that can be photographs."""
     endings = Counter(path.suffix.lower() or "without an ending" for path in paths)
     counts = ", ".join(f"{ending} {count}" for ending, count in endings.most_common(8))
     more = f" and {len(endings) - 8} more endings" if len(endings) > 8 else ""
-    hint = "; pip install pydicom to read .dcm" if ".dcm" in endings else ""
-    return f"{counts}{more}{hint}"
+    hints = {".dcm": "pip install pydicom to read .dcm", ".heic": "save .heic as JPEG"}
+    return "; ".join([f"{counts}{more}", *(hint for ending, hint in hints.items() if ending in endings)])
 
 
 def _walk(top: Path, problems: list[str]) -> Iterator[tuple[Path, list[str]]]:
