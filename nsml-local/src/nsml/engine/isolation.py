@@ -19,11 +19,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import Damaged, NsmlError, RunFailed
+from ..errors import NsmlError, RunFailed
 from ..store import metrics
-from ..store.datasets import Dataset, find_dataset, isolated_datasets, list_datasets
+from ..store.datasets import find_dataset
 from ..store.files import make_private, read_regular, real_path, write_bytes
 from ..store.home import Home
+from ..store.isolated import isolated_folders, organisers_folders
 from ..store.launches import FILE
 from ..store.sessions import ANSWERS, Session, list_sessions
 
@@ -83,9 +84,9 @@ def _why_no_bubblewrap() -> str:
 
 def check_isolation(home: Home) -> None:
     """Raise RunFailed if programs of this home must be isolated, but this machine cannot do so."""
-    if (datasets := isolated_datasets(home)) and (why := _why_no_bubblewrap()):
+    if (folders := isolated_folders(home)) and (why := _why_no_bubblewrap()):
         raise RunFailed(
-            f"dataset {datasets[0].name} was pushed with --isolate, so every program of {home.path} is isolated, which this machine "
+            f"{folders[0]} was pushed with --isolate, so every program of {home.path} is isolated, which this machine "
             f"cannot do: {why}"
         )
 
@@ -183,8 +184,11 @@ def _command(
         own, *rest = path.relative_to(home.path).parts
         return real_path(path) != real_path(home.path / own).joinpath(*rest)
 
-    hidden = [top, *(real_path(home.path / name) for name in ("datasets", "sessions", "submissions", "output"))]
-    hidden += [real_path(source) for dataset in list_datasets(home) if (source := _source(dataset)) is not None]
+    hidden = [
+        top,
+        *(real_path(home.path / name) for name in ("datasets", "sessions", "submissions", "output", "damaged")),
+    ]
+    hidden += map(real_path, organisers_folders(home))
     hidden += [real_path(Path.home() / ".ssh"), *map(Path, _PRIVATE)]
     hidden = sorted({path for path in hidden if path.is_dir() and path != Path("/")})
     mounts = [(path, ["--perms", "0700", "--tmpfs", str(path)]) for path in hidden]
@@ -216,23 +220,14 @@ def _interpreter() -> list[Path]:
     return list(map(Path, (sys.prefix, sys.base_prefix, *packages, str(Path(__file__).parents[2]))))
 
 
-def _source(dataset: Dataset) -> Path | None:
-    """The organiser's folder of a dataset, or None if unknown."""
-    try:
-        source = Path(str(dataset.record()["source"]))
-    except Damaged:
-        return None
-    return source if source.is_absolute() else None
-
-
 def _linked(home: Home, shown: Path) -> list[Path]:
     """The targets of a dataset's links at this path into the organiser's folder, without labels; none if the dataset is isolated."""
     try:
         dataset = find_dataset(home, shown.parent.name)
     except NsmlError:
         return []
-    source = _source(dataset)
-    if dataset.isolated() or source is None:
+    source = Path(str(dataset.record()["source"]))
+    if dataset.isolated() or not source.is_absolute():
         return []
     names = [entry.name for entry in os.scandir(shown)]
     if shown.name == "submission":
