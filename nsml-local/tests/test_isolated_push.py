@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,3 +98,32 @@ def test_a_program_that_starts_while_an_isolated_push_copies_or_after_it_was_kil
         push.wait()
     nsml("doctor", "--repair")
     assert isolated_programs_see(nsml, project, source) == (ends == signal.SIGKILL)
+
+
+def damage(home: Path) -> Path:
+    """The record of the isolated dataset, in which a byte is damaged."""
+    record = home / "datasets" / "FUNDUS" / "dataset.json"
+    record.write_text(record.read_text().replace('"isolate": true', '"isolate": trux'))
+    return record
+
+
+def test_a_damaged_record_ends_no_isolation(nsml: Nsml, isolated: Path, project: Path, home: Path) -> None:
+    damage(home)
+    assert not isolated_programs_see(nsml, project, home / "datasets", isolated)
+
+
+def test_an_isolated_dataset_that_was_put_aside_stays_out_of_reach(
+    nsml: Nsml, isolated: Path, project: Path, home: Path
+) -> None:
+    damage(home)
+    repaired = nsml("doctor", "--repair").out
+    assert "damaged/1; it was pushed with --isolate, so programs stay isolated until you remove that folder" in repaired
+    assert (home / "damaged/1/FUNDUS/hidden/test/test_label").is_file()
+    assert not isolated_programs_see(nsml, project, home / "damaged", isolated)
+    shutil.rmtree(home / "damaged" / "1")
+    assert isolated_programs_see(nsml, project, isolated)
+
+
+def test_rm_says_that_a_dataset_was_isolated_whose_record_is_damaged(nsml: Nsml, isolated: Path, home: Path) -> None:
+    damage(home)
+    assert "push it with --isolate again" in nsml("dataset", "rm", "-f", "FUNDUS").err
