@@ -127,3 +127,30 @@ def test_an_isolated_dataset_that_was_put_aside_stays_out_of_reach(
 def test_rm_says_that_a_dataset_was_isolated_whose_record_is_damaged(nsml: Nsml, isolated: Path, home: Path) -> None:
     damage(home)
     assert "push it with --isolate again" in nsml("dataset", "rm", "-f", "FUNDUS").err
+
+
+@pytest.mark.parametrize("links", ["hard", "symbolic, as from another disk"])
+def test_beside_an_isolated_dataset_what_another_push_kept_back_is_not_shown_by_links_either(
+    nsml: Nsml, isolated: Path, project: Path, home: Path, tmp_path: Path, links: str
+) -> None:
+    source = make_dataset(tmp_path / "other")
+    shutil.copy(source / "test/test_label", source / "test/test_data/labels.csv")
+    (source / "test/test_data/labels").mkdir()
+    shutil.copy(source / "test/test_label", source / "test/test_data/labels/all.csv")
+    pushed = nsml("dataset", "push", "OTHER", str(source))
+    assert "named like labels: test/test_data/labels, test/test_data/labels.csv" in pushed.out
+    if links != "hard":
+        for path in (path for path in (home / "datasets/OTHER/submission").rglob("*") if path.is_file()):
+            path.unlink()
+            path.symlink_to(source / path.relative_to(home / "datasets/OTHER/submission"))
+    looks = f"""\
+        for name in ("labels.csv", "labels/all.csv"):
+            try:
+                print("READ", open(os.path.join({str(source)!r}, "test/test_data", name)).read())
+            except OSError:
+                print("LOOKED")
+"""
+    (project / "main.py").write_text(PROGRAM.replace("        return [int(", f"{looks}        return [int("))
+    submitted = nsml("submit", "-v", start_and_wait(nsml, dataset="OTHER"), "best")
+    assert "LOOKED" in submitted.err and "READ" not in submitted.err
+    assert "Score: 100" in submitted.out
