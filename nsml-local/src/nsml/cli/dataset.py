@@ -262,7 +262,8 @@ def rm(name: str, force: bool) -> None:
         click.confirm(f"Remove dataset {name}?", abort=True)
     rules, isolated = None, False
     with contextlib.suppress(Damaged):
-        rules, isolated = rules_in(dataset.record(), dataset), dataset.isolated()
+        isolated = dataset.isolated()
+        rules = rules_in(dataset.record(), dataset)
     remove_dataset(home, dataset)
     if isolated:
         click.echo("it was isolated; push it with --isolate again, else programs can read the labels", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import sys
 import tempfile
@@ -15,16 +14,15 @@ from ..demo import NAME, draw_dataset
 from ..demo.table import NAME as TABLE
 from ..demo.table import draw_table
 from ..engine.isolation import why_not
-from ..errors import Damaged, NsmlError, RunFailed
+from ..errors import NsmlError, RunFailed
 from ..scoring.dataset_check import dataset_problems
 from ..scoring.metrics import METRICS
 from ..scoring.public import choose_public
 from ..scoring.rules import read_rules, rules_in
-from ..store.datasets import RULES, Dataset, isolated_datasets, list_datasets, push_dataset, remove_dataset
-from ..store.home import Home, open_home
+from ..store.datasets import RULES, Dataset, list_datasets, push_dataset, remove_dataset
+from ..store.home import open_home
 from ..store.labels import LabelError, parse_classes
 from ..store.photographs import photographs_below
-from ..store.sessions import list_sessions
 from ..wording import parse_duration, plain
 from .display import erase_line, print_text
 
@@ -113,8 +111,6 @@ def push(
     if every is not None:
         wanted["every"] = parse_duration(every, "--every") or None
     home = open_home()
-    if isolate and not isolated_datasets(home):
-        _check_nothing_runs(home)
     pushed = push_dataset(
         home,
         name,
@@ -159,17 +155,6 @@ def check(path: Path, metric: str | None, classes: tuple[str, ...]) -> None:
     if problems:
         raise RunFailed(f"{len(problems)} problem{'s' * (len(problems) > 1)}")
     click.echo("No problems")
-
-
-def _check_nothing_runs(home: Home) -> None:
-    """RunFailed if a session is running: it is not isolated and could read the labels."""
-    for session in list_sessions(home, but_for_ended=True):
-        with contextlib.suppress(Damaged):
-            if session.status() in ("Starting", "Running"):
-                raise RunFailed(
-                    f"--isolate: session {session.name} is running without isolation; wait for its end, or stop it with "
-                    f"'nsml stop {session.name}'"
-                )
 
 
 def describe(dataset: Dataset, name: str = "") -> str:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import RunFailed
-from ..store.datasets import isolated_datasets
 from ..store.files import make_private, write_text
 from ..store.home import Home
+from ..store.isolated import isolated_folders
 from .install_progress import follow
 from .isolation import isolate_build, pass_environment
 from .requirements import loosened
@@ -212,7 +212,7 @@ def _write(layer: Path, packages: Sequence[str], options: Sequence[str]) -> Path
 def _call(command: Sequence[str], say: Callable[[str], None], layer: Path) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
     home = Home(layer.parents[1])
-    if isolated_datasets(home):
+    if isolated_folders(home):
         # Building a package runs its code.
         cache = make_private(layer / CACHE)
         environment = pass_environment(environment, installs=True) | {

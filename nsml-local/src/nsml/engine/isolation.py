@@ -16,14 +16,14 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from ..errors import Damaged, NsmlError, RunFailed
+from ..errors import NsmlError, RunFailed
 from ..store import metrics
-from ..store.datasets import Dataset, find_dataset, isolated_datasets, list_datasets
+from ..store.datasets import find_dataset
 from ..store.files import make_private, read_regular, real_path, write_bytes
 from ..store.home import Home
+from ..store.isolated import isolated_folders, organisers_folders
 from ..store.launches import FILE
 from ..store.sessions import ANSWERS, Session, list_sessions
 
@@ -83,9 +83,9 @@ def _why_no_bubblewrap() -> str:
 
 def check_isolation(home: Home) -> None:
     """Raise RunFailed if programs of this home must be isolated, but this machine cannot do so."""
-    if (datasets := isolated_datasets(home)) and (why := _why_no_bubblewrap()):
+    if (folders := isolated_folders(home)) and (why := _why_no_bubblewrap()):
         raise RunFailed(
-            f"dataset {datasets[0].name} was pushed with --isolate, so every program of {home.path} is isolated, which this machine "
+            f"{folders[0]} was pushed with --isolate, so every program of {home.path} is isolated, which this machine "
             f"cannot do: {why}"
         )
 
@@ -103,7 +103,7 @@ def isolate_program(
     # A path without a dot may be a link in /tmp to the dataset's folder, see `plain_path`.
     paths = [Path(path) for path in launch["dataset_paths"]]
     folders = [Path(os.readlink(path)) if path.is_symlink() else path for path in paths]
-    links = {path: shown for path, shown in zip(paths, folders, strict=True) if path != shown}
+    more = [(path, ["--symlink", str(to), str(path)]) for path, to in zip(paths, folders, strict=True) if path != to]
     readable = [folder / FILE, session / "checkpoints", session / metrics.FILE, *folders]
     readable += [each.checkpoints for each in _loadable_sessions(home, launch, work)]
     if launch.get("source"):
@@ -119,8 +119,10 @@ def isolate_program(
     if (environments := home.path / "environments") in Path(python).parents:
         readable.append(environments / Path(python).relative_to(environments).parts[0])
     for shown in folders:
-        readable += _linked(home, shown)
-    return _command(home, readable, writes, work, command, links)
+        linked, kept_back = _linked(home, shown)
+        readable += linked
+        more += [(path, _cover(path)) for path in map(real_path, kept_back) if path.exists()]
+    return _command(home, readable, writes, work, command, more)
 
 
 def _loadable_sessions(home: Home, launch: Mapping[str, Any], work: Path) -> list[Session]:
@@ -167,9 +169,9 @@ def _command(
     writable: Iterable[Path],
     work: Path,
     command: Sequence[str],
-    links: Mapping[Path, Path] = MappingProxyType({}),
+    more: Sequence[tuple[Path, list[str]]] = (),
 ) -> list[str]:
-    """bwrap and its arguments. `links`: symbolic links to create, with their targets. The deepest mount of a path applies."""
+    """bwrap and its arguments. `more`: further mounts, by path. The deepest mount of a path applies."""
     top = real_path(home.path)
 
     def inside(path: Path) -> Path:
@@ -183,14 +185,17 @@ def _command(
         own, *rest = path.relative_to(home.path).parts
         return real_path(path) != real_path(home.path / own).joinpath(*rest)
 
-    hidden = [top, *(real_path(home.path / name) for name in ("datasets", "sessions", "submissions", "output"))]
-    hidden += [real_path(source) for dataset in list_datasets(home) if (source := _source(dataset)) is not None]
+    hidden = [
+        top,
+        *(real_path(home.path / name) for name in ("datasets", "sessions", "submissions", "output", "damaged")),
+    ]
+    hidden += map(real_path, organisers_folders(home))
     hidden += [real_path(Path.home() / ".ssh"), *map(Path, _PRIVATE)]
     hidden = sorted({path for path in hidden if path.is_dir() and path != Path("/")})
     mounts = [(path, ["--perms", "0700", "--tmpfs", str(path)]) for path in hidden]
     if home.path != top and any(home.path.is_relative_to(path) for path in hidden):
         mounts.append((home.path, ["--symlink", str(top), str(home.path)]))
-    mounts += [(link, ["--symlink", str(target), str(link)]) for link, target in links.items()]
+    mounts += more
     always = [*_interpreter(), Path("/etc/resolv.conf"), home.marker, home.path / "user.json"]
     for path in dict.fromkeys([*always, *readable]):
         if path.exists() and not strays(path) and any(inside(path).is_relative_to(each) for each in hidden):
@@ -210,31 +215,38 @@ def _command(
     return ["bwrap", *_NAMESPACES, *words, "--chdir", str(inside(work)), "--", *command]
 
 
+def _cover(path: Path) -> list[str]:
+    """The mount that hides a file, or what is in a folder, of a mounted folder."""
+    if path.is_dir():
+        return ["--tmpfs", str(path), "--remount-ro", str(path)]
+    return ["--ro-bind", "/dev/null", str(path)]
+
+
 def _interpreter() -> list[Path]:
     """The folders of this interpreter, its packages and nsml, which may be inside a hidden folder."""
     packages = (sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
     return list(map(Path, (sys.prefix, sys.base_prefix, *packages, str(Path(__file__).parents[2]))))
 
 
-def _source(dataset: Dataset) -> Path | None:
-    """The organiser's folder of a dataset, or None if unknown."""
-    try:
-        source = Path(str(dataset.record()["source"]))
-    except Damaged:
-        return None
-    return source if source.is_absolute() else None
+def _linked(home: Home, shown: Path) -> tuple[list[Path], list[Path]]:
+    """The organiser's folders into which symbolic links of a dataset at this path lead, and what push kept back in them, named like labels.
 
-
-def _linked(home: Home, shown: Path) -> list[Path]:
-    """The targets of a dataset's links at this path into the organiser's folder, without labels; none if the dataset is isolated."""
+    Whole folders, as a mount for each file would take hours. None where there are hard links and copies, which need nothing of them.
+    """
     try:
         dataset = find_dataset(home, shown.parent.name)
     except NsmlError:
-        return []
-    source = _source(dataset)
-    if dataset.isolated() or source is None:
-        return []
-    names = [entry.name for entry in os.scandir(shown)]
-    if shown.name == "submission":
-        return [source / "test" / entry.name for entry in os.scandir(shown / "test")] if "test" in names else []
-    return [source / name for name in names]
+        return [], []
+    if not _has_links(shown):
+        return [], []
+    record = dataset.record()
+    source = Path(str(record["source"]))
+    side = "test" if shown.name == "submission" else ""
+    folders = [source / side / entry.name for entry in os.scandir(shown / side)]
+    kept_back = [source / str(name) for name in record.get("like_labels", [])]
+    return folders, [path for path in kept_back if any(path.is_relative_to(folder) for folder in folders)]
+
+
+def _has_links(folder: Path | str) -> bool:
+    with os.scandir(folder) as entries:
+        return any(e.is_symlink() or (e.is_dir() and _has_links(e.path)) for e in entries)

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..store.datasets import Dataset, isolated_datasets
+from ..store.datasets import Dataset
 from ..store.files import open_regular, read_json
 from ..store.home import Home
+from ..store.isolated import isolated_folders
 from ..store.launches import FILE, ISOLATED, VARIABLE
 from .control_group import kill_group, make_group
 from .family import HAS_KEEPERS, below_a_keeper, below_bubblewrap, die_with_parent, family, signal_all
@@ -93,7 +94,7 @@ def start_program(
         own["VIRTUAL_ENV"] = str(beside.parent)
     variables = inherited | own | environment
     command = [python, "-u", launch["entry"], *map(str, launch["arguments"])]
-    isolated = bool(isolated_datasets(home))
+    isolated = bool(isolated_folders(home))
     if isolated:
         variables = pass_environment(inherited) | own | environment | {ISOLATED: "1"}
         command = isolate_program(home, launch, folder, work, python, writable, command)

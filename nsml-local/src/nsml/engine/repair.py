@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store import launches, log_cut, metrics
 from ..store.checkpoints import discard_superseded, read_checkpoint
 from ..store.damage import strange_files
-from ..store.datasets import list_datasets
+from ..store.datasets import MARK, Dataset, list_datasets
 from ..store.files import claim_numbered_folder, read_json, read_regular, remove_tree, visible, write_bytes, write_text
 from ..store.home import Home, write_marker
 from ..store.leftovers import leftovers
@@ -21,7 +21,6 @@ from ..store.submissions import FAILED, SCORED, close_submission, damaged_record
 from .control_group import kill_group, left_groups, members
 from .family import end_strays, is_supervised
 
-FOLDER = "damaged"
 # What a submit removes at its end.
 _WORKED_WITH = ("work", "written")
 
@@ -59,7 +58,7 @@ def repair(home: Home) -> Iterator[str]:
         try:
             dataset.record()
         except Damaged as error:
-            yield _put_aside(home, dataset.folder, str(error))
+            yield _put_dataset_aside(home, dataset, str(error))
     for session in list_sessions(home):
         yield from _session(home, session)
     for folder in killed_submissions(home):
@@ -169,8 +168,17 @@ def _close_killed(folder: Path) -> str:
     return f"submission {folder.parent.name}/{folder.name}: was killed, its working files are removed"
 
 
-def _put_aside(home: Home, path: Path, why: str) -> str:
-    folder = claim_numbered_folder(home.path / FOLDER)
+def _put_dataset_aside(home: Home, dataset: Dataset, why: str) -> str:
+    """With its mark, if it has one, beside it: a folder that a program has written may hold a file of that name, but lies no higher."""
+    mark = dataset.folder / MARK
+    if not mark.exists():
+        return _put_aside(home, dataset.folder, why)
+    line = _put_aside(home, dataset.folder, why, lambda folder: write_bytes(folder / MARK, read_regular(mark)))
+    return f"{line}; it was pushed with --isolate, so programs stay isolated until you remove that folder"
+
+
+def _put_aside(home: Home, path: Path, why: str, fill: Callable[[Path], None] | None = None) -> str:
+    folder = claim_numbered_folder(home.damaged, fill)
     when = time.strftime("%Y-%m-%d %H:%M:%S")
     write_text(folder / "note.txt", f"{path}\nput aside on {when} by 'nsml doctor --repair', because\n{why}\n")
     os.rename(path, folder / path.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -15,6 +16,7 @@ from ..store.home import Home
 from ..store.launches import write_launch
 from ..store.names import encode_checkpoint
 from ..store.sessions import Session
+from ..store.submissions import mark_as_running
 from .entry import check_entry, knows_mode, paused_arguments
 from .environment import session_interpreter
 from .launch import datasets_of
@@ -63,10 +65,9 @@ def write_report(
         )
     checkpoint.verify()
     datasets = datasets_of(home, session)
-    with (
-        session_interpreter(home, session, say) as python,
-        folder_beside(make_private(session.reports)) as beside,
-    ):
+    with folder_beside(make_private(session.reports)) as beside, contextlib.ExitStack() as layer:
+        mark_as_running(beside)
+        python = layer.enter_context(session_interpreter(home, session, say))
         copy_code(session.code, beside / "work")
         left = make_private(beside / "report")
         write_launch(

@@ -12,9 +12,10 @@ from typing import Any
 
 from ..demo import NAME as DEMO
 from ..errors import NsmlError
-from ..store.datasets import Dataset, find_dataset, isolated_datasets
+from ..store.datasets import Dataset, find_dataset
 from ..store.files import make_private
 from ..store.home import Home, open_home
+from ..store.isolated import isolated_folders
 from ..store.launches import VARIABLE, read_launch
 from ..store.names import SessionName
 from ..store.processes import identity
@@ -75,10 +76,9 @@ class Context:
             self.user: str = self.home.user()
             self.started_by = self.user
             self.mode: str = reserved_argument("mode") or "train"
-            if not os.environ.get("NSML_DATASET_PATH") and (isolated := isolated_datasets(self.home)):
+            if not os.environ.get("NSML_DATASET_PATH") and (isolated := isolated_folders(self.home)):
                 raise NsmlError(
-                    f"dataset {isolated[0].name} was pushed with --isolate, so programs with the home {self.home.path} cannot be started "
-                    "by hand; "
+                    f"{isolated[0]} was pushed with --isolate, so programs with the home {self.home.path} cannot be started by hand; "
                     "start it with 'nsml run', or name another folder with NSML_HOME"
                 )
             registered = self._dataset_in_the_foreground()

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from .labels import Labels
 
 LABELS = "test_label"
+# Of a dataset pushed with --isolate, see `isolated`.
+MARK = ".isolated"
 # What a referee publishes in his spool: a file of rules.
 RULES = "rules.toml"
 # Below train/: lesion masks for training photographs; not training photographs themselves.
@@ -168,7 +170,7 @@ class Dataset:
 
     def isolated(self) -> bool:
         """Whether sessions are isolated: they see only the parts of the home that they need."""
-        return bool(self.record().get("isolate", False))
+        return (self.folder / MARK).exists() or bool(self.record().get("isolate", False))
 
     def record(self) -> dict[str, Any]:
         """dataset.json: `source`, `created_at`, `train` (files by class), `train_files`, `test_files`, `size` (bytes), `classes` (by label
@@ -211,16 +213,6 @@ def list_datasets(home: Home) -> list[Dataset]:
     return [Dataset(e.name, Path(e.path)) for e in visible(home.datasets) if e.is_dir() and is_name(e.name)]
 
 
-def isolated_datasets(home: Home) -> list[Dataset]:
-    """The datasets pushed with --isolate. If there is one, all programs of the home are isolated. Damaged records do not count."""
-    isolated = []
-    for dataset in list_datasets(home):
-        with contextlib.suppress(Damaged):
-            if dataset.isolated():
-                isolated.append(dataset)
-    return isolated
-
-
 def find_dataset(home: Home, name: str) -> Dataset:
     """The dataset of that name. NsmlError suggests a similar name."""
     folder = home.datasets / check_name(name, "DATASET")
@@ -258,12 +250,14 @@ def push_dataset(
         copy: copy the files instead of linking them.
         origin: the source to record instead of the folder.
         rules: metric and rules of the competition, as members of the record (see `nsml.scoring.rules`).
-        isolate: hide labels and `source` from sessions; implies `copy`.
+        isolate: hide labels and `source` from programs; implies `copy`.
         classes: the classes by label number, in place of those of train/classes.txt or of the usual order.
 
     Raises:
         NsmlError: the layout is wrong, or the name is in use.
+        RunFailed: to be isolated, while a program runs.
     """
+    from .isolated import isolate_from_now
     from .sessions import NO_DATASET
 
     check_name(name, "NAME")
@@ -283,6 +277,8 @@ def push_dataset(
         raise NsmlError(f"PATH: {source} contains {home.path}, the home of nsml; name the folder of the dataset")
     make_private(home.datasets)
     with folder_beside(home.datasets) as beside:
+        if isolate:
+            isolate_from_now(home, beside, source)
         if (source / "train").is_dir():
             _fill(source / "train", beside / "training" / "train", copy)
         else:

@@ -59,6 +59,11 @@ class Home:
         return self.path / "ledgers"
 
     @property
+    def damaged(self) -> Path:
+        """What 'nsml doctor --repair' has put aside."""
+        return self.path / "damaged"
+
+    @property
     def output(self) -> Path:
         return self.path / "output"
 

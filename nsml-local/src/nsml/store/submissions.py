@@ -55,8 +55,12 @@ class Rank:
 
 def open_submission(home: Home, dataset: str, user: str = "", at: float = 0.0) -> Path:
     """Create the folder of a new submission, which claims its number. It counts for `user` from `at` until it ends."""
-    process = {**identity(), "user": user, "at": at}
-    return claim_numbered_folder(home.submissions / dataset, lambda folder: write_json(folder / _PROCESS, process))
+    return claim_numbered_folder(home.submissions / dataset, lambda folder: mark_as_running(folder, user=user, at=at))
+
+
+def mark_as_running(folder: Path, **facts: Any) -> None:
+    """Store that this process works in the folder, see `is_running`."""
+    write_json(folder / _PROCESS, {**identity(), **facts})
 
 
 def counted_submissions(home: Home, dataset: str, user: str, asking: Path | None = None) -> list[float]:
@@ -102,7 +106,7 @@ def killed_submissions(home: Home) -> list[Path]:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether the process of a submission runs, or may run on another host."""
+    """Whether the process of a submission, or of a report, runs, or may run on another host."""
     try:
         process = read_json(folder / _PROCESS)
     except (FileNotFoundError, Damaged):
