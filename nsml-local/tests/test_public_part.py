@@ -228,7 +228,7 @@ def test_what_two_commands_change_in_a_dataset_at_once_is_all_stored(nsml: Nsml,
 
 NAMES = {
     "Wide_AMD_12_R.jpg": "Wide_AMD_12", "Wide_AMD_12_L.jpg": "Wide_AMD_12", "10_left.jpeg": "10", "10_right.jpeg": "10",
-    "a-OD.png": "a", "a OS (2).png": "a", "plain.png": None, "L.png": None,
+    "a-OD.png": "a", "a OS (2).png": "a", "plain.png": None, "L.png": None, "AMD_0,1_R.jpg": "AMD_0,1",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -33,8 +34,11 @@ def label_trouble(dataset: Dataset) -> str:
     except NsmlError as error:
         return str(error)
     root = dataset.submission / "test"
-    images = set() if dataset.loader.exists() else {composed(i) for i in image_ids(photographs_below(root), root)}
-    trouble = _trouble(lines, images, dataset.metric(), dataset.classes() or CLASSES)
+    fed = [] if dataset.loader.exists() else photographs_below(root)
+    images = Counter(composed(i) for i in image_ids(fed, root))
+    if twice := next((name for name, count in images.items() if count > 1), ""):
+        return plain(f"two test photographs are called {twice} (FOLDER,FILE); rename one, in the label file too")
+    trouble = _trouble(lines, set(images), dataset.metric(), dataset.classes() or CLASSES)
     return plain(f"test/test_label{trouble}") if trouble else ""
 
 
@@ -69,7 +73,8 @@ def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str, classe
     for position, (number, line) in enumerate(lines):
         where = f", line {number}, {line[:80]!r}"
         name, comma, value = (part.strip() for part in line.rpartition(","))
-        if '"' in line or line.count("'") > 1:
+        quoted = value if composed(name) in images else line
+        if '"' in quoted or quoted.count("'") > 1:
             return f"{where}: quotes stand around its fields; remove them"
         if any("\udc80" <= letter <= "\udcff" for letter in line) and composed(name) not in images:
             return f"{where}: it is not UTF-8; save the file as UTF-8"
