@@ -268,6 +268,28 @@ def test_single_photographs_are_divided_to_the_nearest_one(seed: int, share: flo
     assert abs(rare - 39 * share) <= 0.5 + 1e-9
 
 
+def test_what_a_scorer_fails_on_at_the_close_ends_with_status_1_until_it_is_mended(
+    nsml: Nsml, tmp_path: Path, project: Path
+) -> None:
+    source, broken = make_dataset(tmp_path / "d", labels=LABELS), tmp_path / "broken"
+    (source / "evaluation").mkdir()
+    scorer = f"import os, sys\nif os.path.exists({str(broken)!r}):\n    sys.exit(3)\nprint(7)\n"
+    (source / "evaluation" / "evaluation.py").write_text(scorer)
+    nsml("dataset", "push", "D", str(source))
+    nsml("dataset", "rules", "D", "public_share=0.5")
+    nsml("submit", start_and_wait(nsml, dataset="D"), "best")
+    broken.touch()
+    for words in (("close", "-f", "D"), ("close", "D"), ("rescore", "D")):
+        ended = nsml("dataset", *words)
+        assert ended.status == 1 and "0 submissions with a private score" in ended.out
+        assert (
+            "1 submission could not be scored; mend what the warnings name, then 'nsml dataset rescore D'" in ended.err
+        )
+    broken.unlink()
+    assert nsml("dataset", "rescore", "D").status == 0
+    assert board(nsml)[0]["private"] == 7
+
+
 def test_the_scorer_of_the_documentation_scores_each_part(nsml: Nsml, tmp_path: Path, project: Path) -> None:
     document = Path(__file__).parents[2] / "docs" / "reference" / "predictions.md"
     program = document.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
