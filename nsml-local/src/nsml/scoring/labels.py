@@ -25,7 +25,7 @@ def label_trouble(dataset: Dataset) -> str:
     Fits means: the built-in scorer can read it, and it names each test photograph once. What an organiser's own scorer can read
     nobody else knows, and which items an organiser's loader feeds neither.
     """
-    if not dataset.has_label_file or dataset.evaluation.exists() or dataset.metric() not in METRICS:
+    if not _is_read_by_us(dataset):
         return ""
     try:
         lines = [
@@ -42,10 +42,14 @@ def label_trouble(dataset: Dataset) -> str:
     return plain(f"test/test_label{trouble}") if trouble else ""
 
 
+def _is_read_by_us(dataset: Dataset) -> bool:
+    return dataset.has_label_file and not dataset.evaluation.exists() and dataset.metric() in METRICS
+
+
 def number_trouble(dataset: Dataset) -> str:
     """The first label of a file without other trouble that is not a number of the dataset's classes; "" if all are."""
     classes = dataset.classes()
-    if not classes or not dataset.has_label_file or dataset.evaluation.exists() or dataset.metric() not in METRICS:
+    if not classes or not _is_read_by_us(dataset):
         return ""
     if METRICS[dataset.metric()].kind is Kind.NUMBER:
         return ""
@@ -56,6 +60,27 @@ def number_trouble(dataset: Dataset) -> str:
                 "classes with --classes"
             )
     return ""
+
+
+def order_trouble(dataset: Dataset) -> str:
+    """In which order labels without names are taken, where people would count the photographs in another; "" elsewhere."""
+    if not _is_read_by_us(dataset) or dataset.loader.exists():
+        return ""
+    fed = photographs_below(dataset.submission / "test")
+    other = [path != counted for path, counted in zip(fed, sorted(fed, key=_as_counted), strict=True)]
+    if True not in other or any("," in line for _, line in text_lines(dataset.labels, "the label file")):
+        return ""
+    first = max(0, other.index(True) - 1)
+    order = ", ".join(path.name for path in fed[first : first + 3])
+    return plain(
+        f"test/test_label: labels without names are taken in the order of the sorted paths, {order}; write FOLDER,FILE,LABEL lines"
+    )
+
+
+def _as_counted(path: PurePath) -> list[list[str | int]]:
+    """Sorts 9 before 10, and capitals as small letters."""
+    pieces = (re.split(r"(\d+)", part.casefold()) for part in path.parts)
+    return [[int(piece) if piece.isdecimal() else piece for piece in part] for part in pieces]
 
 
 def _numbered(classes: Sequence[str]) -> str:
