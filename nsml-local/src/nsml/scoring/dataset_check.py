@@ -12,6 +12,7 @@ from ..errors import NsmlError
 from ..store.datasets import Dataset
 from ..store.files import sha256_of
 from ..store.labels import counted, few
+from ..store.loader_files import answers_beside
 from ..store.photographs import photographs_below, why_unreadable
 from ..wording import plain
 from .labels import label_trouble, number_trouble, order_trouble
@@ -48,6 +49,8 @@ def dataset_problems(dataset: Dataset) -> list[str]:
             f"the paths of {len(told)} of {len(tested)} test photographs tell their labels, such as {told[0].as_posix()}; rename them to "
             "test_data/000.jpg, 001.jpg and so on, in a random order"
         )
+    if found := answers_beside(dataset.loader.parent, dataset.labels):
+        problems.append(found)
     if dataset.labels.exists() and not dataset.can_be_scored:
         problems.append(
             "test/test_label is a folder, which only an evaluation/evaluation.py can read; write it as a file"
