@@ -44,13 +44,7 @@ def dataset_problems(dataset: Dataset) -> list[str]:
             f"{len(copies)} of {len(tested)} test photographs are training photographs too, so their score says nothing ({first}); "
             "remove them from one of the two"
         )
-    if told := _told({path.relative_to(test): label for path, label in _labelled(dataset, tested).items()}):
-        problems.append(
-            f"the paths of {len(told)} of {len(tested)} test photographs tell their labels, such as {told[0].as_posix()}; rename them to "
-            "test_data/000.jpg, 001.jpg and so on, in a random order"
-        )
-    if found := answers_beside(dataset.loader.parent, dataset.labels):
-        problems.append(found)
+    problems += filter(None, (_told_by_paths(dataset, tested), answers_beside(dataset.loader.parent, dataset.labels)))
     if dataset.labels.exists() and not dataset.can_be_scored:
         problems.append(
             "test/test_label is a folder, which only an evaluation/evaluation.py can read; write it as a file"
@@ -62,9 +56,20 @@ def dataset_problems(dataset: Dataset) -> list[str]:
         problems.append(f"{lack}, else no submit can be scored")
     if trouble := label_trouble(dataset):
         problems.append(f"{trouble}, else no submit can be scored")
-    elif troubles := [trouble for ask in (order_trouble, number_trouble) if (trouble := ask(dataset))]:
-        problems += troubles
+    else:
+        problems += filter(None, (order_trouble(dataset), number_trouble(dataset)))
     return [plain(problem) for problem in problems]
+
+
+def _told_by_paths(dataset: Dataset, tested: Sequence[Path]) -> str:
+    test = dataset.submission / "test"
+    told = _told({path.relative_to(test): label for path, label in _labelled(dataset, tested).items()})
+    if not told:
+        return ""
+    return (
+        f"the paths of {len(told)} of {len(tested)} test photographs tell their labels, such as {told[0].as_posix()}; rename them to "
+        "test_data/000.jpg, 001.jpg and so on, in a random order"
+    )
 
 
 def _labelled(dataset: Dataset, tested: Sequence[Path]) -> dict[Path, str]:
