@@ -190,13 +190,29 @@ LABEL_MISTAKES = {
 }
 
 
-def _push_two_photographs(nsml: Nsml, folder: Path, labels: bytes, names: Sequence[str] = ("a.png", "b.png")) -> Ended:
-    (folder / "test" / "test_data").mkdir(parents=True)
+# Of an organiser: it writes two values for each photograph.
+TWO_VALUES = """
+import os
+from nsml import DATASET_PATH
+
+
+def feed_infer(output_file, infer_func):
+    names = os.listdir(os.path.join(DATASET_PATH, "test", "test_data"))
+    with open(output_file, "w") as file:
+        file.writelines(f"test_data,{name},0.5,{len(infer_func([]))}\\n" for name in names)
+"""
+
+
+def _push_two_photographs(
+    nsml: Nsml, folder: Path, labels: bytes, names: Sequence[str] = ("a.png", "b.png"), dataset: str = "FUNDUS"
+) -> Ended:
     for number, name in enumerate(names):
+        path = folder / "test" / "test_data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / "photograph.png"), np.full((8, 8, 3), number, np.uint8))
-        (folder / "photograph.png").rename(folder / "test" / "test_data" / name)
+        (folder / "photograph.png").rename(path)
     (folder / "test" / "test_label").write_bytes(labels)
-    return nsml("dataset", "push", "FUNDUS", str(folder))
+    return nsml("dataset", "push", dataset, str(folder))
 
 
 @pytest.mark.parametrize("mistake", LABEL_MISTAKES)
@@ -213,6 +229,34 @@ def test_labels_that_do_not_fit_are_named_at_push_with_the_first_wrong_line(
 @pytest.mark.parametrize("labels", [GOOD_LABELS.encode(), GOOD_LABELS.encode("utf-16"), b"0\n1\n"])
 def test_labels_that_fit_are_pushed_without_a_word(nsml: Nsml, tmp_path: Path, labels: bytes) -> None:
     assert _push_two_photographs(nsml, tmp_path / "d", labels).err == ""
+
+
+def test_quotes_in_the_name_of_a_photograph_belong_to_it(nsml: Nsml, tmp_path: Path) -> None:
+    name = '"q"_R.png'
+    labels = f"test_data,{name},0\ntest_data,b.png,1\n"
+    assert _push_two_photographs(nsml, tmp_path / "d", labels.encode(), (name, "b.png")).err == ""
+    quoted = _push_two_photographs(nsml, tmp_path / "e", labels.replace(",1", ',"1"').encode(), (name, "b.png"), "E")
+    assert "line 2, 'test_data,b.png,\"1\"': quotes stand around its fields" in quoted.err
+
+
+def test_two_photographs_of_one_folder_and_file_name_are_named_as_such(nsml: Nsml, tmp_path: Path) -> None:
+    labels = b"x,a.png,0\nx,a.png,1\n"
+    pushed = _push_two_photographs(nsml, tmp_path / "d", labels, ("a/x/a.png", "b/x/a.png"))
+    assert pushed.err.startswith("warning: two test photographs are called x,a.png (FOLDER,FILE); rename one, ")
+
+
+@pytest.mark.parametrize("loader", [False, True])
+def test_a_photograph_whose_name_holds_a_comma_is_scored(nsml: Nsml, tmp_path: Path, loader: bool) -> None:
+    names = ("Wide_0,1_R.png", "b.png")
+    labels = f"test_data,{names[0]},0\ntest_data,b.png,1\n".encode()
+    if loader:
+        (tmp_path / "d" / "evaluation").mkdir(parents=True)
+        (tmp_path / "d" / "evaluation" / "data_loader.py").write_text(TWO_VALUES)
+        (tmp_path / "d" / "evaluation" / "evaluation.py").write_text("print(7)")
+    assert _push_two_photographs(nsml, tmp_path / "d", labels, names).err == ""
+    start_and_wait(nsml, dataset="FUNDUS")
+    submitted = nsml("submit", "FUNDUS/1", "best")
+    assert submitted.out.startswith("Score: 7\n" if loader else "Score: 100.01"), submitted.err
 
 
 def test_a_submit_on_wrong_labels_blames_the_labels_before_it_predicts(

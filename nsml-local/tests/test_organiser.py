@@ -141,13 +141,50 @@ def test_of_the_files_beside_the_loader_only_those_that_it_names_lie_where_the_c
     (source / "evaluation" / "vocabulary").mkdir(parents=True)
     for name, text in (
         ("evaluation.py", "answers.json"),
-        ("data_loader.py", "'vocabulary/a.txt'"),
+        ("data_loader.py", "open('vocabulary/a.txt')"),
         ("answers.json", "1"),
     ):
         (source / "evaluation" / name).write_text(text)
     nsml("dataset", "push", "FUNDUS", str(source))
     feed = home / "datasets" / "FUNDUS" / "feed"
     assert sorted(p.name for p in feed.iterdir()) == ["data_loader.py", "vocabulary"]
+
+
+def test_a_word_in_a_loaders_docstring_hands_no_file_to_programs(nsml: Nsml, tmp_path: Path, home: Path) -> None:
+    source = make_dataset(tmp_path / "source")
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "data_loader.py").write_text(f'"""It writes the answers to answers.csv."""{LOADER}')
+    (source / "evaluation" / "answers.csv").write_text("1\n")
+    assert nsml("dataset", "push", "FUNDUS", str(source)).err == ""
+    assert [p.name for p in (home / "datasets" / "FUNDUS" / "feed").iterdir()] == ["data_loader.py"]
+
+
+def test_a_file_is_used_by_its_whole_name_and_a_module_by_its_stem(nsml: Nsml, tmp_path: Path, home: Path) -> None:
+    source = make_dataset(tmp_path / "source")
+    (source / "evaluation").mkdir()
+    for name, text in (
+        ("data_loader.py", "import means\nprint('sizes')\n"),
+        ("sizes.csv", "1"),
+        ("deviations.npy", "1"),
+    ):
+        (source / "evaluation" / name).write_text(text)
+    (source / "evaluation" / "means.py").write_text("open('/x/deviations.npy')\n")
+    assert "its loader uses deviations.npy, means.py, which" in nsml("dataset", "push", "FUNDUS", str(source)).out
+
+
+@pytest.mark.parametrize(("name", "content"), [("y_test.csv", "1\n"), ("means.csv", None)])
+def test_a_file_like_labels_that_the_loader_uses_is_refused_where_labels_are_out_of_reach(
+    nsml: Nsml, tmp_path: Path, can_isolate: None, name: str, content: str | None
+) -> None:
+    source = make_dataset(tmp_path / "source")
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "data_loader.py").write_text(f"open('/x/{name}')\n")
+    same = (source / "test" / "test_label").read_text().replace("test_data,", "")
+    (source / "evaluation" / name).write_text(content or f"file,label\n{same}")
+    refused = nsml("dataset", "push", "FUNDUS", str(source), "--isolate")
+    line = f"evaluation/{name} looks like labels, and programs can read it, as data_loader.py uses it; take its name"
+    assert refused.status == 2 and f"--isolate: {line}" in refused.err
+    assert nsml("dataset", "push", "FUNDUS", str(source)).err.startswith(f"warning: {line}")
 
 
 PATHS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -179,6 +180,30 @@ def _copies(folder: Path) -> None:
     copied.write_bytes((folder / "test" / "test_data" / "1.png").read_bytes())
 
 
+def _as(names: Callable[[int, int], str], count: int = 8) -> Callable[[Path], object]:
+    """A dataset whose test photograph n, of label n % 2, lies at the path that `names` gives for the two, below test/."""
+
+    def make(folder: Path) -> None:
+        make_eyes(folder, test=tuple(number % 2 for number in range(count)))
+        lines = []
+        for number in range(count):
+            path = folder / "test" / names(number, number % 2)
+            path.parent.mkdir(exist_ok=True, parents=True)
+            (folder / "test" / "test_data" / f"{number}.png").rename(path)
+            lines.append(f"{path.parent.name},{path.name},{number % 2}\n")
+        (folder / "test" / "test_label").write_text("".join(lines))
+
+    return make
+
+
+# No word of theirs tells a label: a hash, a number, both eyes of a patient, a folder for each patient.
+NAMES: dict[str, Callable[[int, int], str]] = {
+    "hashes": lambda number, label: f"test_data/{hashlib.sha256(b'%d' % number).hexdigest()}.png",
+    "numbers": lambda number, label: f"test_data/img_{number:03}.png",
+    "eyes": lambda number, label: f"test_data/{number // 4}_{'left' if number % 4 < 2 else 'right'}_{number}.png",
+    "patients": lambda number, label: f"test_data/{number // 6}{label}/{number}.png",
+}
+
 PROBLEMS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "flat without a table": (
         _no_table,
@@ -233,6 +258,22 @@ PROBLEMS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
             "1 test photograph is unreadable, so infer gets a black image: 0.png is empty",
         ],
     ),
+    "class folders in the test set": (
+        _as(lambda number, label: f"test_data/{'BA'[label]}/{number}.png"),
+        [
+            "the paths of 8 of 8 test photographs tell their labels, such as test_data/A/1.png; rename them to test_data/000"
+        ],
+    ),
+    "class codes in the names of the test set": (
+        _as(lambda number, label: f"test_data/Wide_{('NOR', 'AMD')[label]}{number}_R.png"),
+        ["the paths of 8 of 8 test photographs tell their labels, such as test_data/Wide_AMD1_R.png; rename them"],
+    ),
+    "labels without names that a person would count in another order": (
+        lambda folder: make_eyes(folder, test=(0, 1) * 6) and (folder / "test" / "test_label").write_text("0\n1\n" * 6),
+        [
+            "test/test_label: labels without names are taken in the order of the sorted paths, 1.png, 10.png, 11.png; write"
+        ],
+    ),
     "labels by another name": (
         lambda folder: make_eyes(folder) and (folder / "test" / "test_label").rename(folder / "test" / "labels.csv"),
         ["test/labels.csv is named like labels, but not read; to score with it, name it test/test_label"],
@@ -282,6 +323,12 @@ def test_a_good_dataset_is_checked_with_status_0_and_nothing_is_registered(nsml:
     assert checked.status == 0 and checked.out.endswith("No problems\n") and checked.err == ""
     assert nsml("dataset", "check", str(tmp_path / "gone")).status == 2
     assert json.loads(nsml("dataset", "ls", "-j").out) == []
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_that_tell_no_label_are_no_problem(nsml: Nsml, tmp_path: Path, kind: str) -> None:
+    _as(NAMES[kind], 60)(tmp_path / "d")
+    assert nsml("dataset", "check", str(tmp_path / "d")).err == ""
 
 
 def test_a_scorer_that_lacks_its_library_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,7 +228,7 @@ def test_what_two_commands_change_in_a_dataset_at_once_is_all_stored(nsml: Nsml,
 
 NAMES = {
     "Wide_AMD_12_R.jpg": "Wide_AMD_12", "Wide_AMD_12_L.jpg": "Wide_AMD_12", "10_left.jpeg": "10", "10_right.jpeg": "10",
-    "a-OD.png": "a", "a OS (2).png": "a", "plain.png": None, "L.png": None,
+    "a-OD.png": "a", "a OS (2).png": "a", "plain.png": None, "L.png": None, "AMD_0,1_R.jpg": "AMD_0,1",
 }  # fmt: skip
 
 
@@ -266,6 +266,28 @@ def test_single_photographs_are_divided_to_the_nearest_one(seed: int, share: flo
     assert abs(len(public) - 100 * share) <= 0.5 + 1e-9
     rare = sum(labels[name] == "1" for name in public)
     assert abs(rare - 39 * share) <= 0.5 + 1e-9
+
+
+def test_what_a_scorer_fails_on_at_the_close_ends_with_status_1_until_it_is_mended(
+    nsml: Nsml, tmp_path: Path, project: Path
+) -> None:
+    source, broken = make_dataset(tmp_path / "d", labels=LABELS), tmp_path / "broken"
+    (source / "evaluation").mkdir()
+    scorer = f"import os, sys\nif os.path.exists({str(broken)!r}):\n    sys.exit(3)\nprint(7)\n"
+    (source / "evaluation" / "evaluation.py").write_text(scorer)
+    nsml("dataset", "push", "D", str(source))
+    nsml("dataset", "rules", "D", "public_share=0.5")
+    nsml("submit", start_and_wait(nsml, dataset="D"), "best")
+    broken.touch()
+    for words in (("close", "-f", "D"), ("close", "D"), ("rescore", "D")):
+        ended = nsml("dataset", *words)
+        assert ended.status == 1 and "0 submissions with a private score" in ended.out
+        assert (
+            "1 submission could not be scored; mend what the warnings name, then 'nsml dataset rescore D'" in ended.err
+        )
+    broken.unlink()
+    assert nsml("dataset", "rescore", "D").status == 0
+    assert board(nsml)[0]["private"] == 7
 
 
 def test_the_scorer_of_the_documentation_scores_each_part(nsml: Nsml, tmp_path: Path, project: Path) -> None:

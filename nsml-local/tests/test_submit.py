@@ -420,7 +420,7 @@ def test_what_cannot_be_scored_anew_stays_as_it_is_with_the_reason(
     correct_labels(tmp_path / "source", nsml)
     ended = nsml("dataset", "rescore", "FUNDUS")
     assert "submission 1: its predictions are missing" in ended.err
-    assert ended.out == "0 submissions rescored\n"
+    assert ended.out == "0 submissions rescored\n" and ended.status == 1
     assert json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)[0]["rank"] is None
 
 

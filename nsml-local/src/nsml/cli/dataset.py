@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..errors import Damaged, NsmlError
+from ..errors import Damaged, NsmlError, RunFailed
 from ..scoring.public import choose_public
 from ..scoring.rules import KEYS, as_toml, published, read_changes, read_rules, rules_in, rules_of
 from ..store.datasets import RULES, find_dataset, list_datasets, remove_dataset, rename_dataset, scored_here
@@ -208,14 +208,17 @@ def close(name: str, force: bool) -> None:
             click.confirm(f"Close dataset {name}{when}? It cannot be opened again", abort=True)
         with dataset.changing() as record:
             record["closed_at"] = record.get("closed_at") or time.time()
+    failed = 0
     if rules.public_share is not None:
         scored = list(score_private(home, dataset))
-        # Again only of a submission that was being scored at the close.
+        # Again only of a submission that was being scored at the close, or could not be.
         if scored or rules.closed_at is None:
-            _print_rescored(scored, "with a private score")
-    click.echo(f"Dataset {name} {is_closed}; 'nsml dataset board {name}' shows the final ranking")
+            failed = _print_rescored(scored, "with a private score")
+    ranking = "the ranking so far" if failed else "the final ranking"
+    click.echo(f"Dataset {name} {is_closed}; 'nsml dataset board {name}' shows {ranking}")
     if (process := running_submission(home, name)) is not None:
         click.echo(f"a submit still runs (process {process}); close it again when that has ended", err=True)
+    _check_all_scored(name, failed)
 
 
 @dataset.command()
@@ -236,19 +239,31 @@ def rescore(name: str) -> None:
 
     home = open_home()
     dataset = scored_here(home, name)
-    _print_rescored(rescore_all(home, dataset), "rescored")
+    failed = _print_rescored(rescore_all(home, dataset), "rescored")
     if rules_of(dataset).order()["by_private"]:
-        _print_rescored(score_private(home, dataset), "with a private score")
+        failed += _print_rescored(score_private(home, dataset), "with a private score")
+    _check_all_scored(name, failed)
 
 
-def _print_rescored(results: Iterable[tuple[Path, float | str]], what: str) -> None:
-    count = 0
+def _print_rescored(results: Iterable[tuple[Path, float | str]], what: str) -> int:
+    """Print how many were scored, and a warning for each that was not; return the number of these."""
+    count = failed = 0
     for folder, result in results:
         if isinstance(result, float):
             count += 1
         else:
+            failed += 1
             click.echo(f"warning: submission {folder.name}: {result}", err=True)
     click.echo(f"{counted(count, 'submission')} {what}")
+    return failed
+
+
+def _check_all_scored(name: str, failed: int) -> None:
+    if failed:
+        raise RunFailed(
+            f"{counted(failed, 'submission')} could not be scored; mend what the warnings name, then 'nsml dataset rescore {name}' "
+            "scores the rest"
+        )
 
 
 @dataset.command()

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 
+from ..errors import NsmlError
 from ..store.datasets import Dataset
 from ..store.files import sha256_of
 from ..store.labels import counted, few
+from ..store.loader_files import answers_beside
 from ..store.photographs import photographs_below, why_unreadable
 from ..wording import plain
-from .labels import label_trouble, number_trouble
+from .labels import label_trouble, number_trouble, order_trouble
 from .metrics import missing_library
+from .predictions import BARE, composed, image_ids, read_lines
+
+# Words in fewer photographs, or in a smaller share of those with their label, are names of patients or chance.
+_FEWEST, _SHARE = 3, 1 / 5
+# Of the photographs, from which on nearly all are told.
+_NEARLY_ALL = 0.9
 
 
 def dataset_problems(dataset: Dataset) -> list[str]:
@@ -35,6 +44,7 @@ def dataset_problems(dataset: Dataset) -> list[str]:
             f"{len(copies)} of {len(tested)} test photographs are training photographs too, so their score says nothing ({first}); "
             "remove them from one of the two"
         )
+    problems += filter(None, (_told_by_paths(dataset, tested), answers_beside(dataset.loader.parent, dataset.labels)))
     if dataset.labels.exists() and not dataset.can_be_scored:
         problems.append(
             "test/test_label is a folder, which only an evaluation/evaluation.py can read; write it as a file"
@@ -46,9 +56,57 @@ def dataset_problems(dataset: Dataset) -> list[str]:
         problems.append(f"{lack}, else no submit can be scored")
     if trouble := label_trouble(dataset):
         problems.append(f"{trouble}, else no submit can be scored")
-    elif trouble := number_trouble(dataset):
-        problems.append(trouble)
+    else:
+        problems += filter(None, (order_trouble(dataset), number_trouble(dataset)))
     return [plain(problem) for problem in problems]
+
+
+def _told_by_paths(dataset: Dataset, tested: Sequence[Path]) -> str:
+    test = dataset.submission / "test"
+    told = _told({path.relative_to(test): label for path, label in _labelled(dataset, tested).items()})
+    if not told:
+        return ""
+    return (
+        f"the paths of {len(told)} of {len(tested)} test photographs tell their labels, such as {told[0].as_posix()}; rename them to "
+        "test_data/000.jpg, 001.jpg and so on, in a random order"
+    )
+
+
+def _labelled(dataset: Dataset, tested: Sequence[Path]) -> dict[Path, str]:
+    """The test photographs with a label, and what stands in the label file for them."""
+    try:
+        labels = read_lines(dataset.labels, "the label file")
+    except NsmlError:
+        return {}
+    if next(iter(labels)).startswith(BARE) and len(labels) == len(tested):
+        return dict(zip(tested, labels.values(), strict=True))
+    names = map(composed, image_ids(tested, dataset.submission / "test"))
+    return {path: labels[name] for path, name in zip(tested, names, strict=True) if name in labels}
+
+
+def _told(labelled: Mapping[Path, str]) -> list[Path]:
+    """The photographs whose path holds a word that goes with their label alone, if these are nearly all and of two labels or more."""
+    words = {path: _words(path) for path in labelled}
+    sizes = Counter(labelled.values())
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for path, label in labelled.items():
+        for word in words[path]:
+            found[word][label] += 1
+    telling = {
+        word
+        for word, labels in found.items()
+        if len(labels) == 1 and all(n >= max(_FEWEST, _SHARE * sizes[label]) for label, n in labels.items())
+    }
+    told = [path for path in labelled if words[path] & telling]
+    is_telling = len(told) >= _NEARLY_ALL * len(labelled) and len({labelled[path] for path in told}) > 1
+    return told if is_telling else []
+
+
+def _words(path: PurePath) -> set[str]:
+    """The folders of a path, and the words in its file's name. Of a hash, single letters are no words."""
+    return {f"{folder}/" for folder in path.parts[:-1]} | set(
+        re.findall(r"[^\W\d_]{2,}", composed(path.stem).casefold())
+    )
 
 
 def _copies(ones: Sequence[Path], others: Sequence[Path]) -> dict[Path, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -24,7 +25,7 @@ def label_trouble(dataset: Dataset) -> str:
     Fits means: the built-in scorer can read it, and it names each test photograph once. What an organiser's own scorer can read
     nobody else knows, and which items an organiser's loader feeds neither.
     """
-    if not dataset.has_label_file or dataset.evaluation.exists() or dataset.metric() not in METRICS:
+    if not _is_read_by_us(dataset):
         return ""
     try:
         lines = [
@@ -33,15 +34,22 @@ def label_trouble(dataset: Dataset) -> str:
     except NsmlError as error:
         return str(error)
     root = dataset.submission / "test"
-    images = set() if dataset.loader.exists() else {composed(i) for i in image_ids(photographs_below(root), root)}
-    trouble = _trouble(lines, images, dataset.metric(), dataset.classes() or CLASSES)
+    fed = [] if dataset.loader.exists() else photographs_below(root)
+    images = Counter(composed(i) for i in image_ids(fed, root))
+    if twice := next((name for name, count in images.items() if count > 1), ""):
+        return plain(f"two test photographs are called {twice} (FOLDER,FILE); rename one, in the label file too")
+    trouble = _trouble(lines, set(images), dataset.metric(), dataset.classes() or CLASSES)
     return plain(f"test/test_label{trouble}") if trouble else ""
+
+
+def _is_read_by_us(dataset: Dataset) -> bool:
+    return dataset.has_label_file and not dataset.evaluation.exists() and dataset.metric() in METRICS
 
 
 def number_trouble(dataset: Dataset) -> str:
     """The first label of a file without other trouble that is not a number of the dataset's classes; "" if all are."""
     classes = dataset.classes()
-    if not classes or not dataset.has_label_file or dataset.evaluation.exists() or dataset.metric() not in METRICS:
+    if not classes or not _is_read_by_us(dataset):
         return ""
     if METRICS[dataset.metric()].kind is Kind.NUMBER:
         return ""
@@ -52,6 +60,27 @@ def number_trouble(dataset: Dataset) -> str:
                 "classes with --classes"
             )
     return ""
+
+
+def order_trouble(dataset: Dataset) -> str:
+    """In which order labels without names are taken, where people would count the photographs in another; "" elsewhere."""
+    if not _is_read_by_us(dataset) or dataset.loader.exists():
+        return ""
+    fed = photographs_below(dataset.submission / "test")
+    other = [path != counted for path, counted in zip(fed, sorted(fed, key=_as_counted), strict=True)]
+    if True not in other or any("," in line for _, line in text_lines(dataset.labels, "the label file")):
+        return ""
+    first = max(0, other.index(True) - 1)
+    order = ", ".join(path.name for path in fed[first : first + 3])
+    return plain(
+        f"test/test_label: labels without names are taken in the order of the sorted paths, {order}; write FOLDER,FILE,LABEL lines"
+    )
+
+
+def _as_counted(path: PurePath) -> list[list[str | int]]:
+    """Sorts 9 before 10, and capitals as small letters."""
+    pieces = (re.split(r"(\d+)", part.casefold()) for part in path.parts)
+    return [[int(piece) if piece.isdecimal() else piece for piece in part] for part in pieces]
 
 
 def _numbered(classes: Sequence[str]) -> str:
@@ -69,7 +98,8 @@ def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str, classe
     for position, (number, line) in enumerate(lines):
         where = f", line {number}, {line[:80]!r}"
         name, comma, value = (part.strip() for part in line.rpartition(","))
-        if '"' in line or line.count("'") > 1:
+        quoted = value if composed(name) in images else line
+        if '"' in quoted or quoted.count("'") > 1:
             return f"{where}: quotes stand around its fields; remove them"
         if any("\udc80" <= letter <= "\udcff" for letter in line) and composed(name) not in images:
             return f"{where}: it is not UTF-8; save the file as UTF-8"

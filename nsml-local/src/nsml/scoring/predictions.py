@@ -230,6 +230,16 @@ def read_lines(path: Path, what: str) -> dict[str, str]:
     return fields
 
 
+def names_in(lines: Iterable[str], images: Collection[str]) -> list[str]:
+    """The image that each line names, by its id, else its first two fields.
+
+    An id may hold more commas, and a loader may write several values behind it.
+    """
+    lengths = sorted({2, *(image.count(",") + 1 for image in images)}, reverse=True)
+    possible = [[",".join(composed(line).split(",", n)[:n]) for n in lengths] for line in lines]
+    return [next((name for name in names if name in images), names[-1]) for names in possible]
+
+
 def read_part(path: Path) -> frozenset[str]:
     """Names of labels, one a line."""
     return frozenset(path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")) - {""}

@@ -82,7 +82,8 @@ def patients_of(dataset: Dataset, labels: Mapping[str, str], pattern: str) -> tu
         files = ids if len(ids) == len(labels) else files
     patients, without = {}, []
     for name, file in zip(labels, files, strict=True):
-        path = PurePath(file.rpartition(",")[2])
+        # Behind the folder; a file's name may hold commas itself.
+        path = PurePath(file.partition(",")[2] or file)
         found = re.search(pattern, path.name) if pattern else _EYE.fullmatch(path.stem)
         if found and found[1]:
             # Apart from names, which stand for themselves.

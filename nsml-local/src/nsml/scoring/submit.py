@@ -31,6 +31,7 @@ from ..store.launches import FILE as LAUNCH
 from ..store.launches import write_launch
 from ..store.log_cut import read_cut
 from ..store.log_lines import append_line
+from ..store.photographs import photographs_below
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
 from ..store.submissions import close_submission, counted_submissions, open_submission, record_failure, record_score
@@ -38,7 +39,7 @@ from .guessing import one_answer_warning
 from .labels import label_trouble
 from .metrics import METRICS
 from .photographs import limit_of_photographs
-from .predictions import FILE, Kind, composed, read_lines
+from .predictions import FILE, Kind, composed, image_ids, names_in, read_lines
 from .rules import published, rules_of
 from .scorer import same_answers, score, wanted_predictions
 from .spool import LONGEST_LOG, account, hand_in, wait_for_answer
@@ -409,7 +410,8 @@ def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
         return
     text = predictions.read_text(encoding="utf-8", errors="surrogateescape")
     lines = [line for line in text.split("\n") if line.strip()]
-    named = [composed(",".join(line.split(",")[:2])) for line in lines]
+    root = dataset.submission / "test"
+    named = names_in(lines, wanted & {composed(i) for i in image_ids(photographs_below(root), root)})
     if not wanted & set(named):
         return
     if len(lines) != len(wanted) or set(named) != set(wanted):

@@ -271,6 +271,8 @@ def push_dataset(
         )
     import shutil
 
+    from .loader_files import answers_beside, needed_by_loader
+
     source = source.absolute()
     _check_layout(source)
     if real_path(home.path).is_relative_to(real_path(source)):
@@ -299,12 +301,14 @@ def push_dataset(
             os.chmod(beside / "hidden" / "test" / LABELS, 0o600)
         if (source / "evaluation").is_dir():
             shutil.copytree(source / "evaluation", beside / "hidden" / "evaluation")
-            needed = _needed_by_loader(source / "evaluation")
+            needed = needed_by_loader(source / "evaluation")
             shutil.copytree(
                 source / "evaluation",
                 beside / "feed",
                 ignore=lambda folder, names: set(names) - needed if Path(folder) == source / "evaluation" else (),
             )
+        if isolate and (found := answers_beside(beside / "feed", beside / "hidden" / "test" / LABELS)):
+            raise NsmlError(f"--isolate: {found}")
         facts: dict[str, Any] = {"like_labels": kept_back} if kept_back else {}
         facts |= {"metric": "fundus", **(rules or {}), "isolate": isolate}
         write_json(
@@ -316,46 +320,6 @@ def push_dataset(
         except OSError:
             raise NsmlError(f"dataset {name} already exists; choose another name") from None
     return Dataset(name, target)
-
-
-def _needed_by_loader(evaluation: Path) -> set[str]:
-    """Names of `data_loader.py` and of the files beside it that it uses, directly or through others.
-
-    A file is used if a program imports it or names it, or its stem, in a string. Other files may hold answers and must not reach the
-    competitor's process, in which the loader runs.
-    """
-    others = {path for path in evaluation.iterdir() if path.name not in ("evaluation.py", LABELS)}
-    waiting = {path for path in others if path.name == "data_loader.py"}
-    needed = set()
-    while waiting:
-        path = waiting.pop()
-        needed.add(path)
-        programs = path.rglob("*.py") if path.is_dir() else [path] if path.suffix == ".py" else []
-        named = {name for program in programs for name in _names_in(program)}
-        waiting |= {other for other in others - needed if other.stem in named or other.name in named}
-    return {path.name for path in needed}
-
-
-def _names_in(program: Path) -> set[str]:
-    """Modules that a program imports, and words in its strings: `means`, `npy` and `means.npy` for `load("/x/means.npy")`."""
-    import ast
-    import re
-
-    text = program.read_text(encoding="utf-8", errors="replace")
-    try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set(re.findall(r"[\w.-]+", text)) | set(re.findall(r"\w+", text))  # Python 2
-    names: set[str] = set()
-    for node in nodes:
-        match node:
-            case ast.Import(names=aliases):
-                names.update(part for alias in aliases for part in alias.name.split("."))
-            case ast.ImportFrom(module=module, names=aliases):
-                names.update((module or "").split("."), (alias.name for alias in aliases))
-            case ast.Constant(value=str(words)):
-                names.update(re.findall(r"[\w.-]+", words), re.findall(r"\w+", words))
-    return names
 
 
 def _check_layout(source: Path) -> None:
