@@ -179,7 +179,7 @@ def copy_code(code: Path, work: Path) -> None:
     """A fresh working folder with the files of a snapshot, which are regular ones. RunFailed where the disk is full."""
     try:
         for root, _, names in walk(code):
-            (work / os.path.relpath(root, code)).mkdir(parents=True)
+            (work / os.path.relpath(root, code)).mkdir(parents=True, exist_ok=True)
             for name in names:
                 path = Path(root, name)
                 copy_file(path, work / path.relative_to(code), code.parent)
