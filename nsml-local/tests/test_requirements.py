@@ -46,12 +46,18 @@ def test_install_requires_is_read_in_each_plain_form(tmp_path: Path, code: str) 
         "setup(install_requires=['click', f'b=={VERSION}'])",
         "setup(install_requires=['click', 'b==' + VERSION])",
         "options['install_requires'] = ['b']\nsetup(**options)",
+        f"setup(install_requires={' + '.join(['[]'] * 1500)})",
     ],
 )
 def test_check_says_where_not_all_of_install_requires_can_be_read(nsml: Nsml, project: Path, code: str) -> None:
     (project / "setup.py").write_text(f"VERSION = '1'\noptions = {{}}\n{code}\n")
     (line,) = [line for line in nsml("check").out.splitlines() if line.startswith("warning: ")]
     assert line.startswith("warning: setup.py: install_requires is not a literal list")
+
+
+def test_an_address_of_nsml_that_setup_py_computes_is_in_no_doubt(project: Path) -> None:
+    (project / "setup.py").write_text("setup(install_requires=['click', *([f'nsml @ {FOLDER}'] if FOLDER else [])])")
+    assert read_needs(project) == Needs(packages=("click",))
 
 
 def test_a_setup_py_that_reads_requirements_txt_is_in_no_doubt(project: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import shutil
@@ -168,7 +169,9 @@ def _from_setup(path: Path, text: str) -> tuple[list[str], str]:
             case ast.Dict(keys=keys, values=values):
                 pairs = zip(keys, values, strict=True)
                 required += [v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "install_requires"]
-    found = list(_strings(required[0], _variables(nodes))) if required else []
+    found: list[str | None] = [None]
+    with contextlib.suppress(RecursionError):  # a sum of thousands
+        found = list(_strings(required[0], _variables(nodes))) if required else []
     named = any(isinstance(node, ast.Constant) and node.value == "install_requires" for node in nodes)
     doubt = "setup.py: install_requires is not a literal list, so not all of it is read; write the packages into requirements.txt"
     return [line for line in found if line], doubt if None in found or (named and not required) else ""
@@ -214,7 +217,10 @@ def _strings(node: ast.expr, variables: Mapping[str, ast.expr]) -> Iterator[str 
             yield from _strings(left, variables)
             yield from _strings(right, variables)
         case _:
-            yield None
+            texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+            names = {name[0] if (name := _NAME.match(text)) else "" for text in texts}
+            if not (names and names <= _NOTHING):  # as `f"nsml @ {folder}"`
+                yield None
 
 
 def missing_packages(needs: Needs) -> list[str]:
