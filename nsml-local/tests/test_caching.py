@@ -38,6 +38,38 @@ def test_the_function_is_called_once_and_later_sessions_use_its_files(
     assert all("['a.txt'] A" in shown for shown in (first, second))
 
 
+COUNTS = """
+import os, nsml
+def prepare(output_path):
+    print("called")
+    open(output_path[0], "w").write(str(sum(len(files) for *_, files in os.walk(nsml.DATASET_PATH + "/train/train_data"))))
+nsml.cache(prepare, "count.txt")
+print("counted", open("count.txt").read())
+"""
+
+
+def test_after_a_new_push_of_the_dataset_the_function_is_called_again(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path
+) -> None:
+    (project / "p.py").write_text(COUNTS)
+    assert "counted 8\n" in nsml("logs", start_and_wait(nsml, "-e", "p.py")).out
+    nsml("dataset", "rm", "-f", dataset)
+    next((tmp_path / "source" / "train").rglob("*.jpg")).unlink()
+    nsml("dataset", "push", dataset, str(tmp_path / "source"))
+    assert "counted 7\n" in nsml("logs", start_and_wait(nsml, "-e", "p.py")).out
+
+
+def test_a_result_that_an_older_version_kept_since_the_push_is_used(
+    nsml: Nsml, dataset: str, project: Path, home: Path
+) -> None:
+    kept = home / "output" / "tester" / "cache" / dataset
+    kept.mkdir(parents=True)
+    (kept / "count%2etxt").write_text("8 earlier")
+    (project / "p.py").write_text(COUNTS)
+    shown = nsml("logs", start_and_wait(nsml, "-e", "p.py")).out
+    assert "counted 8 earlier\n" in shown and "called" not in shown
+
+
 @pytest.mark.parametrize("output", ["processed", "processed/a.txt"])
 def test_on_a_disk_without_links_later_sessions_find_copies(
     nsml: Nsml, dataset: str, project: Path, output: str

@@ -2,11 +2,13 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers import Nsml, start_and_wait
 
+from nsml.engine.resources import set_side_by_side
 from nsml.errors import NsmlError
 from nsml.store.copies import copy_out
 from nsml.store.home import open_home
@@ -110,6 +112,34 @@ def test_rm_refuses_a_session_that_runs(nsml: Nsml, dataset: str, project: Path)
     refused = nsml("rm", "-f", "FUNDUS/1")
     assert refused.status == 2 and "nsml stop" in refused.err
     nsml("stop", "-f", "FUNDUS/1")
+
+
+@pytest.fixture
+def queued_fork(nsml: Nsml, trained: str, project: Path, home: Path) -> Iterator[str]:
+    """A fork of `trained` from its checkpoint 1, which waits for another session."""
+    set_side_by_side(open_home(home), 1)
+    (project / "sleep.py").write_text("import time; time.sleep(60)")
+    nsml("run", "--env", "current", "-e", "sleep.py")
+    forked = nsml("fork", trained, "-c", "1")
+    assert "is queued" in forked.out
+    yield forked.out.split()[1]
+    nsml("stop", "-f", "none/1")
+
+
+@pytest.mark.parametrize("command", [["rm", "-f"], ["model", "rm", "-f"]], ids=" ".join)
+def test_what_a_queued_fork_starts_from_is_not_removed_before_the_fork_is_stopped(
+    nsml: Nsml, trained: str, queued_fork: str, command: list[str]
+) -> None:
+    words = [*command, trained, *(["?"] if command[0] == "model" else [])]
+    refused = nsml(*words)
+    assert refused.status == 2 and len(refused.err.splitlines()) == 1 and refused.out == ""
+    assert f"{queued_fork}, which is Queued, starts from it" in refused.err
+    assert nsml("stop", "-f", queued_fork).status == 0
+    assert nsml(*words).status == 0
+
+
+def test_a_checkpoint_that_no_queued_fork_starts_from_is_removed(nsml: Nsml, trained: str, queued_fork: str) -> None:
+    assert nsml("model", "rm", "-f", trained, "0").out == "Checkpoint 0 is removed\n"
 
 
 def test_rm_leaves_the_score_on_the_board(nsml: Nsml, trained: str) -> None:

@@ -1,4 +1,4 @@
-"""What a project needs, and the layer that a session is given for it."""
+"""The layer that a session is given for what its project needs."""
 
 import io
 import os
@@ -10,13 +10,10 @@ from pathlib import Path
 
 import pytest
 from helpers import Nsml, start_and_wait, wait_until
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nsml.engine import environment
 from nsml.engine.environment import interpreter_for, prune_environments, session_interpreter
-from nsml.engine.requirements import Needs, missing_packages, read_needs
-from nsml.errors import NsmlError
+from nsml.engine.requirements import Needs
 from nsml.scoring.submit import submit
 from nsml.store.files import write_json
 from nsml.store.home import open_home
@@ -163,64 +160,6 @@ def test_missing_debian_packages_are_named_with_the_line_that_installs_them(
     assert "sudo apt-get install no-such-package-of-debian\n" in nsml("run", "-d", dataset).err
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "#nsml: tf:2\nfrom setuptools import setup\nsetup(install_requires=['a>=1', 'b'])",
-        "# nsml: tf:2\nimport distutils.core\nneeds = ['a>=1', 'b']\ndistutils.core.setup(install_requires=needs)",
-        "from x import y\n\n#nsml:tf:2\nsetup(name='n', install_requires=('a>=1', 'b',))",
-    ],
-)
-def test_setup_py_is_read_without_running_it(tmp_path: Path, code: str) -> None:
-    (tmp_path / "setup.py").write_text(code)
-    assert read_needs(tmp_path) == Needs(packages=("a>=1", "b"), image="tf:2")
-
-
-def test_setup_py_comes_before_requirements_txt(tmp_path: Path) -> None:
-    (tmp_path / "setup.py").write_text("setup(install_requires=['a'])")
-    (tmp_path / "requirements.txt").write_text("# only\nb==1 # why\n\n-i https://example.invalid\nc \\\n >=2\n")
-    needs = read_needs(tmp_path)
-    assert needs.packages == ("a", "b==1", "c   >=2") and needs.options == ("-i https://example.invalid",)
-
-
-def test_a_setup_py_that_is_not_python_names_its_line(nsml: Nsml, dataset: str, project: Path) -> None:
-    (project / "setup.py").write_text("import x\nprint 'python 2'\n")
-    refused = nsml("run", "-d", dataset)
-    assert (
-        refused.status == 2 and "setup.py, line 2 is not Python 3" in refused.err and len(refused.err.splitlines()) == 1
-    )
-
-
-@given(st.text())
-def test_any_text_as_setup_py_is_read_or_refused_in_one_line(
-    tmp_path_factory: pytest.TempPathFactory, text: str
-) -> None:
-    folder = tmp_path_factory.mktemp("setup")
-    (folder / "setup.py").write_text(text, encoding="utf-8", errors="surrogatepass")
-    try:
-        read_needs(folder)
-    except NsmlError as error:
-        assert "setup.py" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("requirement", "missing"),
-    [
-        ("click", False),
-        ("Click>=1", False),
-        ("click>=900", True),
-        ("no-such-lens", True),
-        ("opencv-python", False),
-        ("sklearn", False),
-        ("argparse", False),
-        ("no-such-lens; python_version < '3'", False),
-        ("./folder", True),
-    ],
-)
-def test_what_the_current_environment_meets_is_not_installed(requirement: str, missing: bool) -> None:
-    assert bool(missing_packages(Needs(packages=(requirement,)))) == missing
-
-
 def test_a_version_that_cannot_be_had_gives_way_to_one_that_can_and_every_session_says_so(
     nsml: Nsml, dataset: str, needy: Path
 ) -> None:
@@ -294,6 +233,61 @@ def test_what_a_program_writes_in_place_of_its_interpreter_counts_as_none(text: 
         assert python == sys.executable
 
 
+def _local_package(folder: Path, name: str = "locallens") -> None:
+    """A package's folder, whose build needs no network."""
+    folder.mkdir()
+    top = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (folder / "pyproject.toml").write_text(f'{top}[project]\nname = "{name}"\nversion = "1.0"\n')
+    (folder / "backend.py").write_text(_BACKEND.format(name=name, version="1.0", imports="pass"))
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        {"requirements.txt": "-r needs/base.txt\n", "needs/base.txt": "--find-links ../wheels\ntinylens<2\n"},
+        {"requirements.txt": "--find-links ./wheels\ntinylens<2\n"},
+        {"requirements.txt": "./wheels/tinylens-1.0-py3-none-any.whl\n"},
+        {"requirements.txt": "-f .\n./wheels/tinylens-1.0-py3-none-any.whl\n"},
+        {"requirements.txt": "-f wheels\n-c needs/pins.txt\ntinylens\n", "needs/pins.txt": "tinylens==1.0\n"},
+    ],
+    ids=["-r", "--find-links", "a wheel", "the project as find-links", "-c"],
+)
+def test_relative_paths_of_requirements_begin_at_the_project(
+    nsml: Nsml, project: Path, without_uv: dict[str, str], installer: str, lines: dict[str, str]
+) -> None:
+    _wheel(project / "wheels")
+    _wheel(project / "wheels", version="2.0")
+    (project / "needs").mkdir()
+    for name, text in lines.items():
+        (project / name).write_text(f"--no-index\n{text}")
+    (project / "show.py").write_text("import tinylens; print('has', tinylens.VERSION)")
+    nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
+    log = nsml("logs", "-f", "none/1").out
+    assert "\nhas 1.0\n" in log and "warning" not in log
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize("line", ["./parts/lens", "-e parts/lens"])
+def test_a_package_of_the_project_is_installed_and_again_when_it_changes(
+    nsml: Nsml, project: Path, without_uv: dict[str, str], installer: str, line: str
+) -> None:
+    (project / "parts").mkdir()
+    _local_package(project / "parts" / "lens")
+    (project / "requirements.txt").write_text(f"--no-index\n{line}\n")
+    (project / "show.py").write_text("import locallens; print('has', locallens.VERSION)")
+    path = without_uv if installer == "pip" else {}
+    shown = []
+    for version in ("1.0", "1.0", "2.0"):
+        (project / "parts" / "lens" / "backend.py").write_text(
+            _BACKEND.format(name="locallens", version="1.0", imports="pass").replace("1.0 built", f"{version} built")
+        )
+        nsml("run", "-e", "show.py", **path)
+        shown.append(nsml("logs", "-f", f"none/{len(shown) + 1}").out)
+    assert ["has 1.0 built\n" in log for log in shown] == [True, True, False] and "has 2.0 built\n" in shown[2]
+    assert ["installing ./parts/lens" in log for log in shown] == [True, False, True]
+
+
 def test_what_takes_the_place_of_a_version_leaves_the_other_packages_as_they_are(
     nsml: Nsml, dataset: str, needy: Path, tmp_path: Path, home: Path
 ) -> None:
@@ -303,20 +297,6 @@ def test_what_takes_the_place_of_a_version_leaves_the_other_packages_as_they_are
     (needy / "requirements.txt").write_text(lines)
     assert "\nhas 1.0\n" in nsml("logs", start_and_wait(nsml, "-e", "show.py")).out
     assert not list((home / "environments").glob("*/lib/*/site-packages/pathspec*"))
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp949"])
-def test_what_a_project_needs_is_read_as_windows_saves_it(project: Path, encoding: str) -> None:
-    text = "# 필요한 것\r\nclick==8.0\r\nnumpy\r\n"
-    (project / "requirements.txt").write_bytes(text.encode(encoding))
-    (project / "setup.py").write_bytes("# 안저\r\nsetup(install_requires=['pandas'])\r\n".encode(encoding))
-    assert read_needs(project).packages == ("pandas", "click==8.0", "numpy")
-
-
-def test_requirements_in_no_known_encoding_are_named(project: Path) -> None:
-    (project / "requirements.txt").write_bytes(b"numpy\n# \xff\xfe\xfd\n")
-    with pytest.raises(NsmlError, match=r"requirements\.txt is not text in UTF-8, UTF-16 or CP949"):
-        read_needs(project)
 
 
 def test_nsmlignore_is_read_as_powershell_saves_it(nsml: Nsml, project: Path) -> None:

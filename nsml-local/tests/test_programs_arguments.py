@@ -33,6 +33,61 @@ def test_the_arguments_of_another_entry_file_are_not_given_to_this_one(nsml: Nsm
     assert scored(nsml("submit", train(nsml), "end")) == "Score: 1"
 
 
+MODE_AND_PAUSE = """
+import argparse, subprocess, sys
+parser = argparse.ArgumentParser()
+parser.add_argument("--mode", default="train")
+parser.add_argument("--pause", type=int, default=0)
+"""
+OF_OTHERS = {
+    "a module's own parser": (
+        "import helper",
+        "import argparse\nif __name__ == '__main__':\n    parser = argparse.ArgumentParser()\n    parser.add_argument('--iteration')\n",
+    ),
+    "a command": ("import helper", "import subprocess\ndef go():\n    subprocess.run(['other', '--iteration', '5'])\n"),
+    "a command under another name": (
+        "",
+        "from subprocess import run as go\ndef f():\n    go(('other', '--iteration'))\n",
+    ),
+    "a command in a variable": ("words = [sys.executable, 'other.py', '--iteration', '5']", ""),
+}
+
+
+@pytest.mark.parametrize("place", OF_OTHERS)
+def test_an_iteration_of_another_program_is_not_given_to_this_one(nsml: Nsml, project: Path, place: str) -> None:
+    code, helper = OF_OTHERS[place]
+    (project / "helper.py").write_text(helper)
+    (project / "main.py").write_text(
+        f"{MODE_AND_PAUSE}import helper\n{code}\noptions = vars(parser.parse_args())\n{AFTER}"
+    )
+    assert scored(nsml("submit", train(nsml), "end")) == "Score: 1"
+
+
+WITH_AN_END = {
+    "subcommands": (
+        "parts = parser.add_subparsers(dest='part')\nfit = parts.add_parser('fit')\nfit.add_argument('--lr')",
+        "fit --lr 0.1",
+    ),
+    "subcommands with the reserved options": (
+        "top, parser = parser, argparse.ArgumentParser()\nfit = parser.add_subparsers().add_parser('fit')\n"
+        "fit.add_argument('--mode')\nfit.add_argument('--pause')",
+        "fit",
+    ),
+    "a remainder": ("parser.add_argument('rest', nargs=argparse.REMAINDER)", "other --its 1"),
+    "two dashes": ("parser.add_argument('rest', nargs='*')", "-- other"),
+}
+
+
+@pytest.mark.parametrize("end", WITH_AN_END)
+def test_the_reserved_arguments_come_where_the_parser_takes_options(nsml: Nsml, project: Path, end: str) -> None:
+    code, words = WITH_AN_END[end]
+    (project / "main.py").write_text(f"{MODE_AND_PAUSE}{code}\noptions = vars(parser.parse_args())\n{AFTER}")
+    name = train(nsml, "-a", words)
+    assert scored(nsml("submit", name, "end")) == "Score: 1"
+    nsml("fork", name)
+    assert "loaded" in nsml("logs", "-f", "NUMBERS/2").out
+
+
 def test_a_parser_in_another_module_is_given_the_reserved_arguments(nsml: Nsml, project: Path) -> None:
     put(project, "arguments/parser_elsewhere")
     nsml("submit", "-t", train(nsml), "1_0")

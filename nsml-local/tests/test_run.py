@@ -80,6 +80,12 @@ def test_the_session_runs_on_a_copy_without_what_nsmlignore_names(nsml: Nsml, da
     assert shown.splitlines()[0] == "['.nsmlignore', 'kept.txt', 'main.py', 'show.py']"
 
 
+def test_a_program_writes_into_a_folder_that_is_empty_in_the_project(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "logs" / "epochs").mkdir(parents=True)
+    (project / "write.py").write_text("open('logs/epochs/1', 'w').close(); print('written')")
+    assert nsml("logs", start_and_wait(nsml, "-e", "write.py")).out.startswith("written\n")
+
+
 def test_a_change_after_run_does_not_reach_the_session(nsml: Nsml, dataset: str, project: Path) -> None:
     (project / "late.py").write_text("import time; time.sleep(0.5); import helper; print(helper.NAME)")
     (project / "helper.py").write_text("NAME = 'before'")
@@ -91,11 +97,13 @@ def test_a_change_after_run_does_not_reach_the_session(nsml: Nsml, dataset: str,
 def test_secrets_and_links_out_of_the_folder_do_not_travel_and_are_named(
     nsml: Nsml, dataset: str, project: Path
 ) -> None:
-    (project / ".env").write_text("TOKEN=1")
+    secrets = (".env", ".env.local", ".envrc", ".netrc", ".pypirc")
+    for name in secrets:
+        (project / name).write_text("TOKEN=1")
     (project / "key").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
     (project / "link").symlink_to("/etc/hostname")
     output = nsml("run", "-d", dataset).err
-    assert all(f"left out: {name} (" in output for name in (".env", "key", "link"))
+    assert all(f"left out: {name} (" in output for name in (*secrets, "key", "link"))
     (session,) = list_sessions(open_home())
     assert sorted(p.name for p in session.code.iterdir()) == ["main.py"]
 

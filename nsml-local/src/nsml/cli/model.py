@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..engine.pruning import check_not_awaited
 from ..errors import NsmlError
 from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, remove_checkpoint, whole_checkpoint
 from ..store.copies import copy_out
@@ -72,13 +73,16 @@ Examples:
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 def rm(session: str, checkpoint: str, force: bool) -> None:
     """Remove checkpoints ('*' and '?' in the name)."""
-    chosen = session_named(open_home(), session)
+    home = open_home()
+    chosen = session_named(home, session)
     checkpoints = [c for c in list_checkpoints(chosen.checkpoints) if isinstance(c, Checkpoint)]
     removed = [c for c in checkpoints if c.name == checkpoint] or [
         c for c in checkpoints if fnmatch.fnmatchcase(c.name, checkpoint)
     ]
     if not removed:
         removed = [find_checkpoint(chosen.checkpoints, checkpoint, str(chosen.name))]
+    for one in removed:
+        check_not_awaited(home, chosen, one.name)
     if not force:
         click.confirm(f"Remove {', '.join(c.name for c in removed)} of session {chosen.name}?", abort=True)
     for one in removed:

@@ -15,7 +15,7 @@ from tokenize import detect_encoding
 
 from .entry import doubtful_reserved, missing_reserved
 from .imports import imported_modules, reachable_files, walk
-from .requirements import missing_packages, read_needs
+from .requirements import Needs, missing_packages, read_needs
 from .snapshot import IGNORE_FILE, STANDS_IN, Snapshot
 
 _MUCH = 200 * 1024 * 1024
@@ -82,7 +82,9 @@ def check_project(folder: Path, entry: str, snapshot: Snapshot) -> list[Finding]
         findings += _arguments(folder, entry, trees)
         findings += _early_data(entry, trees)
     findings += _left_out_modules(folder, trees, snapshot)
-    findings += _unknown_modules(folder, trees, entry)
+    needs = read_needs(folder)
+    findings += _unknown_modules(folder, trees, entry, needs)
+    findings += [Finding(file, 0, text, certain=False) for file, _, text in (d.partition(": ") for d in needs.doubts)]
     for name, reason in snapshot.left_out:
         if reason.startswith("larger"):
             findings.append(
@@ -362,9 +364,9 @@ def reads_training_early(folder: Path, entry: str) -> str:
     return next((str(finding) for finding in findings if "training" in finding.text), "")
 
 
-def _unknown_modules(folder: Path, trees: dict[str, ast.Module], entry: str) -> list[Finding]:
+def _unknown_modules(folder: Path, trees: dict[str, ast.Module], entry: str, needs: Needs) -> list[Finding]:
     """Imports at the start of the program that neither the project nor this Python has, if no packages are to be installed."""
-    if missing_packages(read_needs(folder)):
+    if missing_packages(needs):
         return []
     findings = {}
     for file, tree in reachable_files(entry, trees.get):

@@ -7,6 +7,7 @@ from ..store.home import Home
 from ..store.sessions import Session, remove_session
 from .engines import engine_of
 from .family import end_strays, is_supervised
+from .pruning import check_not_awaited
 
 
 def stop_session(session: Session) -> None:
@@ -20,7 +21,11 @@ def stop_session(session: Session) -> None:
 
 
 def end_and_remove(home: Home, session: Session) -> None:
-    """Remove an ended session, and before it what a lost one left behind. NsmlError where it has not ended, or may not have."""
+    """Remove an ended session, and before it what a lost one left behind.
+
+    Raises:
+        NsmlError: it has not ended, or may not have, or another session is about to start from it.
+    """
     try:
         session.check_here()
     except Damaged:
@@ -33,5 +38,6 @@ def end_and_remove(home: Home, session: Session) -> None:
                 f"session {session.name} may run on another host that shares this home, as its state.json is damaged; where none "
                 "runs it, 'nsml doctor --repair' puts the file aside, and then it can be removed"
             ) from None
+    check_not_awaited(home, session)
     end_strays(home, session)
     remove_session(session)

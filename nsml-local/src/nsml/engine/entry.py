@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,10 +57,24 @@ def reserved_arguments(folder: Path, entry: str) -> Takes:
     Reads the entry file and its imports in `folder`. If none of them uses arguments, the import of the parser may be dynamic, and all
     Python files are read.
     """
-    arguments = _read(tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
+    arguments = _read(_trees(folder, entry))
     if arguments.parses or arguments.names or arguments.doubt:
         return arguments
     return _read(tree for path in sorted(folder.rglob("*.py")) if (tree := _parse(path)) is not None)
+
+
+def _trees(folder: Path, entry: str) -> Iterator[ast.Module]:
+    """The entry file and what it imports in `folder`, without what runs only where such a module is started itself."""
+    for name, tree in reachable_files(entry, lambda name: _parse(folder / name)):
+        yield tree if name == entry else ast.Module([node for node in tree.body if not _is_for_main(node)], [])
+
+
+def _is_for_main(node: ast.stmt) -> bool:
+    """Whether a statement is `if __name__ == "__main__":`."""
+    match node:
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()]), orelse=[]):
+            return True
+    return False
 
 
 def _parse(path: Path) -> ast.Module | None:
@@ -143,10 +157,11 @@ def _takes(tree: ast.Module, name: str) -> bool:
     """Whether a module has an option `--name`: as a string, as the name of a flag, in getopt's list, in docopt's usage, or as an argument
     or field from which fire, typer and similar packages make an option."""
     nodes = walk(tree)
+    elsewhere = _words_for_others(nodes)
     imported = {m for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for m in _imported(node)}
     for node in nodes:
         match node:
-            case ast.Constant(value=str(text)):
+            case ast.Constant(value=str(text)) if node not in elsewhere:
                 if text in (f"--{name}", f"-{name}") or text.startswith(f"--{name}="):
                     return True
                 if text == f"{name}=" and "getopt" in imported:
@@ -164,11 +179,37 @@ def _takes(tree: ast.Module, name: str) -> bool:
     return False
 
 
+def _words_for_others(nodes: Iterable[ast.AST]) -> set[ast.AST]:
+    """What stands in command lines of other programs: in calls of `subprocess` and `os`, and in lists that begin with an interpreter."""
+    starters = {"subprocess", "os"}
+    words: set[ast.AST] = set()
+    for node in nodes:
+        match node:
+            case ast.Import(names=names):
+                starters |= {alias.asname for alias in names if alias.name in starters and alias.asname}
+            case ast.ImportFrom(module="subprocess", names=names):
+                starters |= {alias.asname or alias.name for alias in names}
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name)) | ast.Name(id=name)) if name in starters:
+                words |= {*walk(node)}
+            case ast.List(elts=[first, *_]) | ast.Tuple(elts=[first, *_]) if _is_interpreter(first):
+                words |= {*walk(node)}
+    return words
+
+
+def _is_interpreter(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value="python" | "python3") | ast.Attribute(value=ast.Name(id="sys"), attr="executable"):
+            return True
+    return False
+
+
 def knows_mode(folder: Path, entry: str, mode: str) -> bool:
     """Whether the program accepts --mode and contains this value as a string, read without running it."""
     if "mode" not in reserved_arguments(folder, entry).names:
         return False
-    trees = (tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
+    trees = _trees(folder, entry)
     return any(isinstance(node, ast.Constant) and node.value == mode for tree in trees for node in walk(tree))
 
 
@@ -178,8 +219,7 @@ def abbreviates_reserved(folder: Path, entry: str, option: str) -> str:
     takes = reserved_arguments(folder, entry) if longer else Takes()
     if longer not in takes.names or takes.doubt:
         return ""
-    trees = (tree for _, tree in reachable_files(entry, lambda name: _parse(folder / name)))
-    return "" if any(_takes(tree, option) for tree in trees) else longer
+    return "" if any(_takes(tree, option) for tree in _trees(folder, entry)) else longer
 
 
 def missing_reserved(folder: Path, entry: str) -> str | None:
@@ -201,8 +241,10 @@ def doubtful_reserved(folder: Path, entry: str) -> str | None:
     return f"{entry} has arguments that cannot be read from its source: {takes.doubt}; a submit, fork or resume passes {given}, as NSML did"
 
 
-def paused_arguments(folder: Path, entry: str, checkpoint: str, mode: str | None = None) -> list[str]:
-    """The reserved arguments with which a program loads a checkpoint: those that it accepts, or may accept, see `Takes`."""
+def paused_arguments(
+    folder: Path, entry: str, own: Sequence[str], checkpoint: str, mode: str | None = None
+) -> list[str]:
+    """The arguments with which a program loads a checkpoint: its own, and the reserved ones that it accepts, or may accept, see `Takes`."""
     names = reserved_arguments(folder, entry).names
     values = {"mode": mode, "pause": "1", "iteration": checkpoint}
     words = []
@@ -210,4 +252,51 @@ def paused_arguments(folder: Path, entry: str, checkpoint: str, mode: str | None
         if name in names and value is not None:
             # As one word, as a value that begins with a dash looks like an option.
             words += [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]
-    return words
+    place = _place_of_options(_trees(folder, entry), own)
+    return [*own[:place], *words, *own[place:]]
+
+
+def _place_of_options(trees: Iterable[ast.Module], own: Sequence[str]) -> int:
+    """Where among its own arguments argparse takes a program's last options: before `--` and the name of a subcommand, else at the end.
+
+    What `nargs=REMAINDER` takes begins nobody knows where, so that they come first, unless one of them is among its own: the last counts.
+    """
+    nodes = [node for tree in trees for node in walk(tree)]
+    # A remainder behind a subcommand takes nothing before it.
+    has_subcommands = any(isinstance(n, ast.Attribute) and n.attr == "add_subparsers" for n in nodes)
+    if not has_subcommands and any(_is_remainder(node) for node in nodes):
+        given = {word.partition("=")[0] for word in own}
+        return 0 if given.isdisjoint(f"--{name}" for name in RESERVED) else len(own)
+    ends = {"--", *_subcommands(nodes)}
+    return next((place for place, word in enumerate(own) if word in ends), len(own))
+
+
+def _is_remainder(node: ast.AST) -> bool:
+    """Whether a node is `nargs=argparse.REMAINDER`."""
+    match node:
+        case ast.keyword(
+            arg="nargs", value=ast.Attribute(attr="REMAINDER") | ast.Name(id="REMAINDER") | ast.Constant(value="...")
+        ):
+            return True
+    return False
+
+
+def _subcommands(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names of argparse's subcommands, where the parser above them has the reserved options; where they have them, none."""
+    above, below, owners, names = set[str](), set[str](), set[str](), set[str]()
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(value=parser, attr="add_subparsers")):
+                above.add(ast.unparse(parser))
+            case ast.Call(
+                func=ast.Attribute(value=parser, attr="add_argument"),
+                args=[ast.Constant(value="--mode" | "--pause"), *_],
+            ):
+                owners.add(ast.unparse(parser))
+            case ast.Call(func=ast.Attribute(attr="add_parser"), args=[ast.Constant(value=str(name)), *_]):
+                names.add(name)
+            case ast.Assign(targets=[target], value=ast.Call(func=ast.Attribute(attr="add_parser"))):
+                below.add(ast.unparse(target))
+            case ast.arg(arg=name):  # which of the parsers it is, only a run would show
+                below.add(name)
+    return names if owners and owners <= above - below else set()

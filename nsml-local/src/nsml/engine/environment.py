@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
+from ..store.copies import copy_file
+from ..store.datasets import digest
 from ..store.files import (
     disk_time,
     make_private,
@@ -35,8 +37,9 @@ from ..store.files import (
 from ..store.home import Home
 from ..store.processes import identity, is_alive, other_host
 from ..store.sessions import ENDED, Session, list_sessions
-from .installer import CACHE, TIME, brief, install, installer_name, run
+from .installer import CACHE, TIME, brief, install, installer_name, run, work_of
 from .requirements import Needs, missing_packages, read_needs
+from .snapshot import copy_code
 
 CURRENT, LAYER = "current", "layer"
 _FILES = ("setup.py", "requirements.txt")
@@ -90,12 +93,12 @@ def interpreter_for(home: Home, needs: Needs, say: Say) -> Iterator[str]:
     if not missing:
         yield sys.executable
         return
-    folder = _layer(home, missing, needs.options)
+    folder = _layer(home, missing, needs)
     make_private(folder.parent)
 
     def build(say: Say) -> None:
         say(f"installing {brief(missing)} with {installer_name()}")
-        _build(folder, missing, needs.options, say)
+        _build(folder, missing, needs, say)
         say("installed")
 
     with _hold(folder, say, build):
@@ -108,15 +111,16 @@ def interpreter_for(home: Home, needs: Needs, say: Say) -> Iterator[str]:
 def still_missing(home: Home, needs: Needs) -> list[str]:
     """The packages that `interpreter_for` would install: those missing here, unless their layer is there already."""
     missing = missing_packages(needs)
-    return [] if missing and (_layer(home, missing, needs.options) / _READY).exists() else missing
+    return [] if missing and (_layer(home, missing, needs) / _READY).exists() else missing
 
 
-def _layer(home: Home, missing: list[str], options: tuple[str, ...]) -> Path:
-    """The folder of the layer with these packages over the current environment as it is."""
+def _layer(home: Home, missing: list[str], needs: Needs) -> Path:
+    """The folder of the layer with these packages over the current environment as it is, and with the project's files as they are."""
     from importlib.metadata import distributions
 
     below = sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions())
-    text = json.dumps([sorted(missing), options, sys.version, sys.prefix, below])
+    local = [[digest(needs.folder / name) for name in needs.local]] if needs.local else []
+    text = json.dumps([sorted(missing), needs.options, sys.version, sys.prefix, below, *local])
     return home.path / "environments" / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
@@ -208,7 +212,7 @@ def _lock_of(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.lock")
 
 
-def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Say) -> None:
+def _build(folder: Path, missing: list[str], needs: Needs, say: Say) -> None:
     remove_tree(folder)
     try:
         # Built in its final place, as a virtual environment cannot be moved. The file `_READY` marks it as complete.
@@ -219,13 +223,27 @@ def _build(folder: Path, missing: list[str], options: tuple[str, ...], say: Say)
         # site.addsitedir, not a plain path, so that the .pth files of editable installations are read.
         lines = [f"import site; site.addsitedir({path!r})" for path in below]
         (packages / "nsml_below.pth").write_text("\n".join(lines) + "\n")
-        instead = install(folder, missing, options, say)
+        _copy_local(needs, work_of(folder))
+        instead = install(folder, missing, needs.options, say)
         remove_tree(folder / CACHE)
-        facts = {"packages": missing, "options": list(options), "python": sys.executable, "instead": instead}
+        facts = {"packages": missing, "options": list(needs.options), "python": sys.executable, "instead": instead}
         write_json(folder / _READY, facts)
     except BaseException:
         remove_tree(folder)
         raise
+
+
+def _copy_local(needs: Needs, work: Path) -> None:
+    """Copy what the requirements name of the project: an isolated installer does not see the session's code, and builds write beside it."""
+    for name in needs.local:
+        source, copy = needs.folder / name, work / name
+        if any(Path(name).is_relative_to(other) for other in needs.local if other != name):
+            continue
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            copy_code(source, copy)
+        else:
+            copy_file(source, copy, needs.folder)
 
 
 def list_environments(home: Home) -> list[tuple[Path, list[str], int, float]]:

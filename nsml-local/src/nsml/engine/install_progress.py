@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from ..wording import duration, plain, size
 
@@ -63,8 +64,10 @@ def follow(
     show: Callable[[str], None],
     timeout: float,
     every: float = EVERY,
+    *,
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command` to its end; `show` gets a progress line every `every` seconds.
+    """Run `command` in `folder` to its end; `show` gets a progress line every `every` seconds.
 
     Returns:
         Its status, and as `stdout` all that it printed, errors too, but for its bytes' progress.
@@ -74,7 +77,7 @@ def follow(
     """
     process = subprocess.Popen(
         command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace",
+        text=True, errors="replace", cwd=folder,
     )  # fmt: skip
     begun = time.monotonic()
     watch, next_time = Watch(begun), begun + every

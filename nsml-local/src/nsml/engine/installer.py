@@ -19,7 +19,7 @@ from .isolation import isolate_build, pass_environment
 from .requirements import loosened
 
 TIME = 3600
-# Folder in an environment during its installation: downloads and temporary files of an isolated installer.
+# Folder in an environment during its installation: `work_of`, and downloads and temporary files of an isolated installer.
 CACHE = "cache"
 # A line of `uv pip install --dry-run` for an added package.
 _ADDED = re.compile(r"^ \+ (\S+?)==(\S+?)(?: \(from (\S+)\))?\s*$", re.MULTILINE)
@@ -35,6 +35,11 @@ class InstallationFailed(RunFailed):
     def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
         self.output = output
+
+
+def work_of(layer: Path) -> Path:
+    """The folder in which the installer works, where the relative paths of requirements begin."""
+    return make_private(layer / CACHE / "project")
 
 
 def installer_name() -> str:
@@ -204,7 +209,7 @@ def _write_versions_here(layer: Path) -> Path:
 
 
 def _write(layer: Path, packages: Sequence[str], options: Sequence[str]) -> Path:
-    path = layer / "requirements.txt"
+    path = work_of(layer) / "nsml-requirements.txt"
     write_text(path, "\n".join([*options, *packages]) + "\n")
     return path
 
@@ -219,12 +224,12 @@ def _call(command: Sequence[str], say: Callable[[str], None], layer: Path) -> su
             "XDG_CACHE_HOME": str(cache),
             "TMPDIR": str(cache),
         }
-        command = isolate_build(home, layer, command)
+        command = isolate_build(home, layer, command, work_of(layer))
     if (constraints := layer / _BUILD_CONSTRAINTS).exists():
         # The variables of uv, of pip since 25.3, and of older pip, where it applies to installations too.
         environment |= dict.fromkeys(("UV_BUILD_CONSTRAINT", "PIP_BUILD_CONSTRAINT"), str(constraints))
         environment["PIP_CONSTRAINT"] = f"{environment.get('PIP_CONSTRAINT', '')} {constraints}".strip()
-    return follow(command, environment, say, TIME)
+    return follow(command, environment, say, TIME, folder=work_of(layer))
 
 
 def run(command: Sequence[str], what: str, say: Callable[[str], None], layer: Path) -> None:

@@ -146,9 +146,9 @@ def _loadable_sessions(home: Home, launch: Mapping[str, Any], work: Path) -> lis
     return [*sessions[:NEWEST], *(session for session in sessions[NEWEST:] if str(session.name.number) in named)]
 
 
-def isolate_build(home: Home, layer: Path, command: Sequence[str]) -> list[str]:
-    """The command that runs `command`, which installs into the environment `layer`, isolated."""
-    return _command(home, [], [layer], layer, command)
+def isolate_build(home: Home, layer: Path, command: Sequence[str], work: Path | None = None) -> list[str]:
+    """The command that runs `command`, which installs into the environment `layer`, isolated, in its folder `work`."""
+    return _command(home, [], [layer], work or layer, command)
 
 
 def pass_environment(variables: Mapping[str, str], *, installs: bool = False) -> dict[str, str]:

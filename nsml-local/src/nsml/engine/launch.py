@@ -215,7 +215,7 @@ def go_on(session: Session) -> str:
         remove_tree(session.work)
         copy_code(session.code, session.work)
         return "the beginning"
-    arguments = [*record["arguments"], *paused_arguments(session.code, record["entry"], stored.name)]
+    arguments = paused_arguments(session.code, record["entry"], record["arguments"], stored.name)
     write_json(
         session.folder / FILE,
         {**launch, "arguments": arguments, "source": str(session.name), "checkpoint": stored.name},
@@ -246,7 +246,7 @@ def infer_session(home: Home, parent: Session, checkpoint: str, limits: Limits =
             session,
             [dataset.shown("submission") for dataset in datasets],
             entry=record["entry"],
-            arguments=[*own, *paused_arguments(parent.code, record["entry"], stored.name, mode="infer")],
+            arguments=paused_arguments(parent.code, record["entry"], own, stored.name, mode="infer"),
             mode="infer",
             source=str(parent.name),
             checkpoint=stored.name,
@@ -276,7 +276,7 @@ def _write_continuing(
         session,
         [dataset.shown("training") for dataset in datasets],
         entry=entry,
-        arguments=[*arguments, *paused_arguments(session.code, entry, checkpoint)],
+        arguments=paused_arguments(session.code, entry, arguments, checkpoint),
         source=str(source.name),
         checkpoint=checkpoint,
         limits=limits.to_dict(),

@@ -84,6 +84,21 @@ def carry_out(plan: Prunable) -> None:
         discard(plan.session.work)
 
 
+def check_not_awaited(home: Home, session: Session, checkpoint: str = "") -> None:
+    """NsmlError where another session is about to load this checkpoint of `session`, or any: it starts from it, and has none of its own."""
+    what = f"checkpoint {checkpoint} of session {session.name}" if checkpoint else f"session {session.name}"
+    for other in list_sessions(home, dataset=session.name.dataset, but_for_ended=True):
+        for source, name in _sources(other):
+            if source != str(session.name) or checkpoint not in ("", name):
+                continue
+            with contextlib.suppress(Damaged):
+                if (status := other.status()) not in ENDED and not checkpoint_names(other.checkpoints):
+                    raise NsmlError(
+                        f"{what} is not removed: {other.name}, which is {status}, starts from it; "
+                        f"stop that first with 'nsml stop {other.name}'"
+                    )
+
+
 def _divide(plan: Prunable, keep: Collection[str], needed: dict[str, str]) -> None:
     checkpoints = [c for c in list_checkpoints(plan.session.checkpoints) if isinstance(c, Checkpoint)]
     wanted = [c for c in checkpoints if c.name in keep or (LAST in keep and c is checkpoints[-1])]

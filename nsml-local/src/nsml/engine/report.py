@@ -76,7 +76,7 @@ def write_report(
             session,
             [dataset.shown("training") for dataset in datasets],
             entry=entry,
-            arguments=[*record["arguments"], *paused_arguments(session.code, entry, checkpoint.name, mode=MODE)],
+            arguments=paused_arguments(session.code, entry, record["arguments"], checkpoint.name, mode=MODE),
             mode=MODE,
             source=str(session.name),
             checkpoint=checkpoint.name,

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import NsmlError
-from ..store.files import read_text
+from ..store.files import read_text, real_path
 
 _IMAGE = re.compile(r"^\s*#\s*nsml\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z])(?:\s*=\s*|\s*)(.*)")
+_INCLUDES = ("-r", "--requirement")
+_EDITABLE = ("-e", "--editable")
+_CONSTRAINTS, _WHEELS = ("-c", "--constraint"), ("-f", "--find-links")
 # Distributions with the same modules; each satisfies a requirement of the other.
 _SAME = {
     "opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
@@ -32,31 +39,109 @@ _NOTHING = frozenset({"argparse", "nsml", "nsml-local", "pathlib", "typing", "se
 class Needs:
     """The requirements of a project.
 
-    packages: pip requirements, of setup.py, then of requirements.txt.
-    options: lines of requirements.txt with pip's options.
+    packages: pip requirements, of setup.py, then of requirements.txt and the files that it includes.
+    options: lines of these with pip's other options.
     debian: names of Debian packages.
     image: Docker image, which is ignored.
+    local: files and folders of the project that `packages` and `options` name, as paths from `folder`, its folder.
+    doubts: lines on what could not be read.
     """
 
     packages: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     debian: tuple[str, ...] = ()
     image: str | None = None
+    local: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    folder: Path = field(default=Path(), compare=False)
 
 
 def read_needs(folder: Path) -> Needs:
     """The requirements of the project in `folder`. NsmlError if setup.py is not Python or a file cannot be read."""
     setup, requirements, debian = (_text(folder / n) for n in ("setup.py", "requirements.txt", "nsml_package.txt"))
-    packages = _from_setup(folder / "setup.py", setup)
-    lines = [line.split(" #")[0].strip() for line in requirements.replace("\\\n", " ").splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
+    packages, doubt = _from_setup(folder / "setup.py", setup)
+    files = _RequirementFiles(folder)
+    lines = list(files.lines("requirements.txt"))
+    others = [line for line in lines if line.startswith("-") and not line.startswith(_INCLUDES)]
     image = _IMAGE.search(setup) or _IMAGE.search(requirements)
     return Needs(
-        packages=tuple(dict.fromkeys(packages + [line for line in lines if not line.startswith("-")])),
-        options=tuple(line for line in lines if line.startswith("-")),
+        packages=tuple(dict.fromkeys(packages + [line for line in lines if line not in others])),
+        options=tuple(others),
         debian=tuple(w for line in debian.splitlines() if (w := line.split("#")[0].strip())),
         image=image[1] if image else None,
+        local=tuple(dict.fromkeys(files.local)),
+        # Not where setup.py reads requirements.txt, as many do.
+        doubts=(*([doubt] if doubt and not ("requirements.txt" in setup and lines) else []), *files.doubts),
+        folder=folder,
     )
+
+
+class _RequirementFiles:
+    """The lines of requirements.txt and of the files that it includes. `local` and `doubts` are those of `Needs`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.local: list[str] = []
+        self.doubts: list[str] = []
+        self._read: set[str] = set()
+
+    def lines(self, file: str) -> Iterator[str]:
+        """The requirements and options of a file, without comments, with their paths as from the project's folder.
+
+        Raises:
+            NsmlError: it names a file that is not in the project, where pip would fail too.
+        """
+        self._read.add(file)
+        for line in _text(self.folder / file).replace("\\\n", " ").splitlines():
+            line = line.split(" #")[0].strip()
+            option, value = match.groups() if (match := _OPTION.fullmatch(line)) else ("", line)
+            if not line or line.startswith("#"):
+                continue
+            if option in _INCLUDES and "://" not in value:
+                included = self._inside(file, value)
+                yield from self.lines(included) if included not in self._read else ()
+            elif option in _EDITABLE or not option:
+                # Not as editable: sessions share the layer, and each has its own copy of the project.
+                yield from self._package(file, value, line)
+            elif _is_relative(value) and (option in _CONSTRAINTS or (option in _WHEELS and self._find(file, value))):
+                yield f"{option} {self._kept(file, value)}"
+            else:
+                yield line
+
+    def _package(self, file: str, value: str, line: str) -> Iterator[str]:
+        path = re.split(r"[\[;\s]", value, maxsplit=1)[0]
+        is_path = path.startswith(".") or "/" in path or path.endswith((".whl", ".zip", ".tar.gz"))
+        if not (is_path and _is_relative(path)):
+            yield value
+        elif self._inside(file, path) == ".":
+            why = "as the program runs in that folder; name the packages that it needs"
+            self.doubts.append(f"{file}: {line} is not installed, {why}")
+        else:
+            yield self._kept(file, path) + value[len(path) :]
+
+    def _kept(self, file: str, value: str) -> str:
+        self.local.append(self._inside(file, value))
+        return f"./{self.local[-1]}"
+
+    def _inside(self, file: str, value: str) -> str:
+        if found := self._find(file, value):
+            return found
+        raise NsmlError(
+            f"{self.folder / file} names {value}, which is not in the project; copy it there, or remove that line"
+        )
+
+    def _find(self, file: str, value: str) -> str:
+        """The path from the project's folder of what a file names, beside that file or in the folder; "" if it is not in the project."""
+        for beside in (os.path.dirname(file), ""):
+            path = os.path.normpath(os.path.join(beside, value))
+            found = real_path(self.folder / path)
+            if not os.path.isabs(path) and found.exists() and found.is_relative_to(real_path(self.folder)):
+                return path
+        return ""
+
+
+def _is_relative(path: str) -> bool:
+    return not (path.startswith(("/", "~", "$", "file:")) or "://" in path)
 
 
 def _text(path: Path) -> str:
@@ -68,24 +153,74 @@ def _text(path: Path) -> str:
         raise NsmlError(f"{path} cannot be read: {error.strerror}; correct or remove it") from None
 
 
-def _from_setup(path: Path, text: str) -> list[str]:
-    """The strings of `install_requires`: a list in the call, or a variable with a list."""
+def _from_setup(path: Path, text: str) -> tuple[list[str], str]:
+    """The strings of `install_requires`, which may be in variables, and a line on what of it cannot be read without running setup.py."""
     try:
-        tree = ast.parse(text)
+        nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         why = getattr(error, "msg", str(error)) or "it is nested too deeply"
         raise NsmlError(f"{path}{line} is not Python 3: {why}; correct it") from None
-    lists: dict[str, ast.expr] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            lists[node.targets[0].id] = node.value
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "install_requires":
-            value = lists.get(node.value.id, node.value) if isinstance(node.value, ast.Name) else node.value
-            if isinstance(value, ast.List | ast.Tuple):
-                return [e.value.strip() for e in value.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
-    return []
+    required: list[ast.expr] = []
+    for node in nodes:
+        match node:
+            case ast.keyword(arg="install_requires", value=value):
+                required.append(value)
+            case ast.Dict(keys=keys, values=values):
+                pairs = zip(keys, values, strict=True)
+                required += [v for k, v in pairs if isinstance(k, ast.Constant) and k.value == "install_requires"]
+    found: list[str | None] = [None]
+    with contextlib.suppress(RecursionError):  # a sum of thousands
+        found = list(_strings(required[0], _variables(nodes))) if required else []
+    named = any(isinstance(node, ast.Constant) and node.value == "install_requires" for node in nodes)
+    doubt = "setup.py: install_requires is not a literal list, so not all of it is read; write the packages into requirements.txt"
+    return [line for line in found if line], doubt if None in found or (named and not required) else ""
+
+
+def _variables(nodes: Sequence[ast.AST]) -> dict[str, ast.expr]:
+    """The last value of each variable."""
+    variables: dict[str, ast.expr] = {}
+    for node in nodes:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                variables[name] = value
+    for node in nodes:
+        match node:
+            case (
+                ast.AugAssign(target=ast.Name(id=name))
+                | ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append" | "extend" | "insert"))
+            ):
+                # What is added, perhaps on some systems only, is not read: `ast.Set` stands for it.
+                variables[name] = ast.BinOp(variables.get(name, ast.List([])), ast.Add(), ast.Set([]))
+    return variables
+
+
+def _strings(node: ast.expr, variables: Mapping[str, ast.expr]) -> Iterator[str | None]:
+    """The strings of an expression: literal ones, of lists, of sums of lists, and of variables with these; None for anything else."""
+    if isinstance(node, ast.Name) and node.id in variables:
+        # Without itself, as in `needs = needs + more`.
+        others = {name: value for name, value in variables.items() if name != node.id}
+        yield from _strings(variables[node.id], others)
+        return
+    match node:
+        case ast.Constant(value=str(text)):
+            yield from (line.strip() for line in text.splitlines())
+        case ast.List(elts=parts) | ast.Tuple(elts=parts):
+            for part in parts:
+                yield from _strings(part, variables)
+        case ast.Starred(value=part):
+            yield from _strings(part, variables)
+        case ast.BinOp(left=left, op=ast.Add(), right=right) if not isinstance(left, ast.Constant):
+            yield from _strings(left, variables)
+            yield from _strings(right, variables)
+        case _:
+            texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+            names = {name[0] if (name := _NAME.match(text)) else "" for text in texts}
+            if not (names and names <= _NOTHING):  # as `f"nsml @ {folder}"`
+                yield None
 
 
 def missing_packages(needs: Needs) -> list[str]:

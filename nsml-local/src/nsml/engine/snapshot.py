@@ -27,13 +27,16 @@ _ENVIRONMENT_PARTS = frozenset(
     {"bin", "conda-meta", "etc", "include", "lib", "lib64", "Lib", "Scripts", "share", "ssl"}
 )
 _KEYS = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"})
+# Besides `.env*`: where programs of the system keep passwords and tokens.
+_SECRETS = frozenset({".netrc", "_netrc", ".pypirc", ".npmrc", ".pgpass", ".my.cnf", ".git-credentials"})
 
 
 @dataclass
 class Snapshot:
-    """Files that are copied to a session: relative paths, bytes, and left-out files with the reason."""
+    """What is copied to a session: relative paths of files and folders, bytes, and left-out files with the reason."""
 
     files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)  # each behind the one it is in
     size: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
@@ -62,6 +65,7 @@ def list_snapshot(source: Path) -> Snapshot:
     for folder, folders, files in os.walk(root, onerror=leave_out):
         inside = os.path.relpath(folder, root)
         prefix = "" if inside == "." else f"{inside}/"
+        snapshot.folders += [inside] if prefix else []
         folders[:] = sorted(f for f in folders if f not in _NEVER and not is_ignored(f"{prefix}{f}/"))
         if inside == "." and "nsml" in folders and os.path.exists(os.path.join(folder, "nsml", "__init__.py")):
             folders.remove("nsml")
@@ -92,7 +96,7 @@ def _is_environment(folder: str) -> bool:
 
 
 def take_snapshot(source: Path, target: Path, limit: int | None = None, snapshot: Snapshot | None = None) -> Snapshot:
-    """Copy the files of `source` to the new folder `target`.
+    """Copy the files and folders of `source` to the new folder `target`.
 
     Args:
         limit: maximum bytes in all.
@@ -108,14 +112,15 @@ def take_snapshot(source: Path, target: Path, limit: int | None = None, snapshot
             f"{source} contains more than {limit // 1024**2} MB; name files that the program does not need in {IGNORE_FILE}"
         )
     target.mkdir(mode=0o700, parents=True)
-    for name in snapshot.files:
-        try:
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for name in snapshot.folders:  # empty ones too, such as logs/, into which the program writes
+            (target / name).mkdir()
+        for name in snapshot.files:
             shutil.copy2(source / name, target / name)
-        except OSError as error:
-            raise RunFailed(
-                f"{source / name} cannot be copied: {error.strerror}; fix it or name it in {IGNORE_FILE}"
-            ) from None
+    except OSError as error:
+        raise RunFailed(
+            f"{source / name} cannot be copied: {error.strerror}; fix it or name it in {IGNORE_FILE}"
+        ) from None
     return snapshot
 
 
@@ -152,7 +157,7 @@ def _reason_to_leave_out(path: Path, root: Path) -> str | None:
         return "not a regular file"
     if path == root / "nsml.py":
         return STANDS_IN
-    if path.name == ".env" or path.name.startswith(".env."):
+    if path.name.startswith(".env") or path.name in _SECRETS:
         return "may contain secrets"
     if path.name in _KEYS or _is_private_key(path):
         return "a private key"
@@ -174,7 +179,7 @@ def copy_code(code: Path, work: Path) -> None:
     """A fresh working folder with the files of a snapshot, which are regular ones. RunFailed where the disk is full."""
     try:
         for root, _, names in walk(code):
-            (work / os.path.relpath(root, code)).mkdir(parents=True)
+            (work / os.path.relpath(root, code)).mkdir(parents=True, exist_ok=True)
             for name in names:
                 path = Path(root, name)
                 copy_file(path, work / path.relative_to(code), code.parent)

@@ -293,7 +293,7 @@ def _predict(
         session,
         [each.shown("submission") for each in datasets],
         entry=entry,
-        arguments=[*record["arguments"], *paused_arguments(session.code, entry, checkpoint.name, mode="test")],
+        arguments=paused_arguments(session.code, entry, record["arguments"], checkpoint.name, mode="test"),
         mode="test",
         checkpoint=checkpoint.name,
         submission=str(make_private(folder / WRITTEN)),

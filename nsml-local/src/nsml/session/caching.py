@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def cache(
     data: Any = None,
     **kwargs: Any,
 ) -> Any:
-    """Run `preprocess_fn(output_path, data, **kwargs)` once per user, dataset and paths; later calls reuse its files.
+    """Run `preprocess_fn(output_path, data, **kwargs)` once per user, push of the dataset, and paths; later calls reuse its files.
 
     Args:
         preprocess_fn: writes its results to the given paths. `data` is not passed if it is None and the function has no such
@@ -35,7 +35,7 @@ def cache(
     paths = [output_path] if isinstance(output_path, str) else list(output_path or ["./processed"])
     context = current()
     folder = make_private(context.home.output / context.user / "cache" / (context.dataset or "none"))
-    stores = [folder / _store_name(path) for path in paths]
+    stores = [_store(folder, path, context.pushed_at) for path in paths]
     if all(store.exists() for store in stores):
         for path, store in zip(paths, stores, strict=True):
             _link(Path(path), store)
@@ -67,10 +67,17 @@ def _call(function: Callable[..., Any], paths: list[str], data: Any, kwargs: dic
     return function(paths, data, **kwargs) if takes_data or data is not None else function(paths, **kwargs)
 
 
-def _store_name(path: str) -> str:
+def _store(folder: Path, path: str, pushed_at: Sequence[float]) -> Path:
+    """Where the result at `path` is kept: elsewhere after a new push, whose photographs or labels may be others under the same name."""
+    from hashlib import sha256
+
     from ..store.names import encode_checkpoint
 
-    return encode_checkpoint(os.path.normpath(path))
+    named = folder / encode_checkpoint(os.path.normpath(path))
+    # Older versions kept it under the path alone; what they kept since the push is of the same data.
+    if not pushed_at or (named.exists() and named.stat().st_ctime > max(pushed_at)):
+        return named
+    return named.with_name(f"{named.name}@{sha256(repr([*pushed_at]).encode()).hexdigest()[:12]}")
 
 
 def _save(path: Path, store: Path) -> None:

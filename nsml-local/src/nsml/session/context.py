@@ -16,7 +16,7 @@ from ..store.datasets import Dataset, find_dataset
 from ..store.files import make_private
 from ..store.home import Home, open_home
 from ..store.isolated import isolated_folders
-from ..store.launches import VARIABLE, read_launch
+from ..store.launches import VARIABLE, pushed_at, read_launch
 from ..store.names import SessionName
 from ..store.processes import identity
 from ..store.sessions import EXIT_STATUS, NO_DATASET, Session, create_session
@@ -52,9 +52,9 @@ class Context:
 
     `mode` is "train", "test", "infer" or "report". `on_nsml`: whether `nsml run` or `nsml submit` started the process. `source` and
     `checkpoint`: the checkpoint that a session continues from. `until`: the step at which it is paused, with the checkpoint that it saves
-    there. `user`: owner of the session. `started_by`: user who started this process. In a submit, `submission` is the folder for steps
-    and predictions, `limit` the seconds for predicting, `loader` the organiser's `data_loader.py` (if the dataset has one), and `wanted`
-    the required predictions (if not; see `Wanted`).
+    there. `user`: owner of the session. `started_by`: user who started this process. `pushed_at`: when each dataset was pushed. In a
+    submit, `submission` is the folder for steps and predictions, `limit` the seconds for predicting, `loader` the organiser's
+    `data_loader.py` (if the dataset has one), and `wanted` the required predictions (if not; see `Wanted`).
     """
 
     def __init__(self) -> None:
@@ -85,6 +85,7 @@ class Context:
             self._datasets = [registered] if registered else []
             os.environ.update(registered.told() if registered else {})
             self.dataset: str = registered.name if registered else ""
+            self.pushed_at = pushed_at(self.home, [registered.name] if registered else [])
             self.has_dataset = bool(registered and os.environ.get("NSML_DATASET"))
             side = registered and registered.shown("submission" if self.mode == "test" else "training")
             self.dataset_path: DatasetPath = str(side or "")
@@ -99,6 +100,7 @@ class Context:
         paths = DatasetPaths(facts["dataset_paths"])
         self.has_dataset = bool(paths)
         self.dataset = facts["dataset"] if paths else ""
+        self.pushed_at = facts.get("pushed_at", [])
         self.dataset_path = paths if len(paths) > 1 else paths[0] if paths else ""
         self._session = Session(SessionName(self.user, facts["dataset"], facts["number"]), Path(facts["session"]))
         self.mode = facts["mode"]

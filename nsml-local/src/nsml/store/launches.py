@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import Damaged
+from .datasets import Dataset
 from .files import read_json, write_json
 from .home import Home
 from .sessions import Session
@@ -50,12 +52,24 @@ def write_launch(
             "number": session.name.number,
             "session": str(session.folder),
             "dataset_paths": [str(path) for path in dataset_paths],
+            "pushed_at": pushed_at(home, session.datasets()),
             "entry": entry,
             "arguments": arguments,
             "mode": mode,
             **more,
         },
     )
+
+
+def pushed_at(home: Home, datasets: Sequence[str]) -> list[float]:
+    """When each dataset was pushed, in seconds since the epoch; 0 where its record does not say."""
+    times = []
+    for name in datasets:
+        try:
+            times.append(float(Dataset(name, home.datasets / name).record()["created_at"]))
+        except Damaged:
+            times.append(0.0)
+    return times
 
 
 def read_launch() -> dict[str, Any] | None:
