@@ -73,7 +73,9 @@ nsml.training_photographs().
 )
 @click.argument("name")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--copy", is_flag=True, help="Copy the files instead of linking them.")
+@click.option(
+    "--copy", is_flag=True, help="Copy the files instead of linking them, so that no program can change those of PATH."
+)
 @_metric_option
 @click.option("--lower-is-better", is_flag=True, help="Rank the lowest score first (always so for logloss and rmse).")
 @click.option("--every", metavar="TIME", help="Minimum time between two submissions of a user, e.g. 1h, 30m, 90s.")
