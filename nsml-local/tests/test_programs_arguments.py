@@ -73,6 +73,25 @@ WITH_AN_END = {
         "fit.add_argument('--mode')\nfit.add_argument('--pause')",
         "fit",
     ),
+    "a subcommand whose name is another option's value": (
+        "parser.add_argument('--phase')\nparser.add_subparsers(required=False).add_parser('fit')",
+        "--phase fit",
+    ),
+    "subcommands of a parser with groups and short options": (
+        "top = argparse.ArgumentParser()\ngroup = top.add_argument_group()\ngroup.add_argument('-m', '--mode')\n"
+        "group.add_argument('-p', '--pause', type=int)\nparser = top\nparser.add_subparsers().add_parser('fit')",
+        "--mode train fit",
+    ),
+    "subcommands with parents that have the reserved options": (
+        "common = argparse.ArgumentParser(add_help=False)\ncommon.add_argument('--mode')\n"
+        "common.add_argument('--pause', type=int)\nparser = argparse.ArgumentParser()\n"
+        "parser.add_subparsers().add_parser('fit', parents=[common])",
+        "fit",
+    ),
+    "a remainder behind a reserved argument": (
+        "parser.add_argument('rest', nargs=argparse.REMAINDER)",
+        "--mode train other",
+    ),
     "a remainder": ("parser.add_argument('rest', nargs=argparse.REMAINDER)", "other --its 1"),
     "two dashes": ("parser.add_argument('rest', nargs='*')", "-- other"),
 }

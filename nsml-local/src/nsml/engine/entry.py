@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -252,23 +252,32 @@ def paused_arguments(
         if name in names and value is not None:
             # As one word, as a value that begins with a dash looks like an option.
             words += [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]
-    place = _place_of_options(_trees(folder, entry), own)
-    return [*own[:place], *words, *own[place:]]
+    if any(_takes_options_first(tree) for tree in _trees(folder, entry)):
+        return [*words, *_without(names, own)]
+    end = own.index("--") if "--" in own else len(own)
+    return [*own[:end], *words, *own[end:]]
 
 
-def _place_of_options(trees: Iterable[ast.Module], own: Sequence[str]) -> int:
-    """Where among its own arguments argparse takes a program's last options: before `--` and the name of a subcommand, else at the end.
-
-    What `nargs=REMAINDER` takes begins nobody knows where, so that they come first, unless one of them is among its own: the last counts.
-    """
-    nodes = [node for tree in trees for node in walk(tree)]
-    # A remainder behind a subcommand takes nothing before it.
-    has_subcommands = any(isinstance(n, ast.Attribute) and n.attr == "add_subparsers" for n in nodes)
-    if not has_subcommands and any(_is_remainder(node) for node in nodes):
-        given = {word.partition("=")[0] for word in own}
-        return 0 if given.isdisjoint(f"--{name}" for name in RESERVED) else len(own)
-    ends = {"--", *_subcommands(nodes)}
-    return next((place for place, word in enumerate(own) if word in ends), len(own))
+def _takes_options_first(tree: ast.Module) -> bool:
+    """Whether argparse takes the reserved options at the beginning alone: a remainder follows, or subcommands of their parser."""
+    nodes = walk(tree)
+    below, owners = set[str](), set[str]()
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(value=parser, attr="add_argument"), args=words) if any(
+                isinstance(word, ast.Constant) and word.value in ("--mode", "--pause") for word in words
+            ):
+                owners.add(ast.unparse(parser))
+            case ast.Call(func=ast.Attribute(attr="add_parser"), keywords=keywords):
+                parents = (keyword.value for keyword in keywords if keyword.arg == "parents")
+                below |= {ast.unparse(each) for parent in parents for each in ast.iter_child_nodes(parent)}
+            case ast.Assign(targets=[target], value=ast.Call(func=ast.Attribute(attr="add_parser"))):
+                below.add(ast.unparse(target))
+            case ast.arg(arg=name):  # which of the parsers it is, only a run would show
+                below.add(name)
+    if any(isinstance(node, ast.Attribute) and node.attr == "add_subparsers" for node in nodes):
+        return bool(owners) and not any(owner in below or "add_parser(" in owner for owner in owners)
+    return bool(owners) and any(_is_remainder(node) for node in nodes)
 
 
 def _is_remainder(node: ast.AST) -> bool:
@@ -281,22 +290,15 @@ def _is_remainder(node: ast.AST) -> bool:
     return False
 
 
-def _subcommands(nodes: Iterable[ast.AST]) -> set[str]:
-    """The names of argparse's subcommands, where the parser above them has the reserved options; where they have them, none."""
-    above, below, owners, names = set[str](), set[str](), set[str](), set[str]()
-    for node in nodes:
-        match node:
-            case ast.Call(func=ast.Attribute(value=parser, attr="add_subparsers")):
-                above.add(ast.unparse(parser))
-            case ast.Call(
-                func=ast.Attribute(value=parser, attr="add_argument"),
-                args=[ast.Constant(value="--mode" | "--pause"), *_],
-            ):
-                owners.add(ast.unparse(parser))
-            case ast.Call(func=ast.Attribute(attr="add_parser"), args=[ast.Constant(value=str(name)), *_]):
-                names.add(name)
-            case ast.Assign(targets=[target], value=ast.Call(func=ast.Attribute(attr="add_parser"))):
-                below.add(ast.unparse(target))
-            case ast.arg(arg=name):  # which of the parsers it is, only a run would show
-                below.add(name)
-    return names if owners and owners <= above - below else set()
+def _without(names: Collection[str], own: Sequence[str]) -> list[str]:
+    """The program's own arguments without reserved ones, of which argparse would take the last."""
+    left, words = list[str](), iter(own)
+    for word in words:
+        if word == "--":
+            return [*left, word, *words]
+        name, equals, _ = word.partition("=")
+        if name.removeprefix("--") not in names or not name.startswith("--"):
+            left.append(word)
+        elif not equals:
+            next(words, None)
+    return left
