@@ -112,6 +112,15 @@ def test_a_damaged_record_ends_no_isolation(nsml: Nsml, isolated: Path, project:
     assert not isolated_programs_see(nsml, project, home / "datasets", isolated)
 
 
+def test_a_damaged_record_ends_no_isolation_of_a_dataset_of_an_older_version_once_a_program_has_started(
+    nsml: Nsml, isolated: Path, project: Path, home: Path
+) -> None:
+    (home / "datasets" / "FUNDUS" / ".isolated").unlink()
+    assert not isolated_programs_see(nsml, project, home / "datasets", isolated)
+    damage(home)
+    assert not isolated_programs_see(nsml, project, home / "datasets", isolated)
+
+
 def test_an_isolated_dataset_that_was_put_aside_stays_out_of_reach(
     nsml: Nsml, isolated: Path, project: Path, home: Path
 ) -> None:

@@ -23,10 +23,12 @@ def isolated_folders(home: Home) -> list[Path]:
     """The folders with labels of datasets pushed with --isolate. If there is one, all programs of the home are isolated."""
     folders = [mark.parent for top in (home.datasets, home.damaged) for mark in top.glob(f"*/{MARK}")]
     for dataset in list_datasets(home):
-        # Older versions wrote no mark.
         with contextlib.suppress(Damaged):
-            if dataset.isolated() and dataset.folder not in folders:
+            if dataset.folder not in folders and dataset.isolated():
                 folders.append(dataset.folder)
+                # Older versions wrote no mark, without which the isolation would end with the record. Not each home can be written.
+                with contextlib.suppress(OSError, ValueError):
+                    write_json(dataset.folder / MARK, {"source": str(dataset.record().get("source"))})
     return folders
 
 
