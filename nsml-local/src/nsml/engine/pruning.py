@@ -147,7 +147,7 @@ def _needed(home: Home) -> dict[str, dict[str, str]]:
         for record in records:
             note(record["session"], record["checkpoint"], "is submitted")
         why = "a submission cannot be read; see 'nsml doctor'" if damaged else "a checkpoint is being submitted"
-        if damaged or any(is_running(Path(entry.path)) for entry in visible(home.submissions / dataset)):
+        if damaged or any(is_running(home, Path(entry.path)) for entry in visible(home.submissions / dataset)):
             for name in of_dataset:
                 note(name, None, why)
     renamed: dict[str, str] = {}
