@@ -59,6 +59,24 @@ def test_after_a_new_push_of_the_dataset_the_function_is_called_again(
     assert "counted 7\n" in nsml("logs", start_and_wait(nsml, "-e", "p.py")).out
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["not kept yet", "kept already"])
+def test_where_a_link_to_the_result_of_an_earlier_push_stands_the_result_of_the_new_one_is_used(
+    nsml: Nsml, python: Nsml, dataset: str, project: Path, home: Path, tmp_path: Path, kept: bool
+) -> None:
+    (project / "p.py").write_text(COUNTS)
+    start_and_wait(nsml, "-e", "p.py")
+    assert "counted 8\n" in python("p.py", NSML_DATASET=dataset).out
+    assert (project / "count.txt").is_symlink()
+    nsml("dataset", "rm", "-f", dataset)
+    next((tmp_path / "source" / "train").rglob("*.jpg")).unlink()
+    nsml("dataset", "push", dataset, str(tmp_path / "source"))
+    if kept:
+        start_and_wait(nsml, "-e", "p.py")
+    assert "counted 7\n" in python("p.py", NSML_DATASET=dataset).out
+    results = (home / "output" / "tester" / "cache" / dataset).iterdir()
+    assert sorted(result.read_text() for result in results) == ["7", "8"]
+
+
 def test_a_result_that_an_older_version_kept_since_the_push_is_used(
     nsml: Nsml, dataset: str, project: Path, home: Path
 ) -> None:

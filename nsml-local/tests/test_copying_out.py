@@ -115,15 +115,21 @@ def test_rm_refuses_a_session_that_runs(nsml: Nsml, dataset: str, project: Path)
 
 
 @pytest.fixture
-def queued_fork(nsml: Nsml, trained: str, project: Path, home: Path) -> Iterator[str]:
-    """A fork of `trained` from its checkpoint 1, which waits for another session."""
+def full(nsml: Nsml, trained: str, project: Path, home: Path) -> Iterator[None]:
+    """A session runs for which each later one has to wait, while `trained` has ended."""
     set_side_by_side(open_home(home), 1)
     (project / "sleep.py").write_text("import time; time.sleep(60)")
     nsml("run", "--env", "current", "-e", "sleep.py")
+    yield
+    nsml("stop", "-f", "none/1")
+
+
+@pytest.fixture
+def queued_fork(nsml: Nsml, trained: str, full: None) -> str:
+    """A fork of `trained` from its checkpoint 1, which waits for another session."""
     forked = nsml("fork", trained, "-c", "1")
     assert "is queued" in forked.out
-    yield forked.out.split()[1]
-    nsml("stop", "-f", "none/1")
+    return forked.out.split()[1]
 
 
 @pytest.mark.parametrize("command", [["rm", "-f"], ["model", "rm", "-f"]], ids=" ".join)
@@ -139,6 +145,23 @@ def test_what_a_queued_fork_starts_from_is_not_removed_before_the_fork_is_stoppe
 
 
 def test_a_checkpoint_that_no_queued_fork_starts_from_is_removed(nsml: Nsml, trained: str, queued_fork: str) -> None:
+    assert nsml("model", "rm", "-f", trained, "0").out == "Checkpoint 0 is removed\n"
+
+
+def test_the_checkpoint_from_which_its_session_waits_to_be_resumed_is_not_removed(
+    nsml: Nsml, trained: str, full: None
+) -> None:
+    nsml("resume", trained)
+    newest = json.loads(nsml("model", "ls", "-j", trained).out)[-1]["checkpoint"]
+    refused = nsml("model", "rm", "-f", trained, newest)
+    assert refused.status == 2 and refused.out == ""
+    assert f"checkpoint {newest} of session {trained} is not removed: {trained}, which is Queued, starts" in refused.err
+
+
+def test_an_older_checkpoint_of_a_session_that_waits_to_be_resumed_is_removed(
+    nsml: Nsml, trained: str, full: None
+) -> None:
+    nsml("resume", trained)
     assert nsml("model", "rm", "-f", trained, "0").out == "Checkpoint 0 is removed\n"
 
 

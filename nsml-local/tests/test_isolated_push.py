@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from helpers import PROGRAM, Nsml, make_dataset, start_and_wait, wait_until
+
+from nsml.store.files import write_json
+from nsml.store.home import open_home
+from nsml.store.processes import identity
+from nsml.store.submissions import open_submission
 
 # Where it does not train, it says so in its output folder, and waits.
 WAITS = PROGRAM.replace(
@@ -34,6 +41,13 @@ def started(*command: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait()
+
+
+def submit_in_a_container(dataset: str) -> Path:
+    """The folder of a submit that runs in a container named box, or that was killed with it."""
+    folder = open_submission(open_home(), dataset)
+    write_json(folder / "process.json", identity() | {"host": "box", "namespace": "pid:[1]", "ticks": 0})
+    return folder
 
 
 def isolated_programs_see(nsml: Nsml, project: Path, *folders: Path) -> bool:
@@ -64,6 +78,27 @@ def test_a_submit_or_a_report_that_runs_already_holds_an_isolated_push_up(
     assert refused.status == 1
     assert refused.err == f"nsml: --isolate: {what} is running without isolation from {source}; wait for its end\n"
     assert "OTHER" not in nsml("dataset", "ls").out
+
+
+def test_how_a_submit_is_removed_that_ended_with_its_container_is_said_to_an_isolated_push(
+    nsml: Nsml, dataset: str, home: Path, tmp_path: Path, can_isolate: None
+) -> None:
+    folder = submit_in_a_container(dataset)
+    source = make_dataset(tmp_path / "other")
+    refused = nsml("dataset", "push", "OTHER", str(source), "--isolate")
+    assert refused.err.endswith(
+        f"wait for its end, or, if box is a host or a container that has ended, remove {folder}\n"
+    )
+    shutil.rmtree(folder)
+    assert nsml("dataset", "push", "OTHER", str(source), "--isolate").status == 0
+
+
+def test_a_submit_in_a_container_that_wrote_nothing_for_a_day_holds_no_isolated_push_up(
+    nsml: Nsml, dataset: str, tmp_path: Path, can_isolate: None
+) -> None:
+    folder = submit_in_a_container(dataset)
+    os.utime(folder / "process.json", (time.time() - 90_000,) * 2)
+    assert nsml("dataset", "push", "OTHER", str(make_dataset(tmp_path / "other")), "--isolate").status == 0
 
 
 def test_an_isolated_session_that_runs_holds_another_isolated_push_up_as_it_could_read_its_path(
@@ -108,6 +143,15 @@ def damage(home: Path) -> Path:
 
 
 def test_a_damaged_record_ends_no_isolation(nsml: Nsml, isolated: Path, project: Path, home: Path) -> None:
+    damage(home)
+    assert not isolated_programs_see(nsml, project, home / "datasets", isolated)
+
+
+def test_a_damaged_record_ends_no_isolation_of_a_dataset_of_an_older_version_once_a_program_has_started(
+    nsml: Nsml, isolated: Path, project: Path, home: Path
+) -> None:
+    (home / "datasets" / "FUNDUS" / ".isolated").unlink()
+    assert not isolated_programs_see(nsml, project, home / "datasets", isolated)
     damage(home)
     assert not isolated_programs_see(nsml, project, home / "datasets", isolated)
 

@@ -196,12 +196,14 @@ def _as(names: Callable[[int, int], str], count: int = 8) -> Callable[[Path], ob
     return make
 
 
-# No word of theirs tells a label: a hash, a number, both eyes of a patient, a folder for each patient.
+# No word of theirs tells a label: a hash, a number, both eyes of a patient, a folder or the initials of each patient.
 NAMES: dict[str, Callable[[int, int], str]] = {
     "hashes": lambda number, label: f"test_data/{hashlib.sha256(b'%d' % number).hexdigest()}.png",
     "numbers": lambda number, label: f"test_data/img_{number:03}.png",
     "eyes": lambda number, label: f"test_data/{number // 4}_{'left' if number % 4 < 2 else 'right'}_{number}.png",
     "patients": lambda number, label: f"test_data/{number // 6}{label}/{number}.png",
+    "few patients": lambda number, label: f"test_data/{number // 20}{label}/{number}.png",
+    "initials": lambda number, label: f"test_data/{('KJH', 'LSY', 'PMJ')[number // 20]}{'ab'[label]}_{number}.png",
 }
 
 PROBLEMS: dict[str, tuple[Callable[[Path], object], list[str]]] = {

@@ -397,12 +397,16 @@ def test_of_a_killed_submit_the_doctor_says_what_it_left_and_removes_it(
     (folder / "written").mkdir()
     running = open_submission(home, dataset)
     write_json(folder / "process.json", gone)
-    write_json(open_submission(home, dataset) / "process.json", gone | {"host": "elsewhere", "namespace": "another"})
+    elsewhere = gone | {"host": "elsewhere", "namespace": "another"}
+    write_json(open_submission(home, dataset) / "process.json", elsewhere)
+    silent = open_submission(home, dataset) / "process.json"
+    write_json(silent, elsewhere)
+    os.utime(silent, (time.time() - 90_000,) * 2)
     scoring = tmp_path / f"nsml-score-{1 << 22}-x"
     scoring.mkdir()
     output = nsml("doctor", TMPDIR=str(tmp_path)).out
     assert "submission FUNDUS/1 was killed: nsml doctor --repair" in output and "FUNDUS/2 was" not in output
-    assert "FUNDUS/3 was" not in output
+    assert "FUNDUS/3 was" not in output and "submission FUNDUS/4 was killed" in output
     assert "1 temporary files of ended processes" in output
     nsml("doctor", "--repair", TMPDIR=str(tmp_path))
     assert "was killed" not in nsml("doctor").out

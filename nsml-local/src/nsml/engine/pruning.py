@@ -15,7 +15,7 @@ from ..store.files import discard, read_json, read_regular, size_of, visible
 from ..store.home import Home
 from ..store.launches import FILE
 from ..store.processes import other_host
-from ..store.sessions import ENDED, Session, list_sessions
+from ..store.sessions import ENDED, QUEUED, Session, list_sessions
 from ..store.submissions import is_running, submissions_of
 from .family import still_runs
 from .halving import goes_on, is_dropped
@@ -85,14 +85,22 @@ def carry_out(plan: Prunable) -> None:
 
 
 def check_not_awaited(home: Home, session: Session, checkpoint: str = "") -> None:
-    """NsmlError where another session is about to load this checkpoint of `session`, or any: it starts from it, and has none of its own."""
+    """NsmlError where a session is about to load this checkpoint of `session`, or any.
+
+    Another one starts from it, and has none of its own; or `session` itself is resumed from it, and its program does not run yet.
+    """
     what = f"checkpoint {checkpoint} of session {session.name}" if checkpoint else f"session {session.name}"
     for other in list_sessions(home, dataset=session.name.dataset, but_for_ended=True):
         for source, name in _sources(other):
             if source != str(session.name) or checkpoint not in ("", name):
                 continue
             with contextlib.suppress(Damaged):
-                if (status := other.status()) not in ENDED and not checkpoint_names(other.checkpoints):
+                status = other.status()
+                if other.name == session.name:
+                    awaits = checkpoint != "" and status in (QUEUED, "Starting")
+                else:
+                    awaits = status not in ENDED and not checkpoint_names(other.checkpoints)
+                if awaits:
                     raise NsmlError(
                         f"{what} is not removed: {other.name}, which is {status}, starts from it; "
                         f"stop that first with 'nsml stop {other.name}'"
@@ -139,7 +147,7 @@ def _needed(home: Home) -> dict[str, dict[str, str]]:
         for record in records:
             note(record["session"], record["checkpoint"], "is submitted")
         why = "a submission cannot be read; see 'nsml doctor'" if damaged else "a checkpoint is being submitted"
-        if damaged or any(is_running(Path(entry.path)) for entry in visible(home.submissions / dataset)):
+        if damaged or any(is_running(home, Path(entry.path)) for entry in visible(home.submissions / dataset)):
             for name in of_dataset:
                 note(name, None, why)
     renamed: dict[str, str] = {}
@@ -159,7 +167,7 @@ def _sources(session: Session) -> Iterator[tuple[str, str]]:
     with contextlib.suppress(NsmlError, OSError):
         launch = read_json(session.folder / FILE, session.folder.parent)
         source, checkpoint = launch.get("source"), launch.get("checkpoint")
-        if source and checkpoint and source != str(session.name):
+        if source and checkpoint:
             with contextlib.suppress(Damaged):
                 if session.status() in ENDED and checkpoint_names(session.checkpoints):
                     return

@@ -19,8 +19,8 @@ from .labels import label_trouble, number_trouble, order_trouble
 from .metrics import missing_library
 from .predictions import BARE, composed, image_ids, read_lines
 
-# Words in fewer photographs, or in a smaller share of those with their label, are names of patients or chance.
-_FEWEST, _SHARE = 3, 1 / 5
+# A word in fewer photographs is chance. Where a label takes more words, these are the names of its patients.
+_FEWEST, _MOST_WORDS = 3, 2
 # Of the photographs, from which on nearly all are told.
 _NEARLY_ALL = 0.9
 
@@ -85,19 +85,22 @@ def _labelled(dataset: Dataset, tested: Sequence[Path]) -> dict[Path, str]:
 
 
 def _told(labelled: Mapping[Path, str]) -> list[Path]:
-    """The photographs whose path holds a word that goes with their label alone, if these are nearly all and of two labels or more."""
+    """The photographs whose path holds one of the few words that go with their label alone, if nearly all do, and two labels or more."""
     words = {path: _words(path) for path in labelled}
-    sizes = Counter(labelled.values())
-    found: dict[str, Counter[str]] = defaultdict(Counter)
+    labels_of: dict[str, set[str]] = defaultdict(set)
+    by_label: dict[str, set[Path]] = defaultdict(set)
     for path, label in labelled.items():
+        by_label[label].add(path)
         for word in words[path]:
-            found[word][label] += 1
-    telling = {
-        word
-        for word, labels in found.items()
-        if len(labels) == 1 and all(n >= max(_FEWEST, _SHARE * sizes[label]) for label, n in labels.items())
-    }
-    told = [path for path in labelled if words[path] & telling]
+            labels_of[word].add(label)
+    left = set(labelled)
+    for own in by_label.values():
+        for _ in range(_MOST_WORDS):
+            telling = Counter(word for path in own & left for word in words[path] if len(labels_of[word]) == 1)
+            count, word = max(((count, word) for word, count in telling.items()), default=(0, ""))
+            if count >= _FEWEST:
+                left -= {path for path in own if word in words[path]}
+    told = [path for path in labelled if path not in left]
     is_telling = len(told) >= _NEARLY_ALL * len(labelled) and len({labelled[path] for path in told}) > 1
     return told if is_telling else []
 

@@ -36,6 +36,8 @@ def cache(
     context = current()
     folder = make_private(context.home.output / context.user / "cache" / (context.dataset or "none"))
     stores = [_store(folder, path, context.pushed_at) for path in paths]
+    for path, store in zip(paths, stores, strict=True):
+        _unlink_other(Path(path), store)
     if all(store.exists() for store in stores):
         for path, store in zip(paths, stores, strict=True):
             _link(Path(path), store)
@@ -113,6 +115,12 @@ def _copy(source: Path, target: Path, *, flush: bool) -> None:
         remove_tree(beside)
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def _unlink_other(path: Path, store: Path) -> None:
+    """Remove a link of ours to another result, as of an earlier push, which else would be used, or be written into."""
+    if path.is_symlink() and (target := path.readlink()) != store and target.parent.parent == store.parent.parent:
+        path.unlink()
 
 
 def _link(path: Path, store: Path) -> None:

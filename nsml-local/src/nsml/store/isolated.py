@@ -16,17 +16,19 @@ from .datasets import MARK, list_datasets
 from .files import TEMPORARY, read_json, write_json
 from .home import Home
 from .sessions import list_sessions
-from .submissions import is_running
+from .submissions import is_running, runs_elsewhere
 
 
 def isolated_folders(home: Home) -> list[Path]:
     """The folders with labels of datasets pushed with --isolate. If there is one, all programs of the home are isolated."""
     folders = [mark.parent for top in (home.datasets, home.damaged) for mark in top.glob(f"*/{MARK}")]
     for dataset in list_datasets(home):
-        # Older versions wrote no mark.
         with contextlib.suppress(Damaged):
-            if dataset.isolated() and dataset.folder not in folders:
+            if dataset.folder not in folders and dataset.isolated():
                 folders.append(dataset.folder)
+                # Older versions wrote no mark, without which the isolation would end with the record. Not each home can be written.
+                with contextlib.suppress(OSError, ValueError):
+                    write_json(dataset.folder / MARK, {"source": str(dataset.record().get("source"))})
     return folders
 
 
@@ -59,7 +61,10 @@ def _running(home: Home) -> Iterator[tuple[str, str]]:
         with contextlib.suppress(Damaged):
             if session.status() in ("Starting", "Running"):
                 yield f"session {session.name}", f", or stop it with 'nsml stop {session.name}'"
-    for folder in filter(is_running, home.submissions.glob("*/*")):
-        yield f"submission {folder.parent.name}/{folder.name}", ""
-    for folder in filter(is_running, home.sessions.glob(f"*/*/*/reports/{TEMPORARY}*")):
-        yield f"a report on session {'/'.join(folder.parts[-5:-2])}", ""
+    named = [(folder, f"submission {folder.parent.name}/{folder.name}") for folder in home.submissions.glob("*/*")]
+    for folder in home.sessions.glob(f"*/*/*/reports/{TEMPORARY}*"):
+        named.append((folder, f"a report on session {'/'.join(folder.parts[-5:-2])}"))
+    for folder, what in named:
+        if is_running(home, folder):
+            host = runs_elsewhere(folder)
+            yield what, f", or, if {host} is a host or a container that has ended, remove {folder}" if host else ""

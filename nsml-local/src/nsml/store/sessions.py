@@ -73,7 +73,7 @@ ANSWERS = "answers"
 _GRACE = 30.0
 # A supervisor touches state.json every HEARTBEAT seconds. A session of another host counts as lost after so many seconds without, and one
 # that has no supervisor after so many seconds without metrics.
-HEARTBEAT, _SILENCE, _LONG_SILENCE = 5.0, 300.0, 86400.0
+HEARTBEAT, _SILENCE, LONG_SILENCE = 5.0, 300.0, 86400.0
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class Session:
         return state
 
     def _other_host(self, state: dict[str, Any]) -> str:
-        is_silent = self._is_silent(_SILENCE if "program" in state else _LONG_SILENCE)
+        is_silent = self._is_silent(_SILENCE if "program" in state else LONG_SILENCE)
         return "" if is_silent else other_host(state.get("process"))
 
     def _is_silent(self, seconds: float) -> bool:
@@ -229,7 +229,7 @@ class Session:
 
     def may_run_elsewhere(self) -> bool:
         """Whether a session whose state.json is damaged may run on another host: it has not ended, and was not silent for long."""
-        return not (self.folder / _ENDED).exists() and not self._is_silent(_LONG_SILENCE)
+        return not (self.folder / _ENDED).exists() and not self._is_silent(LONG_SILENCE)
 
     def check_here(self) -> None:
         """NsmlError if the session runs on another host, but as a job of Slurm, which can be ended from here."""

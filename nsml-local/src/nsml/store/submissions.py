@@ -17,10 +17,10 @@ from typing import Any
 
 from ..errors import Damaged, NsmlError
 from .datasets import Dataset
-from .files import claim_numbered_folder, is_number, read_json, remove_tree, visible, write_json
+from .files import claim_numbered_folder, disk_time, is_number, read_json, remove_tree, visible, write_json
 from .home import Home
 from .processes import identity, is_alive, other_host
-from .sessions import renamed_session
+from .sessions import LONG_SILENCE, renamed_session
 
 _PROCESS, _FINAL = "process.json", "final.json"
 MOST_FINAL = 2
@@ -80,7 +80,7 @@ def counted_submissions(home: Home, dataset: str, user: str, asking: Path | None
             record = read_json(folder / SCORED)
         if not _valid(record):
             is_before = asking is None or (folder.name.isdecimal() and int(folder.name) < int(asking.name))
-            record = process if is_before and (is_alive(process) or other_host(process)) else {}
+            record = process if is_before and _may_run(home, folder, process) else {}
         if record.get("user") == user and is_number(record.get("at")):
             times.append(float(record["at"]))
     return sorted(times)
@@ -100,18 +100,36 @@ def killed_submissions(home: Home) -> list[Path]:
                 process = read_json(Path(entry.path) / _PROCESS)
             except Damaged:
                 process = {}
-            if not is_alive(process) and not other_host(process):
+            if not _may_run(home, Path(entry.path), process):
                 folders.append(Path(entry.path))
     return folders
 
 
-def is_running(folder: Path) -> bool:
+def is_running(home: Home, folder: Path) -> bool:
     """Whether the process of a submission, or of a report, runs, or may run on another host."""
     try:
         process = read_json(folder / _PROCESS)
     except (FileNotFoundError, Damaged):
         return False
-    return is_alive(process) or bool(other_host(process))
+    return _may_run(home, folder, process)
+
+
+def runs_elsewhere(folder: Path) -> str:
+    """The host or container of the process of a submission, or of a report, if it is not visible here; else ""."""
+    with contextlib.suppress(FileNotFoundError, Damaged):
+        return other_host(read_json(folder / _PROCESS))
+    return ""
+
+
+def _may_run(home: Home, folder: Path, process: dict[str, Any]) -> bool:
+    """Whether the process of a folder runs, or may run on another host: like a session there, not after a day in which it wrote nothing."""
+    if is_alive(process) or not other_host(process):
+        return is_alive(process)
+    changed = 0.0
+    for name in (_PROCESS, "log.txt"):
+        with contextlib.suppress(OSError):
+            changed = max(changed, (folder / name).lstat().st_mtime)
+    return disk_time(home.sessions) - changed <= LONG_SILENCE
 
 
 def running_submission(home: Home, dataset: str) -> int | None:
