@@ -268,6 +268,20 @@ def test_relative_paths_of_requirements_begin_at_the_project(
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize("line", ["./wheels/{file}", "otherlens @ file://{folder}/{file}"])
+def test_a_package_named_by_its_file_is_installed_beside_one_named_by_its_version(
+    nsml: Nsml, project: Path, without_uv: dict[str, str], installer: str, line: str
+) -> None:
+    _wheel(project / "wheels")
+    _wheel(project / "wheels", name="otherlens", version="2.0")
+    line = line.format(folder=project / "wheels", file="otherlens-2.0-py3-none-any.whl")
+    (project / "requirements.txt").write_text(f"--no-index\n-f wheels\ntinylens==1.0\n{line}\n")
+    (project / "show.py").write_text("import otherlens, tinylens; print('has', tinylens.VERSION, otherlens.VERSION)")
+    nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
+    assert "\nhas 1.0 2.0\n" in nsml("logs", "-f", "none/1").out
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
 @pytest.mark.parametrize("line", ["./parts/lens", "-e parts/lens"])
 def test_a_package_of_the_project_is_installed_and_again_when_it_changes(
     nsml: Nsml, project: Path, without_uv: dict[str, str], installer: str, line: str

@@ -21,8 +21,9 @@ from .requirements import loosened
 TIME = 3600
 # Folder in an environment during its installation: `work_of`, and downloads and temporary files of an isolated installer.
 CACHE = "cache"
-# A line of `uv pip install --dry-run` for an added package.
-_ADDED = re.compile(r"^ \+ (\S+?)==(\S+?)(?: \(from (\S+)\))?\s*$", re.MULTILINE)
+# Lines of `uv pip install --dry-run`: an added package, with its address after @ or, from an older uv, after its version; and their number.
+_ADDED = re.compile(r"^ \+ (\S+?)(==\S+?| @ \S+?)(?: \(from (\S+)\))?\s*$", re.MULTILINE)
+_NUMBER_ADDED = re.compile(r"^Would install (\d+) package", re.MULTILINE)
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _BUILD_CONSTRAINTS = "build-constraints.txt"
@@ -187,8 +188,9 @@ def _install_with_uv(
         plan = _call(look, say, layer)
     except subprocess.TimeoutExpired:
         return False
-    added = [f"{name} @ {url}" if url else f"{name}=={v}" for name, v, url in _ADDED.findall(plan.stdout)]
-    if plan.returncode or not added:
+    added = [f"{name} @ {url}" if url else f"{name}{which}" for name, which, url in _ADDED.findall(plan.stdout)]
+    # Where a line is of a form that is not known here, its package would be left out: pip installs all.
+    if plan.returncode or not added or _NUMBER_ADDED.findall(plan.stdout) != [str(len(added))]:
         return False
     planned = _write(layer, added, options)
     python = str(layer / "bin" / "python")
