@@ -1,5 +1,6 @@
 """The layer that a session is given for what its project needs."""
 
+import hashlib
 import io
 import os
 import shutil
@@ -279,6 +280,44 @@ def test_a_package_named_by_its_file_is_installed_beside_one_named_by_its_versio
     (project / "show.py").write_text("import otherlens, tinylens; print('has', tinylens.VERSION, otherlens.VERSION)")
     nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
     assert "\nhas 1.0 2.0\n" in nsml("logs", "-f", "none/1").out
+
+
+@pytest.fixture
+def hash_of_wheel(project: Path) -> str:
+    """The hash of the wheel of `tinylens`, which the project has and shows."""
+    _wheel(project / "wheels")
+    (project / "show.py").write_text("import tinylens; print('has', tinylens.VERSION)")
+    return hashlib.sha256((project / "wheels" / "tinylens-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize("line", ["tinylens==1.0", "./wheels/tinylens-1.0-py3-none-any.whl"])
+def test_a_package_of_another_hash_is_not_installed(
+    nsml: Nsml, project: Path, hash_of_wheel: str, without_uv: dict[str, str], installer: str, line: str
+) -> None:
+    (project / "requirements.txt").write_text(f"--no-index\n-f wheels\n{line} --hash=sha256:{'0' * 64}\n")
+    nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
+    log = nsml("logs", "-f", "none/1").out
+    assert "could not be installed" in log and hash_of_wheel in log
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_a_package_of_its_hash_is_installed(
+    nsml: Nsml, project: Path, hash_of_wheel: str, without_uv: dict[str, str], installer: str
+) -> None:
+    lines = f"--no-index\n-f wheels\n--require-hashes\ntinylens==1.0 \\\n    --hash=sha256:{hash_of_wheel}\n"
+    (project / "requirements.txt").write_text(lines)
+    nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
+    assert "\nhas 1.0\n" in nsml("logs", "-f", "none/1").out
+
+
+def test_with_uv_setup_py_may_name_what_requirements_txt_names_with_its_hash(
+    nsml: Nsml, project: Path, hash_of_wheel: str
+) -> None:
+    (project / "setup.py").write_text("setup(install_requires=['tinylens'])")
+    (project / "requirements.txt").write_text(f"--no-index\n-f wheels\ntinylens==1.0 --hash=sha256:{hash_of_wheel}\n")
+    nsml("run", "-e", "show.py")
+    assert "\nhas 1.0\n" in nsml("logs", "-f", "none/1").out
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])

@@ -99,6 +99,7 @@ def test_any_text_as_setup_py_is_read_or_refused_in_one_line(
         ("click", False),
         ("Click>=1", False),
         ("click>=900", True),
+        ("click>=1     --hash=sha256:00 --hash=sha256:01", False),
         ("no-such-lens", True),
         ("opencv-python", False),
         ("sklearn", False),

@@ -235,7 +235,7 @@ def _is_met(requirement: str) -> bool:
     from packaging.utils import canonicalize_name
 
     try:
-        wanted = Requirement(requirement)
+        wanted = Requirement(requirement.partition(" --")[0])  # without its hashes, which are of what is downloaded
     except InvalidRequirement:
         return False  # a path or an address: pip decides
     try:
