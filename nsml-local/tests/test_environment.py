@@ -282,6 +282,22 @@ def test_a_package_named_by_its_file_is_installed_beside_one_named_by_its_versio
     assert "\nhas 1.0 2.0\n" in nsml("logs", "-f", "none/1").out
 
 
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_a_file_outside_the_project_is_installed_and_again_when_it_changes(
+    nsml: Nsml, needy: Path, tmp_path: Path, without_uv: dict[str, str], installer: str
+) -> None:
+    _wheel(tmp_path / "wheels", version="2.0")
+    outside = tmp_path / "my needs.txt"
+    (needy / "requirements.txt").write_text(f"-r '{outside}'\n")
+    shown = []
+    for version in ("1.0", "1.0", "2.0"):
+        outside.write_text(f"--no-index\n-f wheels\ntinylens=={version}\n")
+        nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
+        shown.append(nsml("logs", "-f", f"none/{len(shown) + 1}").out)
+    assert ["has 1.0\n" in log for log in shown] == [True, True, False] and "has 2.0\n" in shown[2]
+    assert ["installing -r " in log for log in shown] == [True, False, True]
+
+
 @pytest.fixture
 def hash_of_wheel(project: Path) -> str:
     """The hash of the wheel of `tinylens`, which the project has and shows."""
