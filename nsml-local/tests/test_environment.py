@@ -298,6 +298,21 @@ def test_a_file_outside_the_project_is_installed_and_again_when_it_changes(
     assert ["installing -r " in log for log in shown] == [True, False, True]
 
 
+def test_with_wheels_in_the_projects_folder_only_another_wheel_builds_another_environment(
+    nsml: Nsml, project: Path
+) -> None:
+    (project / "requirements.txt").write_text("--no-index\n-f .\ntinylens\n")
+    shown: list[str] = []
+    for new_wheel, edited in (("1.0", "first"), ("", "second"), ("2.0", "second")):
+        if new_wheel:
+            _wheel(project, version=new_wheel)
+        (project / "show.py").write_text(f"import tinylens; print('has', tinylens.VERSION, '{edited}')")
+        nsml("run", "-e", "show.py")
+        shown.append(nsml("logs", "-f", f"none/{len(shown) + 1}").out)
+    assert "has 1.0 first\n" in shown[0] and "has 1.0 second\n" in shown[1] and "has 2.0 second\n" in shown[2]
+    assert ["installing tinylens" in log for log in shown] == [True, False, True]
+
+
 @pytest.fixture
 def hash_of_wheel(project: Path) -> str:
     """The hash of the wheel of `tinylens`, which the project has and shows."""

@@ -129,7 +129,8 @@ def test_an_included_file_may_be_named_as_in_a_shell(project: Path, line: str) -
     (project / "requirements.txt").write_text(f"{line}\n")
     (project / "my needs.txt").write_text("a\n-f 'my wheels'\n")
     (project / "my wheels").mkdir()
-    assert read_needs(project) == Needs(packages=("a",), options=("-f './my wheels'",), local=("my wheels",))
+    (project / "my wheels" / "a.whl").write_text("")
+    assert read_needs(project) == Needs(packages=("a",), options=("-f './my wheels'",), local=("my wheels/a.whl",))
 
 
 def test_check_says_that_a_session_depends_on_a_file_outside_the_project(nsml: Nsml, project: Path) -> None:

@@ -22,6 +22,7 @@ _OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z])(?:\s*=\s*|\s*)(.*)")
 _INCLUDES = ("-r", "--requirement")
 _EDITABLE = ("-e", "--editable")
 _CONSTRAINTS, _WHEELS = ("-c", "--constraint"), ("-f", "--find-links")
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2")
 # Distributions with the same modules; each satisfies a requirement of the other.
 _SAME = {
     "opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
@@ -106,7 +107,10 @@ class _RequirementFiles:
             elif option in _EDITABLE or not option:
                 # Not as editable: sessions share the layer, and each has its own copy of the project.
                 yield from self._package(file, value, line)
-            elif _is_relative(value) and (option in _CONSTRAINTS or (option in _WHEELS and self._find(file, value))):
+            elif option in _WHEELS and _is_relative(value) and (path := self._find(file, value)):
+                self.local += self._archives(path)
+                yield f"{option} {shlex.quote(f'./{path}')}"
+            elif option in _CONSTRAINTS and _is_relative(value):
                 yield f"{option} {shlex.quote(self._kept(file, value))}"
             else:
                 yield line
@@ -136,6 +140,17 @@ class _RequirementFiles:
     def _kept(self, file: str, value: str) -> str:
         self.local.append(self._inside(file, value))
         return f"./{self.local[-1]}"
+
+    def _archives(self, path: str) -> list[str]:
+        """What an installer takes of a path of --find-links: of a folder, which may be the whole project, only packages directly in it."""
+        folder = self.folder / path
+        if not folder.is_dir():
+            return [path]
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError as error:
+            raise NsmlError(f"{folder} cannot be read: {error.strerror}; correct or remove it") from None
+        return [os.path.normpath(os.path.join(path, name)) for name in names if name.endswith(_ARCHIVES)]
 
     def _inside(self, file: str, value: str) -> str:
         if found := self._find(file, value):
