@@ -1,5 +1,6 @@
 """The layer that a session is given for what its project needs."""
 
+import hashlib
 import io
 import os
 import shutil
@@ -265,6 +266,89 @@ def test_relative_paths_of_requirements_begin_at_the_project(
     nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
     log = nsml("logs", "-f", "none/1").out
     assert "\nhas 1.0\n" in log and "warning" not in log
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize("line", ["./wheels/{file}", "otherlens @ file://{folder}/{file}"])
+def test_a_package_named_by_its_file_is_installed_beside_one_named_by_its_version(
+    nsml: Nsml, project: Path, without_uv: dict[str, str], installer: str, line: str
+) -> None:
+    _wheel(project / "wheels")
+    _wheel(project / "wheels", name="otherlens", version="2.0")
+    line = line.format(folder=project / "wheels", file="otherlens-2.0-py3-none-any.whl")
+    (project / "requirements.txt").write_text(f"--no-index\n-f wheels\ntinylens==1.0\n{line}\n")
+    (project / "show.py").write_text("import otherlens, tinylens; print('has', tinylens.VERSION, otherlens.VERSION)")
+    nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
+    assert "\nhas 1.0 2.0\n" in nsml("logs", "-f", "none/1").out
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_a_file_outside_the_project_is_installed_and_again_when_it_changes(
+    nsml: Nsml, needy: Path, tmp_path: Path, without_uv: dict[str, str], installer: str
+) -> None:
+    _wheel(tmp_path / "wheels", version="2.0")
+    outside = tmp_path / "my needs.txt"
+    (needy / "requirements.txt").write_text(f"-r '{outside}'\n")
+    shown = []
+    for version in ("1.0", "1.0", "2.0"):
+        outside.write_text(f"--no-index\n-f wheels\ntinylens=={version}\n")
+        nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
+        shown.append(nsml("logs", "-f", f"none/{len(shown) + 1}").out)
+    assert ["has 1.0\n" in log for log in shown] == [True, True, False] and "has 2.0\n" in shown[2]
+    assert ["installing -r " in log for log in shown] == [True, False, True]
+
+
+def test_with_wheels_in_the_projects_folder_only_another_wheel_builds_another_environment(
+    nsml: Nsml, project: Path
+) -> None:
+    (project / "requirements.txt").write_text("--no-index\n-f .\ntinylens\n")
+    shown: list[str] = []
+    for new_wheel, edited in (("1.0", "first"), ("", "second"), ("2.0", "second")):
+        if new_wheel:
+            _wheel(project, version=new_wheel)
+        (project / "show.py").write_text(f"import tinylens; print('has', tinylens.VERSION, '{edited}')")
+        nsml("run", "-e", "show.py")
+        shown.append(nsml("logs", "-f", f"none/{len(shown) + 1}").out)
+    assert "has 1.0 first\n" in shown[0] and "has 1.0 second\n" in shown[1] and "has 2.0 second\n" in shown[2]
+    assert ["installing tinylens" in log for log in shown] == [True, False, True]
+
+
+@pytest.fixture
+def hash_of_wheel(project: Path) -> str:
+    """The hash of the wheel of `tinylens`, which the project has and shows."""
+    _wheel(project / "wheels")
+    (project / "show.py").write_text("import tinylens; print('has', tinylens.VERSION)")
+    return hashlib.sha256((project / "wheels" / "tinylens-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize("line", ["tinylens==1.0", "./wheels/tinylens-1.0-py3-none-any.whl"])
+def test_a_package_of_another_hash_is_not_installed(
+    nsml: Nsml, project: Path, hash_of_wheel: str, without_uv: dict[str, str], installer: str, line: str
+) -> None:
+    (project / "requirements.txt").write_text(f"--no-index\n-f wheels\n{line} --hash=sha256:{'0' * 64}\n")
+    nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
+    log = nsml("logs", "-f", "none/1").out
+    assert "could not be installed" in log and hash_of_wheel in log
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_a_package_of_its_hash_is_installed(
+    nsml: Nsml, project: Path, hash_of_wheel: str, without_uv: dict[str, str], installer: str
+) -> None:
+    lines = f"--no-index\n-f wheels\n--require-hashes\ntinylens==1.0 \\\n    --hash=sha256:{hash_of_wheel}\n"
+    (project / "requirements.txt").write_text(lines)
+    nsml("run", "-e", "show.py", **(without_uv if installer == "pip" else {}))
+    assert "\nhas 1.0\n" in nsml("logs", "-f", "none/1").out
+
+
+def test_with_uv_setup_py_may_name_what_requirements_txt_names_with_its_hash(
+    nsml: Nsml, project: Path, hash_of_wheel: str
+) -> None:
+    (project / "setup.py").write_text("setup(install_requires=['tinylens'])")
+    (project / "requirements.txt").write_text(f"--no-index\n-f wheels\ntinylens==1.0 --hash=sha256:{hash_of_wheel}\n")
+    nsml("run", "-e", "show.py")
+    assert "\nhas 1.0\n" in nsml("logs", "-f", "none/1").out
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])

@@ -99,6 +99,7 @@ def test_any_text_as_setup_py_is_read_or_refused_in_one_line(
         ("click", False),
         ("Click>=1", False),
         ("click>=900", True),
+        ("click>=1     --hash=sha256:00 --hash=sha256:01", False),
         ("no-such-lens", True),
         ("opencv-python", False),
         ("sklearn", False),
@@ -121,6 +122,37 @@ def test_requirements_that_name_what_is_not_in_the_project_are_refused_in_one_li
     refused = nsml("run")
     assert refused.status == 2 and len(refused.err.splitlines()) == 1
     assert f"requirements.txt names {line.split()[-1]}, which is not in the project" in refused.err
+
+
+@pytest.mark.parametrize("line", ['-r "my needs.txt"', "-r my\\ needs.txt", "--requirement='my needs.txt'"])
+def test_an_included_file_may_be_named_as_in_a_shell(project: Path, line: str) -> None:
+    (project / "requirements.txt").write_text(f"{line}\n")
+    (project / "my needs.txt").write_text("a\n-f 'my wheels'\n")
+    (project / "my wheels").mkdir()
+    (project / "my wheels" / "a.whl").write_text("")
+    assert read_needs(project) == Needs(packages=("a",), options=("-f './my wheels'",), local=("my wheels/a.whl",))
+
+
+def test_check_says_that_a_session_depends_on_a_file_outside_the_project(nsml: Nsml, project: Path) -> None:
+    path = project.parent / "needs.txt"
+    path.write_text("click\n")
+    (project / "requirements.txt").write_text(f"-r {path}\n")
+    line = f"warning: requirements.txt: {path} is not copied with the project, so the session depends on it; "
+    assert line in nsml("check").out
+
+
+def test_what_a_file_outside_the_project_says_is_read_by_the_installer_only(project: Path) -> None:
+    path = project.parent / "needs.txt"
+    path.write_text("secret\n")
+    (project / "requirements.txt").write_text(f"-r {path}\n")
+    assert read_needs(project).packages == (f"-r {path}",)
+
+
+def test_a_file_outside_the_project_that_cannot_be_read_is_named(nsml: Nsml, project: Path) -> None:
+    (project / "requirements.txt").write_text("-r /no/such.txt\n")
+    refused = nsml("run")
+    assert refused.status == 2 and len(refused.err.splitlines()) == 1
+    assert "requirements.txt names /no/such.txt, which is not a file that can be read; correct" in refused.err
 
 
 def test_requirements_that_include_each_other_are_read_once(project: Path) -> None:

@@ -237,7 +237,7 @@ def _copy_local(needs: Needs, work: Path) -> None:
     """Copy what the requirements name of the project: an isolated installer does not see the session's code, and builds write beside it."""
     for name in needs.local:
         source, copy = needs.folder / name, work / name
-        if any(Path(name).is_relative_to(other) for other in needs.local if other != name):
+        if os.path.isabs(name) or any(Path(name).is_relative_to(other) for other in needs.local if other != name):
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

@@ -21,8 +21,9 @@ from .requirements import loosened
 TIME = 3600
 # Folder in an environment during its installation: `work_of`, and downloads and temporary files of an isolated installer.
 CACHE = "cache"
-# A line of `uv pip install --dry-run` for an added package.
-_ADDED = re.compile(r"^ \+ (\S+?)==(\S+?)(?: \(from (\S+)\))?\s*$", re.MULTILINE)
+# Lines of `uv pip install --dry-run`: an added package, with its address after @ or after its version; and their number.
+_ADDED = re.compile(r"^ \+ (\S+?)(==\S+?| @ \S+?)(?: \(from (\S+)\))?\s*$", re.MULTILINE)
+_NUMBER_ADDED = re.compile(r"^Would install (\d+) package", re.MULTILINE)
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _BUILD_CONSTRAINTS = "build-constraints.txt"
@@ -181,16 +182,32 @@ def _install_with_uv(
 
     The dependencies are resolved against the running environment, as uv does not see the packages that a layer inherits.
     """
+    from packaging.utils import canonicalize_name
+
+    # What uv plans is without the options of the lines, such as hashes. pip installs where these cannot be added again.
+    more = {
+        canonicalize_name(name[0]) if (name := _NAME.match(package)) else package: package[package.index(" --") :]
+        for package in packages
+        if " --" in package
+    }
+    if any(package.startswith("-") for package in packages):  # other files, which may have hashes
+        return False
     asked = _write(layer, packages, options)
     look = [uv, "pip", "install", "--dry-run", "--break-system-packages", "--python", sys.executable, "-r", str(asked)]
     try:
         plan = _call(look, say, layer)
     except subprocess.TimeoutExpired:
         return False
-    added = [f"{name} @ {url}" if url else f"{name}=={v}" for name, v, url in _ADDED.findall(plan.stdout)]
-    if plan.returncode or not added:
+    added = {name: f"{name} @ {url}" if url else f"{name}{which}" for name, which, url in _ADDED.findall(plan.stdout)}
+    # Where a line is of a form that is not known here, its package would be left out: pip installs all.
+    if (
+        plan.returncode
+        or not added
+        or more.keys() - added.keys()
+        or _NUMBER_ADDED.findall(plan.stdout) != [str(len(added))]
+    ):
         return False
-    planned = _write(layer, added, options)
+    planned = _write(layer, [line + more.get(name, "") for name, line in added.items()], options)
     python = str(layer / "bin" / "python")
     try:
         done = _call([uv, "pip", "install", "--no-deps", "--python", python, "-r", str(planned)], say, layer)

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ _OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z])(?:\s*=\s*|\s*)(.*)")
 _INCLUDES = ("-r", "--requirement")
 _EDITABLE = ("-e", "--editable")
 _CONSTRAINTS, _WHEELS = ("-c", "--constraint"), ("-f", "--find-links")
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2")
 # Distributions with the same modules; each satisfies a requirement of the other.
 _SAME = {
     "opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
@@ -43,7 +45,7 @@ class Needs:
     options: lines of these with pip's other options.
     debian: names of Debian packages.
     image: Docker image, which is ignored.
-    local: files and folders of the project that `packages` and `options` name, as paths from `folder`, its folder.
+    local: files and folders that `packages` and `options` name: of the project, as paths from `folder`, its folder, and absolute ones.
     doubts: lines on what could not be read.
     """
 
@@ -94,17 +96,22 @@ class _RequirementFiles:
         self._read.add(file)
         for line in _text(self.folder / file).replace("\\\n", " ").splitlines():
             line = line.split(" #")[0].strip()
-            option, value = match.groups() if (match := _OPTION.fullmatch(line)) else ("", line)
+            option, value = (match[1], _word(match[2])) if (match := _OPTION.fullmatch(line)) else ("", line)
             if not line or line.startswith("#"):
                 continue
-            if option in _INCLUDES and "://" not in value:
+            if option in _INCLUDES and os.path.isabs(value):
+                yield self._outside(file, value)
+            elif option in _INCLUDES and "://" not in value:
                 included = self._inside(file, value)
                 yield from self.lines(included) if included not in self._read else ()
             elif option in _EDITABLE or not option:
                 # Not as editable: sessions share the layer, and each has its own copy of the project.
                 yield from self._package(file, value, line)
-            elif _is_relative(value) and (option in _CONSTRAINTS or (option in _WHEELS and self._find(file, value))):
-                yield f"{option} {self._kept(file, value)}"
+            elif option in _WHEELS and _is_relative(value) and (path := self._find(file, value)):
+                self.local += self._archives(path)
+                yield f"{option} {shlex.quote(f'./{path}')}"
+            elif option in _CONSTRAINTS and _is_relative(value):
+                yield f"{option} {shlex.quote(self._kept(file, value))}"
             else:
                 yield line
 
@@ -119,9 +126,31 @@ class _RequirementFiles:
         else:
             yield self._kept(file, path) + value[len(path) :]
 
+    def _outside(self, file: str, value: str) -> str:
+        """A line for the installer, which reads the file: where programs are isolated, it sees no labels. What is read here is logged."""
+        if not (os.path.isfile(value) and os.access(value, os.R_OK)):
+            raise NsmlError(
+                f"{self.folder / file} names {value}, which is not a file that can be read; correct or remove that line"
+            )
+        why = "so the session depends on it; copy it into the project and name it by its path from there"
+        self.doubts.append(f"{file}: {value} is not copied with the project, {why}")
+        self.local.append(value)
+        return f"-r {shlex.quote(value)}"
+
     def _kept(self, file: str, value: str) -> str:
         self.local.append(self._inside(file, value))
         return f"./{self.local[-1]}"
+
+    def _archives(self, path: str) -> list[str]:
+        """What an installer takes of a path of --find-links: of a folder, which may be the whole project, only packages directly in it."""
+        folder = self.folder / path
+        if not folder.is_dir():
+            return [path]
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError as error:
+            raise NsmlError(f"{folder} cannot be read: {error.strerror}; correct or remove it") from None
+        return [os.path.normpath(os.path.join(path, name)) for name in names if name.endswith(_ARCHIVES)]
 
     def _inside(self, file: str, value: str) -> str:
         if found := self._find(file, value):
@@ -138,6 +167,15 @@ class _RequirementFiles:
             if not os.path.isabs(path) and found.exists() and found.is_relative_to(real_path(self.folder)):
                 return path
         return ""
+
+
+def _word(value: str) -> str:
+    """The value of an option without quotes and backslashes, as pip reads it; unchanged if it is not one word."""
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        return value
+    return words[0] if len(words) == 1 else value
 
 
 def _is_relative(path: str) -> bool:
@@ -235,7 +273,7 @@ def _is_met(requirement: str) -> bool:
     from packaging.utils import canonicalize_name
 
     try:
-        wanted = Requirement(requirement)
+        wanted = Requirement(requirement.partition(" --")[0])  # without its hashes, which are of what is downloaded
     except InvalidRequirement:
         return False  # a path or an address: pip decides
     try:
