@@ -180,7 +180,10 @@ def test_a_training_records_the_weights_that_a_team_s_network_begins_with(
     assert begun().recipe.weights == "random"
 
 
-def test_fields_that_the_network_does_not_read_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fields_that_the_network_does_not_read_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nsml.DATASET_NAME", "EYES")
     begun(width=64, depth=2)
     assert capsys.readouterr().out == "warning: network efficientnet_lite0 does not read width, depth; vgg does\n"
     begun(network="vgg", depth=2)
