@@ -18,7 +18,7 @@ from .metrics import macro_auc
 from .network import Network
 from .predict.predictor import Predictor
 from .pretrained_weights import load_drawn, load_lite0
-from .recipes import DRAWN, SMALLEST, Recipe
+from .recipes import DRAWN, Recipe, without_features
 from .records import Baseline
 from .settings import Settings
 
@@ -31,15 +31,15 @@ _FOLDS = 3
 
 def print_baselines(data: Data, settings: Settings) -> list[Baseline]:
     """Print the baselines of a training on `data`, one a line, and return them."""
-    size = settings.recipe.image_size
+    left_out = without_features(settings.recipe)
     rivals = baselines(
         data.train_images, data.train_labels, data.train_patients, data.validation_images, data.validation_labels,
-        settings.classes, first_weights(settings.recipe) if size >= SMALLEST else "", seed=settings.seed,
+        settings.classes, "" if left_out else first_weights(settings.recipe), seed=settings.seed,
     )  # fmt: skip
     for rival in rivals:
         print(f"to beat: {rival}", flush=True)
-    if size < SMALLEST:
-        print(f"left out: frozen features, which need photographs of {SMALLEST} pixels or more, not {size}", flush=True)
+    if left_out:
+        print(left_out, flush=True)
     return rivals
 
 

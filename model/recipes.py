@@ -15,7 +15,7 @@ from typing import Any
 from .console import in_words
 
 # EfficientNet-Lite0 halves a photograph five times: pixels that its features need.
-SMALLEST = 32
+_SMALLEST = 32
 # Weights that come with the template: see `model.pretrained_weights.load_drawn`.
 DRAWN = "drawn"
 
@@ -265,6 +265,13 @@ def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
         # Those of another network that come closest; `vgg` has none.
         together.setdefault("weights", "random" if together["network"] == "vgg" else "imagenet")
     return replace(recipe, **together)
+
+
+def without_features(recipe: Recipe) -> str:
+    """The line that leaves frozen features out where the photographs are too small for them, else ""."""
+    if recipe.image_size >= _SMALLEST:
+        return ""
+    return f"left out: frozen features, which need photographs of {_SMALLEST} pixels or more, not {recipe.image_size}"
 
 
 def converted(kind: type, name: str, field_name: str, value: Any) -> dict[str, Any]:

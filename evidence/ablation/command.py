@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.console import between, counted
-from model.recipes import DEFAULT, SMALLEST, RecipeError
+from model.recipes import DEFAULT, RecipeError, without_features
 from model.run.arguments import add_photographs, add_recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -129,10 +129,8 @@ def run(args: argparse.Namespace) -> None:
     for arm in alike:
         print(f"left out: {arm.title}, which changes nothing in recipe {recipe.name}", flush=True)
     arms = tuple(arm for arm in arms if arm not in alike)
-    if recipe.image_size < SMALLEST and BY_NAME[FROZEN_FEATURES] in arms:
-        print(
-            f"left out: frozen features, which need photographs of {SMALLEST} pixels or more, not {recipe.image_size}"
-        )
+    if BY_NAME[FROZEN_FEATURES] in arms and (left_out := without_features(recipe)):
+        print(left_out, flush=True)
         arms = tuple(arm for arm in arms if arm.name != FROZEN_FEATURES)
     if args.pretrained:
         arms += (pretrained_arm(args.pretrained),)
@@ -159,7 +157,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _executing(args: argparse.Namespace, dataset: Dataset, records: Sequence[Record]) -> Any:
-    """A function that makes a run. Its first call starts TensorFlow, and builds the network of each record to see whether it can be."""
+    """A function that makes a run. Its first call starts TensorFlow, and sees whether each record's network can be built."""
     cache, log = args.out / "prepared", args.out / "runs"
     started = False
 
@@ -167,11 +165,7 @@ def _executing(args: argparse.Namespace, dataset: Dataset, records: Sequence[Rec
         nonlocal started
         if not started:
             _start(args.threads)
-            from model.network import check_network
-
-            for record in records:
-                if not record.rival and record.sample is None:
-                    check_network(record.settings)
+            _check_networks(records)
             started = True
         from .execute import execute
 
@@ -180,6 +174,20 @@ def _executing(args: argparse.Namespace, dataset: Dataset, records: Sequence[Rec
             return execute(run.record, dataset, cache)
 
     return execute
+
+
+def _check_networks(records: Sequence[Record]) -> None:
+    """Build each kind of network once, which takes a second: ValueError if one cannot be, as where its weights are missing."""
+    from model.network import check_network
+
+    built = set()
+    for record in records:
+        recipe = record.recipe
+        of_network = (recipe.network, recipe.width, recipe.depth, recipe.batch_norm, recipe.precision)
+        kind = (*of_network, recipe.weights, recipe.image_size)
+        if not record.rival and record.sample is None and kind not in built:
+            built.add(kind)
+            check_network(record.settings)
 
 
 def _start(threads: int | None) -> None:
