@@ -81,8 +81,7 @@ def rm(session: str, checkpoint: str, force: bool) -> None:
     ]
     if not removed:
         removed = [find_checkpoint(chosen.checkpoints, checkpoint, str(chosen.name))]
-    for one in removed:
-        check_not_awaited(home, chosen, one.name)
+    check_not_awaited(home, chosen, [one.name for one in removed])
     if not force:
         click.confirm(f"Remove {', '.join(c.name for c in removed)} of session {chosen.name}?", abort=True)
     for one in removed:

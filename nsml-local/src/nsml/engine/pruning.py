@@ -84,23 +84,23 @@ def carry_out(plan: Prunable) -> None:
         discard(plan.session.work)
 
 
-def check_not_awaited(home: Home, session: Session, checkpoint: str = "") -> None:
-    """NsmlError where a session is about to load this checkpoint of `session`, or any.
+def check_not_awaited(home: Home, session: Session, checkpoints: Collection[str] = ()) -> None:
+    """NsmlError where a session is about to load one of these checkpoints of `session`; of all, if none is named.
 
     Another one starts from it, and has none of its own; or `session` itself is resumed from it, and its program does not run yet.
     """
-    what = f"checkpoint {checkpoint} of session {session.name}" if checkpoint else f"session {session.name}"
     for other in list_sessions(home, dataset=session.name.dataset, but_for_ended=True):
         for source, name in _sources(other):
-            if source != str(session.name) or checkpoint not in ("", name):
+            if source != str(session.name) or (checkpoints and name not in checkpoints):
                 continue
             with contextlib.suppress(Damaged):
                 status = other.status()
                 if other.name == session.name:
-                    awaits = checkpoint != "" and status in (QUEUED, "Starting")
+                    awaits = bool(checkpoints) and status in (QUEUED, "Starting")
                 else:
                     awaits = status not in ENDED and not checkpoint_names(other.checkpoints)
                 if awaits:
+                    what = f"checkpoint {name} of session {session.name}" if checkpoints else f"session {session.name}"
                     raise NsmlError(
                         f"{what} is not removed: {other.name}, which is {status}, starts from it; "
                         f"stop that first with 'nsml stop {other.name}'"

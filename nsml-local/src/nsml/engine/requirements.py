@@ -117,7 +117,7 @@ class _RequirementFiles:
 
     def _package(self, file: str, value: str, line: str) -> Iterator[str]:
         path = re.split(r"[\[;\s]", value, maxsplit=1)[0]
-        is_path = path.startswith(".") or "/" in path or path.endswith((".whl", ".zip", ".tar.gz"))
+        is_path = path.startswith(".") or "/" in path or path.endswith(_ARCHIVES)
         if not (is_path and _is_relative(path)):
             yield value
         elif self._inside(file, path) == ".":

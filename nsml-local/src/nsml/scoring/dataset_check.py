@@ -21,7 +21,7 @@ from .predictions import BARE, composed, image_ids, read_lines
 
 # A word in fewer photographs is chance. Where a label takes more words, these are the names of its patients.
 _FEWEST, _MOST_WORDS = 3, 2
-# Of the photographs, from which on nearly all are told.
+# The share of the photographs that counts as nearly all.
 _NEARLY_ALL = 0.9
 
 

@@ -60,8 +60,9 @@ def _names_in(program: Path) -> set[str]:
 
 def answers_beside(feed: Path, labels: Path) -> str:
     """Says which file in `feed`, the folder of the loader, is named as labels are or holds those of the label file; "" if none is."""
-    answers = set(_answers(labels)) if labels.is_file() else set()
-    for path in sorted(path for path in feed.rglob("*") if path.is_file()):
+    files = sorted(path for path in feed.rglob("*") if path.is_file())
+    answers = set(_answers(labels)) if files and labels.is_file() else set()
+    for path in files:
         inside = path.relative_to(feed)
         if any(map(looks_like_labels, inside.parts)) or (answers and not answers.difference(_answers(path))):
             return (
