@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from model.console import between
+from model.console import between, exit_status
 from model.run.arguments import new_parser, session_checkpoint
 
 NAME = "ensemble"
@@ -80,10 +80,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit status, see `exit_status`."""
-    args = parse(arguments)
-    from model.run.entry import exit_status
-
-    return exit_status("ensemble.py", run, args)
+    return exit_status("ensemble.py", run, parse(arguments))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.console import between, counted
+from model.console import between, counted, exit_status
 from model.recipes import DEFAULT
 from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
 
@@ -108,10 +108,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit status, see `exit_status`."""
-    args = parse(arguments)
-    from model.run.entry import exit_status
-
-    return exit_status("main.py", run, args)
+    return exit_status("main.py", run, parse(arguments))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ python -m evidence leak --data PATH     what does a split of the files at random
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
-from model.console import one_line, silence_stdout
+from model.console import exit_status
 from model.run.arguments import EntryParser
 
 from .ablation.command import add_parsers
@@ -37,25 +36,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0 done, 1 failed, 2 wrong use."""
     args = parse(arguments)
-    advice = "" if args.command == "audit" else "; repeat the command to continue"
-    try:
-        args.run(args)
-    except KeyboardInterrupt:
-        print(f"{args.command}: stopped{advice}", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        silence_stdout()
-        if advice:  # runs are missing; of an audit, the reader has seen enough
-            print(f"{args.command}: stopped, as the program that read its output has ended{advice}", file=sys.stderr)
-        return 1
-    except Exception as error:
-        if args.debug or os.environ.get("NSML_DEBUG") == "1":
-            raise
-        reason = getattr(error, "strerror", None)
-        message = f"{getattr(error, 'filename', None) or args.out}: {reason}" if reason else one_line(error)
-        print(f"{args.command}: {message}", file=sys.stderr)
-        return int(getattr(error, "exit_status", 1))
-    return 0
+    return exit_status(
+        args.command, args.run, args, "" if args.command == "audit" else "; repeat the command to continue"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Arguments, progress lines, times, and one-line errors."""
+"""Arguments, progress lines, times, one-line errors and the exit status."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -91,10 +92,39 @@ def silence_stdout() -> None:
     os.close(nowhere)
 
 
+def exit_status(
+    name: str, run: Callable[[argparse.Namespace], object], args: argparse.Namespace, advice: str = ""
+) -> int:
+    """Run a program. 0: done, 1: failed, 2: wrong use, 130: interrupted. Errors are one line on stderr, or a traceback with `--debug`.
+
+    advice: what to do after an interruption, as the end of its line.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
+    try:
+        run(args)
+    except KeyboardInterrupt:
+        print(f"{name}: stopped{advice}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        silence_stdout()
+        print(f"{name}: stopped, as the program that read its output has ended{advice}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if args.debug or os.environ.get("NSML_DEBUG") == "1":
+            raise
+        print(f"{name}: {one_line(error)}", file=sys.stderr)
+        return int(getattr(error, "exit_status", 1))
+    return 0
+
+
 def one_line(error: BaseException) -> str:
     """An exception as one line. Errors of Python and of libraries start with their type, as many are unclear without it."""
     if of_batches := _of_batches(str(error)):
         return f"{of_batches} (--debug shows more)"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
     text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:500]  # Keras writes in bold
     ours = type(error).__module__.partition(".")[0] in {"__main__", "main", "model", "dataprep", "evidence", "nsml"}
     return text if ours and text else f"{type(error).__name__}: {text} (--debug shows where)".replace(":  (", " (")

@@ -408,7 +408,7 @@ def test_a_failed_run_is_one_line_and_a_traceback_only_where_asked_for(start: St
 
 def test_a_program_whose_reader_has_ended_says_so_in_one_line() -> None:
     code = (
-        "import sys; from argparse import Namespace; from model.run.entry import exit_status; "
+        "import sys; from argparse import Namespace; from model.console import exit_status; "
         "sys.exit(exit_status('main.py', lambda args: print('a line', flush=True), Namespace(debug=False)))"
     )
     reader, writer = os.pipe()

@@ -1,19 +1,15 @@
-"""Shared by main.py and ensemble.py: the platform's hooks, folders, and the exit status."""
+"""Shared by main.py and ensemble.py: the platform's hooks and folders, and the settings of a training."""
 
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nsml
-
-from ..console import one_line, silence_stdout
 
 if TYPE_CHECKING:
     from dataprep.catalog import Catalog
@@ -191,25 +187,3 @@ def describe(settings: Settings) -> None:
     facts = {"recipe": recipe.name, **{name: getattr(recipe, name) for name in names}, "seed": settings.seed}
     if hasattr(nsml, "describe"):
         settings.origin = nsml.describe(**facts)
-
-
-def exit_status(name: str, run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
-    """Run a program. 0: done, 1: failed, 2: wrong use, 130: interrupted. Errors are one line on stderr, or a traceback with `--debug`."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
-    try:
-        run(args)
-    except KeyboardInterrupt:
-        print(f"{name}: stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        silence_stdout()
-        print(f"{name}: stopped, as the program that read its output has ended", file=sys.stderr)
-        return 1
-    except Exception as error:
-        if args.debug or os.environ.get("NSML_DEBUG") == "1":
-            raise
-        print(f"{name}: {one_line(error)}", file=sys.stderr)
-        return int(getattr(error, "exit_status", 1))
-    return 0
