@@ -307,7 +307,7 @@ def test_the_error_that_a_scorer_caught_is_shown_with_its_line(nsml: Nsml, tmp_p
     _push(nsml, tmp_path, evaluation=evaluation)
     submitted = nsml("submit", start_and_wait(nsml), "best")
     assert "Score: 999999" in submitted.out
-    assert "evaluation.py caught AttributeError: 'str' object has no attribute 'item' (line 4)" in submitted.err
+    assert "evaluation.py caught AttributeError: 'str' object has no attribute 'item' (line 2)" in submitted.err
 
 
 def test_a_scorer_that_names_another_dataset_gets_this_one_with_a_warning(nsml: Nsml, tmp_path: Path) -> None:

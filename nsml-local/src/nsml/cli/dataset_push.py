@@ -25,6 +25,7 @@ from ..store.labels import LabelError, parse_classes
 from ..store.photographs import photographs_below
 from ..wording import parse_duration, plain
 from .display import erase_line, print_text
+from .limits import accepted
 
 _METRICS = "; ".join(f"{name}: {metric.help}" for name, metric in METRICS.items())
 
@@ -39,7 +40,7 @@ def _names(context: click.Context, option: click.Parameter, text: str | None) ->
 _metric_option = click.option(
     "--metric",
     type=click.Choice(list(METRICS)),
-    help=f"The built-in scorer (fundus unless given). {_METRICS}.",
+    help=f"The built-in scorer (unless given: fundus, or accuracy where the test data are no photographs). {_METRICS}.",
 )
 _classes_option = click.option(
     "--classes", callback=_names, metavar="A,B", help="The classes by label number, from 0, such as NORMAL,AMD,RVO,DMR."
@@ -86,6 +87,7 @@ nsml.training_photographs().
 @_classes_option
 @click.option("--isolate", is_flag=True,
               help="Copy the files and isolate all programs: none can read the labels or PATH (Linux, bubblewrap).")  # fmt: skip
+@accepted("--private", hidden=True, is_flag=True)
 def push(
     name: str,
     path: Path,
@@ -146,11 +148,11 @@ def check(path: Path, metric: str | None, classes: tuple[str, ...]) -> None:
     """Say what push would say about PATH; nothing is registered. Exit status 1 if there are problems."""
     with tempfile.TemporaryDirectory(prefix="nsml-check-") as folder:
         pushed = push_dataset(
-            open_home(Path(folder)), "CHECKED", path, rules={"metric": metric or "fundus"}, classes=classes
+            open_home(Path(folder)), "CHECKED", path, rules={"metric": metric} if metric else {}, classes=classes
         )
         print_text(describe(pushed, plain(str(path))))
         problems = dataset_problems(pushed)
-        if not (pushed.training / "train").is_dir():
+        if not pushed.has_sides:
             problems.insert(0, "there is no folder train/; name the folder that holds train/ and test/")
     for problem in problems:
         click.echo(f"problem: {problem}", err=True)
@@ -173,11 +175,9 @@ def describe(dataset: Dataset, name: str = "") -> str:
         if dataset.labels.exists() or dataset.evaluation.exists():
             labels += "; warning: PATH holds labels or the scorer, which the teams could read: tell the organiser"
     train, test = record["train_files"], record["test_files"]
-    note = (
-        "" if (dataset.training / "train").is_dir() else "; it has no folder train/, so sessions can read all its files"
-    )
+    note = "" if dataset.has_sides else "; it has no folder train/, so sessions can read all its files"
     above = dataset.training / "train"
-    if above.is_dir() and not (above / "train_data").exists():
+    if dataset.has_sides and not (above / "train_data").exists():
         inside = sorted(path.name for path in above.iterdir() if path.is_dir() and photographs_below(path))
         note += (
             f"; train/ holds {', '.join(inside[:4])}, but class folders belong into train/train_data/" if inside else ""

@@ -18,6 +18,7 @@ from ..store.datasets import find_dataset
 from ..store.home import open_home
 from ..store.sessions import ENDED, QUEUED, Session, remove_session
 from .arguments import complete_checkpoints, session_and_checkpoint, session_argument, session_named
+from .limits import accepted
 
 
 @click.command(
@@ -62,6 +63,7 @@ Examples:
 )
 @session_argument()
 @click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
+@accepted("--esm", hidden=True)
 def infer(session: str, checkpoint: str | None) -> None:
     """Predict inputs that you type with a checkpoint.
 

@@ -21,7 +21,7 @@ from .arguments import complete_sessions, session_named
 _MOST = 1_000_000  # processors or GPUs
 
 
-def _accepted(name: str, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def accepted(name: str, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option of the platform without effect on this machine; using it prints a note."""
 
     def note(context: click.Context, option: click.Parameter, value: object) -> None:
@@ -39,9 +39,9 @@ def limit_options(cpus: str = "-c") -> Callable[[Callable[..., Any]], Callable[.
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in (
-            *(_accepted(name, hidden=True) for name in ("--gpu-driver-version", "--gpu-model", "--esm")),
-            _accepted("--nfs-output", hidden=True, is_flag=True),
-            _accepted("--shm-size", metavar="SIZE", help="Accepted for compatibility; no effect."),
+            *(accepted(name, hidden=True) for name in ("--gpu-driver-version", "--gpu-model", "--esm")),
+            accepted("--nfs-output", hidden=True, is_flag=True),
+            accepted("--shm-size", metavar="SIZE", help="Accepted for compatibility; no effect."),
             click.option(
                 "--log-limit",
                 metavar="SIZE",

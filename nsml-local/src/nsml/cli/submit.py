@@ -16,6 +16,7 @@ from ..store.home import open_home
 from ..wording import plain, score
 from .arguments import complete_checkpoints, session_and_checkpoint, session_argument
 from .display import ProgramOutput, erase_line
+from .limits import accepted
 
 
 class _Seconds(click.FloatRange):
@@ -52,6 +53,7 @@ Examples:
 @click.option("--final/--no-final", default=None,
               help="Choose the checkpoint, scored or not yet, for the final ranking, two at most; or take that back.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show the output of the program.")
+@accepted("--esm", hidden=True)
 def submit(
     session: str,
     checkpoint: str | None,

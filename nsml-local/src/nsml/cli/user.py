@@ -7,6 +7,7 @@ import click
 from ..store.files import write_json
 from ..store.home import open_home
 from ..store.names import check_name
+from .limits import accepted
 
 
 @click.command(
@@ -16,6 +17,7 @@ Example:
 """
 )
 @click.argument("name")
+@accepted("-e", hidden=True)  # the terminal's encoding, such as CP949
 def login(name: str) -> None:
     """Set the user's name for new sessions."""
     home = open_home()

@@ -17,7 +17,7 @@ from ..store.photographs import photographs_below, why_unreadable
 from ..wording import plain
 from .labels import label_trouble, number_trouble, order_trouble
 from .metrics import missing_library
-from .predictions import BARE, composed, image_ids, read_lines
+from .predictions import BARE, composed, image_ids, read_classes, read_lines
 
 # A word in fewer photographs is chance. Where a label takes more words, these are the names of its patients.
 _FEWEST, _MOST_WORDS = 3, 2
@@ -54,11 +54,27 @@ def dataset_problems(dataset: Dataset) -> list[str]:
     scored_here = dataset.has_label_file and not dataset.evaluation.exists() and dataset.referee() is None
     if scored_here and (lack := missing_library(dataset.metric())):
         problems.append(f"{lack}, else no submit can be scored")
+    if tested and dataset.evaluation.exists() and not dataset.loader.exists() and _is_unreadable(dataset):
+        problems.append(
+            "evaluation/ has no data_loader.py, and test/test_label holds no class for each photograph: infer gets photographs as arrays "
+            "and has to answer with a class for each; bring the competition's data_loader.py if its programs do otherwise"
+        )
     if trouble := label_trouble(dataset):
         problems.append(f"{trouble}, else no submit can be scored")
     else:
         problems += filter(None, (order_trouble(dataset), number_trouble(dataset)))
     return [plain(problem) for problem in problems]
+
+
+def _is_unreadable(dataset: Dataset) -> bool:
+    """Whether only an organiser's scorer can read the label file."""
+    if not dataset.has_label_file:
+        return False
+    try:
+        read_classes(dataset.labels, "the label file")
+    except NsmlError:
+        return True
+    return False
 
 
 def _told_by_paths(dataset: Dataset, tested: Sequence[Path]) -> str:

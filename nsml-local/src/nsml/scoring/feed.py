@@ -16,6 +16,7 @@ from .photographs import Photographs
 from .predictions import Wanted, check_predictions, image_ids, write_predictions
 
 Infer = Callable[..., Any]
+_NOTE = "infer gets "
 
 
 def feed_test_data(
@@ -33,7 +34,12 @@ def feed_test_data(
     root = dataset_path / "test"
     paths = photographs_below(root)
     if not paths:
-        predictions = check_predictions(_call(infer, str(_test_data(root))), wanted, None)
+        data = _test_data(root)
+        try:
+            predictions = check_predictions(_call(infer, str(data)), wanted, None)
+        except Exception as error:
+            error.add_note(_without_loader(f"the path of {data.relative_to(dataset_path)}"))
+            raise
         write_predictions(output, predictions)
         return len(predictions)
     last = 0.0
@@ -44,9 +50,17 @@ def feed_test_data(
             last = time.monotonic()
             on_progress(done, len(paths))
 
-    predictions = check_predictions(_call(infer, Photographs(paths, on_read)), wanted, len(paths))
+    try:
+        predictions = check_predictions(_call(infer, Photographs(paths, on_read)), wanted, len(paths))
+    except (AttributeError, TypeError) as error:  # as of a program that expects paths
+        error.add_note(_without_loader("the photographs as arrays"))
+        raise
     write_predictions(output, predictions, image_ids(paths, root))
     return len(paths)
+
+
+def _without_loader(given: str) -> str:
+    return f"{_NOTE}{given}, as the dataset has no evaluation/data_loader.py; push it with one if this program expects other data"
 
 
 def _test_data(root: Path) -> Path:
@@ -72,9 +86,10 @@ def _call(infer: Infer, data: Any) -> Any:
 
 
 def describe(error: BaseException) -> str:
-    """One line for an exception of the competitor's code: type, message, file and line."""
+    """One line for an exception of the competitor's code: type, message, file and line, and the notes of `feed_test_data`."""
+    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()) if note.startswith(_NOTE))
     if isinstance(error, NsmlError):
-        return str(error)
+        return f"{error}{notes}"
     text = " ".join(str(error).split())[:300]
     # Not the current folder, which the program may have left or deleted.
     launch = os.environ.get(VARIABLE)
@@ -89,4 +104,4 @@ def describe(error: BaseException) -> str:
         if work and path.is_relative_to(work):
             place = f" ({path.relative_to(work)}, line {trace.tb_lineno})"
         trace = trace.tb_next
-    return f"{type(error).__name__}{': ' if text else ''}{text}{place}"
+    return f"{type(error).__name__}{': ' if text else ''}{text}{place}{notes}"

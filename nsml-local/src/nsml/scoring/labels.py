@@ -94,6 +94,8 @@ def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str, classe
         return " is empty; write a FOLDER,FILE,LABEL line for each test photograph"
     if any("\0" in line for _, line in lines[:100]):
         return " is not text; save it as UTF-8"
+    if re.match(r"\{\s*(\"|$)|\[\s*([\[{\"]|$)", lines[0][1]):
+        return " is JSON; bring evaluation/evaluation.py and evaluation/data_loader.py that read it, or write FOLDER,FILE,LABEL lines"
     is_value = is_finite if METRICS[metric].kind is Kind.NUMBER else is_class
     bare = not any("," in line for _, line in lines)
     named: dict[str, int] = {}

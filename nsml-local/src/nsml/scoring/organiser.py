@@ -22,6 +22,7 @@ from ..store.home import Home
 from ..store.launches import VARIABLE
 from ..store.leftovers import SCORING
 from .predictions import lines_of_part, read_lines, read_part
+from .rules import rules_of
 
 LIMIT = 3600  # seconds
 MOST_OUTPUT = 1 << 20  # bytes, of each of stdout and stderr
@@ -88,7 +89,8 @@ def score_with_script(dataset: Dataset, predictions: Path, *, private: bool = Fa
         if _SUSPICIOUS.fullmatch(f"{value:g}" if abs(value) < 1e5 else f"{value:.0f}") and value != 1:
             traced = _call(["-m", "nsml.scoring.organiser_script", "--trace", root, *command], dataset, folder)
             caught = [line for line in traced.stderr.splitlines() if line.startswith("caught ")]
-            warnings.append(f"a score of exactly {value:g}: {_explanation(caught, _last_line(ended.stderr))}")
+            if caught or value or not rules_of(dataset).lower_is_better:  # where 0 is the best
+                warnings.append(f"a score of exactly {value:g}: {_explanation(caught, _last_line(ended.stderr))}")
     return Score(value, ended.stdout.strip(), tuple(warnings))
 
 
@@ -135,7 +137,10 @@ def _last_of(stream: IO[bytes]) -> str:
 def _read_score(ended: subprocess.CompletedProcess[str], script: Path, log: Path) -> float:
     complaint = _last_line(ended.stderr) or "no message"
     if missing := _MISSING.match(complaint):
-        complaint += f"; put {missing[1]} beside evaluation.py and push again (a competitor's files are not searched)"
+        complaint += (
+            f"; put {missing[1]} beside evaluation.py and push again (a competitor's files are not searched), or, if it is a package, run: "
+            f"{sys.executable} -m pip install {missing[1]}"
+        )
     if ended.returncode:
         lines = re.findall(rf'File "{re.escape(str(script))}", line (\d+)', ended.stderr)
         place = f" (line {lines[-1]})" if lines else ""

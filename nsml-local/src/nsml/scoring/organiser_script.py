@@ -34,11 +34,16 @@ def _redirected(function: Callable[..., Any], folder: str) -> Callable[..., Any]
 
 def _print_last_exception(script: str) -> None:
     last: list[str] = []
+    error: BaseException | None = None
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal error
         if frame.f_code.co_filename != script:
             return None
-        if event == "exception" and not issubclass(argument[0], StopIteration | GeneratorExit | SystemExit):
+        # Where it was raised, not the callers that it passes.
+        is_new = event == "exception" and argument[1] is not error
+        if is_new and not issubclass(argument[0], StopIteration | GeneratorExit | SystemExit):
+            error = argument[1]
             last[:] = [
                 f"caught {argument[0].__name__}: {' '.join(str(argument[1]).split())[:300]} (line {frame.f_lineno})"
             ]

@@ -285,7 +285,7 @@ def read_classes(path: Path, what: str) -> dict[str, int]:
         if not is_class(value):
             most = 10**_LONGEST_CLASS - 1
             raise NsmlError(
-                f"{what} {path}, entry {number}: {value[:20]!r}, of {name}, is not a class from 0 to {most}"
+                f"{what} {path}, entry {number}: {value[:20]!r}, of {name[:60]}, is not a class from 0 to {most}"
             )
     return {name: int(value) for name, value in lines.items()}
 

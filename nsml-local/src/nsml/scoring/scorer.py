@@ -43,8 +43,13 @@ def wanted_predictions(dataset: Dataset) -> Wanted:
             classes = max(classes, int(read_published(spool, BOARD)["classes"]))
     if not dataset.has_label_file or label_trouble(dataset):
         return Wanted(kind, classes)
-    count = len(read_lines(dataset.labels, "the label file"))
-    return Wanted(kind, max(classes, class_count(metric, dataset.labels, dataset.classes())), count)
+    try:
+        count = len(read_lines(dataset.labels, "the label file"))
+        return Wanted(kind, max(classes, class_count(metric, dataset.labels, dataset.classes())), count)
+    except NsmlError:
+        if not dataset.evaluation.exists():
+            raise
+        return Wanted(kind, classes)  # labels that only the organiser's scorer can read
 
 
 def trained_classes(dataset: Dataset) -> tuple[str, ...]:

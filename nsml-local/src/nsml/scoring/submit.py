@@ -128,10 +128,10 @@ def submit(
             # The time now: another, of a lower number, may have begun after this one.
             if why := rules.refusal(user, counted_submissions(home, dataset.name, user, folder), time.time()):
                 raise Refused(f"dataset {dataset.name}: {why}; 'nsml submit -t' tries without a score")
-            if trouble := label_trouble(dataset):
+            if label_trouble(dataset):  # which would show hidden labels
                 raise RunFailed(
-                    f"the labels of dataset {dataset.name} are wrong, so nothing can be scored: {trouble}; its organiser corrects "
-                    "them and pushes it again, and 'nsml submit -t' tries the checkpoint without labels"
+                    f"the labels of dataset {dataset.name} are wrong, so nothing can be scored; its organiser sees why with 'nsml dataset "
+                    "check PATH', corrects them and pushes it again, and 'nsml submit -t' tries the checkpoint without labels"
                 )
         if not dry_run and spool is not None:
             _check_rules_of_referee(spool, dataset)

@@ -69,6 +69,11 @@ class Dataset:
     folder: Path
 
     @property
+    def has_sides(self) -> bool:
+        """Whether it was pushed with a folder train/. Without, its files lie in `training` too, see `push_dataset`."""
+        return [entry.name for entry in visible(self.training)] == ["train"]
+
+    @property
     def training(self) -> Path:
         return self.folder / "training"
 
@@ -284,8 +289,9 @@ def push_dataset(
         if (source / "train").is_dir():
             _fill(source / "train", beside / "training" / "train", copy)
         else:
-            # Datasets of 2017 have no train/: a session reads the whole folder.
-            _fill(source, beside / "training", copy, leave_out=("test", "evaluation"))
+            # Without train/, programs of 2017 read DATASET_PATH/FILE, later ones DATASET_PATH/train/FILE.
+            for folder in ("training",) if (source / "train").exists() else ("training", "training/train"):
+                _fill(source, beside / folder, copy, leave_out=("test", "evaluation"))
         (beside / "submission").mkdir()
         kept_back: list[str] = []
         if (source / "test").is_dir():
@@ -310,7 +316,9 @@ def push_dataset(
         if isolate and (found := answers_beside(beside / "feed", beside / "hidden" / "test" / LABELS)):
             raise NsmlError(f"--isolate: {found}")
         facts: dict[str, Any] = {"like_labels": kept_back} if kept_back else {}
-        facts |= {"metric": "fundus", **(rules or {}), "isolate": isolate}
+        shown = beside / "submission" / "test"
+        usual = "accuracy" if shown.is_dir() and not photographs_below(shown) else "fundus"
+        facts |= {"metric": usual, **(rules or {}), "isolate": isolate}
         write_json(
             beside / "dataset.json",
             {"source": origin or str(source), "created_at": time.time(), **facts, **_count(beside, source, classes)},
@@ -434,11 +442,11 @@ def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]
     marks = folder / "training" / "train" / MARKS
     size = train = 0
     found: list[Path] = []
-    for side in ("training", "submission"):
+    for side in ("training/train" if (folder / "training" / "train").is_dir() else "training", "submission"):
         for root, _, files in walk(folder / side):
             with contextlib.suppress(OSError):
                 size += sum(os.stat(os.path.join(root, name)).st_size for name in files)
-            if side == "training":
+            if side != "submission":
                 train += 0 if Path(root).is_relative_to(marks) else sum(not left_by_a_system(name) for name in files)
             else:
                 found += [Path(root, name) for name in files if not left_by_a_system(name)]

@@ -34,7 +34,7 @@ _FLAGS = {"0", "1", "0.0", "1.0", ""}
 # Names of columns, without case, blanks and punctuation; the first that a table has counts.
 _COLUMNS = {
     "file": "file filename image imagename img imageid idcode photograph photo path filepath imagepath fundus 파일 파일명 이미지 사진",
-    "label": "label labels class classname category diagnosis level grade retinopathygrade drgrade target 라벨 진단",
+    "label": "label labels class classname category diagnosis level grade retinopathygrade drgrade target annotation annotations 라벨 진단",
     "patient": "patient patientid patientno patientnumber subject subjectid pid person id 환자 환자번호",
     "eye": "eye side laterality lefteyeorrighteye 눈 좌우",
     "camera": "camera device 카메라",
@@ -341,6 +341,9 @@ def _read_table(
     """The line of each photograph, and problems. folders: `class_key` of the class folders."""
     text = read_text(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
+    unless = "" if path.suffix else ", unless only your own programs read it"  # train_label is a name of the platform
+    if first.lstrip()[:1] in ("{", "["):
+        raise LabelError(f"{path}: JSON is not read; write a table with the columns file and label{unless}")
     delimiter = "\t" if path.suffix == ".tsv" else max(",\t;|", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     lines, at_line = [], 1
@@ -372,7 +375,7 @@ def _read_table(
     if "file" not in at or not ("label" in at or classes or folders):
         missing = "labels" if "file" in at else "files"
         raise LabelError(
-            f"{path}: no column of its first line {first[:80]!r} names the {missing}; begin it with a line such as file,label,patient"
+            f"{path}: no column of its first line {first[:80]!r} names the {missing}; begin with a line such as file,label,patient{unless}"
         )
     find = _finder(root, photographs)
     rows: dict[Path, Row] = {}
