@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dataprep.folder import Folder, count_endings, read_folder
-from dataprep.header import PhotographError, read_header
+from dataprep.header import PhotographError, is_strip, read_header
 from dataprep.labels import (
     LabelError,
     Row,
@@ -180,6 +180,8 @@ def read_catalog(
             header = read_header(path)
             if min(header.width, header.height) < _LEAST_SIDE:
                 raise PhotographError(f"{header.width}x{header.height} pixels: fewer than {_LEAST_SIDE} show no eye")
+            if is_strip(header.width, header.height):
+                raise PhotographError(f"{header.width}x{header.height} pixels: a strip shows no eye")
         except PhotographError as error:
             unreadable.append((path, str(error)))
             continue
@@ -337,7 +339,7 @@ def _name_pattern(codes: dict[str, int]) -> re.Pattern[str]:
 
     Classes that are numbers are no codes, as a number in a name may be anything.
     """
-    names = {"NOR"} & {"NOR" if "NORMAL" in codes else ""} | {code for code in codes if not code.isdecimal()}
+    names = {code for code in codes if not code.isdecimal()} | ({"NOR"} if "NORMAL" in codes else set())
     alternatives = "|".join(re.escape(code) for code in sorted(names, key=len, reverse=True)) or "(?!)"
     eyes = "|".join(sorted(_EYES, key=len, reverse=True))
     between = r"[\s_-]+"

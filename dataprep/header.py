@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 # Formats of OpenCV, and DICOM. nsml.store.photographs has the same list for submits.
 _READ = ".jpg .jpeg .jpe .jfif .jif .jfi .png .bmp .dib .tif .tiff .webp .pbm .pgm .ppm .pnm .pfm .jp2 .avif .gif .ras .sr .hdr .pic"
 EXTENSIONS = frozenset([*_READ.split(), *([".dcm", ".dicom"] if find_spec("pydicom") else [])])
+_LONGEST = 5  # times the shorter side
 
 # T.81 table B.1: start of frame 0-15 without DHT (C4), JPG (C8) and DAC (CC).
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -75,6 +76,11 @@ def read_content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise PhotographError(error.strerror or str(error)) from error
+
+
+def is_strip(width: int, height: int) -> bool:
+    """Whether sides in pixels are those of no eye. A square around a long strip may not fit into memory."""
+    return max(width, height) > _LONGEST * min(width, height)
 
 
 def _check_regular(path: Path) -> None:

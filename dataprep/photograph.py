@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dataprep.header import Header, PhotographError, read_content, read_header
+from dataprep.header import Header, PhotographError, is_strip, read_content, read_header
 from dataprep.local_average import halve, subtract_local_average
 from dataprep.pixels import REDUCED, read_pixels
 from dataprep.retina import Retina, find_retina
@@ -125,8 +125,16 @@ def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _prepare(read: Callable[[int], np.ndarray], shape: tuple[int, ...], preparation: Preparation) -> np.ndarray:
-    image, retina, _ = _locate(read, shape, preparation)
-    return _finish(image, retina, preparation)
+    height, width = shape[:2]
+    if is_strip(width, height):
+        raise PhotographError(f"{width}x{height} pixels: a strip shows no eye")
+    try:
+        image, retina, _ = _locate(read, shape, preparation)
+        return _finish(image, retina, preparation)
+    except (cv2.error, MemoryError) as error:
+        raise PhotographError(
+            f"{width}x{height} pixels: cannot be prepared: {' '.join(str(error).split())[:200]}"
+        ) from error
 
 
 def _locate(

@@ -22,10 +22,6 @@ class Parser(argparse.ArgumentParser):
         """Add an option with one value, converted by `kind`."""
         self.add_argument(name, type=kind, default=default, metavar="N", help=f"{text} (default: {default})")
 
-    def one_of(self, name: str, choices: tuple[str, ...], text: str) -> None:
-        """Add an option with one of `choices` as its value; the first is the default."""
-        self.add_argument(name, choices=choices, default=choices[0], help=f"{text} (default: {choices[0]})")
-
 
 def counted(count: int, noun: str) -> str:
     """ "1 seed", "2,000 seeds"."""
@@ -37,8 +33,8 @@ def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
 
     def convert(text: str) -> Any:
         try:
-            if low <= kind(text) <= high:
-                return kind(text)
+            if low <= (value := number(kind, text)) <= high:
+                return value
         except ValueError:
             pass
         raise argparse.ArgumentTypeError(f"{text!r} is not {in_words(kind, low, high)}")
@@ -46,9 +42,16 @@ def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
     return convert
 
 
+def number(kind: Callable[[str], Any], text: str) -> Any:
+    """An int or a float in ASCII digits. ValueError for other spellings, such as 1_000."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return kind(text)
+
+
 def in_words(kind: type, low: float, high: float) -> str:
     """The valid values of an int or a float: "a whole number from 1 to 1000000"."""
-    return f"{'a whole number' if kind is int else 'a number'} from {low:.7g} to {high:.7g}"
+    return f"a whole number from {low} to {high}" if kind is int else f"a number from {low:.7g} to {high:.7g}"
 
 
 class Progress:

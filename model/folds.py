@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from .baselines import print_baselines, print_beaten
@@ -56,7 +55,7 @@ def train_folds(
         estimate = f", about {clock(seconds * (len(left) - number))} left for all" if seconds else ""
         print(f"fold {fold}, {len(done) + 1} of {settings.folds}{estimate}", flush=True)
         if network is None or fold != network.settings.fold:
-            network = begin(replace(settings, fold=fold, epoch=0, steps=0, phase="", best_loss=None, best_epoch=0))
+            network = begin(settings.begun_anew(fold))
         network.earlier = tuple(done)
         started = time.monotonic()
         data = read(network.settings)

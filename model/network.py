@@ -138,7 +138,8 @@ def new_network(settings: Settings, weights: str = RANDOM) -> Network:
             layer.synchronized = several
     # The same epsilon for all, so that Adam and RAdam differ only in rectification.
     kind = {"radam": RAdam, "adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[recipe.optimizer]
-    optimizer = kind(epsilon=1e-8, weight_decay=recipe.weight_decay or None)
+    # AdamW takes no None, the others decay nothing with it.
+    optimizer = kind(epsilon=1e-8, weight_decay=recipe.weight_decay or (0.0 if recipe.optimizer == "adamw" else None))
     optimizer.build(model.trainable_variables)
     if recipe.weight_decay:
         # Shifts and scales do not connect units: their decay would only counteract the normalisation.

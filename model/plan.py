@@ -22,6 +22,8 @@ from .training import class_weights
 _HEADERS = 64
 # Networks that halve an image five times need multiples of 32; below 96, their last feature map is two pixels wide.
 _STEP, _SMALLEST = 32, 96
+# An average of momentum m forgets where it began in a few times 1 / (1 - m) steps.
+_AVERAGED = 5
 # Letters of a line; `plan: ` before it makes a hundred.
 _WIDTH = 94
 
@@ -94,10 +96,17 @@ def plan(
         low, high = min(weights[present]), max(weights[present])
         line = f"class weights {low:.2f} to {high:.2f} of {len(present)} classes: {reason}"
     lines.append(line)
-    if recipe.ema:
-        averaged = min(round(1 / (1 - recipe.ema)), steps)
-        lines.append(f"ema {recipe.ema:g}: predicts with weights averaged over the last {averaged} of {steps} steps")
-    return replace(planned, image_size=size), lines
+    ema = recipe.ema
+    if ema and not timed:
+        largest = max(1 - _AVERAGED / steps, 0.0)
+        reason = f"predicts with weights averaged over about the last {1 / (1 - ema):.0f} of {steps} steps"
+        if ema > largest and "ema" in given:
+            reason = f"given; above {largest:.3g} the first weights count too much after {steps} steps"
+        elif ema > largest:
+            reason = f"averages over a fifth of {steps} steps; with {ema:g} the first weights would count too much"
+            ema = largest
+        lines.append(f"ema {ema:.3g}: {reason}")
+    return replace(planned, image_size=size, ema=ema), lines
 
 
 def shorter_side(paths: Sequence[Path]) -> float:

@@ -12,10 +12,11 @@ from dataclasses import Field, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
-from .console import in_words
+from .console import in_words, number
 
 # EfficientNet-Lite0 halves a photograph five times: pixels that its features need.
 _SMALLEST = 32
+_MOST_EPOCHS = 10_000
 # Weights that come with the template: see `model.pretrained_weights.load_drawn`.
 DRAWN = "drawn"
 
@@ -62,7 +63,7 @@ class Recipe:
     phases: tuple[Phase, ...] = option(
         "in order; set PHASE.share, .rate, .label_smoothing and .augmentation one by one"
     )
-    epochs: int = option("number of epochs of all phases together", 32, 1, 10_000)
+    epochs: int = option("number of epochs of all phases together", 32, 1, _MOST_EPOCHS)
     steps: int = option("minimum of training steps; adds epochs if there are fewer; 0: no minimum", 0, 0, 1_000_000)
     batch_size: int = option("photographs in a training step", 16, 1, 1024)
     learning_rate: float = option("learning rate; each phase multiplies it by its rate", 0.003, 1e-7, 1)
@@ -143,8 +144,8 @@ class Recipe:
         return left
 
     def planned(self, photographs: int) -> Recipe:
-        """The recipe with at least `steps` training steps, for a number of training photographs."""
-        epochs = math.ceil(self.steps / math.ceil(photographs / self.batch_size))
+        """The recipe with at least `steps` training steps, or the most epochs, for a number of training photographs."""
+        epochs = min(math.ceil(self.steps / math.ceil(photographs / self.batch_size)), _MOST_EPOCHS)
         return replace(self, epochs=max(self.epochs, epochs), steps=0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -286,7 +287,7 @@ def converted(kind: type, name: str, field_name: str, value: Any) -> dict[str, A
             if options[field_name].type == "bool":
                 value = {"0": False, "1": True, "false": False, "true": True}[value.lower()]
             else:
-                value = {"int": int, "float": float}[str(options[field_name].type)](value)
+                value = number({"int": int, "float": float}[str(options[field_name].type)], value)
         except (ValueError, KeyError):
             raise RecipeError(f"{name} is {value!r}; give {_values(options[field_name])}") from None
     return {field_name: value}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
 from dataprep.labels import class_key
@@ -66,6 +66,11 @@ class Settings:
     def preparation(self) -> Preparation:
         """Preparation of the photographs, in training and in `infer`."""
         return Preparation(self.recipe.image_size, local_average=self.recipe.local_average)
+
+    def begun_anew(self, fold: int) -> Settings:
+        """The settings before the first epoch of a fold."""
+        anew = replace(self, fold=fold, epoch=0, steps=0, phase="")
+        return replace(anew, best_by="", best_value=None, best_loss=None, best_epoch=0)
 
     def resume(self, recipe: dict[str, Any], arguments: dict[str, Any]) -> list[str]:
         """Apply changes to a resumed training, and return a warning for each change that is ignored.

@@ -43,8 +43,8 @@ def train(
 ) -> None:
     """Train from the network's current epoch to the last epoch of its recipe.
 
-    On a CPU, a resumed training gives bit for bit the same weights as an uninterrupted one: shuffling and augmentation depend on the seed
-    and the epoch's number only, all other state is part of the network.
+    On a CPU with as many threads, a resumed training gives bit for bit the same weights as an uninterrupted one: shuffling and
+    augmentation depend on the seed and the epoch's number only, all other state is part of the network.
 
     Args:
         network: trained in place; its settings hold the recipe and the progress.

@@ -155,6 +155,7 @@ def test_help_explains_every_argument(start: Start) -> None:
         ["--set", "width"],
         ["--set", "=3"],
         ["--set", "epochs=3", "--epoch", "4"],
+        ["--epoch", "1_0"],
         ["--set", "wide=3"],
         ["--set", "gentle.rate=2"],
         ["--recipe", "losing"],

@@ -169,3 +169,20 @@ def test_a_network_of_another_name_cannot_be_begun_with() -> None:
     other = small_network.network(network="efficientnet_lite0", image_size=32)
     with pytest.raises(ValueError, match=r"^its network is efficientnet_lite0, not vgg; give --set network=eff"):
         take_weights(small_network.network(), other)
+
+
+def test_an_ensemble_stays_until_the_next_in_its_folder_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = [small_network.network(seed=seed) for seed in (1, 2)]
+    checkpoint.save(tmp_path, Ensemble(networks, [1.0, 1.0]))
+    for seed in (3, 4):  # from the first names of the files to the others, and back
+        checkpoint.save(tmp_path, Ensemble([small_network.network(seed=seed)], [1.0]))
+        before = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+        assert len(before) == 3  # weights, settings, ensemble.json: no file of an earlier ensemble
+        with monkeypatch.context() as patched:
+            patched.setattr("json.dumps", None)  # fails before the first settings.json
+            with pytest.raises(TypeError):
+                checkpoint.save(tmp_path, Ensemble(networks, [1.0, 1.0]))
+        assert len(checkpoint.load(tmp_path).networks) == 1
+        assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -21,10 +21,10 @@ from model.data import read_data
 from model.efficientnet_lite import build_efficientnet_lite0
 from model.ensemble import Ensemble, combine
 from model.keras_networks import build_keras_network
-from model.network import begin_network, check_network
+from model.network import begin_network, check_network, new_network
 from model.predict.inference import infer
 from model.pretrained_weights import PretrainedWeightsError, load_lite0
-from model.recipes import changed, quick
+from model.recipes import Recipe, changed, quick, transfer, winning
 from model.run.devices import start_tensorflow
 from model.run.entry import UsageError, settings_for
 from model.settings import Settings
@@ -282,3 +282,9 @@ def test_a_fault_that_keras_finds_in_ones_own_network_is_one_line_of_plain_text(
     with pytest.raises(ValueError, match="Exception encountered when calling") as raised:
         layers.Rescaling(1 / 255)(input)
     assert one_line(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(("recipe", "values"), [(transfer, {"weight_decay": 0}), (winning, {"optimizer": "adamw"})])
+def test_adamw_can_decay_nothing(recipe: Callable[[], Recipe], values: dict[str, Any]) -> None:
+    small = {"image_size": 32, "weights": "random"}
+    assert not new_network(Settings(changed(recipe(), values | small), ("A", "B"))).optimizer.weight_decay

@@ -240,8 +240,8 @@ def test_an_array_that_is_no_image_is_refused(image, message) -> None:
 
 
 @given(
-    height=st.integers(1, 60),
-    width=st.integers(1, 60),
+    height=st.integers(12, 60),
+    width=st.integers(12, 60),
     size=st.sampled_from([8, 24, 64]),
     crop=st.booleans(),
     local_average=st.booleans(),
@@ -323,3 +323,8 @@ def test_the_retina_is_what_the_preparation_shows_of_it(draw_fundus) -> None:
 def test_marks_of_another_size_are_refused(draw_fundus) -> None:
     with pytest.raises(PhotographError, match=r"\(10, 10\)"):
         prepare_marks(draw_fundus(320, 400), np.zeros((10, 10), np.uint8), Preparation(96))
+
+
+def test_a_strip_is_no_photograph() -> None:
+    with pytest.raises(PhotographError, match="60000x8 pixels: a strip shows no eye"):
+        prepare_array(np.zeros((8, 60_000, 3), np.uint8), Preparation(64))

@@ -16,7 +16,7 @@ from PIL import Image
 
 from dataprep.header import EXTENSIONS, PhotographError, read_header
 from dataprep.photograph import Preparation, prepare_array, prepare_file
-from dataprep.pixels import eight_bits, read_pixels
+from dataprep.pixels import eight_bits, read_file, read_pixels
 from evidence.audit.measure import decode
 from nsml.scoring.photographs import Photographs
 from nsml.scoring.pixels import read_pixels as submitted_pixels
@@ -250,3 +250,10 @@ def test_dicom_is_read_where_pydicom_is_installed(draw_fundus, tmp_path: Path, p
     read = read_pixels(path.read_bytes(), read_header(path))
     assert np.abs(read.astype(int) - wanted).max() <= 3
     np.testing.assert_array_equal(fed(path), read)
+
+
+@pytest.mark.parametrize("scale", [257, 256])
+def test_8_bits_scaled_to_16_are_those_8_bits(scale: int, tmp_path: Path) -> None:
+    dark = np.random.default_rng(1).integers(0, 100, (40, 50, 3), np.uint8)  # no value in the upper half
+    cv2.imwrite(str(tmp_path / "a.png"), dark.astype(np.uint16) * scale)
+    assert np.abs(read_file(tmp_path / "a.png").astype(int) - dark).max() <= (scale == 256)

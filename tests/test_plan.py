@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model.plan import plan, shorter_side
-from model.recipes import transfer, winning
+from model.recipes import changed, transfer, winning
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=400)
@@ -99,3 +99,17 @@ def test_no_more_than_64_headers_are_read(count: int, monkeypatch: pytest.Monkey
 
 class _Size:
     width, height = 9, 7
+
+
+@pytest.mark.parametrize(("given", "ema"), [((), 0.95), (("ema",), 0.999)])
+def test_weights_are_not_averaged_over_more_steps_than_leave_the_first_behind(
+    given: tuple[str, ...], ema: float
+) -> None:
+    recipe = changed(winning(), {"epochs": 10, "ema": 0.999})
+    planned, lines = plan(recipe, [0, 1] * 80, ("A", "B"), 0, given)  # 100 steps
+    assert planned.ema == pytest.approx(ema)
+    assert [line for line in lines if line.startswith(f"ema {ema:g}: ") and "the first weights" in line]
+
+
+def test_more_steps_than_the_most_epochs_have_get_the_most_epochs() -> None:
+    assert changed(winning(), {"steps": 1_000_000}).planned(16).epochs == 10_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -400,3 +401,15 @@ def test_a_history_of_another_kind_is_refused(
     rewrite(tmp_path, files={**settings["files"], "history.csv": described})
     with pytest.raises(CheckpointError, match=r"history\.csv cannot be read \(.*\); use another"):
         weights.load(tmp_path)
+
+
+def test_a_disk_without_space_is_said_before_hdf5_writes_to_it(saved: Path) -> None:
+    network, before = weights.load(saved), {path.name: path.read_bytes() for path in saved.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            weights.save(saved, network)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..ensemble import Ensemble
 from ..network import Network
 from . import network_files
-from .ensemble_files import ENSEMBLE, load_ensemble, save_ensemble
+from .ensemble_files import ENSEMBLE, load_ensemble, remove_others, save_ensemble
 from .network_files import CheckpointError
 
 EARLIER = "earlier"
@@ -21,7 +21,7 @@ __all__ = ["CheckpointError", "load", "save"]
 
 
 def save(folder: str | os.PathLike[str], held: Network | Ensemble) -> None:
-    """Write a network or an ensemble below `folder`. Where a network was saved before, its files stay until the new ones are complete."""
+    """Write a network or an ensemble below `folder`. Where one was saved before, its files stay until the new ones are complete."""
     folder = Path(folder)
     if isinstance(held, Ensemble):
         save_ensemble(folder, held)
@@ -30,6 +30,7 @@ def save(folder: str | os.PathLike[str], held: Network | Ensemble) -> None:
         save_ensemble(folder / EARLIER, Ensemble(list(held.earlier), [1.0] * len(held.earlier)))
     network_files.save(folder, held)
     (folder / ENSEMBLE).unlink(missing_ok=True)
+    remove_others(folder)
     if not held.earlier:
         shutil.rmtree(folder / EARLIER, ignore_errors=True)
 

@@ -18,7 +18,9 @@ import csv
 import hashlib
 import json
 import os
+import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,8 @@ from ..settings import FILE, Settings
 
 WEIGHTS, STATE, SETTINGS = "model.weights.h5", "training.h5", FILE
 _FILES = (WEIGHTS, STATE, VALIDATION, HISTORY, BASELINES)
-_OTHER = "next."
+OTHER = "next."
+_OF_FORMAT = 1 << 20  # bytes that HDF5 needs besides the values, at most
 # Further errors that h5py raises for damaged HDF5 files.
 _OF_HDF5 = (RuntimeError, TypeError, AttributeError, UnicodeDecodeError)
 
@@ -62,7 +65,7 @@ def save(folder: str | os.PathLike[str], network: Network, *, with_state: bool =
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    prefix = _OTHER if WEIGHTS in _named(folder) else ""
+    prefix = OTHER if WEIGHTS in named(folder / SETTINGS) else ""
     wanted = {
         WEIGHTS: True,
         STATE: with_state,
@@ -71,6 +74,8 @@ def save(folder: str | os.PathLike[str], network: Network, *, with_state: bool =
         BASELINES: bool(network.baselines),
     }
     names = [f"{prefix}{name}" for name in _FILES if wanted[name]]
+    state = _state(network) if with_state else {}
+    _make_sure_of_space(folder, [*network.model.variables, *state.values()])
     try:
         # A model without optimiser: for a compiled model, Keras would store the optimiser a second time.
         bare = keras.Model(network.model.inputs, network.model.outputs)
@@ -78,7 +83,7 @@ def save(folder: str | os.PathLike[str], network: Network, *, with_state: bool =
             bare.save_weights(folder / f"{prefix}{WEIGHTS}")
         if with_state:
             with h5py.File(folder / f"{prefix}{STATE}", "w") as file:
-                for name, variable in _state(network).items():
+                for name, variable in state.items():
                     file[name] = variable.numpy()
         if network.validation is not None:
             write_predictions(folder / f"{prefix}{VALIDATION}", network.validation, network.settings.classes)
@@ -87,27 +92,41 @@ def save(folder: str | os.PathLike[str], network: Network, *, with_state: bool =
         if network.baselines:
             write_records(folder / f"{prefix}{BASELINES}", network.baselines)
         for name in names:
-            _flush(folder / name)
+            flush(folder / name)
         files = {name: describe(folder / name) for name in names}
         text = json.dumps({**network.settings.to_dict(), "files": files}, indent=1)
         with replacing(folder / SETTINGS) as path:
             path.write_text(f"{text}\n", encoding="utf-8")
     finally:
-        current = _named(folder)
-        for name in {f"{before}{name}" for before in ("", _OTHER) for name in _FILES} - current:
-            (folder / name).unlink(missing_ok=True)  # files of an earlier save, or of this one if it failed
-    _flush(folder)
+        remove_others(folder)
+    flush(folder)
 
 
-def _named(folder: Path) -> set[str]:
-    """The files named in the settings of `folder`; none if the settings cannot be read."""
+def remove_others(folder: Path) -> None:
+    """Remove the files of a network that no settings name: of an earlier save, or of one that failed."""
+    current = named(folder / SETTINGS)
+    for name in {f"{before}{name}" for before in ("", OTHER) for name in _FILES} - current:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _make_sure_of_space(folder: Path, variables: Sequence[Any]) -> None:
+    """OSError if values so large cannot be written: HDF5 crashes the interpreter on a full disk."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for variable in variables:
+            file.write(bytes(variable.numpy().nbytes))
+        file.write(bytes(_OF_FORMAT))
+
+
+def named(path: Path) -> set[str]:
+    """The files named in settings.json or ensemble.json; none if it cannot be read."""
     try:
-        return set(json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["files"])
+        return set(json.loads(path.read_text(encoding="utf-8"))["files"])
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Flush a file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -212,16 +231,16 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
         values = json.loads(path.read_text(encoding="utf-8"))
         files = values.pop("files", None) if isinstance(values, dict) else None
         settings = Settings.from_dict(values)
-        prefix = _OTHER if isinstance(files, dict) and f"{_OTHER}{WEIGHTS}" in files else ""
-        named = {f"{prefix}{name}": name for name in _FILES}
-        if not isinstance(files, dict) or not {f"{prefix}{WEIGHTS}"} <= files.keys() <= named.keys():
+        prefix = OTHER if isinstance(files, dict) and f"{OTHER}{WEIGHTS}" in files else ""
+        plain = {f"{prefix}{name}": name for name in _FILES}
+        if not isinstance(files, dict) or not {f"{prefix}{WEIGHTS}"} <= files.keys() <= plain.keys():
             raise ValueError("its list of files is invalid")
     except FileNotFoundError:
         raise CheckpointError(f"{folder} has no {SETTINGS}; give the folder of a checkpoint of this program") from None
     except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise damaged(path, error) from None
     check_files(folder, files)
-    return settings, {named[name]: folder / name for name in files}
+    return settings, {plain[name]: folder / name for name in files}
 
 
 def check_files(folder: Path, files: dict[str, Any]) -> None:
