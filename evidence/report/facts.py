@@ -50,6 +50,9 @@ def _of(network: Network) -> dict[str, str]:
         ),
         "preparation": ", ".join(f"{name} {value}" for name, value in asdict(settings.preparation).items()),
         "seed": str(settings.seed),
+        "learning rate": f"{settings.recipe.learning_rate:g}",
+        "batch size": str(settings.recipe.batch_size),
+        "optimiser": settings.recipe.optimizer,
         **_origin(settings.origin or {}),
     }
 
