@@ -17,9 +17,19 @@ from typing import TYPE_CHECKING
 
 from model.console import between, counted, exit_status
 from model.recipes import DEFAULT
-from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
+from model.run.arguments import (
+    SessionCheckpoint,
+    add_recipe,
+    add_split,
+    check_split,
+    new_parser,
+    read_recipe,
+    session_checkpoint,
+)
 
 if TYPE_CHECKING:
+    from model.data import Data
+    from model.network import Network
     from model.run.entry import Hooks
 
 
@@ -77,7 +87,6 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     from model.run.entry import cache_folder, dataset_metric, describe, read_photographs, settings_for
     from model.run.other_sessions import begin
     from model.training import train
-    from model.validation import validate_with_views
 
     network = hooks.network
     catalog = read_photographs(args, network, photographs)
@@ -100,10 +109,36 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     print(f"session {nsml.SESSION_NAME}: {planned}", flush=True)
     if recipe.baselines:
         network.baselines = print_baselines(data, settings)
-    train(network, data, save=nsml.save, metric=dataset_metric(), **saving)
+    saved: set[int | str] = set()
+
+    def save(name: int | str) -> None:
+        nsml.save(name)
+        saved.add(name)
+
+    train(network, data, save=save, metric=dataset_metric(), **saving)
     if recipe.views > 1:
-        validate_with_views(network, data, nsml.report, nsml.save)
+        validate_checkpoints(hooks, network, data, with_best="best" in saved)  # a fork may find no better one
     print_beaten(network)
+
+
+def validate_checkpoints(hooks: Hooks, network: Network, data: Data, with_best: bool) -> None:
+    """Validate the last checkpoint and `best` over views, as they predict, and save them with it."""
+    import nsml
+    from model.ensemble import Ensemble
+    from model.run.other_sessions import fetch
+    from model.validation import validate_with_views
+
+    scores, epoch = validate_with_views(network, data), network.settings.epoch
+    nsml.report(summary=True, step=epoch, views__score=scores.value, views__accuracy=scores.accuracy)
+    hooks.keep(epoch, network)
+    if with_best and network.settings.best_epoch == epoch:
+        hooks.keep("best", network)
+    elif with_best:
+        best = fetch(SessionCheckpoint(nsml.SESSION_NAME, "best"), nsml.load)
+        assert not isinstance(best, Ensemble)
+        validate_with_views(best, data)
+        hooks.keep("best", best)
+        hooks.held = network
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -44,10 +44,20 @@ def print_baselines(data: Data, settings: Settings) -> list[Baseline]:
 
 
 def print_beaten(network: Network) -> None:
-    """Print a training's last validation and the baseline with the highest balanced accuracy; nothing without baselines."""
-    if network.baselines and network.validation is not None:
-        trained = score_chances("this training", network.validation.labels, network.validation.probabilities)
-        print(f"{trained}\nto beat: {max(network.baselines, key=lambda rival: rival.balanced)}", flush=True)
+    """Print a training's last validation, the best baseline by each measure, and those it is not above; nothing without baselines."""
+    if not network.baselines or network.validation is None:
+        return
+    trained = score_chances("this training", network.validation.labels, network.validation.probabilities)
+    print(trained, flush=True)
+    best, behind = [], []
+    for field, title in (("accuracy", "accuracy"), ("balanced", "balanced"), ("auc", "AUC")):
+        value, name = max((np.nan_to_num(getattr(each, field), nan=-1.0), each.name) for each in network.baselines)
+        if value >= 0:
+            best.append(f"{title} {value:.3f} ({name})")
+            behind += [title] if getattr(trained, field) <= value else []
+    print(f"to beat: {', '.join(best)}", flush=True)
+    if behind:
+        print(f"warning: no better than a baseline by {' and '.join(behind)}", flush=True)
 
 
 def baselines(

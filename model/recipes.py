@@ -313,7 +313,8 @@ def _check(record: Recipe | Phase, prefix: str = "") -> None:
 def _values(each: Field[Any]) -> str:
     """The valid values of a field, in words."""
     if each.metadata["among"]:
-        return " or ".join(each.metadata["among"])
+        *others, last = each.metadata["among"]
+        return f"{', '.join(others)} or {last}"
     if each.type == "bool":
         return "0 or 1"
     if each.type in ("int", "float"):

@@ -134,8 +134,8 @@ class Pace:
         return steps * self.step + self.validation
 
     def reserve(self, steps: int, views: int) -> float:
-        """Seconds to reserve after the last epoch, for a checkpoint and the validation averaged over views, which also turns images."""
-        return min(self.epoch(steps) / 4, 10) + ((views + 1) * self.validation if views > 1 else 0)
+        """Seconds to reserve after the last epoch: for a checkpoint, and to validate it and `best` over views, which also turns images."""
+        return min(self.epoch(steps) / 4, 10) + (2 * (views + 1) * self.validation if views > 1 else 0)
 
     def plan(self, seconds: float, least: int, of_pass: int) -> tuple[int, int]:
         """Number of epochs, at least `least`, and steps of each, at most `of_pass`, that fill so many seconds.
@@ -342,8 +342,8 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         print(
             f"{chr(13) if sys.stdout.isatty() else ''}epoch {epoch:>{len(str(total))}}/{total} {self.phase.name}"
             f"  loss {values['train__loss']:.3f} acc {values['train__accuracy']:.3f}"
-            f"  val {values['val__loss']:.3f}{' best' if best else ''} acc {values['val__accuracy']:.3f}"
-            f"  score {values['val__score']:.2f}{by_metric}"
+            f"  val {values['val__loss']:.3f} acc {values['val__accuracy']:.3f}"
+            f"  score {values['val__score']:.2f}{by_metric}{'  best' if best else ''}"
             f"  {rate:.0f}/s{by_input}  {clock(left)} left",
             flush=True,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -101,14 +100,15 @@ def validate(predict: Predict, data: Data) -> Predictions:
     )
 
 
-def validate_with_views(network: Network, data: Data, report: Callable[..., None], save: Callable[[Any], None]) -> None:
-    """Validate with predictions averaged over views, as in `infer`, and save them with the checkpoint of the last epoch.
+def validate_with_views(network: Network, data: Data) -> Score:
+    """Validate with predictions averaged over views, as in `infer`, and print the scores.
 
-    Only after the last epoch, as it may take longer than an epoch: other checkpoints have the validation without averaging.
+    Only after the last epoch, as it may take longer than an epoch, of the last network and of `best`: other checkpoints have the
+    validation without averaging.
     """
     progress = Progress(f"validating {network.views} views")
     network.validation = validate(averaged_over(network.views, network.predict, progress), data)
     result = score_of(network.validation)
-    print(f"averaged over {network.views} views: val acc {result.accuracy:.3f}  score {result.value:.2f}", flush=True)
-    report(summary=True, step=network.settings.epoch, views__score=result.value, views__accuracy=result.accuracy)
-    save(network.settings.epoch)
+    scores = f"val acc {result.accuracy:.3f}  score {result.value:.2f}"
+    print(f"averaged over {network.views} views, epoch {network.settings.epoch}: {scores}", flush=True)
+    return result

@@ -193,7 +193,7 @@ def test_a_page_that_cannot_be_written_is_one_line_and_status_1(
     assert str(tmp_path / "file") in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_reader_that_has_seen_enough_is_no_error_to_tell(dataset: Path, tmp_path: Path) -> None:
+def test_a_reader_that_has_seen_enough_is_told_in_one_line(dataset: Path, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -204,7 +204,9 @@ def test_a_reader_that_has_seen_enough_is_no_error_to_tell(dataset: Path, tmp_pa
     finally:
         os.close(writing)
     assert ended.returncode == 1
-    assert all(line.startswith("reading photographs: ") for line in ended.stderr.splitlines())
+    *progress, last = ended.stderr.splitlines()
+    assert last == "audit: stopped, as the program that read its output has ended"
+    assert all(line.startswith("reading photographs: ") for line in progress)
 
 
 class Elements(HTMLParser):
@@ -344,3 +346,10 @@ def test_the_real_set_comes_out_as_known(fundus_photographs: Path, tmp_path: Pat
 def test_a_named_pipe_gets_no_picture_and_holds_nobody_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "Cam_NOR_1_R.jpg")
     assert picture(tmp_path / "Cam_NOR_1_R.jpg") is None
+
+
+def test_a_folder_of_datasets_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("KHD4", "ODIR"):
+        (tmp_path / name / "train" / "train_data" / "NORMAL").mkdir(parents=True)
+    assert main(["audit", str(tmp_path), "--out", str(tmp_path / "page")]) == 2
+    assert f"{tmp_path} holds datasets (KHD4, ODIR); give the folder of one" in capsys.readouterr().err

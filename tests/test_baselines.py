@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from dataprep.shortcuts import SHORTCUTS
-from model.baselines import baselines, first_weights, frozen_features, score_chances
+from model.baselines import baselines, first_weights, frozen_features, print_beaten, score_chances
 from model.metrics import macro_auc
 from model.recipes import transfer, winning
-from model.records import Baseline
+from model.records import Baseline, Predictions
+from tests import small_network
 
 CLASSES = ("NORMAL", "AMD", "RVO", "DMR")
 
@@ -115,3 +116,22 @@ def test_a_class_that_validation_lacks_counts_in_no_figure() -> None:
     assert score_chances("x", labels, chances) == Baseline("x", 1.0, 0.75, 0.75)
     assert macro_auc(labels * 0, chances) == 0.5
     assert str(score_chances("x", labels * 0, chances)) == "x: accuracy 0.250, balanced 0.250, AUC none, of one class"
+
+
+def test_at_the_end_stands_the_best_baseline_by_each_measure_and_what_is_not_above_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network = small_network.network(seed=1)
+    network.baselines = [
+        Baseline("always A", 0.5, 0.5, 0.8),
+        Baseline("edges", 0.6, 0.55, 0.7),
+        Baseline("colours", 0.55, 0.6, 0.6),
+    ]
+    labels, chances = np.array([0, 0, 0, 1]), np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]], np.float32)
+    network.validation = Predictions(list("abcd"), list("abcd"), labels, chances)
+    print_beaten(network)
+    assert capsys.readouterr().out.splitlines() == [
+        "this training: accuracy 0.750, balanced 0.500, AUC 1.000",
+        "to beat: accuracy 0.800 (always A), balanced 0.600 (colours), AUC 0.600 (edges)",
+        "warning: no better than a baseline by accuracy and balanced",
+    ]

@@ -8,11 +8,16 @@ from dataprep.catalog import CatalogError
 from dataprep.folder import read_folder
 from dataprep.header import EXTENSIONS
 
+_TRAINING = Path("train", "train_data")
+
 
 def find_training(path: Path) -> Path:
-    """The folder of the class folders: `train/train_data` below `path` if it exists, else `path`."""
-    inside = path / "train" / "train_data"
-    return inside if inside.is_dir() else path
+    """The folder of the class folders: `train/train_data` below `path` if it exists, else `path`. CatalogError if it holds datasets."""
+    if (path / _TRAINING).is_dir():
+        return path / _TRAINING
+    if datasets := sorted(inside.name for inside in path.glob("*/") if (inside / _TRAINING).is_dir()):
+        raise CatalogError(f"{path} holds datasets ({', '.join(datasets[:5])}); give the folder of one")
+    return path
 
 
 def find_test(path: Path, given: Path | None) -> list[Path]:

@@ -64,7 +64,10 @@ def regular_expression(text: str) -> str:
 
 def fold_or_all(text: str) -> int | str:
     """A type for argparse: the number of a fold, or "all"."""
-    fold: int | str = text if text == "all" else between(int, 0, 99)(text)
+    try:
+        fold: int | str = text if text == "all" else between(int, 0, 99)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or all") from None
     return fold
 
 

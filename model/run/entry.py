@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..network import Network
     from ..settings import Settings
 
-NO_DATASET = "set NSML_DATASET to a dataset of 'nsml dataset ls', or draw the synthetic one with 'nsml dataset demo'"
-
 
 class UsageError(Exception):
     """Wrong use. The message is one line and says what to change."""
@@ -86,14 +84,17 @@ class Hooks:
 def photographs_folder(mode: str) -> Path:
     """The folder of the training photographs. UsageError if the dataset is missing, or the folder in a mode that needs it."""
     if not nsml.DATASET_PATH:
-        raise UsageError(f"there is no dataset; {NO_DATASET}")
+        raise UsageError(
+            "there is no dataset; name one of 'nsml dataset ls': nsml run -d DATASET, by hand NSML_DATASET=DATASET python main.py; "
+            "'nsml dataset demo' draws one"
+        )
     folder = Path(nsml.DATASET_PATH) / "train" / "train_data"
     if mode in ("train", "report") and not folder.is_dir():
         above = folder.parent
         if inside := sorted(path.name for path in above.iterdir() if path.is_dir()) if above.is_dir() else []:
             here = f"{above} has {', '.join(inside[:4])}, but no train_data"
             raise UsageError(f"{here}; put the class folders into train/train_data/ and push the dataset again")
-        raise UsageError(f"{folder} is missing; {NO_DATASET}")
+        raise UsageError(f"{folder} is missing; push the folder that holds train/train_data/ as another dataset")
     return folder
 
 
