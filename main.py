@@ -13,7 +13,7 @@ import argparse
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model.console import between, counted, exit_status
 from model.recipes import DEFAULT
@@ -122,23 +122,22 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
 
 
 def validate_checkpoints(hooks: Hooks, network: Network, data: Data, with_best: bool) -> None:
-    """Validate the last checkpoint and `best` over views, as they predict, and save them with it."""
+    """Validate `best` and the last checkpoint over views, as they predict, and save them with it; the last one last, to go on from."""
     import nsml
-    from model.ensemble import Ensemble
     from model.run.other_sessions import fetch
     from model.validation import validate_with_views
 
-    scores, epoch = validate_with_views(network, data), network.settings.epoch
-    nsml.report(summary=True, step=epoch, views__score=scores.value, views__accuracy=scores.accuracy)
-    hooks.keep(epoch, network)
-    if with_best and network.settings.best_epoch == epoch:
-        hooks.keep("best", network)
-    elif with_best:
-        best = fetch(SessionCheckpoint(nsml.SESSION_NAME, "best"), nsml.load)
-        assert not isinstance(best, Ensemble)
-        validate_with_views(best, data)
-        hooks.keep("best", best)
-        hooks.held = network
+    last = network.settings.epoch
+    held: dict[Any, Any] = {last: network}
+    if with_best and network.settings.best_epoch != last:
+        held = {"best": fetch(SessionCheckpoint(nsml.SESSION_NAME, "best"), nsml.load), last: network}
+    for name, each in held.items():
+        scores = validate_with_views(each, data)
+        values: dict[str, Any] = {"views__score": scores.value, "views__accuracy": scores.accuracy}
+        nsml.report(summary=True, step=each.settings.epoch, **values)
+        if with_best and len(held) == 1:
+            hooks.keep("best", each)
+        hooks.keep(name, each)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from dataprep.cache import prepared_images
 from model import checkpoint
 from model.baselines import first_weights, frozen_features, regression
+from model.console import counted
 from model.data import Data, list_photographs, read_data, split_catalog
 from model.network import Network, begin_network
 from model.predict.views import averaged_over
@@ -144,5 +145,5 @@ def _of_test(dataset: Dataset, probabilities: np.ndarray) -> Predictions:
 
 def _machine() -> str:
     facts = describe()
-    computed = ", ".join([facts["processor"], f"{facts['cores']} cores", *gpus()])
+    computed = ", ".join([facts["processor"], counted(int(facts["cores"]), "core"), *gpus()])
     return f"{computed}, TensorFlow {facts['tensorflow']}, Keras {facts['keras']}"
