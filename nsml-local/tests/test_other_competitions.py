@@ -31,8 +31,12 @@ with open(parser.parse_args().prediction) as answers, open("data/BOXES/test/test
 """
 
 
-def test_a_scorer_reads_labels_that_are_no_lines(nsml: Nsml, tmp_path: Path) -> None:
+def test_a_scorer_reads_labels_that_are_no_lines_for_classes_that_it_alone_knows(
+    nsml: Nsml, project: Path, tmp_path: Path
+) -> None:
     nsml("dataset", "push", "BOXES", str(_with_boxes(tmp_path, _COUNT)))
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(program.replace("int(image.mean()) % 4", "int(image.mean())"))  # 100 and more
     assert scored(nsml("submit", start_and_wait(nsml, dataset="BOXES"), "best")) == "Score: 1"
 
 

@@ -19,6 +19,7 @@ FILE = "predictions.csv"
 BARE = "line "
 # Digits of a class. Scorers count by class, so a stray number must not create a billion classes.
 _LONGEST_CLASS = 4
+MOST_CLASSES = 10**_LONGEST_CLASS
 
 
 class Kind(Enum):
@@ -283,9 +284,8 @@ def read_classes(path: Path, what: str) -> dict[str, int]:
     lines = read_lines(path, what)
     for number, (name, value) in enumerate(lines.items(), 1):
         if not is_class(value):
-            most = 10**_LONGEST_CLASS - 1
             raise NsmlError(
-                f"{what} {path}, entry {number}: {value[:20]!r}, of {name[:60]}, is not a class from 0 to {most}"
+                f"{what} {path}, entry {number}: {value[:20]!r}, of {name[:60]}, is not a class from 0 to {MOST_CLASSES - 1}"
             )
     return {name: int(value) for name, value in lines.items()}
 

@@ -19,7 +19,7 @@ from .guessing import beside, one_answer, one_answer_warning
 from .labels import label_trouble
 from .metrics import METRICS, class_count, fewest_classes
 from .organiser import LIMIT, Score, score_with_script, scorer_environment
-from .predictions import Kind, Wanted, read_lines
+from .predictions import MOST_CLASSES, Kind, Wanted, read_lines
 from .program import CONSTANT, REFUSED
 from .rules import rules_of
 from .spool import BOARD, read_published
@@ -49,7 +49,8 @@ def wanted_predictions(dataset: Dataset) -> Wanted:
     except NsmlError:
         if not dataset.evaluation.exists():
             raise
-        return Wanted(kind, classes)  # labels that only the organiser's scorer can read
+        # Labels that only the organiser's scorer can read, so it alone knows the classes.
+        return Wanted(kind, MOST_CLASSES if kind is Kind.CLASS else classes)
 
 
 def trained_classes(dataset: Dataset) -> tuple[str, ...]:
