@@ -19,6 +19,15 @@ def test_an_unknown_dataset_is_named_with_the_nearest(nsml: Nsml, dataset: str) 
     _is_one_clear_line(nsml("run", "-d", "FUNDOS"), 2, "no dataset FUNDOS", "did you mean FUNDUS?")
 
 
+def test_where_no_dataset_is_similar_the_newest_are_named(nsml: Nsml, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "numbers.txt").write_text("1\n")
+    for name in "zyxwvutsr":
+        nsml("dataset", "push", name * 5, str(tmp_path / "source"))
+    last = "the newest are rrrrr, sssss, ttttt, uuuuu, vvvvv, wwwww, xxxxx, yyyyy; 'nsml dataset ls' lists all"
+    _is_one_clear_line(nsml("run", "-d", "EYES"), 2, f"there is no dataset EYES; {last}")
+
+
 def test_without_any_dataset_the_commands_that_make_one_are_named(nsml: Nsml) -> None:
     _is_one_clear_line(nsml("run", "-d", "X"), 2, "nsml dataset push NAME PATH", "nsml dataset demo")
 
@@ -27,8 +36,52 @@ def test_an_unknown_session_is_named_with_those_that_exist(nsml: Nsml, trained: 
     _is_one_clear_line(nsml("logs", "FUNDUS/9"), 2, "no session tester/FUNDUS/9", "are 1")
 
 
+def test_a_session_of_another_dataset_is_proposed_only_where_the_datasets_names_are_similar(
+    nsml: Nsml, trained: str, tmp_path: Path
+) -> None:
+    _is_one_clear_line(nsml("stop", "FUNDOS/1"), 2, f"there is no session tester/FUNDOS/1; did you mean {trained}?")
+    nsml("dataset", "push", "FUND", str(make_dataset(tmp_path / "other")))
+    _is_one_clear_line(nsml("stop", "FUND/1"), 2, "there is no session tester/FUND/1; FUND has no sessions")
+    _is_one_clear_line(nsml("stop", "EYES/1"), 2, "there is no session tester/EYES/1; 'nsml ps -a' lists the sessions")
+    _is_one_clear_line(nsml("stop", "FUNDUS/sweep-1"), 2, "no sweep FUNDUS/sweep-1; tester/FUNDUS has no sweep")
+
+
+def test_memory_without_a_unit_is_not_taken_for_bytes(nsml: Nsml, dataset: str) -> None:
+    _is_one_clear_line(nsml("run", "-d", dataset, "--memory", "24"), 2, "--memory '24' is 24 bytes; did you mean 24G?")
+    _is_one_clear_line(
+        nsml("run", "-d", dataset, "--memory", "24M"), 2, "--memory '24M' is too little; give 64,000,000"
+    )
+
+
 def test_what_is_no_session_name_says_what_one_looks_like(nsml: Nsml) -> None:
     _is_one_clear_line(nsml("logs", "nine"), 2, "USER/DATASET/NUMBER")
+
+
+def test_a_file_in_place_of_the_folder_to_write_to_is_refused(nsml: Nsml, trained: str, project: Path) -> None:
+    for words in (["pull", trained], ["download", trained], ["model", "pull", trained, "best"]):
+        _is_one_clear_line(nsml(*words, "main.py"), 2, "PATH: main.py is a file; name a folder")
+    _is_one_clear_line(nsml("report", trained, "--out", "main.py"), 2, "--out: main.py is a file; name a folder")
+
+
+def test_the_checkpoint_may_follow_the_session_after_a_colon(nsml: Nsml, trained: str, project: Path) -> None:
+    assert nsml("submit", "FUNDUS/1:best").out.startswith("Score: ")
+    assert nsml("model", "pull", "FUNDUS/1:best", ".").status == 0
+    assert (project / "tester_FUNDUS_1" / "best" / "model" / "model.json").exists()
+    _is_one_clear_line(nsml("submit", "FUNDUS/1:best", "0"), 2, "FUNDUS/1:best already names a checkpoint; leave out 0")
+    _is_one_clear_line(nsml("model", "pull", "FUNDUS/1", "best"), 2, "Missing argument 'PATH'")
+    _is_one_clear_line(nsml("model", "pull", "FUNDUS/1"), 2, "Missing argument 'CHECKPOINT'")
+    assert nsml("model", "rm", "-f", "FUNDUS/1:0").out == "Checkpoint 0 is removed\n"
+
+
+def test_blanks_around_the_names_of_datasets_are_left_out(nsml: Nsml, dataset: str) -> None:
+    assert "no dataset B;" in nsml("run", "-d", "FUNDUS, B").err
+
+
+def test_the_board_of_a_dataset_without_labels_promises_no_score(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "source")
+    (source / "test" / "test_label").unlink()
+    nsml("dataset", "push", "BARE", str(source))
+    assert "no submission on BARE yet; it has no labels to score one by" in nsml("dataset", "board", "BARE").err
 
 
 def test_an_unknown_checkpoint_is_named_with_those_that_exist(nsml: Nsml, trained: str) -> None:

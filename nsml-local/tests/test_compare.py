@@ -148,6 +148,14 @@ def test_a_checkpoint_is_the_same_as_itself(compare: Nsml, train: Train) -> None
     assert json.loads(compare("-j", session, session).out)["kind"] == "same"
 
 
+def test_one_sample_is_one(compare: Nsml, train: Train) -> None:
+    right = table(1, 1.0)
+    head, first, rest = right.split("\n", 2)
+    wrong = first.rpartition(",")[0].rpartition(",")[0].rpartition(",")[0].rpartition(",")[0] + ",0.1,0.7,0.1,0.1"
+    session = train(a=right, b=f"{head}\n{wrong}\n{rest}")
+    assert "test: 1 sample only A gets right, 0 only B" in compare(f"{session}:a", f"{session}:b").out
+
+
 def test_two_checkpoints_with_the_same_predictions_do_not_differ(compare: Nsml, train: Train) -> None:
     session = train(a=table(1, 0.8), b=table(1, 0.8))
     last = compare(f"{session}:a", f"{session}:b").out.splitlines()[-1]

@@ -149,7 +149,7 @@ def test_test_data_may_be_one_file(nsml: Nsml, tmp_path: Path) -> None:
         (tmp_path / "d" / side).mkdir(parents=True)
         (tmp_path / "d" / side / f"{side}_data").write_text("a,b\n1,2\n")
         (tmp_path / "d" / side / f"{side}_label").write_text("1\n")
-    assert "1 test files, hidden labels" in nsml("dataset", "push", "D", str(tmp_path / "d")).out
+    assert "1 test file, hidden labels" in nsml("dataset", "push", "D", str(tmp_path / "d")).out
 
 
 LABEL_MISTAKES = {

@@ -1,5 +1,6 @@
 """Every command is documented."""
 
+import re
 from collections.abc import Iterator
 
 import click
@@ -32,6 +33,16 @@ def test_every_command_says_what_it_does_in_a_line_of_80_columns(path: tuple[str
 def test_every_option_says_what_it_does(path: tuple[str, ...]) -> None:
     options = [p for p in COMMANDS[path].params if isinstance(p, click.Option)]
     assert all(option.help for option in options)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_the_examples_of_every_command_fit_into_100_columns(path: tuple[str, ...]) -> None:
+    assert max(map(len, (COMMANDS[path].epilog or "").splitlines()), default=0) <= 98  # indented by two
+
+
+def test_what_the_rules_mean_stands_in_one_column() -> None:
+    lines = [line for line in (COMMANDS["dataset", "rules"].epilog or "").splitlines() if re.match(r"  \w+ = ", line)]
+    assert len(lines) > 10 and all(re.search(r" \w", line[34:36]) for line in lines)
 
 
 def test_help_names_the_commands_of_a_first_round(nsml: Nsml) -> None:

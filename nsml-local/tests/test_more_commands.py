@@ -63,6 +63,39 @@ def test_diff_shows_what_each_session_was_given_and_asked_for(nsml: Nsml, datase
     assert re.search(r"^memory +1\.5 GB$", nsml("diff", one, two).out, re.MULTILINE)
 
 
+def test_diff_shows_first_what_differs_and_of_the_versions_nothing_else(nsml: Nsml, dataset: str) -> None:
+    for loss, version in ((0.5, "2.1"), (0.25, "2.2")):
+        versions = {"numpy": version, "click": "8.1", "torch": "2.5"}
+        record = {"entry": "main.py", "arguments": [], "versions": versions}
+        one = create_session(open_home(), "tester", dataset, record)
+        one.code.mkdir()
+        MetricsWriter(one.folder).append({"step": 1, "values": {"same": 1, "loss": loss}, "summary": True})
+    lines = [line.split() for line in nsml("diff", "FUNDUS/1", "FUNDUS/2").out.splitlines()]
+    assert ["versions", "numpy", "2.1", "numpy", "2.2"] in lines
+    assert lines.index(["loss", "0.5", "0.25"]) < lines.index(["same", "1", "1"])
+    assert "versions" not in nsml("diff", "FUNDUS/1", "FUNDUS/1").out
+    assert "torch 2.5" in json.loads(nsml("diff", "-j", "FUNDUS/1", "FUNDUS/2").out)["environment"]["versions"][0]
+
+
+def test_the_last_value_of_each_name_is_shown_also_where_the_last_report_has_others(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    (project / "main.py").write_text(
+        "import nsml\n"
+        "nsml.bind(save=lambda path: None)\n"
+        "nsml.report(summary=True, step=9, gone__score=1)\n"
+        "nsml.report(summary=True, step=1, val__score=60)\n"
+        "nsml.report(summary=True, step=2, val__score=70, train__loss=0.5)\n"
+        "nsml.report(summary=True, step=2, views__score=71)\n"
+        "nsml.save('best')\n"
+    )
+    start_and_wait(nsml)
+    shown = "step=2, views/score=71, val/score=70, train/loss=0.5"
+    assert shown in nsml("ps", "-a", COLUMNS="200").out and shown in nsml("model", "ls", "FUNDUS/1").out
+    values = json.loads(nsml("diff", "-j", "FUNDUS/1", "FUNDUS/1").out)["metrics"]
+    assert values == {"step": [2, 2], "views/score": [71, 71], "val/score": [70, 70], "train/loss": [0.5, 0.5]}
+
+
 def test_sessions_of_the_same_code_have_no_files_that_differ(nsml: Nsml, trained: str) -> None:
     assert "Files: the same" in nsml("diff", trained, trained).out
 

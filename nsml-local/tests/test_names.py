@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsml import NsmlError
-from nsml.store.names import SessionName, check_name, encode_checkpoint, nearest, parse_session_name
+from nsml.store.names import SessionName, check_name, closest, encode_checkpoint, parse_session_name
 
 names = st.text(max_size=80) | st.text(alphabet=string.printable, max_size=300)
 
@@ -64,4 +64,4 @@ def test_korean_letters_make_a_name() -> None:
 
 
 def test_the_nearest_name_is_proposed_whatever_its_case() -> None:
-    assert nearest("odir_fundos", ["ODIR_FUNDUS", "MEX_FUNDUS"]) == "; did you mean ODIR_FUNDUS?"
+    assert closest("odir_fundos", ["ODIR_FUNDUS", "MEX_FUNDUS"]) == "ODIR_FUNDUS"

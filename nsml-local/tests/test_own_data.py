@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +181,20 @@ def _copies(folder: Path) -> None:
     copied.write_bytes((folder / "test" / "test_data" / "1.png").read_bytes())
 
 
+def _packed(folder: Path) -> None:
+    make_eyes(folder)
+    shutil.rmtree(folder / "train" / "train_data")
+    (folder / "train" / "train_data.tar.gz").write_bytes(b"packed")
+    (folder / "train" / "labels.csv").write_text("file,label\n")
+
+
+def _shift(data: Path) -> None:
+    """The folders of `data` lie one level higher."""
+    for path in data.iterdir():
+        path.rename(data.parent / path.name)
+    data.rmdir()
+
+
 def _as(names: Callable[[int, int], str], count: int = 8) -> Callable[[Path], object]:
     """A dataset whose test photograph n, of label n % 2, lies at the path that `names` gives for the two, below test/."""
 
@@ -276,6 +291,22 @@ PROBLEMS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
             "test/test_label: labels without names are taken in the order of the sorted paths, 1.png, 10.png, 11.png; write"
         ],
     ),
+    "an archive in place of the training photographs": (
+        _packed,
+        ["train/ holds no photographs, but archives, which are not read; unpack them: train_data.tar.gz"],
+    ),
+    "class folders beside train_data": (
+        lambda folder: _shift(make_eyes(folder) / "train" / "train_data"),
+        ["train/ holds mild, none, severe, but photographs are read from train/train_data/<CLASS>/; move"],
+    ),
+    "photographs without a class and without train_data": (
+        lambda folder: write_photograph(folder / "train" / "1.png", 1),
+        ["train/ holds 1.png, but photographs are read from train/train_data/<CLASS>/"],
+    ),
+    "a class folder without a photograph": (
+        lambda folder: (make_eyes(folder) / "train" / "train_data" / "RVO").mkdir(),
+        ["1 class folder is without a photograph: train/train_data/RVO; put photographs there, or remove"],
+    ),
     "labels by another name": (
         lambda folder: make_eyes(folder) and (folder / "test" / "test_label").rename(folder / "test" / "labels.csv"),
         ["test/labels.csv is named like labels, but not read; to score with it, name it test/test_label"],
@@ -314,10 +345,29 @@ def test_push_warns_of_a_problem_that_check_finds_too_with_status_1(nsml: Nsml, 
     assert json.loads(nsml("dataset", "ls", "-j").out) == []
 
 
-def test_a_folder_too_high_or_too_low_is_a_problem(nsml: Nsml, tmp_path: Path) -> None:
-    for folder in (make_dataset(tmp_path / "d" / "SET").parent, tmp_path / "d" / "SET" / "train"):
-        checked = nsml("dataset", "check", str(folder))
-        assert checked.status == 1 and "there is no folder train/; name the folder that holds" in checked.err
+@pytest.mark.parametrize("wrong", [".", "SET/train", "SET/train/train_data", "SET/test"])
+def test_a_folder_too_high_or_too_low_is_a_problem_that_names_the_right_one(
+    nsml: Nsml, tmp_path: Path, wrong: str
+) -> None:
+    right = make_dataset(tmp_path / "d" / "SET")
+    line = f"there is no folder train/; name the folder that holds train/ and test/: {right}\n"
+    checked = nsml("dataset", "check", str(tmp_path / "d" / wrong))
+    assert checked.status == 1 and f"problem: {line}" in checked.err
+    assert f"warning: {line}" in nsml("dataset", "push", "D", str(tmp_path / "d" / wrong)).err
+
+
+def test_the_parent_of_several_datasets_is_told_from_them(nsml: Nsml, tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        make_eyes(tmp_path / "d" / name)
+    assert f"train/ and test/: {tmp_path}/d/A, {tmp_path}/d/B\n" in nsml("dataset", "check", str(tmp_path / "d")).err
+
+
+def test_an_archive_alone_is_to_be_unpacked_and_text_needs_no_train(nsml: Nsml, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "EYES.zip").write_bytes(b"PK")
+    assert "there is no folder train/; unpack EYES.zip, and name" in nsml("dataset", "check", str(tmp_path / "d")).err
+    (tmp_path / "d" / "numbers.txt").write_text("1 0\n")
+    assert nsml("dataset", "check", str(tmp_path / "d")).err == ""
 
 
 def test_a_good_dataset_is_checked_with_status_0_and_nothing_is_registered(nsml: Nsml, tmp_path: Path) -> None:

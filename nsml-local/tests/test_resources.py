@@ -183,6 +183,7 @@ def test_ctrl_c_stops_an_interactive_session(nsml: Nsml, dataset: str, project: 
     program = session.state()["program"]
     started.send_signal(signal.SIGINT)
     assert started.wait(60) == 130
+    assert "\nSession tester/FUNDUS/1 is stopped and removed\n" in (tmp_path / "out").read_text()
     assert list_sessions(open_home()) == []
     wait_until(lambda: not Path(f"/proc/{program}").exists())
 

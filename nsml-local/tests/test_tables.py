@@ -144,6 +144,10 @@ def test_long_lines_are_broken_between_words_and_say_all(nsml: Nsml, trained: st
         assert said == expected
 
 
+def test_status_folds_its_last_line(home: Path) -> None:
+    assert max(map(len, printed(100, "status"))) <= 100
+
+
 def test_a_comparison_is_stacked_on_a_narrow_terminal(trained: str, folder: Path) -> None:
     lines = ["sample,patient,label,NORMAL,AMD"]
     for number in range(40):

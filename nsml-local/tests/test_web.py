@@ -414,4 +414,4 @@ def test_a_sweep_has_the_table_of_compare_best_first_behind_a_link(place: Home, 
     expect(page.locator("thead")).to_contain_text("accuracy, %")
     expect(page.get_by_text("The best of 2 flatters itself")).to_be_visible()
     place.nsml("rm", "-f", sweep.removeprefix("tester/"))
-    expect(open_page(f"/sweep/{sweep}", status=404).get_by_role("alert")).to_contain_text("no session is named")
+    expect(open_page(f"/sweep/{sweep}", status=404).get_by_role("alert")).to_contain_text("there is no sweep")

@@ -66,7 +66,7 @@ def test_requests_to_its_own_names_succeed(server: Server) -> None:
         ("/dataset/no%20name", "is not a name"),
         ("/session/tester/FUNDUS/99", "there is no session tester/FUNDUS/99"),
         ("/session/tester/FUNDUS/x", "is not USER/DATASET/NUMBER"),
-        ("/sweep/tester/FUNDUS/sweep-9", "no session is named tester/FUNDUS/sweep-9"),
+        ("/sweep/tester/FUNDUS/sweep-9", "there is no sweep tester/FUNDUS/sweep-9"),
         ("/sweep/tester/FUNDUS/9x", "9x is not the name of a sweep"),
         ("/graph?session=tester/FUNDUS/99", "there is no session tester/FUNDUS/99"),
         ("/diff?first=tester/FUNDUS/99&second=tester/FUNDUS/98", "there is no session tester/FUNDUS/99"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -63,9 +64,16 @@ def _checkpoints_to_type(session: str, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete) and plain(name) == name]
 
 
-def session_argument() -> Decorator:
-    """The argument SESSION."""
-    return click.argument("session", metavar="SESSION", shell_complete=complete_sessions)
+def session_argument(*, with_checkpoint: bool = False) -> Decorator:
+    """The argument SESSION, which may also be SESSION:CHECKPOINT."""
+    complete = complete_sessions_and_checkpoints if with_checkpoint else complete_sessions
+    return click.argument("session", metavar="SESSION", shell_complete=complete)
+
+
+def check_folder(path: Path, argument: str) -> None:
+    """NsmlError if the folder to write to is a file."""
+    if path.exists() and not path.is_dir():
+        raise NsmlError(f"{argument}: {path} is a file; name a folder")
 
 
 def json_option() -> Decorator:
@@ -120,10 +128,15 @@ def chosen_checkpoint(home: Home, text: str) -> tuple[Session, Checkpoint | None
 
 
 def session_and_checkpoint(home: Home, session: str, checkpoint: str | None) -> tuple[Session, str]:
-    """Session and checkpoint name of SESSION CHECKPOINT, or of SESSION/CHECKPOINT in one word."""
+    """Session and checkpoint name of SESSION CHECKPOINT, or of SESSION:CHECKPOINT or SESSION/CHECKPOINT in one word."""
+    name, colon, named = session.partition(":")
+    if checkpoint is not None and colon:
+        raise NsmlError(f"CHECKPOINT: {session} already names a checkpoint; leave out {checkpoint}")
     if checkpoint is None:
         parts = session.strip().split("/")
         length = next((n for n in (3, 2) if len(parts) > n and parts[n - 1].isdecimal()), None)
+        if length is None and colon:
+            return session_named(home, name), named
         if length is None:
             context = click.get_current_context()
             (missing,) = (p for p in context.command.params if p.name == "checkpoint")

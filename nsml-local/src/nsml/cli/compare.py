@@ -228,7 +228,7 @@ def _compare_predictions(a: _Side, b: _Side, result: dict[str, Any], lines: list
     print_table(("", guess, f"A - {guess}", f"B - {guess}"), rows, stack=True)
     dependent = " (as if each sample were a patient)" if pair.patient_count < len(pair.labels) else ""
     print_text(
-        f"\nMcNemar's exact test: {test.only_first} samples only A gets right, {test.only_second} only B, "
+        f"\nMcNemar's exact test: {counted(test.only_first, 'sample')} only A gets right, {test.only_second} only B, "
         f"p = {test.p:.2g}{dependent}"
     )
     doubts = ""

@@ -127,9 +127,9 @@ The rules, as a file in TOML:
   time_zone = "Asia/Seoul"         unless given, that of this machine
   opens = 2026-11-27T09:00:00      no submission is scored before this time
   deadline = 2026-11-29T18:00:00   and none from this time on
-  public_share = 0.3               the board shows scores on this share of the test set until the close
+  public_share = 0.3               until the close, the board is of this share of the test set
   public_seed = 4711               another seed is another choice; unless given, a random one
-  patient_pattern = '_(\\d+)_'     the patient in a file's name, who is public or private as a whole;
+  patient_pattern = '_(\\d+)_'      the patient in a file's name, public or private as a whole;
                                    unless given, the name up to _R, _L, _OD, _OS, _right or _left
   baselines = ["organiser"]        users without a rank, to whom only the close applies
 """

@@ -83,7 +83,7 @@ def board(name: str, mine: bool, everything: bool, as_csv: bool, as_json: bool) 
     elif as_csv:
         _print_csv(_COLUMNS, rows)
     else:
-        _print_board(name, rules, made, rows, note)
+        _print_board(name, rules, made, rows, note, can_be_scored=dataset.can_be_scored)
 
 
 def _print_published(name: str, spool: Path, as_csv: bool, as_json: bool) -> None:
@@ -151,13 +151,19 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _print_board(
-    name: str, rules: Rules, made: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], note: str
+    name: str,
+    rules: Rules,
+    made: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    note: str,
+    can_be_scored: bool = True,
 ) -> None:
     now, before = ([row for row in rows if row["outdated"] is outdated] for outdated in (False, True))
     _print_ranks(now, rules)
     if not rows:
         tried = f"; '--all' lists the {len(made)} that failed or were refused" if made else ""
-        click.echo(f"no submission on {name} yet; 'nsml submit SESSION CHECKPOINT' makes one{tried}", err=True)
+        makes = "'nsml submit SESSION CHECKPOINT' makes one" if can_be_scored else "it has no labels to score one by"
+        click.echo(f"no submission on {name} yet; {makes}{tried}", err=True)
     if count := sum(r["outdated"] for r in made):
         submissions = f"{count} of {len(made)} submissions {'is' if count == 1 else 'are'}"
         print_text(

@@ -23,7 +23,7 @@ from ..store.datasets import RULES, Dataset, list_datasets, push_dataset, remove
 from ..store.home import open_home
 from ..store.labels import LabelError, parse_classes
 from ..store.photographs import photographs_below
-from ..wording import parse_duration, plain
+from ..wording import counted, parse_duration, plain
 from .display import erase_line, print_text
 from .limits import accepted
 
@@ -152,8 +152,6 @@ def check(path: Path, metric: str | None, classes: tuple[str, ...]) -> None:
         )
         print_text(describe(pushed, plain(str(path))))
         problems = dataset_problems(pushed)
-        if not pushed.has_sides:
-            problems.insert(0, "there is no folder train/; name the folder that holds train/ and test/")
     for problem in problems:
         click.echo(f"problem: {problem}", err=True)
     if problems:
@@ -176,12 +174,6 @@ def describe(dataset: Dataset, name: str = "") -> str:
             labels += "; warning: PATH holds labels or the scorer, which the teams could read: tell the organiser"
     train, test = record["train_files"], record["test_files"]
     note = "" if dataset.has_sides else "; it has no folder train/, so sessions can read all its files"
-    above = dataset.training / "train"
-    if dataset.has_sides and not (above / "train_data").exists():
-        inside = sorted(path.name for path in above.iterdir() if path.is_dir() and photographs_below(path))
-        note += (
-            f"; train/ holds {', '.join(inside[:4])}, but class folders belong into train/train_data/" if inside else ""
-        )
     if record.get("left_out"):
         note += f"; not read as photographs: {record['left_out']}"
     if like := record.get("like_labels"):
@@ -195,7 +187,7 @@ def describe(dataset: Dataset, name: str = "") -> str:
         note += f"; its loader uses {', '.join(beside)}, which programs can read"
     if dataset.isolated():
         note += "; every program is isolated"
-    return f"Dataset {name or dataset.name}: {train} training files ({classes}), {test} test files, {labels}{note}"
+    return f"Dataset {name or dataset.name}: {counted(train, 'training file')} ({classes}), {counted(test, 'test file')}, {labels}{note}"
 
 
 @click.command(

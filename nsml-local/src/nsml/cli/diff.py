@@ -24,7 +24,10 @@ Example:
 @click.argument("second", metavar="SESSION")
 @json_option()
 def diff(first: str, second: str, as_json: bool) -> None:
-    """Show the differences of two sessions. Arguments, files, environment and last metrics."""
+    """Show the differences of two sessions. Arguments, files, environment and last metrics; what differs comes first.
+
+    Of the versions of the packages only those that differ are shown; -j has all.
+    """
     home = open_home()
     one, other = session_named(home, first), session_named(home, second)
     arguments = pairs(arguments_of(one), arguments_of(other))
@@ -35,13 +38,23 @@ def diff(first: str, second: str, as_json: bool) -> None:
         print_json({"arguments": arguments, "environment": environment, "metrics": metrics, "files": files})
         return
     for title, both in (("Arguments", arguments), ("Environment", environment), ("Results", metrics)):
-        print_table((title, str(one.name), str(other.name)), [(k, _text(a), _text(b)) for k, (a, b) in both.items()])
+        rows = sorted(_shortened(both).items(), key=lambda row: row[1][0] == row[1][1])
+        print_table((title, str(one.name), str(other.name)), [(k, _text(a), _text(b)) for k, (a, b) in rows])
         click.echo()
     click.echo(f"Files: {len(files)} differ" if files else "Files: the same")
     for lines in files.values():
         for line in lines:
             colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
             click.secho(plain(line), fg=colour)
+
+
+def _shortened(both: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Of `versions` only what differs: all of them would make lines that no screen shows."""
+    if "versions" not in both:
+        return both
+    one, other = (str(versions or "").split(", ") for versions in both["versions"])
+    differing = ", ".join(v for v in one if v not in other), ", ".join(v for v in other if v not in one)
+    return {name: pair for name, pair in (both | {"versions": differing}).items() if name != "versions" or any(pair)}
 
 
 def _text(value: Any) -> str:

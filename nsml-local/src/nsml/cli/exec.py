@@ -61,7 +61,7 @@ Examples:
   ls *.jpg | nsml infer FUNDUS_DEMO/1 best
 """
 )
-@session_argument()
+@session_argument(with_checkpoint=True)
 @click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
 @accepted("--esm", hidden=True)
 def infer(session: str, checkpoint: str | None) -> None:

@@ -11,7 +11,7 @@ import click
 from ..engine.engines import engine_of
 from ..engine.log_limit import DEFAULT, SMALLEST
 from ..engine.queue import LOCAL, SLURM, Request, engine_options
-from ..engine.resources import Limits, check_gpus, parse_size, processors
+from ..engine.resources import SMALLEST_MEMORY, Limits, check_gpus, parse_size, processors
 from ..store.files import read_json
 from ..store.home import Home
 from ..store.launches import FILE
@@ -85,7 +85,7 @@ def limits_from(
     return Limits(
         gpus=None if gpus is None or (gpus and there) else (),
         cpus=cpus,
-        memory=None if memory is None else parse_size(memory),
+        memory=None if memory is None else parse_size(memory, "--memory", SMALLEST_MEMORY),
         log=DEFAULT if log_limit is None else parse_size(log_limit, "--log-limit", SMALLEST),
     )
 

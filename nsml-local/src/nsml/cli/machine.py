@@ -14,7 +14,7 @@ from ..store.processes import memory_of_group
 from ..store.sessions import list_sessions
 from ..wording import size
 from .arguments import json_option
-from .display import print_json, print_table
+from .display import print_json, print_table, print_text
 
 
 @click.command()
@@ -83,7 +83,7 @@ def status(side_by_side: int | None, engine: str | None, as_json: bool) -> None:
         ],
     )
     one_each = "each session takes one GPU; " if machine.gpus else ""
-    click.echo(
+    print_text(
         f"\nUnless -g or -c say otherwise, {one_each}sessions without a GPU run {machine.sessions} at a time "
         f"('nsml status --side-by-side N' changes that); {facts['queued']} wait"
     )

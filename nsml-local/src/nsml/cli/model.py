@@ -8,13 +8,20 @@ from pathlib import Path
 import click
 
 from ..engine.pruning import check_not_awaited
-from ..errors import NsmlError
 from ..store.checkpoints import Checkpoint, find_checkpoint, list_checkpoints, remove_checkpoint, whole_checkpoint
 from ..store.copies import copy_out
 from ..store.home import open_home
 from ..store.names import encode_checkpoint
 from ..wording import ago, counted, duration, size, values
-from .arguments import Group, complete_checkpoints, json_option, session_argument, session_named
+from .arguments import (
+    Group,
+    check_folder,
+    complete_checkpoints,
+    json_option,
+    session_and_checkpoint,
+    session_argument,
+    session_named,
+)
 from .display import print_json, print_table
 
 
@@ -68,13 +75,13 @@ Examples:
   nsml model rm -f FUNDUS_DEMO/1 "*"
 """
 )
-@session_argument()
-@click.argument("checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints)
+@session_argument(with_checkpoint=True)
+@click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
-def rm(session: str, checkpoint: str, force: bool) -> None:
+def rm(session: str, checkpoint: str | None, force: bool) -> None:
     """Remove checkpoints ('*' and '?' in the name)."""
     home = open_home()
-    chosen = session_named(home, session)
+    chosen, checkpoint = session_and_checkpoint(home, session, checkpoint)
     checkpoints = [c for c in list_checkpoints(chosen.checkpoints) if isinstance(c, Checkpoint)]
     removed = [c for c in checkpoints if c.name == checkpoint] or [
         c for c in checkpoints if fnmatch.fnmatchcase(c.name, checkpoint)
@@ -95,13 +102,18 @@ Example:
   nsml model pull FUNDUS_DEMO/1 best ./       makes USER_FUNDUS_DEMO_1/best/model/
 """
 )
-@session_argument()
-@click.argument("checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints)
-@click.argument("path", type=click.Path(path_type=Path))
+@session_argument(with_checkpoint=True)
+@click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
+@click.argument("path", metavar="PATH", required=False, type=click.Path(path_type=Path))
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
-def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
+def pull(session: str, checkpoint: str | None, path: Path | None, force: bool) -> None:
     """Copy a checkpoint's files to the folder PATH. They lie below it in USER_DATASET_NUMBER/CHECKPOINT/model/."""
-    chosen = session_named(open_home(), session)
+    if path is None and checkpoint is not None and ":" in session:
+        path, checkpoint = Path(checkpoint), None
+    if path is None:
+        missing = "'PATH'" if checkpoint or ":" in session else "'CHECKPOINT'"
+        raise click.MissingParameter(ctx=click.get_current_context(), param_hint=missing, param_type="argument")
+    chosen, checkpoint = session_and_checkpoint(open_home(), session, checkpoint)
     stored = whole_checkpoint(chosen.checkpoints, checkpoint, str(chosen.name))
     folder = (
         checkpoint
@@ -111,8 +123,7 @@ def pull(session: str, checkpoint: str, path: Path, force: bool) -> None:
     if len(folder.encode()) > 200:
         folder = encode_checkpoint(checkpoint)
     target = path / str(chosen.name).replace("/", "_") / folder / "model"
-    if path.exists() and not path.is_dir():
-        raise NsmlError(f"PATH: {path} is a file; name a folder")
+    check_folder(path, "PATH")
     count = copy_out(stored.model, target, force=force, below=chosen.folder)
     for file in stored.beside:
         count += copy_out(file, target.with_name(file.name), force=force, below=chosen.folder)

@@ -12,7 +12,7 @@ from ..store.copies import copy_out, count_left_out
 from ..store.files import real_path
 from ..store.home import open_home
 from ..wording import counted
-from .arguments import session_argument, session_named
+from .arguments import check_folder, session_argument, session_named
 
 
 @click.command(
@@ -28,6 +28,7 @@ Example:
 def pull(session: str, path: Path, verbose: bool, force: bool) -> None:
     """Copy the code of a session to the folder PATH. It is as it was at 'nsml run'."""
     chosen = session_named(open_home(), session)
+    check_folder(path, "PATH")
     if not chosen.has_code:
         raise NsmlError(f"session {chosen.name} has no copy of its code; 'nsml run' makes one")
     count = copy_out(chosen.code, path, force=force, below=chosen.folder)
@@ -51,6 +52,7 @@ Examples:
 def download(session: str, path: Path, subpath: str, force: bool) -> None:
     """Copy the files that a session wrote to the folder PATH. All of its working folder is copied."""
     chosen = session_named(open_home(), session)
+    check_folder(path, "PATH")
     # On the platform the working folder was /app.
     subpath = re.sub(r"^/app(/|$)", "", subpath)
     source = chosen.work / subpath

@@ -13,7 +13,7 @@ from ..store.checkpoints import find_checkpoint
 from ..store.copies import copy_out
 from ..store.home import open_home
 from ..wording import counted
-from .arguments import chosen_checkpoint, complete_checkpoints, complete_sessions_and_checkpoints
+from .arguments import check_folder, chosen_checkpoint, complete_checkpoints, complete_sessions_and_checkpoints
 from .display import ProgramOutput
 
 
@@ -39,6 +39,8 @@ NSML_REPORT. Checkpoints and values that it saves or reports are discarded.
 def report(session: str, checkpoint: str | None, out: Path | None, force: bool, opens: bool) -> None:
     """Write a report on a checkpoint, with the session's own program."""
     home = open_home()
+    if out is not None:
+        check_folder(out, "--out")
     chosen, stored = chosen_checkpoint(home, session)
     if checkpoint is not None:
         if ":" in session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..engine.ending import end_and_remove
+from ..engine.ending import check_removable, end_and_remove
 from ..errors import Damaged, NsmlError, RunFailed
 from ..store.home import open_home
 from ..store.sessions import Session, match_sessions
@@ -24,6 +24,8 @@ def rm(session: str, force: bool) -> None:
     """Remove ended sessions with their checkpoints and logs. '*' and '?' in the number name several. Scores stay on the leaderboard."""
     home = open_home()
     sessions = match_sessions(home, session, home.user())
+    if len(sessions) == 1:
+        check_removable(home, sessions[0])
     if not force:
         for one in sessions:
             click.echo(f"{one.name}  {_status(one)}  {one.memo()}".rstrip())

@@ -113,7 +113,7 @@ def run(
         raise NsmlError(f'FILE: there is no {file} here; if it is an argument of the program, use quotes: -a "{both}"')
     home = open_home()
     started = file or entry or "main.py"
-    datasets = list(dict.fromkeys(name for names in dataset for name in names.split(",") if name))
+    datasets = list(dict.fromkeys(name.strip() for names in dataset for name in names.split(",") if name.strip()))
     is_sweep = bool(grid or seeds or folds)
     if pairs and not grid:
         raise NsmlError("--zip pairs the values of several --grid; give them")
@@ -214,16 +214,18 @@ def _follow_to_end(session: Session) -> None:
     from ..engine.program import how_it_ended
     from .logs import follow
 
-    interrupted = None
+    interrupted, what = None, "removed"
     try:
         follow(session)
     except KeyboardInterrupt as error:
         interrupted = error
         if session.status() not in ENDED:
             stop_session(session)
+            what = "stopped and removed"
     state = session.state()
     end_and_remove(session.home, session)
     if interrupted:
+        click.echo(f"\nSession {session.name} is {what}", err=True)
         raise interrupted
     if (status := state["status"]) == "Exited":
         return

@@ -36,7 +36,7 @@ Examples:
   nsml submit -t FUNDUS_DEMO/1 12      a dry run
 """
 )
-@session_argument()
+@session_argument(with_checkpoint=True)
 @click.argument("checkpoint", metavar="CHECKPOINT", required=False, shell_complete=complete_checkpoints)
 @click.option("-t", "--test", "dry_run", is_flag=True, help="Dry run: show the first ten predictions; no score.")
 @click.option("--limit", type=_Seconds(1, 365 * 86400), default=3600, show_default=True, metavar="SECONDS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import Damaged, NsmlError
 from ..store.home import Home
-from ..store.sessions import Session, remove_session
+from ..store.sessions import Session, check_ended, remove_session
 from .engines import engine_of
 from .family import end_strays, is_supervised
 from .pruning import check_not_awaited
@@ -20,12 +20,8 @@ def stop_session(session: Session) -> None:
     engine_of(session).stop(session)
 
 
-def end_and_remove(home: Home, session: Session) -> None:
-    """Remove an ended session, and before it what a lost one left behind.
-
-    Raises:
-        NsmlError: it has not ended, or may not have, or another session is about to start from it.
-    """
+def check_removable(home: Home, session: Session) -> None:
+    """NsmlError if a session has not ended, or may not have, or another one is about to start from it."""
     try:
         session.check_here()
     except Damaged:
@@ -38,6 +34,12 @@ def end_and_remove(home: Home, session: Session) -> None:
                 f"session {session.name} may run on another host that shares this home, as its state.json is damaged; where none "
                 "runs it, 'nsml doctor --repair' puts the file aside, and then it can be removed"
             ) from None
+    check_ended(session)
     check_not_awaited(home, session)
+
+
+def end_and_remove(home: Home, session: Session) -> None:
+    """Remove an ended session, and before it what a lost one left behind. NsmlError as of `check_removable`."""
+    check_removable(home, session)
     end_strays(home, session)
     remove_session(session)

@@ -78,6 +78,9 @@ class Limits:
             os.sched_setaffinity(0, given or allowed[: self.cpus])
 
 
+SMALLEST_MEMORY = 64 * 10**6
+
+
 def parse_size(text: str, option: str = "--memory", least: int = 1) -> int:
     """Bytes of "24G", "512m", "1.5GB", "24000000000". Units are powers of 1000. NsmlError if invalid or below `least`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text.upper())
@@ -86,6 +89,8 @@ def parse_size(text: str, option: str = "--memory", least: int = 1) -> int:
         raise NsmlError(f"{option} {text[:40]!r} is not a size; give 24G, 512M or a number of bytes")
     if size >= _TOO_MANY:
         raise NsmlError(f"{option} {text[:40]!r} is more than any machine has; give 24G, 512M or a number of bytes")
+    if size < least and match and not match[2] and size < 10_000:
+        raise NsmlError(f"{option} {text!r} is {match[1]} bytes; did you mean {match[1]}G?")
     if size < least:
         raise NsmlError(f"{option} {text!r} is too little; give {least:,} bytes or more")
     return int(size)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from ..errors import NsmlError
-from ..store.datasets import Dataset
-from ..store.files import sha256_of
-from ..store.labels import counted, few
+from ..store.datasets import MARKS, Dataset
+from ..store.files import sha256_of, visible, walk
+from ..store.labels import CLASS_FILE, SPREADSHEETS, TABLES, counted, few
 from ..store.loader_files import answers_beside
-from ..store.photographs import photographs_below, why_unreadable
+from ..store.photographs import is_photograph, left_by_a_system, photographs_below, why_unreadable
 from ..wording import plain
 from .labels import label_trouble, number_trouble, order_trouble
 from .metrics import missing_library
@@ -21,6 +21,9 @@ from .predictions import BARE, composed, image_ids, read_classes, read_lines
 
 # A word in fewer photographs is chance. Where a label takes more words, these are the names of its patients.
 _FEWEST, _MOST_WORDS = 3, 2
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz", ".7z", ".rar")
+# What may lie beside the training photographs.
+_BESIDE = (*TABLES, *SPREADSHEETS, CLASS_FILE)
 # The share of the photographs that counts as nearly all.
 _NEARLY_ALL = 0.9
 
@@ -28,7 +31,7 @@ _NEARLY_ALL = 0.9
 def dataset_problems(dataset: Dataset) -> list[str]:
     """One line for each problem, with its count, examples and the fix. Labels of the test set come last."""
     found = dataset.record().get("problems")
-    problems = [str(problem) for problem in found] if isinstance(found, list) else []
+    problems = [*_layout_problems(dataset), *(found if isinstance(found, list) else [])]
     test, training = dataset.submission / "test", dataset.training / "train" / "train_data"
     tested = photographs_below(test) if test.is_dir() else []
     unreadable = {path: why for path in tested if (why := why_unreadable(path))}
@@ -63,7 +66,61 @@ def dataset_problems(dataset: Dataset) -> list[str]:
         problems.append(f"{trouble}, else no submit can be scored")
     else:
         problems += filter(None, (order_trouble(dataset), number_trouble(dataset)))
-    return [plain(problem) for problem in problems]
+    return [plain(str(problem)) for problem in problems]
+
+
+def _layout_problems(dataset: Dataset) -> list[str]:
+    """A line where the training data lie at another place than programs look, or are packed. Other data may lie anywhere."""
+    train = dataset.training / "train"
+    files = [path.relative_to(train) for path in _files_below(train)] if train.is_dir() else []
+    files = [path for path in files if path.parts[0] != MARKS]
+    photographs = [path for path in files if is_photograph(path)]
+    archives = {path for path in files if path.name.lower().endswith(_ARCHIVES)}
+    only_archives = all(path in archives or path.name in _BESIDE for path in files)
+    packed = few(sorted(path.as_posix() for path in archives), 4) if only_archives else ""
+    if not dataset.has_sides:
+        right = _right_folders(Path(str(dataset.record()["source"])))
+        unpack = f"unpack {packed}, and " if packed else ""
+        which = f": {few([str(path) for path in right], 4)}" if right else ""
+        line = f"there is no folder train/; {unpack}name the folder that holds train/ and test/{which}"
+        return [line] if right or photographs or packed else []
+    if packed:
+        return [f"train/ holds no photographs, but archives, which are not read; unpack them: {packed}"]
+    if photographs and not any(path.parts[0] == "train_data" for path in photographs):
+        first = few(sorted({path.parts[0] for path in photographs}), 4)
+        return [f"train/ holds {first}, but photographs are read from train/train_data/<CLASS>/; move them there"]
+    folders = [entry.name for entry in visible(train / "train_data") if entry.is_dir()] if photographs else []
+    full = {
+        path.parts[1]
+        for path in files
+        if path not in archives and path.parts[0] == "train_data" and len(path.parts) > 2
+    }
+    empty = [name for name in folders if name not in full]
+    if not empty:
+        return []
+    what = counted(len(empty), "class folder")
+    return [
+        f"{what} without a photograph: train/train_data/{few(empty, 4)}; put photographs there, or remove what is no class"
+    ]
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for root, folders, names in walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root, name) for name in names if not left_by_a_system(name))
+
+
+def _right_folders(source: Path) -> list[Path]:
+    """The folders one level down whose train/ was meant, or else the one up to two levels up that has train/ and test/."""
+    down = [Path(entry.path) for entry in visible(source) if Path(entry.path, "train").is_dir()]
+    up = [
+        path
+        for path in list(source.parents)[:2]
+        if source in (path / "train", path / "test", path / "train" / "train_data")
+        and (path / "train").is_dir()
+        and (path / "test").is_dir()
+    ]
+    return down or up
 
 
 def _is_unreadable(dataset: Dataset) -> bool:

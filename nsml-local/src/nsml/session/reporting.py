@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any
 
-from ..store.metrics import MetricsWriter
+from ..store.metrics import MetricsWriter, newest_first
 from .context import current
 
 _writer: MetricsWriter | None = None
@@ -62,8 +62,9 @@ def report(
         record["not_finite"] = not_finite
     if summary:
         record["summary"] = True
+        latest = newest_first(({} if step is None else {"step": step}) | plain | not_finite, latest_summary)
         latest_summary.clear()
-        latest_summary.update({} if step is None else {"step": step}, **plain | not_finite)
+        latest_summary.update(latest)
     context = current()
     if context.only_looks:
         return  # a submit or a report does not change the session

@@ -225,9 +225,16 @@ def find_dataset(home: Home, name: str) -> Dataset:
         return Dataset(name, folder)
     if (now := present_name(home, name)) != name:
         raise NsmlError(f"dataset {name} was renamed; it is {now} now")
-    known = [d.name for d in list_datasets(home)]
-    hint = nearest(name, known) or "; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' a synthetic one"
+    known = sorted(list_datasets(home), key=_pushed_at, reverse=True)
+    hint = nearest(name, [d.name for d in known], "'nsml dataset ls'")
+    hint = hint or "; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' a synthetic one"
     raise NsmlError(f"there is no dataset {name}{hint}")
+
+
+def _pushed_at(dataset: Dataset) -> float:
+    with contextlib.suppress(Damaged):
+        return float(dataset.record()["created_at"])
+    return 0.0
 
 
 def scored_here(home: Home, name: str) -> Dataset:

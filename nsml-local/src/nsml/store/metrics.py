@@ -164,8 +164,19 @@ class MetricsReader:
 
 
 def last_summary(folder: Path) -> dict[str, Any]:
-    """The last values reported with `summary=True`, searched only in the last 64 KiB of the file."""
-    return next((shown(record) for record in _newest_records(folder) if record.get("summary")), {})
+    """The last value of each name reported with `summary=True`, in the last 64 KiB of the file, `newest_first`."""
+    values: dict[str, Any] = {}
+    for record in _newest_records(folder):
+        if record.get("summary"):
+            values = newest_first(values, shown(record))
+    return values
+
+
+def newest_first(newest: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
+    """The values of `newest`, then those that only `older` has, unless its step is a later one: the training has gone back since."""
+    step, before = newest.get("step"), older.get("step")
+    went_back = is_number(step) and is_number(before) and before > step  # type: ignore[operator]
+    return newest if went_back else newest | older | newest
 
 
 def last_values(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..errors import NsmlError
@@ -66,16 +66,19 @@ def encode_checkpoint(name: str) -> str:
     return encoded
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` if a known name is similar, else a list of the known names; "" if there are none."""
+def closest(name: str, known: Iterable[str]) -> str:
+    """The known name that is similar, or begins so; "" if there is none."""
     import difflib
 
-    known = sorted(known)
-    lowered = [k.lower() for k in known]
-    close = [k for k in lowered if k.startswith(name.lower())] or difflib.get_close_matches(name.lower(), lowered, n=1)
-    if close:
-        return f"; did you mean {known[lowered.index(close[0])]}?"
-    if not known:
-        return ""
-    shown = ", ".join(known[-8:])
-    return f"; there are {shown}" if len(known) <= 8 else f"; the last of {len(known)} are {shown}"
+    spelled = {each.lower(): each for each in sorted(known)}
+    begins = [each for each in spelled if each.startswith(name.lower())]
+    return next((spelled[each] for each in begins or difflib.get_close_matches(name.lower(), spelled, n=1)), "")
+
+
+def nearest(name: str, newest: Sequence[str], lists_all: str) -> str:
+    """`; did you mean X?` if one of the known names, the newest first, is similar, else some of them; "" if there are none."""
+    if close := closest(name, newest):
+        return f"; did you mean {close}?"
+    if len(newest) > 8:
+        return f"; the newest are {', '.join(newest[:8])}; {lists_all} lists all"
+    return f"; there are {', '.join(newest)}" if newest else ""

@@ -50,7 +50,7 @@ from .files import (
 )
 from .home import Home
 from .jobs import state_by_job, submitted
-from .names import SessionName, is_name, nearest, parse_session_name
+from .names import SessionName, closest, is_name, parse_session_name
 from .processes import is_alive, is_process_number, other_host
 
 # Stands for the dataset in the name of a session without one.
@@ -395,7 +395,14 @@ def find_session(home: Home, name: SessionName) -> Session:
         numbers = ", ".join(str(n.number) for n in alike[-8:])
         which = "numbers" if len(alike) <= 8 else f"last of {len(alike)} numbers"
         raise NsmlError(f"there is no session {name}; the {which} of {name.user}/{name.dataset} are {numbers}")
-    raise NsmlError(f"there is no session {name}{nearest(str(name), map(str, known)) or '; nsml run starts one'}")
+    dataset = name.dataset
+    if not any(n.dataset == dataset for n in known):
+        if (home.datasets / dataset).exists():
+            raise NsmlError(f"there is no session {name}; {dataset} has no sessions")
+        dataset = closest(dataset, {n.dataset for n in known})
+    close = closest(str(name), [str(n) for n in known if n.dataset == dataset])
+    otherwise = "'nsml ps -a' lists the sessions" if known else "'nsml run' starts one"
+    raise NsmlError(f"there is no session {name}; {f'did you mean {close}?' if close else otherwise}")
 
 
 def list_sessions(
@@ -446,6 +453,10 @@ def match_sessions(home: Home, pattern: str, user: str) -> list[Session]:
     sessions = list_sessions(home, parts[0], parts[1])
     if parts[2].startswith(SWEEP):
         matches = [s for s in sessions if s.sweep()[0] == parts[2]]
+        if not matches:
+            sweeps = list(dict.fromkeys(sweep for s in sessions if (sweep := s.sweep()[0])))
+            there = f"the newest are {', '.join(sweeps[:-9:-1])}" if sweeps else f"{parts[0]}/{parts[1]} has no sweep"
+            raise NsmlError(f"there is no sweep {pattern}; {there}")
     else:
         matches = [s for s in sessions if fnmatch.fnmatchcase(str(s.name.number), parts[2])]
     if not matches:
@@ -453,14 +464,19 @@ def match_sessions(home: Home, pattern: str, user: str) -> list[Session]:
     return matches
 
 
-def remove_session(session: Session) -> None:
-    """Remove an ended session and its files; its number is not used again. NsmlError if it has not ended."""
+def check_ended(session: Session) -> None:
+    """NsmlError if a session has not ended. One whose state cannot be read has."""
     try:
         status = session.status()
     except Damaged:
         status = "Lost"
     if status not in ENDED:
         raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
+
+
+def remove_session(session: Session) -> None:
+    """Remove an ended session and its files; its number is not used again. NsmlError if it has not ended."""
+    check_ended(session)
     hidden = session.folder.with_name(f"{REMOVED}{session.name.number}")
     os.rename(session.folder, hidden)
     if not hidden.is_dir() or hidden.is_symlink():
