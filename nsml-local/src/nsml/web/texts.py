@@ -70,6 +70,7 @@ KOREAN = {
     "Close": "닫기",
     "Cancel": "취소",
     "No data": "표시할 내용이 없습니다",
+    "{names} was not found": "{names}: 찾을 수 없습니다",
     # Times
     "just now": "방금",
     "{time} ago": "{time} 전",
@@ -145,6 +146,8 @@ KOREAN = {
     "Stopped": "중지됨",
     "Lost": "연결 끊김",
     "Stop": "중지",
+    "exit status {code}": "종료 코드 {code}",
+    "memory": "메모리",
     "Resume": "이어서 실행",
     "Fork": "포크",
     "Remove": "삭제",
