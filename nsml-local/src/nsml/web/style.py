@@ -40,7 +40,7 @@ body.body--light {{ background: #fff; color: #16191d; }}
 .quiet {{ color: #4a535d; }}
 .body--dark .quiet {{ color: #c3cad2; }}
 .log {{ background: {_LOG_BACKGROUND}; color: #d9dee4; display: flex; flex-direction: column-reverse; overflow: auto;
-  height: min(64vh, 48rem); width: 100%; border-radius: 4px; }}
+  min-height: 3rem; max-height: min(64vh, 48rem); width: 100%; border-radius: 4px; }}
 .log > div {{ padding: .5rem .75rem; }}
 .log pre {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.45 {_MONO}; }}
 .log .nicegui-html {{ width: 100%; }}
