@@ -13,6 +13,13 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
 table { border-collapse: collapse; margin: .5rem 0 } td, th { padding: .15rem .8rem; text-align: right; border-bottom: 1px solid #ddd }
 td:first-child, th:first-child { text-align: left; padding-left: 0 } p { margin: .2rem 0 } figure { margin: 0 }
+.wide { overflow-x: auto; background:
+  linear-gradient(to right, #fff 1rem, transparent) left / 3rem 100% no-repeat local,
+  linear-gradient(to left, #fff 1rem, transparent) right / 3rem 100% no-repeat local,
+  linear-gradient(to right, #0004, transparent) left / .8rem 100% no-repeat,
+  linear-gradient(to left, #0004, transparent) right / .8rem 100% no-repeat }
+td { word-break: keep-all } td + td { white-space: nowrap }
+.words td, .words th { text-align: left; vertical-align: top } .words td + td { white-space: normal; overflow-wrap: anywhere }
 """
 
 
@@ -30,12 +37,12 @@ def document(title: str, parts: Iterable[str], style: str) -> str:
     return "\n".join(part for part in (*head, *parts, "</body></html>") if part) + "\n"
 
 
-def table(rows: Iterable[Iterable[str]]) -> str:
-    """A table of texts. The first row is the header."""
+def table(rows: Iterable[Iterable[str]], kind: str = "") -> str:
+    """A table of texts, which scrolls sideways where it is too wide. The first row is the header. kind: "words" if it holds no numbers."""
     first, *rest = rows
     head = "".join(f"<th>{text(cell)}</th>" for cell in first)
     body = "".join("<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>" for row in rest)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f'<div class="wide" tabindex="0"><table class="{kind}"><tr>{head}</tr>{body}</table></div>'
 
 
 def image(content: bytes, kind: str, description: str = "") -> str:

@@ -97,14 +97,14 @@ def test_frozen_features_of_photographs_that_are_too_small_are_left_out_with_a_l
     assert "1 arm, " in printed
 
 
-@pytest.mark.parametrize("count", [1, 8])
+@pytest.mark.parametrize(("count", "tested"), [(1, True), (8, True), (3, False)])
 def test_points_of_the_forest_plot_stand_at_their_labels_and_the_legend_below(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, tested: bool
 ) -> None:
     drawn: list[Canvas] = []
     monkeypatch.setattr(Canvas, "savefig", lambda figure, stream, **_: drawn.append(figure))
     three = (Figure(0.01, -0.02, 0.05),) * 3
-    rows = tuple(Row(arm, three, three, three, three, 1.0, 0) for arm in ARMS[1 : count + 1])
+    rows = tuple(Row(arm, three, three, three, three if tested else None, 1.0, 0) for arm in ARMS[1 : count + 1])
     draw_forest(Table(rows, ((0, 0),), 100, 200, 50, 0), "DRAWN", [tmp_path / "forest.png"])
     (figure,) = drawn
     FigureCanvasAgg(figure).draw()
@@ -112,7 +112,8 @@ def test_points_of_the_forest_plot_stand_at_their_labels_and_the_legend_below(
     frame, room = axes.get_window_extent(), axes.get_window_extent().height / count
     for place, label in enumerate(axes.get_yticklabels()):
         box = label.get_window_extent()
-        for shift in (-0.12, 0.12):
+        for shift, line in zip((-0.12, 0.12) if tested else (0,), axes.containers, strict=True):
+            assert line.lines[0].get_ydata()[place] == place + shift
             height = axes.transData.transform((0, place + shift))[1]
             assert abs(height - (box.y0 + box.y1) / 2) < room / 4 and frame.y0 < height < frame.y1
     assert legend.get_window_extent().y1 < frame.y0

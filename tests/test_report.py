@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
 
 from dataprep.photograph import Preparation, prepare_file
+from evidence import drawing
 from evidence.report import plots, requirements, write
-from evidence.report.calibration import fit_temperature
+from evidence.report.calibration import fit_temperature, reliability
+from evidence.report.figures import Calibration
 from evidence.report.lesions import look_at_lesions
 from evidence.report.pictures import MISTAKES, surest, worst_mistakes
 from evidence.report.requirements import ReportError
@@ -118,6 +123,40 @@ def test_every_diagram_lies_beside_the_page_and_can_be_read(written: Path) -> No
     assert {path.suffix for path in written.iterdir()} == {".png", ".pdf", ".svg", ".html"}
 
 
+def test_letters_that_no_font_has_are_said_once_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes = ("정상", "황반변성")
+    monkeypatch.setattr(drawing, "_said", set())
+    plots.confusion_diagram(np.eye(2, dtype=int), classes)
+    has_font = len(drawing.STABLE["font.family"]) > 1
+    assert ("no installed font has" in capsys.readouterr().err) is not has_font
+    monkeypatch.setitem(plots._STYLE, "font.family", ["sans-serif"])
+    monkeypatch.setattr(drawing, "_said", set())
+    for _ in range(2):
+        plots.confusion_diagram(np.eye(2, dtype=int), classes)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and said[0].endswith("which the diagrams show as a box; apt-get install fonts-nanum")
+
+
+def test_the_calibration_names_its_error_and_counts_whole_photographs_and_hides_no_point(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Canvas] = []
+    monkeypatch.setattr(Canvas, "savefig", lambda canvas, stream, **_: drawn.append(canvas))
+    sure = reliability(np.array([[1.0, 0.0], [0.9, 0.1], [0.2, 0.8]]), np.array([0, 0, 1]))
+    before = Calibration("before", sure, 0.1, 0.1)
+    plots.calibration_diagram(before, replace(before, name="after, T = 12.34"))
+    (first, second, counts, other) = drawn[0].axes
+    assert second.get_title() == "after, T = 12.34: expected calibration error 0.100"
+    assert all(tick == int(tick) for tick in counts.get_yticks())
+    assert not first.lines[1].get_clip_on()
+    FigureCanvasAgg(drawn[0]).draw()
+    ends = [axes.get_xticklabels()[end].get_window_extent() for axes, end in ((counts, -1), (other, 0))]
+    assert ends[1].x0 - ends[0].x1 > 10
+    assert first.title.get_window_extent().x1 < second.title.get_window_extent().x0
+
+
 def test_it_says_what_is_missing(written: Path) -> None:
     text = (written / "report.html").read_text(encoding="utf-8")
     assert "the photograph cannot be read" in text
@@ -132,6 +171,7 @@ def test_it_holds_the_figures_and_the_settings(written: Path) -> None:
     assert re.search(r"by \d\.\d{3}, the temperature that fits", text)
     assert "3 of 3 mistakes" in text
     assert "<td>3, with validation loss 0.500</td>" in text
+    assert '<div class="wide" tabindex="0"><table class="words"><tr><th>setting</th>' in text
     assert re.search(r"<td>AMD</td><td>5</td><td>0\.\d{3}</td>", text)
 
 

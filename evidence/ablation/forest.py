@@ -26,13 +26,14 @@ def draw_forest(table: Table, title: str, paths: Sequence[Path]) -> None:
     from ..drawing import STABLE, draw
 
     rows = [row for row in table.rows if row.difference is not None]
+    apart = 0.12 if any(row.test_difference for row in rows) else 0.0
     with rc_context(STABLE):
         figure = Figure(dpi=110, figsize=(8, 1.9 + 0.42 * len(rows)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0, color="0.6", linewidth=1)
         for side, shift, colour, face in (
-            ("difference", -0.12, "tab:blue", "tab:blue"),
-            ("test_difference", 0.12, "tab:orange", "white"),
+            ("difference", -apart, "tab:blue", "tab:blue"),
+            ("test_difference", apart, "tab:orange", "white"),
         ):
             shown = [(place, getattr(row, side)[BALANCED]) for place, row in enumerate(rows) if getattr(row, side)]
             if not shown:

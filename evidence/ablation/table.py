@@ -15,7 +15,7 @@ Grid = list[list[str]]
 
 def ablation_grid(table: Table, probes: dict[str, Probe]) -> Grid:
     """A heading and a row for each arm, then the shortcut probes; empty cells for unknown values."""
-    grid = [["arm", "accuracy", "balanced", "AUC", "balanced, less the recipe's", "AUC, less the recipe's", "min"]]
+    grid = [["arm", "accuracy", "balanced", "AUC", "balanced, less the recipe's", "AUC, less the recipe's", "core min"]]
     for row in table.rows:
         values = _values(row.validation) or [f"{row.failed} of {len(table.cells)} failed", "", ""]
         grid.append([row.arm.title, *values, *_differences(row.difference), f"{row.minutes:.1f}"])

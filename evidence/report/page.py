@@ -58,7 +58,7 @@ def page(report: Report) -> str:
         table([("", "value"), *((name, str(figure)) for name, figure in figures.overall.items())]),
         *_guessing(report),
         "<h2>Settings</h2>",
-        table([("setting", "value"), *report.facts.items()]),
+        table([("setting", "value"), *report.facts.items()], "words"),
         "<h2>Classes</h2>",
         _classes(classes, figures),
         _diagram(report, "confusion", "Confusion matrix: true classes down, predicted ones across"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure as Canvas
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from model.records import Epoch
 
@@ -81,7 +82,7 @@ def precision_diagram(classes: Sequence[OneClass]) -> Drawn:
 def calibration_diagram(before: Calibration, after: Calibration) -> Drawn:
     """Reliability diagrams, with the number of photographs of each bin below."""
     with rc_context(_STYLE):
-        canvas = Canvas(dpi=_DPI, figsize=(8.4, 4.6), layout="constrained")
+        canvas = Canvas(dpi=_DPI, figsize=(8.4, 4.6), layout=ConstrainedLayoutEngine(wspace=0.06))
         upper, lower = canvas.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
         for axes, counts, calibration, colour in zip(upper, lower, (before, after), (_SECOND, _FIRST), strict=True):
             bins = calibration.reliability
@@ -89,12 +90,14 @@ def calibration_diagram(before: Calibration, after: Calibration) -> Drawn:
             middles = (np.arange(len(bins.count)) + 0.5) * width
             axes.plot([0, 1], [0, 1], color="#999", linewidth=0.8, linestyle="--")
             axes.bar(middles, np.nan_to_num(bins.accuracy), 0.92 * width, color=colour, alpha=0.3)
-            axes.plot(bins.confidence, bins.accuracy, "o", color=colour, markersize=4)
-            axes.set(title=f"{calibration.name}: expected error {bins.expected_error:.3f}", ylim=(0, 1.03), xlim=(0, 1))
+            axes.plot(bins.confidence, bins.accuracy, "o", color=colour, markersize=4, clip_on=False)
+            error = f"expected calibration error {bins.expected_error:.3f}"
+            axes.set(title=f"{calibration.name}: {error}", ylim=(0, 1.03), xlim=(0, 1))
             counts.bar(middles, bins.count, 0.92 * width, color=colour, alpha=0.6)
             counts.set(xlabel="highest probability")
         upper[0].set(ylabel="share that is right")
         lower[0].set(ylabel="photographs")
+        lower[0].yaxis.get_major_locator().set_params(integer=True)
         return draw(canvas)
 
 

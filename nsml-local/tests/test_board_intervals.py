@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import Nsml
+from helpers import Nsml, draw_competition, submit_to_competition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +16,7 @@ from nsml.comparing.board import allowed_ranks, resampled
 from nsml.errors import NsmlError, install
 from nsml.scoring.metrics import METRICS
 from nsml.scoring.predictions import Kind
-from nsml.store.datasets import find_dataset
 from nsml.store.home import open_home
-from nsml.store.submissions import open_submission, record_score
 
 
 def _predictions(kind: Kind) -> st.SearchStrategy[object]:
@@ -84,28 +82,9 @@ def test_with_many_equal_users_no_chance_difference_is_called_one() -> None:
 
 @pytest.fixture
 def competition(nsml: Nsml, tmp_path: Path) -> None:
-    """Dataset D with 80 photographs of 40 patients, and three teams that are right for 72, 70 and 20 of them."""
-    folder = tmp_path / "d"
-    names = [f"{number:03}_{eye}.png" for number in range(40) for eye in "LR"]
-    (folder / "test" / "test_data").mkdir(parents=True)
-    (folder / "train").mkdir()
-    (folder / "train" / "x").touch()
-    for name in names:
-        (folder / "test" / "test_data" / name).touch()
-    labels = [number % 4 for number in range(80)]
-    lines = [f"test_data,{name},{label}\n" for name, label in zip(names, labels, strict=True)]
-    (folder / "test" / "test_label").write_text("".join(lines))
-    pushed = nsml("dataset", "push", "D", str(folder), "--metric", "accuracy")
+    pushed = nsml("dataset", "push", "D", str(draw_competition(tmp_path / "d")), "--metric", "accuracy")
     assert pushed.status == 0, pushed.err
-    home = open_home()
-    by = find_dataset(home, "D").scored_by()
-    for user, right in (("a", 72), ("b", 70), ("c", 20)):
-        opened = open_submission(home, "D")
-        answers = [(label + (place % 80 >= right)) % 4 for place, label in enumerate(labels)]
-        lines = [f"test_data,{name},{answer}\n" for name, answer in zip(names, answers, strict=True)]
-        (opened / "predictions.csv").write_text("".join(lines))
-        names_of_it = {"user": user, "session": f"{user}/D/1", "checkpoint": "=best"}
-        record_score(opened, **names_of_it, score=right / 80, at=1.8e9, scored_by=by)  # type: ignore[arg-type]
+    submit_to_competition(open_home())
 
 
 def test_the_board_shows_intervals_and_which_ranks_they_allow(nsml: Nsml, competition: None) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import wait_until
+from helpers import draw_competition, submit_to_competition, wait_until
 from program_helpers import PROGRAMS
 from web_browser import DESK, PATIENCE, QUIET, Tabs
 from web_server import Home, Server, make_home
@@ -103,6 +103,46 @@ def test_the_board_marks_predictions_of_one_class_and_says_what_guessing_reaches
     expect(row).to_contain_text("25 *")
     legend = "The same answer for every photograph reaches at best 25. * All predictions are of one class."
     expect(board.get_by_text(legend)).to_be_visible()
+
+
+def test_the_board_has_the_intervals_and_ranks_of_the_command(place: Home, open_page: Tabs, tmp_path: Path) -> None:
+    place.nsml("dataset", "push", "D", str(draw_competition(tmp_path / "d")), "--metric", "accuracy")
+    submit_to_competition(store.Home(place.path))
+    of_command = place.nsml("dataset", "board", "D").out
+    board = open_page("/dataset/D")
+    expect(board.locator("thead")).to_contain_text("Interval")
+    rows = board.locator("tbody tr")
+    for number, ranks in enumerate(("1 to 2", "1 to 2", "3")):
+        interval, shown = rows.nth(number).locator("td").nth(3), rows.nth(number).locator("td").nth(4)
+        expect(shown).to_have_text(ranks)
+        assert interval.inner_text() in of_command and " to " in interval.inner_text()
+    expect(board.get_by_text("95 % intervals from 2,000 resamples of 40 patients")).to_be_visible()
+    board.get_by_text("Mine", exact=True).click()
+    expect(board.locator("thead")).not_to_contain_text("Interval")
+
+
+def test_a_short_log_has_no_empty_space_and_a_wide_table_shows_that_it_goes_on(place: Home, open_page: Tabs) -> None:
+    name = place.run_to_the_end("--epoch 2")
+    log = open_page(f"/session/{name}").get_by_role("log", name="Log")
+    expect(log).to_contain_text("epoch 2")
+    assert log.bounding_box()["height"] - log.locator("pre").first.bounding_box()["height"] < 40
+    page = open_page("/dataset/FUNDUS", viewport={"width": 420, "height": 800})
+    table = page.locator(".q-table__middle")
+    expect(table.locator("tbody tr").first).to_be_visible()
+    assert table.evaluate("box => box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX == 'auto'")
+    assert "linear-gradient" in table.evaluate("box => getComputedStyle(box).backgroundImage")
+    place.nsml("rm", "-f", name)
+
+
+def test_in_korean_a_failure_and_what_is_not_found_are_said_in_korean(place: Home, open_page: Tabs) -> None:
+    name = place.run_to_the_end("--mistakes none")
+    page = open_page("/dataset/FUNDUS?tab=sessions", locale="ko-KR")
+    expect(page.locator(f".ag-row[row-id='{name}'] [col-id=status]")).to_have_text("실패 (2)")
+    expect(open_page(f"/session/{name}", locale="ko-KR").get_by_text("종료 코드 2")).to_be_visible()
+    for path in ("/dataset/NOPE", "/session/tester/FUNDUS/99"):
+        missing = open_page(path, locale="ko-KR", status=404)
+        expect(missing.get_by_role("alert")).to_have_text(f"{path.split('/', 2)[2]}: 찾을 수 없습니다")
+    place.nsml("rm", "-f", name)
 
 
 def test_the_log_and_the_graph_of_a_running_session_are_live(place: Home, open_page: Tabs) -> None:

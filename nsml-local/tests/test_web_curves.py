@@ -127,7 +127,10 @@ def test_a_phase_lasts_until_the_next_is_named(tmp_path: Path) -> None:
     curves = Curves(tmp_path)
     curves.read_new()
     assert phase_spans(curves.phases, 3, by_time=False) == [(0, 2, "strong"), (2, 3, "gentle")]
-    areas = options("loss", {"s": curves}, View(), Texts("en"))["series"][-1]["markArea"]["data"]
+    drawn = options("loss", {"s": curves}, View(), Texts("en"))["series"][-1]["markArea"]
+    # That of a phase that has just begun would stand beyond the axis otherwise.
+    assert drawn["data"][-1][0]["label"] == {"position": "insideTopRight"}
+    areas = drawn["data"]
     assert [(a["name"], a["xAxis"], b["xAxis"]) for a, b in areas] == [("strong", 0, 2), ("gentle", 2, 3)]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from typing import Any, NamedTuple
 
 from nicegui import ui
 
+from ..comparing.bootstrap import RESAMPLES
 from ..errors import NsmlError
 from ..scoring.rules import published, rules_of
 from ..scoring.spool import account
@@ -15,13 +17,15 @@ from ..store.datasets import Dataset
 from ..store.submissions import Rank, failures_of, ranking, submissions_of
 from ..wording import plain, short
 from ..wording import score as shown_score
-from .chart import axis, base_options, legend
+from .board_intervals import Found, newest_intervals
+from .chart import axis, base_options, legend, time_axis
 from .frame import command_lines, data_table, heading, is_dark, show_error
 from .live import watch
 from .site import Site, session_address
 from .style import LINES
 from .texts import Texts
 
+_BOUNDS = ("low", "high", "first_rank", "last_rank")
 _MAX_DAMAGED = 20  # lines on submissions that cannot be read
 
 
@@ -33,7 +37,7 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
     with empty:
         ui.label(t("No submissions yet. After a session has saved a checkpoint, run:"))
         command_lines([("nsml submit SESSION CHECKPOINT", "")])
-    table = data_table(_columns(t), "key", links="session")
+    table = data_table(_columns(t, with_intervals=False), "key", links="session")
     legend_line = ui.label().classes("quiet")
     damage = ui.label().classes("as-is").props("role=alert")
     with ui.column().classes("w-full gap-1") as history:
@@ -43,6 +47,7 @@ def board(site: Site, dataset: Dataset, t: Texts) -> None:
     def show(content: Content) -> None:
         rows, by_user, lower, marks, damaged = content
         order.set_text(t("Lowest score first" if lower else "Highest score first"))
+        table.columns = _columns(t, with_intervals=any(row.get("interval") for row in rows))
         table.rows = rows
         legend_line.set_text(marks)
         damage.set_text(damaged)
@@ -80,12 +85,17 @@ class Content(NamedTuple):
     damaged: str
 
 
-def _columns(t: Texts) -> list[dict[str, Any]]:
+def _columns(t: Texts, *, with_intervals: bool) -> list[dict[str, Any]]:
     left = {"align": "left", "sortable": True}
+    intervals = [
+        {"name": "interval", "label": t("Interval"), "field": "interval", "align": "left"},
+        {"name": "ranks", "label": t("Ranks"), "field": "ranks", "align": "left"},
+    ]
     return [
         {"name": "rank", "label": t("Rank"), "field": "rank", "sortable": True},
         {"name": "user", "label": t("User"), "field": "user", **left},
         {"name": "score", "label": t("Score"), "field": "score", "sortable": True},
+        *(intervals if with_intervals else []),
         {"name": "session", "label": t("Session"), "field": "session", **left},
         {"name": "checkpoint", "label": t("Checkpoint"), "field": "checkpoint", **left},
         {"name": "memo", "label": t("Memo"), "field": "memo", "align": "left"},
@@ -97,7 +107,7 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
 def board_content(site: Site, dataset: Dataset, whose: str, t: Texts) -> Content:
     """What the board shows of "all" or "mine". Where the dataset has a referee, that is what he published, and the home's own."""
     made, damaged = submissions_of(site.home, dataset.name)
-    rules, said, failed = rules_of(dataset), "", []
+    rules, said, failed, intervals = rules_of(dataset), "", [], {}
     user, sessions_of = site.home.user(), None
     spool = dataset.referee()
     if whose == "mine":
@@ -111,12 +121,18 @@ def board_content(site: Site, dataset: Dataset, whose: str, t: Texts) -> Content
         ranks = [Rank(**{name: row[name] for name in Rank.__dataclass_fields__ if name in row}) for row in made]
         when, head = t.ago(shown["published_at"]), shown["head"]
         said = t("Published by the referee {time}, ledger {head}", time=when, head=head)
+        if note := shown.get("note"):
+            said = f"{plain(note)}. {said}"
+        intervals = {r["number"]: [r.get(name) for name in _BOUNDS] for r in made}
         sessions_of = account(os.getuid())
     else:
         ranks = ranking(made, **rules.order())
+        found = newest_intervals(site.home, dataset, [rank for rank in ranks if not rank.outdated], rules)
+        intervals = {number: [getattr(one, name) for name in _BOUNDS] for number, one in found.intervals.items()}
+        said = _on_intervals(found, t)
     now = [r for r in made if not r["outdated"]]
     return Content(
-        _rows(site, ranks, failed, whose, sessions_of, t),
+        _rows(site, ranks, failed, intervals, whose, sessions_of, t),
         # Of a referee's board, only the best submission of each user is known.
         _by_user(now) if spool is None or whose == "mine" else {},
         rules.lower_is_better,
@@ -126,13 +142,20 @@ def board_content(site: Site, dataset: Dataset, whose: str, t: Texts) -> Content
 
 
 def _rows(
-    site: Site, ranks: list[Rank], failed: list[dict[str, Any]], whose: str, sessions_of: str | None, t: Texts
+    site: Site,
+    ranks: list[Rank],
+    failed: list[dict[str, Any]],
+    intervals: dict[str, list[Any]],
+    whose: str,
+    sessions_of: str | None,
+    t: Texts,
 ) -> list[dict[str, Any]]:
-    """sessions_of: the user whose sessions are in this home; None if all are."""
+    """intervals: _BOUNDS by number. sessions_of: the user whose sessions are in this home; None if all are."""
     rows = [
         {
             **_row(site, r.user, r.session, r.checkpoint, r.at, t, is_here=sessions_of in (None, r.user)),
             "score": _score(r, t),
+            **_interval(intervals.get(r.number), t),
             "rank": n if whose == "mine" and not r.outdated else r.rank,
             "key": f"{n}",
             "count": None if whose == "mine" else r.submissions,
@@ -156,6 +179,32 @@ def _score(rank: Rank, t: Texts) -> str:
         shown = f"{shown_score(rank.private)} ({t('public {score}', score=shown)})"
     remarks = [t("other labels")] * rank.outdated + [t("baseline")] * rank.baseline + [t("final")] * rank.final
     return f"{shown}{' *' * bool(rank.one_class)}" + (f" ({', '.join(remarks)})" if remarks else "")
+
+
+def _interval(bounds: list[Any] | None, t: Texts) -> dict[str, str]:
+    """The cells of the interval and the ranks, "" where they are unknown."""
+    if bounds is None:
+        return {}
+    (low, high, first, last) = (None if bound is None or math.isnan(bound) else bound for bound in bounds)
+    return {"interval": _range(low, high, t), "ranks": _range(first or None, last or None, t)}
+
+
+def _range(low: float | None, high: float | None, t: Texts) -> str:
+    if low is None or high is None:
+        return ""
+    return f"{low:.4g}" if low == high else t("{low} to {high}", low=f"{low:.4g}", high=f"{high:.4g}")
+
+
+def _on_intervals(found: Found, t: Texts) -> str:
+    if found.why:
+        return t("No intervals: {why}.", why=plain(found.why))
+    if not found.intervals:
+        return ""
+    return t(
+        "95 % intervals from {resamples} resamples of {patients} patients; the ranks hold for all users at once.",
+        resamples=f"{RESAMPLES:,}",
+        patients=f"{found.patients:,}",
+    )
 
 
 def _legend(made: list[dict[str, Any]], now: list[dict[str, Any]], t: Texts) -> str:
@@ -207,7 +256,7 @@ def _history(by_user: dict[str, list[tuple[float, float]]], lower: bool, dark: b
         "legend": {**legend(dark), "top": 0},
         "tooltip": {"trigger": "axis", "renderMode": "richText"},
         "grid": {"left": 56, "right": 24, "top": 36, "bottom": 32},
-        "xAxis": {"type": "time", **axis(dark)},
+        "xAxis": time_axis(dark),
         "yAxis": {"type": "value", "scale": True, "name": t("Score"), **axis(dark)},
         "series": series,
     }

@@ -63,10 +63,10 @@ def options(chart: str, sessions: dict[str, Curves], view: View, t: Texts) -> di
             "top": 2,
             "textStyle": {"fontSize": 14, "color": text_colour(view.dark)},
         },
-        "legend": {**legend(view.dark), "top": 26, "data": [s["name"] for s in series if s.get("legend", True)]},
+        "legend": {**legend(view.dark), "top": 34, "data": [s["name"] for s in series if s.get("legend", True)]},
         "tooltip": {"trigger": "axis", "renderMode": "richText", "order": "valueDesc"},
         "toolbox": {"right": 8, "top": 0, "itemSize": 13, "feature": {"dataZoom": {}, "restore": {}}},
-        "grid": {"left": 64, "right": 20, "top": 60, "bottom": 44},
+        "grid": {"left": 64, "right": 20, "top": 66, "bottom": 44},
         "xAxis": _x_axis(view, t),
         "yAxis": {"type": "log" if view.logarithmic else "value", "scale": True, **axis(view.dark)},
         "dataZoom": [{"type": "inside", "filterMode": "none", "zoomOnMouseWheel": "ctrl"}],
@@ -99,9 +99,16 @@ def axis(dark: bool) -> dict[str, Any]:
     }
 
 
+def time_axis(dark: bool) -> dict[str, Any]:
+    """An axis of times. Its months are numbers, in whatever language the page is."""
+    colours = axis(dark)
+    label = {**colours["axisLabel"], "hideOverlap": True, "formatter": {"month": "{yyyy}-{MM}", "day": "{MM}-{dd}"}}
+    return {"type": "time", **colours, "axisLabel": label}
+
+
 def _x_axis(view: View, t: Texts) -> dict[str, Any]:
     if view.axis == "time":
-        return {"type": "time", **axis(view.dark)}
+        return time_axis(view.dark)
     name = t("Step") if view.axis == "step" else f"{t('Relative time')} ({t('seconds')})"
     return {"type": "value", "scale": True, "name": name, "nameLocation": "middle", "nameGap": 26, **axis(view.dark)}
 
@@ -229,12 +236,14 @@ def _mark_phases(series: list[dict[str, Any]], curves: Curves, view: View) -> No
         (1000.0, 0.0) if view.axis == "time" else (1.0, (curves.first_time or 0.0) if view.axis == "relative" else 0.0)
     )
     spans = phase_spans(curves.phases, (last / scale) + zero, by_time=view.axis != "step")
-    areas = [
+    areas: list[list[dict[str, Any]]] = [
         [
             {"name": plain(name), "xAxis": (start - zero) * scale, "itemStyle": {"opacity": 0.05 + 0.09 * (i % 2)}},
             {"xAxis": (end - zero) * scale},
         ]
         for i, (start, end, name) in enumerate(spans)
     ]
-    label = {"position": "insideTop", "fontSize": 11, "color": text_colour(view.dark)}
+    label = {"position": "insideTopLeft", "fontSize": 11, "color": text_colour(view.dark)}
+    # The last phase has no width yet where it has just begun.
+    areas[-1][0]["label"] = {"position": "insideTopRight"}
     series[-1]["markArea"] = {"silent": True, "label": label, "data": areas}

@@ -31,7 +31,7 @@ def register(site: Site) -> None:
                 has_sessions = bool(list_sessions(site.home, dataset=name))
                 if isinstance(error, Damaged) or not has_sessions:
                     heading(t("Datasets"))
-                    nothing_here(error)
+                    nothing_here(error, name, t)
                 if not has_sessions:
                     return
             heading(name)

@@ -63,7 +63,13 @@ def _columns(t: Texts) -> list[dict[str, Any]]:
         {"name": "size", "label": t("Size"), "field": "size_text"},
         {"name": "sessions", "label": t("Sessions"), "field": "sessions", "sortable": True},
         {"name": "used", "label": t("Last used"), "field": "used", "align": "left"},
-        {"name": "classes", "label": t("Classes"), "field": "classes", "align": "left"},
+        {
+            "name": "classes",
+            "label": t("Classes"),
+            "field": "classes",
+            "align": "left",
+            "style": "white-space: normal; min-width: 16rem",
+        },
     ]
 
 
@@ -89,7 +95,7 @@ def _row(dataset: Dataset, usage: dict[str, _Usage], t: Texts) -> dict[str, Any]
         "test": record["test_files"],
         "labels": t("hidden") if dataset.labels.exists() else t("none"),
         "size_text": size(record["size"]),
-        "classes": plain(dataset.class_counts()),
+        "classes": plain(dataset.class_counts()).replace(": ", ":\u00a0"),
     }
 
 

@@ -42,7 +42,7 @@ def register(site: Site) -> None:
                 one, other = site.session(first), site.session(second)
                 tables = await in_thread(lambda: _tables(one, other, t))
             except NsmlError as error:
-                nothing_here(error)
+                nothing_here(error, f"{first}, {second}", t)
                 return
             heading(t("Is one better?"), 2)
             verdict = ui.label(t("comparing")).classes("mono as-is").props("role=status tabindex=0")

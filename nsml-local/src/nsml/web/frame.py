@@ -150,11 +150,14 @@ def show_error(text: str) -> None:
     ui.notify(plain(text), type="negative", multi_line=True, timeout=0, close_button="OK")
 
 
-def nothing_here(error: NsmlError) -> None:
-    """Say why the page has no content: what its address names does not exist, which is status 404, or is damaged."""
+def nothing_here(error: NsmlError, names: str, t: Texts) -> None:
+    """Say why the page has no content: `names`, those in its address, do not exist, which is status 404, or are damaged."""
+    text = str(error)
     if not isinstance(error, Damaged):
         ui.context.client.status_code = 404
-    ui.label(plain(str(error))).props("role=alert")
+        if t.language != "en":  # the error is in English
+            text = t("{names} was not found", names=names)
+    ui.label(plain(text)).props("role=alert")
 
 
 def command_lines(lines: list[tuple[str, str]]) -> None:

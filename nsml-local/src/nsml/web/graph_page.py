@@ -25,7 +25,7 @@ def register(site: Site) -> None:
             try:
                 sessions = [site.session(name) for name in dict.fromkeys(session[:_MAX_SESSIONS])]
             except NsmlError as error:
-                nothing_here(error)
+                nothing_here(error, ", ".join(session), t)
                 return
             with ui.row().classes("gap-3"):
                 for one in sessions:

@@ -31,7 +31,7 @@ class GraphView:
             axes = {"step": t("Step"), "time": t("Time"), "relative": t("Relative time")}
             self._axis = ui.select(axes, value="step", label=t("X axis"), on_change=self._redraw)
             self._axis.props("dense outlined").classes("w-40")
-            with ui.row().classes("items-center gap-2"):
+            with ui.row().classes("items-center gap-4"):
                 ui.label(t("Smoothing"))
                 self._smoothing = ui.slider(min=0, max=0.99, step=0.01, value=0, on_change=self._redraw)
                 self._smoothing.props(f'label aria-label="{t("Smoothing")}"').classes("w-40")

@@ -41,7 +41,7 @@ def report_view(site: Site, session: Session, t: Texts) -> None:
         choice = ui.select(
             {name: plain(name) for name in reports},
             value=reports[-1] if reports else None,
-            label=t("Checkpoint"),
+            label=t("Report"),
             on_change=lambda event: show(event.value),
         )
         choice.props("dense outlined").classes("w-48")
@@ -52,8 +52,9 @@ def report_view(site: Site, session: Session, t: Texts) -> None:
 
 def _add_button(site: Site, session: Session, choice: ui.select, t: Texts) -> None:
     names = checkpoint_names(session.checkpoints)
-    on = ui.select({name: plain(name) for name in names}, value="best" if "best" in names else next(iter(names), None))
-    on.props(f'dense outlined aria-label="{t("Checkpoint")}"').classes("w-40")
+    value = "best" if "best" in names else next(iter(names), None)
+    on = ui.select({name: plain(name) for name in names}, value=value, label=t("Checkpoint"))
+    on.props("dense outlined").classes("w-40")
     button = quiet_button(t("Write a report"))
     status = ui.label().props("role=status").classes("quiet")
     lines: list[str] = []

@@ -51,7 +51,7 @@ def register(site: Site) -> None:
                 current = site.session(f"{user}/{dataset}/{number}")
             except NsmlError as error:
                 heading(t("Sessions"))
-                nothing_here(error)
+                nothing_here(error, f"{user}/{dataset}/{number}", t)
                 return
             _head(site, current, t)
             views: dict[str, tuple[str, str, Callable[[], object]]] = {
@@ -145,7 +145,7 @@ def _facts(site: Site, session: Session, t: Texts) -> dict[str, Any]:
     return {
         "status": str(state.get("status")),
         "age": t.ago(float(record["created_at"])),
-        "why": plain(why_ended(state) or why_queued(session, state, places(site.home))),
+        "why": plain(why_ended(state, t) or why_queued(session, state, places(site.home))),
         "summary": plain(_reported(session, t)),
         "memo": plain(session.memo()),
     }

@@ -17,6 +17,7 @@ from ..store.metrics import FILE as METRICS
 from ..store.metrics import best_values, last_summary
 from ..store.sessions import ENDED, EXIT_STATUS, QUEUED, TAGS, Session, list_sessions
 from ..wording import plain, short
+from .texts import Texts
 
 DAMAGED = "Damaged"
 _MAX_VALUES = 200  # of a session
@@ -76,7 +77,8 @@ def _cache_key(folder: Path) -> object:
 def _row(session: Session, waiting: dict[str, tuple[int, str]]) -> dict[str, Any]:
     record, state, sweep = session.record(), session.state(), plain(session.sweep()[0])
     status = str(state.get("status"))
-    why = why_ended(state) if status == "Failed" or state.get("on") else why_queued(session, state, waiting)
+    host = state.get("on")
+    why = f"on {host}" if host else _failure(state) if status == "Failed" else why_queued(session, state, waiting)
     return {
         "name": str(session.name),
         "user": session.name.user,
@@ -105,13 +107,19 @@ def cell(value: Any) -> float | int | str | None:
     return value if value is None or (isinstance(value, int) and abs(value) <= _MAX_INTEGER) else short(str(value))
 
 
-def why_ended(state: dict[str, Any]) -> str:
+def _failure(state: dict[str, Any]) -> str:
+    """What ended a failed session, in as few letters as `nsml ps` takes: its exit status for instance."""
+    code = state.get("exit_status", "")
+    return str(state.get("cause") or (f"signal {-code}" if isinstance(code, int) and code < 0 else code))
+
+
+def why_ended(state: dict[str, Any], t: Texts) -> str:
     """The reason for the end of a session, the host of one that runs elsewhere, or '' if its state has neither."""
     if host := state.get("on"):
         return f"on {host}"
     code = state.get("exit_status")
     failed = state.get("status") == "Failed" and code is not None
-    return str(state.get("error") or state.get("reason") or (f"exit status {code}" if failed else ""))
+    return str(state.get("error") or state.get("reason") or (t("exit status {code}", code=code) if failed else ""))
 
 
 def why_queued(session: Session, state: dict[str, Any], waiting: dict[str, tuple[int, str]]) -> str:

@@ -150,7 +150,7 @@ def _flat(row: dict[str, Any], differing: list[str], t: Texts) -> dict[str, Any]
         "address": session_address(row["name"]),
         "number": row["number"],
         "user": row["user"],
-        "status": f"{status} ({row['why']})" if row["why"] and row["status"] != DAMAGED else status,
+        "status": f"{status} ({t.status(row['why'])})" if row["why"] and row["status"] != DAMAGED else status,
         "age": t.ago(row["created_at"]),
         "created": row["created_at"],
         "tags": row["tags"],
@@ -176,7 +176,7 @@ def _columns(rows: dict[str, dict[str, Any]], differing: list[str], read_only: b
     columns: list[dict[str, Any]] = [
         {"headerName": t("Number"), "field": "number", "width": 110, ":cellRenderer": _LINK, "pinned": "left"},
         {"headerName": t("User"), "field": "user", "width": 110, "hide": len(users) < 2},
-        {"headerName": t("Status"), "field": "status", "width": 130},
+        {"headerName": t("Status"), "field": "status", "width": 150},
         {
             "headerName": t("Started"),
             "field": "age",

@@ -40,11 +40,19 @@ body.body--light {{ background: #fff; color: #16191d; }}
 .quiet {{ color: #4a535d; }}
 .body--dark .quiet {{ color: #c3cad2; }}
 .log {{ background: {_LOG_BACKGROUND}; color: #d9dee4; display: flex; flex-direction: column-reverse; overflow: auto;
-  height: min(64vh, 48rem); width: 100%; border-radius: 4px; }}
+  min-height: 3rem; max-height: min(64vh, 48rem); width: 100%; border-radius: 4px; }}
 .log > div {{ padding: .5rem .75rem; }}
 .log pre {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.45 {_MONO}; }}
 .log .nicegui-html {{ width: 100%; }}
 .mono {{ font: 13px/1.45 {_MONO}; white-space: pre-wrap; overflow-wrap: anywhere; }}
+.q-table__middle .q-table :is(th, td) {{ padding-left: .6rem; padding-right: .6rem; }}
+/* Shadows show that a wide table goes on: these scroll with it, their covers do not. */
+.q-table__middle {{ --cover: #fff; --shadow: #0004; background:
+  linear-gradient(to right, var(--cover) 1rem, transparent) left / 3rem 100% no-repeat local,
+  linear-gradient(to left, var(--cover) 1rem, transparent) right / 3rem 100% no-repeat local,
+  linear-gradient(to right, var(--shadow), transparent) left / .8rem 100% no-repeat,
+  linear-gradient(to left, var(--shadow), transparent) right / .8rem 100% no-repeat; }}
+.body--dark .q-table__middle {{ --cover: {COLOURS["dark"]}; --shadow: #000; }}
 .as-is {{ white-space: pre; overflow: auto; max-width: 100%; }}
 table.diff {{ font: 12px/1.4 {_MONO}; border-collapse: collapse; width: 100%; table-layout: fixed; }}
 table.diff td {{ white-space: pre-wrap; overflow-wrap: anywhere; vertical-align: top; padding: 0 .35rem; }}

@@ -35,7 +35,7 @@ def register(site: Site) -> None:
                     raise NsmlError(f"{name} is not the name of a sweep, as {SWEEP}1")
                 members = match_sessions(site.home, f"{user}/{dataset}/{name}", user)
             except NsmlError as error:
-                nothing_here(error)
+                nothing_here(error, f"{user}/{dataset}/{name}", t)
                 return
             with ui.row().classes("gap-3"):
                 ui.link(t("Sessions"), dataset_address(dataset, "sessions")).classes("link")

@@ -70,6 +70,7 @@ KOREAN = {
     "Close": "닫기",
     "Cancel": "취소",
     "No data": "표시할 내용이 없습니다",
+    "{names} was not found": "{names}: 찾을 수 없습니다",
     # Times
     "just now": "방금",
     "{time} ago": "{time} 전",
@@ -108,6 +109,13 @@ KOREAN = {
     "Rank": "순위",
     "User": "사용자",
     "Score": "점수",
+    "Interval": "95 % 구간",
+    "Ranks": "가능한 순위",
+    "{low} to {high}": "{low} ~ {high}",
+    "95 % intervals from {resamples} resamples of {patients} patients; the ranks hold for all users at once.": (
+        "환자 {patients}명을 {resamples}번 다시 뽑아 구한 95 % 구간입니다. 가능한 순위는 모든 사용자에게 동시에 성립합니다."
+    ),
+    "No intervals: {why}.": "구간 없음: {why}",
     "Best": "최고",
     "{name}, best": "{name}, 최고",
     "Session": "세션",
@@ -138,6 +146,8 @@ KOREAN = {
     "Running": "실행 중",
     "Exited": "종료됨",
     "Failed": "실패",
+    "exit status {code}": "종료 코드 {code}",
+    "memory": "메모리",
     "other labels": "다른 정답으로 채점됨",
     "public {score}": "공개 {score}",
     "baseline": "기준 모델",
