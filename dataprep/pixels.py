@@ -60,14 +60,14 @@ def read_pixels(content: bytes, header: Header, factor: int = 1) -> np.ndarray:
 def eight_bits(image: np.ndarray, white: int = 0) -> np.ndarray:
     """Convert pixels of any depth to uint8 BGR (height, width, 3), with `white` as 255.
 
-    If `white` is 0 or exceeded, it becomes 1 for fractions, 65535 for fewer bits that were scaled to 16, else the smallest of 255, 511,
+    If `white` is 0 or exceeded, it becomes 1 for fractions, 65535 for 8 bits that were scaled to 16, else the smallest of 255, 511,
     1023 ... that no pixel exceeds: cameras with 10 to 14 bits store their values unscaled in 16 bits.
     """
     if image.dtype != np.uint8 or white:
         fractions = image.dtype.kind == "f"
         if image.dtype != np.uint8 and image.dtype != np.uint16:
             image = np.maximum(np.nan_to_num(image.astype(np.float32), posinf=0), 0)
-        elif image.dtype == np.uint16 and not white and _fills_16_bits(image):
+        elif image.dtype == np.uint16 and not white and _are_scaled_bytes(image):
             white = 65535
         highest = float(image.max())
         if fractions and highest < 2:  # values may exceed 1 a little
@@ -80,9 +80,9 @@ def eight_bits(image: np.ndarray, white: int = 0) -> np.ndarray:
     return np.ascontiguousarray(image[..., :3])
 
 
-def _fills_16_bits(image: np.ndarray) -> bool:
-    """Whether all values are those of 8 bits times 257, or end in as many zero bits as 12 bits or fewer leave in 16."""
-    return not np.bitwise_or.reduce(image, axis=None) & 15 or not (image % 257).any()
+def _are_scaled_bytes(image: np.ndarray) -> bool:
+    """Whether all values are those of 8 bits times 256 or 257."""
+    return not (image % 256).any() or not (image % 257).any()
 
 
 def _decode_dicom(content: bytes) -> np.ndarray:

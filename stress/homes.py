@@ -83,7 +83,7 @@ def new_home(folder: Path) -> Home:
     (project / "main.py").write_text(PROGRAM)
     home = open_home(folder)
     set_side_by_side(home, 1000)
-    push_dataset(home, DATASET, source)
+    push_dataset(home, DATASET, source, rules={"metric": "fundus"})
     return home
 
 

@@ -265,7 +265,7 @@ def test_a_label_of_the_table_counts_more_than_the_folder(tmp_path: Path) -> Non
 def test_a_table_without_names_of_columns_is_refused_with_a_header_to_write(tmp_path: Path, lines: list[str]) -> None:
     data = draw(tmp_path, "1_R.png", "2_R.png")
     write_table(tmp_path, *lines)
-    with pytest.raises(CatalogError, match=r"labels.csv: no column .* begin it with a line such as file,label,patient"):
+    with pytest.raises(CatalogError, match=r"labels.csv: no column .* begin with a line such as file,label,patient"):
         read_catalog(data)
 
 

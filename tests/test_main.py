@@ -211,7 +211,7 @@ def test_class_folders_beside_train_data_are_named_at_push_and_in_training(start
     draw(tmp_path / "train" / "AMD", 1, 1)
     draw(tmp_path / "train" / "NORMAL", 1, 1)
     pushed = start("nsml", "dataset", "push", "FLAT", str(tmp_path))
-    assert "train/ holds AMD, NORMAL, but class folders belong into train/train_data/" in pushed.stdout
+    assert "train/ holds AMD, NORMAL, but photographs are read from train/train_data/<CLASS>/" in pushed.stderr
     line = only_line(start(dataset="FLAT"), 2)
     assert "train has AMD, NORMAL, but no train_data; put the class folders into train/train_data/" in line
 

@@ -68,7 +68,7 @@ def test_a_longer_training_never_returns_to_an_earlier_phase(before: int, after:
         ({"width": "0"}, "width is 0; give a whole number from 1 to 256"),
         ({"dropout": "1"}, "dropout is 1.0; give a number from 0 to 0.99"),
         ({"learning_rate": "nan"}, "learning_rate is nan; give a number from 1e-07 to 1"),
-        ({"optimizer": "sgd"}, "optimizer is 'sgd'; give radam or adam or adamw"),
+        ({"optimizer": "sgd"}, "optimizer is 'sgd'; give radam, adam or adamw"),
         ({"views": "3"}, "views is 3; give 1 or 8"),
         ({"local_average": "maybe"}, "local_average is 'maybe'; give 0 or 1"),
         ({"strong.augmentation": "2"}, "strong.augmentation is 2.0; give a number from 0 to 1"),

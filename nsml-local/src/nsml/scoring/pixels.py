@@ -12,7 +12,7 @@ def read_pixels(content: bytes) -> Any:
     """Decode a photograph: uint8 BGR (height, width, 3), with EXIF orientation applied; None if it cannot be decoded.
 
     Pixels of more than 8 bits are scaled: the highest value that the file says they may have becomes 255. Where it says none, or a
-    lower one than they have, that value is 1 for fractions, 65535 for fewer bits that were scaled to 16, else the first of 255, 511,
+    lower one than they have, that value is 1 for fractions, 65535 for 8 bits that were scaled to 16, else the first of 255, 511,
     1023 ... that no pixel exceeds, as cameras of 10 to 14 bits save their pixels as they are in files of 16.
     """
     import cv2
@@ -40,7 +40,7 @@ def read_pixels(content: bytes) -> Any:
         fractions = image.dtype.kind == "f"
         if image.dtype != numpy.uint8 and image.dtype != numpy.uint16:
             image = numpy.maximum(numpy.nan_to_num(image.astype(numpy.float32), posinf=0), 0)
-        elif image.dtype == numpy.uint16 and not white and _fills_16_bits(image):
+        elif image.dtype == numpy.uint16 and not white and _are_scaled_bytes(image):
             white = 65535
         highest = float(image.max())
         if fractions and highest < 2:  # they may overshoot a little
@@ -53,11 +53,9 @@ def read_pixels(content: bytes) -> Any:
     return numpy.ascontiguousarray(image[..., :3])
 
 
-def _fills_16_bits(image: Any) -> bool:
-    """Whether all values are those of 8 bits times 257, or end in as many zero bits as 12 bits or fewer leave in 16."""
-    import numpy
-
-    return not numpy.bitwise_or.reduce(image, axis=None) & 15 or not (image % 257).any()
+def _are_scaled_bytes(image: Any) -> bool:
+    """Whether all values are those of 8 bits times 256 or 257."""
+    return not (image % 256).any() or not (image % 257).any()
 
 
 def _white(content: bytes) -> int:
