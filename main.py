@@ -13,23 +13,13 @@ import argparse
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model.console import between, counted, exit_status
 from model.recipes import DEFAULT
-from model.run.arguments import (
-    SessionCheckpoint,
-    add_recipe,
-    add_split,
-    check_split,
-    new_parser,
-    read_recipe,
-    session_checkpoint,
-)
+from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
 
 if TYPE_CHECKING:
-    from model.data import Data
-    from model.network import Network
     from model.run.entry import Hooks
 
 
@@ -84,7 +74,14 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     from model.data import check_folds, read_data
     from model.folds import train_folds
     from model.plan import print_plan
-    from model.run.entry import cache_folder, dataset_metric, describe, read_photographs, settings_for
+    from model.run.entry import (
+        cache_folder,
+        dataset_metric,
+        describe,
+        read_photographs,
+        settings_for,
+        validate_checkpoints,
+    )
     from model.run.other_sessions import begin
     from model.training import train
 
@@ -119,25 +116,6 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     if recipe.views > 1:
         validate_checkpoints(hooks, network, data, with_best="best" in saved)  # a fork may find no better one
     print_beaten(network)
-
-
-def validate_checkpoints(hooks: Hooks, network: Network, data: Data, with_best: bool) -> None:
-    """Validate `best` and the last checkpoint over views, as they predict, and save them with it; the last one last, to go on from."""
-    import nsml
-    from model.run.other_sessions import fetch
-    from model.validation import validate_with_views
-
-    last = network.settings.epoch
-    held: dict[Any, Any] = {last: network}
-    if with_best and network.settings.best_epoch != last:
-        held = {"best": fetch(SessionCheckpoint(nsml.SESSION_NAME, "best"), nsml.load), last: network}
-    for name, each in held.items():
-        scores = validate_with_views(each, data)
-        values: dict[str, Any] = {"views__score": scores.value, "views__accuracy": scores.accuracy}
-        nsml.report(summary=True, step=each.settings.epoch, **values)
-        if with_best and len(held) == 1:
-            hooks.keep("best", each)
-        hooks.keep(name, each)
 
 
 def main(arguments: list[str] | None = None) -> int:

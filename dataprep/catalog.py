@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dataprep.folder import Folder, count_endings, read_folder
-from dataprep.header import PhotographError, is_strip, read_header
+from dataprep.header import PhotographError, check_no_strip, read_header
 from dataprep.labels import (
     LabelError,
     Row,
@@ -180,8 +180,7 @@ def read_catalog(
             header = read_header(path)
             if min(header.width, header.height) < _LEAST_SIDE:
                 raise PhotographError(f"{header.width}x{header.height} pixels: fewer than {_LEAST_SIDE} show no eye")
-            if is_strip(header.width, header.height):
-                raise PhotographError(f"{header.width}x{header.height} pixels: a strip shows no eye")
+            check_no_strip(header.width, header.height)
         except PhotographError as error:
             unreadable.append((path, str(error)))
             continue

@@ -78,9 +78,10 @@ def read_content(path: Path) -> bytes:
         raise PhotographError(error.strerror or str(error)) from error
 
 
-def is_strip(width: int, height: int) -> bool:
-    """Whether sides in pixels are those of no eye. A square around a long strip may not fit into memory."""
-    return max(width, height) > _LONGEST * min(width, height)
+def check_no_strip(width: int, height: int) -> None:
+    """PhotographError if sides in pixels are those of no eye. A square around a long strip may not fit into memory."""
+    if max(width, height) > _LONGEST * min(width, height):
+        raise PhotographError(f"{width}x{height} pixels: a strip shows no eye")
 
 
 def _check_regular(path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dataprep.header import Header, PhotographError, is_strip, read_content, read_header
+from dataprep.header import Header, PhotographError, check_no_strip, read_content, read_header
 from dataprep.local_average import halve, subtract_local_average
 from dataprep.pixels import REDUCED, read_pixels
 from dataprep.retina import Retina, find_retina
@@ -126,8 +126,7 @@ def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
 
 def _prepare(read: Callable[[int], np.ndarray], shape: tuple[int, ...], preparation: Preparation) -> np.ndarray:
     height, width = shape[:2]
-    if is_strip(width, height):
-        raise PhotographError(f"{width}x{height} pixels: a strip shows no eye")
+    check_no_strip(width, height)
     try:
         image, retina, _ = _locate(read, shape, preparation)
         return _finish(image, retina, preparation)

@@ -1,4 +1,4 @@
-"""Shared by main.py and ensemble.py: the platform's hooks and folders, and the settings of a training."""
+"""Shared by main.py and ensemble.py: the platform's hooks, folders and checkpoints, and the settings of a training."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import nsml
 if TYPE_CHECKING:
     from dataprep.catalog import Catalog
 
+    from ..data import Data
     from ..ensemble import Ensemble
     from ..network import Network
     from ..settings import Settings
@@ -188,3 +189,22 @@ def describe(settings: Settings) -> None:
     facts = {"recipe": recipe.name, **{name: getattr(recipe, name) for name in names}, "seed": settings.seed}
     if hasattr(nsml, "describe"):
         settings.origin = nsml.describe(**facts)
+
+
+def validate_checkpoints(hooks: Hooks, network: Network, data: Data, with_best: bool) -> None:
+    """Validate `best` and the last checkpoint over views, as they predict, and save them with it; the last one last, to go on from."""
+    from ..validation import validate_with_views
+    from .arguments import SessionCheckpoint
+    from .other_sessions import fetch
+
+    last = network.settings.epoch
+    held: dict[Any, Any] = {last: network}
+    if with_best and network.settings.best_epoch != last:
+        held = {"best": fetch(SessionCheckpoint(nsml.SESSION_NAME, "best"), nsml.load), last: network}
+    for name, each in held.items():
+        scores = validate_with_views(each, data)
+        values: dict[str, Any] = {"views__score": scores.value, "views__accuracy": scores.accuracy}
+        nsml.report(summary=True, step=each.settings.epoch, **values)
+        if with_best and len(held) == 1:
+            hooks.keep("best", each)
+        hooks.keep(name, each)
