@@ -37,9 +37,57 @@ def test_the_working_folder_has_the_platforms_name(nsml: Nsml, trained: str, tmp
     assert (tmp_path / "one" / "main.py").is_file() and (tmp_path / "all" / "main.py").is_file()
 
 
-@pytest.mark.parametrize("name", ["tester/FUNDUS/1/best", "FUNDUS/1/best"])
-def test_a_checkpoint_may_be_named_as_a_part_of_its_session(nsml: Nsml, trained: str, name: str) -> None:
-    assert nsml("submit", name, "-t").status == 0
+def test_every_command_takes_a_checkpoint_in_one_word_with_its_session_or_in_two(nsml: Nsml, trained: str) -> None:
+    commands = (["submit"], ["infer"], ["fork"], ["report"], ["model", "rm"], ["model", "pull"])
+    for words in (["FUNDUS/1:9"], ["FUNDUS/1/9"], [f"{trained}:9"], [f"{trained}/9"], ["FUNDUS/1", "9"]):
+        last = {"pull": ["."], "compare": [trained]}
+        for command in (*commands, ["compare"]) if len(words) == 1 else commands:
+            refused = nsml(*command, *words, *last.get(command[-1], []))
+            assert (refused.status, refused.out) == (2, "")
+            assert f"session {trained} has no checkpoint '9'; it has 0, 1, best" in refused.err
+
+
+@pytest.mark.parametrize("words", [["FUNDUS/1:0"], ["FUNDUS/1/0"], ["FUNDUS/1", "0"]], ids=" ".join)
+def test_a_fork_names_its_checkpoint_as_a_submit_does(nsml: Nsml, trained: str, words: list[str]) -> None:
+    assert nsml("fork", *words).out == "Session tester/FUNDUS/2 is started\n"
+    assert "continuing from checkpoint 0\nepoch 1\n" in nsml("logs", "-f", "FUNDUS/2").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["fork", "FUNDUS/1:0", "1"], ["fork", "FUNDUS/1:0", "-c", "1"], ["fork", "FUNDUS/1", "0", "-c", "1"],
+     ["report", "FUNDUS/1/0", "1"], ["submit", "FUNDUS/1/0", "1"], ["model", "pull", "FUNDUS/1/0", "1", "."]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_checkpoint_that_is_named_twice_is_refused(nsml: Nsml, trained: str, words: list[str]) -> None:
+    refused = nsml(*words)
+    assert refused.status == 2 and "CHECKPOINT: " in refused.err and "leave out" in refused.err
+    assert len(refused.err.splitlines()) == 1
+
+
+def test_a_session_of_a_dataset_whose_name_is_a_number_is_no_checkpoint(
+    nsml: Nsml, project: Path, dataset: str
+) -> None:
+    nsml("dataset", "rename", dataset, "2019")
+    assert start_and_wait(nsml, dataset="2019") == "tester/2019/1"
+    assert "A  tester/2019/1:best\n" in nsml("compare", "tester/2019/1", "2019/1:0").out
+    assert "B  tester/2019/1:0\n" in nsml("compare", "tester/2019/1", "tester/2019/1/0").out
+
+
+# Names that look like options, and like other things.
+STRANGE = ("-t", "--mode", "-x y", "a:b/c")
+
+
+def test_a_checkpoint_of_any_name_is_submitted_and_forked(nsml: Nsml, dataset: str, project: Path) -> None:
+    (project / "main.py").write_text(
+        (project / "main.py").read_text() + f"    for name in {STRANGE}:\n        nsml.save(name)\n"
+    )
+    start_and_wait(nsml)
+    for name in STRANGE:
+        assert nsml("submit", f"FUNDUS/1:{name}").out.startswith("Score: 100.")
+        forked = nsml("fork", "FUNDUS/1", "-c", name).out.split()[1]
+        assert f"continuing from checkpoint {name}\n" in nsml("logs", "-f", forked).out
+    assert nsml("submit", "-t", "--", "FUNDUS/1", "-t").status == 0
 
 
 def test_a_session_alone_is_no_checkpoint(nsml: Nsml, trained: str) -> None:

@@ -103,8 +103,32 @@ def sweep_sessions(home: Home, text: str) -> list[Session]:
     return match_sessions(home, text, home.user())
 
 
-def chosen_checkpoint(home: Home, text: str) -> tuple[Session, Checkpoint | None]:
-    """Session and checkpoint of SESSION[:CHECKPOINT]. Default checkpoint: 'best', else the newest, else None.
+def session_and_checkpoint(home: Home, session: str, checkpoint: str | None = None) -> tuple[Session, str | None]:
+    """Session and checkpoint name of SESSION CHECKPOINT, or of SESSION:CHECKPOINT or SESSION/CHECKPOINT in one word; None without one."""
+    try:
+        return session_named(home, session), checkpoint
+    except NsmlError:
+        # Names of checkpoints may contain colons and slashes, names of sessions no colons.
+        in_one_word = re.fullmatch(r"((?:[^/:]+/)?[^/:]+/\d+)[:/](.*)", session, re.DOTALL)
+        if in_one_word is None:
+            raise
+    if checkpoint is not None:
+        raise NsmlError(f"CHECKPOINT: {session} already names a checkpoint; leave out {checkpoint}")
+    return session_named(home, in_one_word[1]), in_one_word[2]
+
+
+def session_with_checkpoint(home: Home, session: str, checkpoint: str | None) -> tuple[Session, str]:
+    """As `session_and_checkpoint`, where a checkpoint has to be named."""
+    chosen, name = session_and_checkpoint(home, session, checkpoint)
+    if name is None:
+        context = click.get_current_context()
+        (missing,) = (p for p in context.command.params if p.name == "checkpoint")
+        raise click.MissingParameter(ctx=context, param=missing)
+    return chosen, name
+
+
+def chosen_checkpoint(home: Home, session: str, checkpoint: str | None = None) -> tuple[Session, Checkpoint | None]:
+    """Session and checkpoint, named as in `session_and_checkpoint`. Default checkpoint: 'best', else the newest, else None.
 
     Raises:
         NsmlError: the session or the checkpoint does not exist.
@@ -112,34 +136,14 @@ def chosen_checkpoint(home: Home, text: str) -> tuple[Session, Checkpoint | None
     """
     from ..store.checkpoints import find_checkpoint
 
-    # Names of checkpoints may contain colons, names of sessions do not.
-    name, colon, checkpoint = text.partition(":")
-    session = session_named(home, name)
-    if colon:
-        return session, find_checkpoint(session.checkpoints, checkpoint, str(session.name))
+    chosen, name = session_and_checkpoint(home, session, checkpoint)
+    if name is not None:
+        return chosen, find_checkpoint(chosen.checkpoints, name, str(chosen.name))
     for wanted in ("best", None):
         try:
-            return session, find_checkpoint(session.checkpoints, wanted, str(session.name))
+            return chosen, find_checkpoint(chosen.checkpoints, wanted, str(chosen.name))
         except Damaged:
             raise
         except NsmlError:
             continue
-    return session, None
-
-
-def session_and_checkpoint(home: Home, session: str, checkpoint: str | None) -> tuple[Session, str]:
-    """Session and checkpoint name of SESSION CHECKPOINT, or of SESSION:CHECKPOINT or SESSION/CHECKPOINT in one word."""
-    name, colon, named = session.partition(":")
-    if checkpoint is not None and colon:
-        raise NsmlError(f"CHECKPOINT: {session} already names a checkpoint; leave out {checkpoint}")
-    if checkpoint is None:
-        parts = session.strip().split("/")
-        length = next((n for n in (3, 2) if len(parts) > n and parts[n - 1].isdecimal()), None)
-        if length is None and colon:
-            return session_named(home, name), named
-        if length is None:
-            context = click.get_current_context()
-            (missing,) = (p for p in context.command.params if p.name == "checkpoint")
-            raise click.MissingParameter(ctx=context, param=missing)
-        session, checkpoint = "/".join(parts[:length]), "/".join(parts[length:])
-    return session_named(home, session), checkpoint
+    return chosen, None

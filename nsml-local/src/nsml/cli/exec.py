@@ -17,7 +17,7 @@ from ..session.answering import ask, is_listening
 from ..store.datasets import find_dataset
 from ..store.home import open_home
 from ..store.sessions import ENDED, QUEUED, Session, remove_session
-from .arguments import complete_checkpoints, session_and_checkpoint, session_argument, session_named
+from .arguments import complete_checkpoints, session_argument, session_named, session_with_checkpoint
 from .limits import accepted
 
 
@@ -70,7 +70,7 @@ def infer(session: str, checkpoint: str | None) -> None:
     A session loads it and runs infer on each input line: the path of a photograph, JSON, or text.
     """
     home = open_home()
-    started = infer_session(home, *session_and_checkpoint(home, session, checkpoint))
+    started = infer_session(home, *session_with_checkpoint(home, session, checkpoint))
     click.echo(f"Session {started.name} is started; type one input per line, Ctrl-D ends it", err=True)
     try:
         while not is_listening(started):

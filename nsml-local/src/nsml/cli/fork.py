@@ -16,7 +16,7 @@ from ..errors import NsmlError, RunFailed
 from ..store.checkpoints import checkpoint_names
 from ..store.home import open_home
 from ..store.sessions import SWEEP, Session, match_sessions
-from .arguments import complete_checkpoints, complete_sessions, session_argument, session_named
+from .arguments import complete_checkpoints, complete_sessions, session_and_checkpoint, session_argument
 from .limits import limit_options, limits_from, queue_options, request_from, tell_start
 
 
@@ -25,10 +25,13 @@ from .limits import limit_options, limits_from, queue_options, request_from, tel
 Examples:
   nsml fork FUNDUS_DEMO/1
   nsml fork FUNDUS_DEMO/1 -c best -a "--epoch 60"
+  nsml fork FUNDUS_DEMO/1:best
 """
 )
-@session_argument()
-@click.option("-c", "--checkpoint", metavar="CHECKPOINT", shell_complete=complete_checkpoints, help="[default: newest]")
+@session_argument(with_checkpoint=True)
+@click.argument("checkpoint", required=False, metavar="[CHECKPOINT]", shell_complete=complete_checkpoints)
+@click.option("-c", "--checkpoint", "option", metavar="CHECKPOINT", shell_complete=complete_checkpoints,
+              help="The checkpoint.  [default: newest]")  # fmt: skip
 @click.option(
     "-a",
     "--args",
@@ -42,6 +45,7 @@ Examples:
 def fork(
     session: str,
     checkpoint: str | None,
+    option: str | None,
     arguments: tuple[str, ...],
     gpus: int | None,
     cpus: int | None,
@@ -51,7 +55,11 @@ def fork(
 ) -> None:
     """Start a new session with the same code from a checkpoint."""
     home = open_home()
-    parent = session_named(home, session)
+    if None not in (checkpoint, option):
+        raise click.UsageError(
+            f"CHECKPOINT: {checkpoint} and -c {option} both name a checkpoint; leave out one of them"
+        )
+    parent, checkpoint = session_and_checkpoint(home, session, option if checkpoint is None else checkpoint)
     request = request_from(home, gpus, like=parent, **queue)
     started = fork_session(
         home,

@@ -21,6 +21,7 @@ from .arguments import (
     session_and_checkpoint,
     session_argument,
     session_named,
+    session_with_checkpoint,
 )
 from .display import print_json, print_table
 
@@ -81,7 +82,7 @@ Examples:
 def rm(session: str, checkpoint: str | None, force: bool) -> None:
     """Remove checkpoints ('*' and '?' in the name)."""
     home = open_home()
-    chosen, checkpoint = session_and_checkpoint(home, session, checkpoint)
+    chosen, checkpoint = session_with_checkpoint(home, session, checkpoint)
     checkpoints = [c for c in list_checkpoints(chosen.checkpoints) if isinstance(c, Checkpoint)]
     removed = [c for c in checkpoints if c.name == checkpoint] or [
         c for c in checkpoints if fnmatch.fnmatchcase(c.name, checkpoint)
@@ -108,12 +109,12 @@ Example:
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 def pull(session: str, checkpoint: str | None, path: Path | None, force: bool) -> None:
     """Copy a checkpoint's files to the folder PATH. They lie below it in USER_DATASET_NUMBER/CHECKPOINT/model/."""
-    if path is None and checkpoint is not None and ":" in session:
+    home = open_home()
+    if path is None and checkpoint is not None and session_and_checkpoint(home, session)[1] is not None:
         path, checkpoint = Path(checkpoint), None
+    chosen, checkpoint = session_with_checkpoint(home, session, checkpoint)
     if path is None:
-        missing = "'PATH'" if checkpoint or ":" in session else "'CHECKPOINT'"
-        raise click.MissingParameter(ctx=click.get_current_context(), param_hint=missing, param_type="argument")
-    chosen, checkpoint = session_and_checkpoint(open_home(), session, checkpoint)
+        raise click.MissingParameter(ctx=click.get_current_context(), param_hint="'PATH'", param_type="argument")
     stored = whole_checkpoint(chosen.checkpoints, checkpoint, str(chosen.name))
     folder = (
         checkpoint

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from ..engine.report import write_report
-from ..errors import NsmlError
 from ..store.checkpoints import find_checkpoint
 from ..store.copies import copy_out
 from ..store.home import open_home
@@ -41,11 +40,7 @@ def report(session: str, checkpoint: str | None, out: Path | None, force: bool, 
     home = open_home()
     if out is not None:
         check_folder(out, "--out")
-    chosen, stored = chosen_checkpoint(home, session)
-    if checkpoint is not None:
-        if ":" in session:
-            raise NsmlError(f"CHECKPOINT: {session} already names a checkpoint; leave out {checkpoint}")
-        stored = find_checkpoint(chosen.checkpoints, checkpoint, str(chosen.name))
+    chosen, stored = chosen_checkpoint(home, session, checkpoint)
     if stored is None:
         stored = find_checkpoint(chosen.checkpoints, None, str(chosen.name))  # raises an error
     page = write_report(

@@ -14,7 +14,7 @@ from ..scoring.guessing import beside
 from ..scoring.submit import submit as submit_checkpoint
 from ..store.home import open_home
 from ..wording import plain, score
-from .arguments import complete_checkpoints, session_and_checkpoint, session_argument
+from .arguments import complete_checkpoints, session_argument, session_with_checkpoint
 from .display import ProgramOutput, erase_line
 from .limits import accepted
 
@@ -66,7 +66,7 @@ def submit(
 ) -> None:
     """Score a checkpoint on the hidden test set. The session's program predicts it, and the score goes to the leaderboard."""
     home = open_home()
-    chosen, checkpoint = session_and_checkpoint(home, session, checkpoint)
+    chosen, checkpoint = session_with_checkpoint(home, session, checkpoint)
     if final is not None:
         if dry_run:
             raise click.UsageError("--final and -t exclude each other")
