@@ -157,6 +157,15 @@ def test_the_calibration_names_its_error_and_counts_whole_photographs_and_hides_
     assert first.title.get_window_extent().x1 < second.title.get_window_extent().x0
 
 
+@pytest.mark.parametrize("networks", [1, 5])
+def test_a_learning_curve_of_one_epoch_is_a_point(monkeypatch: pytest.MonkeyPatch, networks: int) -> None:
+    drawn: list[Canvas] = []
+    monkeypatch.setattr(Canvas, "savefig", lambda canvas, stream, **_: drawn.append(canvas))
+    plots.learning_diagram([[Epoch(1, "strong", 0.01, 1.2, 0.4, 1.3, 0.3, 30.0)]] * networks, best_epoch=1)
+    lines = [line for axes in drawn[0].axes for line in axes.lines if line.get_label() != "best epoch"]
+    assert len(lines) == 4 * networks and all(line.get_marker() == "o" for line in lines)
+
+
 def test_it_says_what_is_missing(written: Path) -> None:
     text = (written / "report.html").read_text(encoding="utf-8")
     assert "the photograph cannot be read" in text

@@ -106,7 +106,7 @@ def learning_diagram(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> D
     longest = max(histories, key=len)
     epochs = [epoch.epoch for epoch in longest]
     several = len(histories) > 1
-    marker = "o" if len(longest) < 40 and not several else None
+    few = len(longest) < 40 and not several
     with rc_context(_STYLE):
         canvas = Canvas(dpi=_DPI, figsize=(8.4, 3.6), layout="constrained")
         panels = canvas.subplots(1, 2)
@@ -116,7 +116,7 @@ def learning_diagram(histories: Sequence[Sequence[Epoch]], best_epoch: int) -> D
                 for number, history in enumerate(histories):
                     axes.plot(
                         [epoch.epoch for epoch in history], [getattr(epoch, f"{side}_{name}") for epoch in history],
-                        color=colour, marker=marker, markersize=3, linewidth=0.9 if several else 1.3,
+                        color=colour, marker="o" if few or len(history) == 1 else None, markersize=3, linewidth=0.9 if several else 1.3,
                         alpha=0.7 if several else 1, label=None if number else label,
                     )  # fmt: skip
             _shade_phases(axes, longest)

@@ -157,3 +157,23 @@ def test_a_logarithmic_axis_skips_values_without_a_logarithm(tmp_path: Path) -> 
     drawn = options("loss", {"s": curves}, View(logarithmic=True), Texts("en"))
     assert drawn["yAxis"]["type"] == "log"
     assert drawn["series"][0]["data"] == [[0, 1], [3, 10]]
+
+
+@pytest.mark.parametrize("name", ["loss", "loss@vector:AMD", "loss@stack:AMD"])
+def test_a_line_of_one_point_is_drawn_as_a_point(tmp_path: Path, name: str) -> None:
+    writer, curves = MetricsWriter(tmp_path), Curves(tmp_path)
+    for step, symbol in ((1, True), (2, False)):
+        writer.append({"step": step, "time": 1.0, "values": {name: 0.5}})
+        curves.read_new()
+        for view in (View(), View(smoothing=0.6)):
+            drawn = options("loss", {"s": curves}, view, Texts("en"))["series"]
+            assert [(len(line["data"]), line["showSymbol"]) for line in drawn] == [(step, symbol)] * len(drawn)
+
+
+def test_a_line_of_which_a_logarithmic_axis_leaves_one_point_is_drawn_as_a_point(tmp_path: Path) -> None:
+    writer, curves = MetricsWriter(tmp_path), Curves(tmp_path)
+    for step, value in enumerate((0.0, 0.5)):
+        writer.append({"step": step, "time": 1.0, "values": {"loss": value}})
+    curves.read_new()
+    (line,) = options("loss", {"s": curves}, View(logarithmic=True), Texts("en"))["series"]
+    assert (line["data"], line["showSymbol"]) == ([[1, 0.5]], True)

@@ -151,18 +151,13 @@ def _points(x: Values, y: Values, logarithmic: bool, evenly: bool = False) -> li
 def _lines(line: _Line) -> list[dict[str, Any]]:
     """One line; if smoothed, with the raw line behind it."""
     x, y = line.x(), line.y()
-    base = {
-        "name": line.title,
-        "type": "line",
-        "color": line.colour,
-        "showSymbol": len(y) <= 1,
-        "lineStyle": {"width": 2},
-    }
+    base = {"name": line.title, "type": "line", "color": line.colour, "lineStyle": {"width": 2}}
+    points = _drawn(_points(x, y, line.view.logarithmic))
     if not line.view.smoothing:
-        return [{**base, "data": _points(x, y, line.view.logarithmic)}]
+        return [{**base, **points}]
     raw = {
         **base,
-        "data": _points(x, y, line.view.logarithmic),
+        **points,
         "lineStyle": {"width": 1, "opacity": _RAW_OPACITY},
         "silent": True,
         "tooltip": {"show": False},
@@ -170,7 +165,12 @@ def _lines(line: _Line) -> list[dict[str, Any]]:
         "legend": False,
         "name": f"{line.title} raw",
     }
-    return [raw, {**base, "data": _points(x, smooth(y, line.view.smoothing), line.view.logarithmic)}]
+    return [raw, {**base, **_drawn(_points(x, smooth(y, line.view.smoothing), line.view.logarithmic))}]
+
+
+def _drawn(points: list[list[float]]) -> dict[str, Any]:
+    """The points of a line; a single one, which is no line yet, as a symbol."""
+    return {"data": points, "showSymbol": len(points) == 1}
 
 
 def _stacked(line: _Line, label: str) -> list[dict[str, Any]]:
@@ -180,10 +180,9 @@ def _stacked(line: _Line, label: str) -> list[dict[str, Any]]:
             "name": line.title,
             "type": "line",
             "color": line.colour,
-            "showSymbol": False,
             "stack": f"stack {label}",
             "areaStyle": {"opacity": 0.5},
-            "data": _points(x, y, False, evenly=True),
+            **_drawn(_points(x, y, False, evenly=True)),
         }
     ]
 
