@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -368,6 +369,53 @@ def test_an_archive_alone_is_to_be_unpacked_and_text_needs_no_train(nsml: Nsml, 
     assert "there is no folder train/; unpack EYES.zip, and name" in nsml("dataset", "check", str(tmp_path / "d")).err
     (tmp_path / "d" / "numbers.txt").write_text("1 0\n")
     assert nsml("dataset", "check", str(tmp_path / "d")).err == ""
+
+
+@pytest.mark.parametrize("own", ["data_loader.py", "evaluation.py"])
+def test_the_training_data_of_another_task_may_lie_anywhere_where_the_dataset_brings_its_own_programs(
+    nsml: Nsml, tmp_path: Path, own: str
+) -> None:
+    source = make_dataset(tmp_path / "source")
+    shutil.move(source / "train" / "train_data", source / "train" / "images")
+    shutil.copytree(source / "train" / "images", source / "train" / "masks")
+    (source / "evaluation").mkdir()
+    assert nsml("dataset", "check", str(source)).status == 1
+    (source / "evaluation" / own).write_text("def feed_infer(output_file, infer_func): ...\n")
+    checked = nsml("dataset", "check", str(source))
+    assert (checked.status, checked.err) == (0, "")
+    assert checked.out.splitlines()[0].endswith("; programs have to know that train/ holds images, masks")
+
+
+def test_push_counts_damaged_dicom_files_of_training_and_test(nsml: Nsml, tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    source = make_dataset(tmp_path / "source")
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = "1.2.3"
+    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = 120, 160, 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+    pixels, whole = bytes(120 * 160 * 2), {}
+    for kind, syntax, content in (
+        ("plain", pydicom.uid.ExplicitVRLittleEndian, pixels),
+        ("jpeg", pydicom.uid.JPEG2000Lossless, pydicom.encaps.encapsulate([pixels])),
+    ):
+        data.file_meta.TransferSyntaxUID, data.PixelData = syntax, content
+        data["PixelData"].VR = "OW" if kind == "plain" else "OB"
+        written = io.BytesIO()
+        data.save_as(written, enforce_file_format=True)
+        whole[kind] = written.getvalue()
+    for folder in (source / "train" / "train_data" / "AMD", source / "test" / "test_data"):
+        for kind, content in whole.items():
+            (folder / f"{kind}_whole.dcm").write_bytes(content)
+            (folder / f"{kind}_cut.dcm").write_bytes(content[:-100])
+        (folder / "no_header.dcm").write_bytes(whole["plain"][:150] + b"\xff" * 400)
+    (source / "test" / "test_label").unlink()
+    pushed = nsml("dataset", "push", "EYES", str(source))
+    damaged = "jpeg_cut.dcm is truncated, no_header.dcm is a DICOM file that cannot be read, plain_cut.dcm is truncated"
+    assert f"warning: 3 training photographs are unreadable and left out: {damaged}\n" in pushed.err
+    assert f"warning: 3 test photographs are unreadable, so infer gets a black image: {damaged}\n" in pushed.err
+    assert "1 AMD: 4, " in pushed.out
 
 
 def test_a_good_dataset_is_checked_with_status_0_and_nothing_is_registered(nsml: Nsml, tmp_path: Path) -> None:

@@ -19,9 +19,10 @@ from ..scoring.dataset_check import dataset_problems
 from ..scoring.metrics import METRICS
 from ..scoring.public import choose_public
 from ..scoring.rules import read_rules, rules_in
-from ..store.datasets import RULES, Dataset, list_datasets, push_dataset, remove_dataset
+from ..store.datasets import MARKS, RULES, Dataset, list_datasets, push_dataset, remove_dataset
+from ..store.files import visible
 from ..store.home import open_home
-from ..store.labels import LabelError, parse_classes
+from ..store.labels import LabelError, few, parse_classes
 from ..store.photographs import photographs_below
 from ..wording import counted, parse_duration, plain
 from .display import erase_line, print_text
@@ -174,6 +175,10 @@ def describe(dataset: Dataset, name: str = "") -> str:
             labels += "; warning: PATH holds labels or the scorer, which the teams could read: tell the organiser"
     train, test = record["train_files"], record["test_files"]
     note = "" if dataset.has_sides else "; it has no folder train/, so sessions can read all its files"
+    train_side = dataset.training / "train"
+    if dataset.has_sides and dataset.has_own_programs and not (train_side / "train_data").exists():
+        there = few([entry.name for entry in visible(train_side) if entry.name != MARKS], 4)
+        note += f"; programs have to know that train/ holds {there}" if photographs_below(train_side) else ""
     if record.get("left_out"):
         note += f"; not read as photographs: {record['left_out']}"
     if like := record.get("like_labels"):

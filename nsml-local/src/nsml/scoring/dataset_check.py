@@ -87,6 +87,8 @@ def _layout_problems(dataset: Dataset) -> list[str]:
     if packed:
         return [f"train/ holds no photographs, but archives, which are not read; unpack them: {packed}"]
     if photographs and not any(path.parts[0] == "train_data" for path in photographs):
+        if dataset.has_own_programs:  # another task, of images/ and masks/ for instance
+            return []
         first = few(sorted({path.parts[0] for path in photographs}), 4)
         return [f"train/ holds {first}, but photographs are read from train/train_data/<CLASS>/; move them there"]
     folders = [entry.name for entry in visible(train / "train_data") if entry.is_dir()] if photographs else []

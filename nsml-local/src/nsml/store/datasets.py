@@ -103,6 +103,11 @@ class Dataset:
         return self.folder / "feed" / "data_loader.py"
 
     @property
+    def has_own_programs(self) -> bool:
+        """Whether the organiser brings a loader or a scorer, as for another task than to classify photographs."""
+        return self.loader.exists() or self.evaluation.exists()
+
+    @property
     def has_label_file(self) -> bool:
         """Whether the labels are one file, as the built-in scorers require. An organiser's scorer may read a folder."""
         return self.labels.is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ _STARTS = re.compile(
 )
 # Marks at the end, by the first two bytes.
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND", b"GI": b";"}
+_END_OF_FRAMES = b"\xfe\xff\xdd\xe0"  # of compressed pixels in a DICOM file
 _TAIL = 1 << 16
 _LABELS = re.compile(
     r"(hidden|private|public|test|true|val)?(data|set)?(labels?|answers?|groundtruths?|gt|solutions?|y)(hidden|test)?"
@@ -58,9 +60,26 @@ def why_unreadable(path: Path) -> str:
         return "empty"
     if not _STARTS.match(start):
         return "not a photograph"
+    if start.endswith(b"DICM"):
+        return _why_unreadable_dicom(path, end)
     mark = _ENDS.get(start[:2], b"")
     # Some cameras append data to a JPEG file.
     return "" if mark in end or mark in path.read_bytes() else "truncated"
+
+
+def _why_unreadable_dicom(path: Path, end: bytes) -> str:
+    """As `why_unreadable`: whether as many pixels follow as the header says. Programs read the first frame."""
+    try:
+        import pydicom
+
+        with open(path, "rb") as file, warnings.catch_warnings(action="ignore"):
+            header = pydicom.dcmread(file, stop_before_pixels=True)
+            follow = os.fstat(file.fileno()).st_size - file.tell()
+            is_compressed = header.file_meta.TransferSyntaxUID.is_compressed
+            bits = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated
+    except Exception:  # whatever pydicom raises for a damaged file, or it is not installed
+        return "a DICOM file that cannot be read"
+    return "" if (_END_OF_FRAMES in end if is_compressed else 8 * follow >= bits > 0) else "truncated"
 
 
 def left_by_a_system(name: str) -> bool:
