@@ -185,6 +185,14 @@ def test_a_wrong_command_line_is_one_line_and_status_2(capsys: pytest.CaptureFix
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_a_page_in_place_of_an_earlier_one_is_said_so(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for says in ("page with pictures", "page with pictures, in place of an earlier one"):
+        assert main(["audit", str(dataset), "--out", str(tmp_path)]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == f"{says}: {tmp_path / 'audit.html'}"
+
+
 def test_a_page_that_cannot_be_written_is_one_line_and_status_1(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

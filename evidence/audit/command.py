@@ -35,10 +35,11 @@ def run(args: argparse.Namespace) -> None:
     from model.console import Progress
 
     from .findings import audit
-    from .page import write_page
+    from .page import NAME, write_page
     from .table import table
 
     progress = Progress("reading photographs", sys.stderr)
     result = audit(args.path, args.test, args.classes, progress, args.patient_pattern)
     print(table(result), flush=True)
-    print(f"\npage with pictures: {write_page(result, args.out)}", flush=True)
+    replaces = ", in place of an earlier one" if (args.out / NAME).exists() else ""
+    print(f"\npage with pictures{replaces}: {write_page(result, args.out)}", flush=True)

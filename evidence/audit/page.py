@@ -13,6 +13,7 @@ from .findings import Audit, Finding
 from .measure import decode
 from .table import FLOOR, torn
 
+NAME = "audit.html"
 _SHOWN = 12  # groups of each finding
 _IN_A_GROUP = 6  # pictures
 _SIDE = 128  # pixels of a picture's longer side
@@ -27,8 +28,8 @@ img { display: block; width: 128px; height: 128px; object-fit: contain; backgrou
 
 
 def write_page(audit: Audit, folder: Path) -> Path:
-    """Write `audit.html` to the folder and return its path. Raises OSError if that fails."""
-    target = folder / "audit.html"
+    """Write the page to the folder and return its path. Raises OSError if that fails."""
+    target = folder / NAME
     write_private(target, page(audit).encode())
     return target
 
