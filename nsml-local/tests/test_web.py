@@ -18,7 +18,8 @@ from web_server import Home, Server, make_home
 
 from nsml.store import home as store
 from nsml.store.datasets import find_dataset
-from nsml.store.sessions import list_sessions
+from nsml.store.names import parse_session_name
+from nsml.store.sessions import find_session, list_sessions
 from nsml.store.submissions import open_submission, record_score
 
 pytest.importorskip("nicegui", reason="the page needs nsml-local[web]")
@@ -139,6 +140,9 @@ def test_in_korean_a_failure_and_what_is_not_found_are_said_in_korean(place: Hom
     page = open_page("/dataset/FUNDUS?tab=sessions", locale="ko-KR")
     expect(page.locator(f".ag-row[row-id='{name}'] [col-id=status]")).to_have_text("실패 (2)")
     expect(open_page(f"/session/{name}", locale="ko-KR").get_by_text("종료 코드 2")).to_be_visible()
+    find_session(store.open_home(place.path), parse_session_name(name, "")).write_state("Failed", exit_status=-9)
+    expect(page.locator(f".ag-row[row-id='{name}'] [col-id=status]")).to_have_text("실패 (시그널 9)")
+    expect(open_page(f"/session/{name}", locale="ko-KR").get_by_text("시그널 9 (SIGKILL)")).to_be_visible()
     for path in ("/dataset/NOPE", "/session/tester/FUNDUS/99"):
         missing = open_page(path, locale="ko-KR", status=404)
         expect(missing.get_by_role("alert")).to_have_text(f"{path.split('/', 2)[2]}: 찾을 수 없습니다")

@@ -149,7 +149,9 @@ class Actions:
             button.disable()
             bar.set_visibility(True)
             timer = ui.timer(0.3, show)
-            outcome = await _try(lambda: self._submit(name, str(select.value), steps.append), status.set_text)
+            outcome = await _try(
+                lambda: self._submit(name, str(select.value), steps.append), lambda why: status.set_text(t.reason(why))
+            )
             timer.cancel()
             bar.set_visibility(False)
             button.enable()
@@ -184,7 +186,7 @@ class Actions:
 def _progress(t: Texts, step: dict[str, Any]) -> tuple[str, float]:
     match step:
         case {"step": "environment", "says": line}:
-            return plain(str(line)), 0.0
+            return plain(t.reason(str(line))), 0.0
         case {"step": "infer", "done": done, "total": total}:
             return t("photograph {done} of {total}", done=done, total=total), done / max(total, 1)
         case {"step": "infer"} | {"step": "load"}:
@@ -201,7 +203,7 @@ def _scored(t: Texts, outcome: Outcome, value: float) -> str:
         if not beats(value, constant, outcome.lower_is_better):
             parts.append(t("Not better than the same answer for every photograph."))
     if outcome.left:
-        parts.append(outcome.left)
+        parts.append(t.reason(outcome.left))
     return "\n".join(parts)
 
 

@@ -122,7 +122,7 @@ def board_content(site: Site, dataset: Dataset, whose: str, t: Texts) -> Content
         when, head = t.ago(shown["published_at"]), shown["head"]
         said = t("Published by the referee {time}, ledger {head}", time=when, head=head)
         if note := shown.get("note"):
-            said = f"{plain(note)}. {said}"
+            said = f"{plain(t.reason(note))}. {said}"
         intervals = {r["number"]: [r.get(name) for name in _BOUNDS] for r in made}
         sessions_of = account(os.getuid())
     else:
@@ -166,7 +166,7 @@ def _rows(
         {
             **_row(site, r["user"], r["session"], r["checkpoint"], r["at"], t),
             "score": t("Failed"),
-            "memo": short(r["error"], 1000),
+            "memo": short(t.reason(r["error"]), 1000),
             "key": f"failed {n}",
         }
         for n, r in enumerate(reversed(failed))
@@ -197,7 +197,7 @@ def _range(low: float | None, high: float | None, t: Texts) -> str:
 
 def _on_intervals(found: Found, t: Texts) -> str:
     if found.why:
-        return t("No intervals: {why}.", why=plain(found.why))
+        return t.reason(f"No intervals: {plain(found.why)}") + "."
     if not found.intervals:
         return ""
     return t(

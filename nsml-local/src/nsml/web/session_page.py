@@ -145,7 +145,7 @@ def _facts(site: Site, session: Session, t: Texts) -> dict[str, Any]:
     return {
         "status": str(state.get("status")),
         "age": t.ago(float(record["created_at"])),
-        "why": plain(why_ended(state, t) or why_queued(session, state, places(site.home))),
+        "why": plain(t.reason(why_ended(state) or why_queued(session, state, places(site.home)))),
         "summary": plain(_reported(session, t)),
         "memo": plain(session.memo()),
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.differences import arguments_of
+from ..engine.program import how_it_ended
 from ..engine.queue import places
 from ..errors import Damaged, NsmlError
 from ..store.home import Home
@@ -17,7 +18,6 @@ from ..store.metrics import FILE as METRICS
 from ..store.metrics import best_values, last_summary
 from ..store.sessions import ENDED, EXIT_STATUS, QUEUED, TAGS, Session, list_sessions
 from ..wording import plain, short
-from .texts import Texts
 
 DAMAGED = "Damaged"
 _MAX_VALUES = 200  # of a session
@@ -113,13 +113,13 @@ def _failure(state: dict[str, Any]) -> str:
     return str(state.get("cause") or (f"signal {-code}" if isinstance(code, int) and code < 0 else code))
 
 
-def why_ended(state: dict[str, Any], t: Texts) -> str:
+def why_ended(state: dict[str, Any]) -> str:
     """The reason for the end of a session, the host of one that runs elsewhere, or '' if its state has neither."""
     if host := state.get("on"):
         return f"on {host}"
     code = state.get("exit_status")
-    failed = state.get("status") == "Failed" and code is not None
-    return str(state.get("error") or state.get("reason") or (t("exit status {code}", code=code) if failed else ""))
+    how = how_it_ended(code) if state.get("status") == "Failed" and isinstance(code, int) else ""
+    return str(state.get("error") or state.get("reason") or how)
 
 
 def why_queued(session: Session, state: dict[str, Any], waiting: dict[str, tuple[int, str]]) -> str:

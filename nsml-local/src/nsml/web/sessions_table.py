@@ -150,7 +150,7 @@ def _flat(row: dict[str, Any], differing: list[str], t: Texts) -> dict[str, Any]
         "address": session_address(row["name"]),
         "number": row["number"],
         "user": row["user"],
-        "status": f"{status} ({t.status(row['why'])})" if row["why"] and row["status"] != DAMAGED else status,
+        "status": f"{status} ({t.reason(row['why'])})" if row["why"] and row["status"] != DAMAGED else status,
         "age": t.ago(row["created_at"]),
         "created": row["created_at"],
         "tags": row["tags"],

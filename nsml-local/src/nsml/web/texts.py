@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from .reasons import in_korean
+
 LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
 COOKIE = "nsml_language"
 
@@ -40,6 +42,10 @@ class Texts:
     def status(self, status: str) -> str:
         """The translation of a status, if there is one."""
         return self(status) if status in KOREAN else status
+
+    def reason(self, reason: str) -> str:
+        """A reason that the platform has stored or raised in English, in the user's language as far as it is known."""
+        return in_korean(reason) if self.language == "ko" else reason
 
 
 def choose_language(cookie: str | None, accepted: str | None) -> str:
@@ -115,7 +121,6 @@ KOREAN = {
     "95 % intervals from {resamples} resamples of {patients} patients; the ranks hold for all users at once.": (
         "환자 {patients}명을 {resamples}번 다시 뽑아 구한 95 % 구간입니다. 가능한 순위는 모든 사용자에게 동시에 성립합니다."
     ),
-    "No intervals: {why}.": "구간 없음: {why}",
     "Best": "최고",
     "{name}, best": "{name}, 최고",
     "Session": "세션",
@@ -146,8 +151,6 @@ KOREAN = {
     "Running": "실행 중",
     "Exited": "종료됨",
     "Failed": "실패",
-    "exit status {code}": "종료 코드 {code}",
-    "memory": "메모리",
     "other labels": "다른 정답으로 채점됨",
     "public {score}": "공개 {score}",
     "baseline": "기준 모델",
