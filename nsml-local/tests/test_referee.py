@@ -163,6 +163,10 @@ def test_the_page_of_a_team_shows_the_board_of_its_referee(nsml: Nsml, spool: Pa
     shown = board_content(Site(home, False), find_dataset(home, "D"), "all", Texts("en"))
     assert [(row["rank"], row["session"], row["score"]) for row in shown.rows] == [(1, "me/D/1", "75.0075009167")]
     assert shown.by_user == {} and "Published by the referee just now, ledger " in shown.marks
+    note = "No intervals: they need at least 20 patients, and there are 4"
+    write_json(spool / "board.json", read_json(spool / "board.json") | {"note": note})
+    korean = board_content(Site(home, False), find_dataset(home, "D"), "all", Texts("ko")).marks
+    assert "구간 없음: 환자가 20명 이상이어야 하지만 4명입니다. 채점 계정의 공개: 방금, 원장 " in korean
     nsml("dataset", "rules", "D", "metric=rmse")
     refereed(spool)
     assert board_content(Site(home, False), find_dataset(home, "D"), "all", Texts("ko")).lower_is_better

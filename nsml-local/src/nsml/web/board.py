@@ -107,16 +107,16 @@ def _columns(t: Texts, *, with_intervals: bool) -> list[dict[str, Any]]:
 def board_content(site: Site, dataset: Dataset, whose: str, t: Texts) -> Content:
     """What the board shows of "all" or "mine". Where the dataset has a referee, that is what he published, and the home's own."""
     made, damaged = submissions_of(site.home, dataset.name)
-    rules, said, failed, intervals = rules_of(dataset), "", [], {}
+    said, failed, intervals = "", [], {}
     user, sessions_of = site.home.user(), None
-    spool = dataset.referee()
+    spool = None if whose == "mine" else dataset.referee()
+    # Of a referee not what this home has stored, which its owner could change.
+    rules, shown = (rules_of(dataset), {}) if spool is None else published(spool)
     if whose == "mine":
         ranks = [rank for r in made if r["user"] == user for rank in ranking([r], **rules.order())]
         ranks.sort(key=lambda r: (r.outdated, r.score if rules.lower_is_better else -r.score, r.at))
         failed = failures_of(site.home, dataset.name, user)
     elif spool is not None:
-        # Not what this home has stored, which its owner could change.
-        rules, shown = published(spool)
         made = shown["rows"]
         ranks = [Rank(**{name: row[name] for name in Rank.__dataclass_fields__ if name in row}) for row in made]
         when, head = t.ago(shown["published_at"]), shown["head"]
@@ -134,7 +134,7 @@ def board_content(site: Site, dataset: Dataset, whose: str, t: Texts) -> Content
     return Content(
         _rows(site, ranks, failed, intervals, whose, sessions_of, t),
         # Of a referee's board, only the best submission of each user is known.
-        _by_user(now) if spool is None or whose == "mine" else {},
+        _by_user(now) if spool is None else {},
         rules.lower_is_better,
         " ".join(filter(None, [_legend(made, now, t), said])),
         "\n".join(map(short, damaged[:_MAX_DAMAGED])),

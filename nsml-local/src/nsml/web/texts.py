@@ -133,7 +133,7 @@ KOREAN = {
     "Best score so far": "최고 점수 추이",
     "Highest score first": "높은 점수 순",
     "Lowest score first": "낮은 점수 순",
-    "Published by the referee {time}, ledger {head}": "채점 계정이 {time}에 공개, 원장 {head}",
+    "Published by the referee {time}, ledger {head}": "채점 계정의 공개: {time}, 원장 {head}",
     "The same answer for every photograph reaches at best {score}.": (
         "모든 사진에 같은 답을 내면 최고 {score}점입니다."
     ),
