@@ -157,7 +157,7 @@ def test_an_empty_test_set_is_named_in_the_step_that_fails(nsml: Nsml, tmp_path:
     assert failed.status == 1 and "there is no file below" in failed.err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("arguments", [["sumbit"], ["logs"], ["ps", "-n", "0"], ["ps", "--what"], ["submit", "x"]])
+@pytest.mark.parametrize("arguments", [["sumbit"], ["logs"], ["ps", "-n", "0"], ["ps", "--what"], ["submit"]])
 def test_wrong_use_is_one_line_and_status_2(nsml: Nsml, arguments: list[str]) -> None:
     _is_one_clear_line(nsml(*arguments), 2, "--help")
 
