@@ -78,6 +78,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
         cache_folder,
         dataset_metric,
         describe,
+        is_finished,
         read_photographs,
         settings_for,
         validate_checkpoints,
@@ -85,11 +86,15 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     from model.run.other_sessions import begin
     from model.training import train
 
+    if args.fold == "all" and hooks.has_all_folds():
+        return
     network = hooks.network
     catalog = read_photographs(args, network, photographs)
     settings = settings_for(args, network, catalog)
     if network is None:
         settings.recipe = print_plan(catalog, settings, args.changes, timed=args.deadline is not None)
+    elif args.fold != "all" and is_finished(network, args.deadline):
+        return
     describe(settings)
     saving = {"report": nsml.report, "save_every": args.save_every, "deadline": args.deadline}
     read = partial(read_data, photographs, cache=cache_folder(), catalog=catalog)

@@ -30,6 +30,7 @@ class Settings:
         patient_pattern: regular expression for the patient in a name, see `dataprep.catalog.read_catalog`; "": the usual names.
         share: share of the training photographs that is used, in 0 < share <= 1, by whole patients; below 1 for learning curves.
         epoch: number of epochs done.
+        validated_views: number of views over which the validation of this epoch is averaged, see `model.validation.validate_with_views`.
         steps: number of training steps done; 0 in a checkpoint of an older version, in which each epoch was a pass over the photographs.
         phase: phase of the last epoch, "" before the first.
         best_by: metric that chooses the best epoch, see `model.validation.METRICS`; "": the validation loss.
@@ -56,6 +57,7 @@ class Settings:
     best_by: str = ""
     best_value: float | None = None
     steps: int = 0
+    validated_views: int = 1
 
     @property
     def label_numbers(self) -> tuple[int, ...]:
@@ -69,7 +71,7 @@ class Settings:
 
     def begun_anew(self, fold: int) -> Settings:
         """The settings before the first epoch of a fold."""
-        anew = replace(self, fold=fold, epoch=0, steps=0, phase="")
+        anew = replace(self, fold=fold, epoch=0, steps=0, phase="", validated_views=1)
         return replace(anew, best_by="", best_value=None, best_loss=None, best_epoch=0)
 
     def resume(self, recipe: dict[str, Any], arguments: dict[str, Any]) -> list[str]:

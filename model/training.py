@@ -64,13 +64,10 @@ def train(
     recipe = settings.recipe = settings.recipe.planned(len(labels))
     steps = of_pass = math.ceil(len(labels) / recipe.batch_size)
     settings.steps = settings.steps or settings.epoch * of_pass
-    if not recipe.schedule(settings.epoch, settings.phase):
-        to_go_on = f"to go on, give a larger --epoch, or --hours: nsml fork SESSION -a '--epoch {2 * settings.epoch}'"
-        if deadline is not None:
-            # One measures the time, and the plan puts as many as fit in the place of the other.
-            recipe = settings.recipe = replace(recipe, epochs=settings.epoch + 2)
-            to_go_on = "--hours goes on from there"
-        print(f"already trained for {settings.epoch} epochs; {to_go_on}", flush=True)
+    if deadline is not None and not recipe.schedule(settings.epoch, settings.phase):
+        # One measures the time, and the plan puts as many as fit in the place of the other.
+        recipe = settings.recipe = replace(recipe, epochs=settings.epoch + 2)
+        print(f"already trained for {settings.epoch} epochs; --hours goes on from there", flush=True)
     for layer in all_layers(network.model):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = norm_momentum(steps * recipe.epochs, recipe.ema)
@@ -309,7 +306,7 @@ class _EachEpoch(keras.callbacks.Callback):  # type: ignore[misc]
         if self.metric:
             value = METRICS[self.metric](np.array(settings.label_numbers), labels, probabilities)
         best = is_best(settings, self.phase.name, self.metric, value, values["val__loss"])
-        settings.epoch, settings.phase = epoch + 1, self.phase.name
+        settings.epoch, settings.phase, settings.validated_views = epoch + 1, self.phase.name, 1
         settings.steps = self.start + self.steps
         columns = {name.replace("__", "_"): value for name, value in values.items()}
         network.history.append(Epoch(settings.epoch, settings.phase, self.rate, **columns))

@@ -108,6 +108,7 @@ def validate_with_views(network: Network, data: Data) -> Score:
     """
     progress = Progress(f"validating {network.views} views")
     network.validation = validate(averaged_over(network.views, network.predict, progress), data)
+    network.settings.validated_views = network.views
     result = score_of(network.validation)
     scores = f"val acc {result.accuracy:.3f}  score {result.value:.2f}"
     print(f"averaged over {network.views} views, epoch {network.settings.epoch}: {scores}", flush=True)

@@ -330,18 +330,24 @@ def test_classes_and_patients_of_a_table_are_trained_and_submitted_by_their_labe
     assert float(recalls["none"]) + float(recalls["severe"]) > 1
 
 
+FOLDS = [
+    *SMALL, "--epoch", "2", "--folds", "2", "--fold", "all", "--set", "ema=0.5", "--set", "views=8", "--set", "baselines=1",
+]  # fmt: skip
+
+
 @pytest.mark.slow
 def test_all_folds_are_trained_put_together_with_others_predict_and_report(
     start: Start, dataset: str, tmp_path: Path
 ) -> None:
-    trained = start(
-        *SMALL, "--epoch", "2", "--folds", "2", "--fold", "all", "--set", "ema=0.5", "--set", "views=8",
-        "--set", "baselines=1", dataset=dataset,
-    )  # fmt: skip
+    trained = start(*FOLDS, dataset=dataset)
     assert trained.returncode == 0, trained.stderr
     session = re.search(r"Session (\S+) is started", trained.stderr)[1]
     assert sum(line.startswith("epoch ") for line in trained.stdout.splitlines()) == 4
     assert "fold 1, 2 of 2, about " in trained.stdout
+    again = start(*FOLDS, "--pause", "1", "--iteration", "all", dataset=dataset)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[-1].startswith("all folds are trained already, and averaged in this checkpoint: ")
+    assert "val acc" not in again.stdout
     assert trained.stdout.count("\nto beat: always ") == 2
     assert trained.stdout.count("\nthis training: accuracy ") == 2
     figures = re.search(r"all 2 folds: (val acc .*)", trained.stdout)[1].removeprefix("val ")
@@ -523,9 +529,16 @@ def test_the_last_checkpoint_and_best_are_validated_as_they_predict(
     trained = start(*SMALL, "--epoch", "6", "--set", "views=8", dataset=dataset)
     assert trained.returncode == 0, trained.stderr
     session = re.findall(r"^session team/(SMALL/\d+):", trained.stdout, re.MULTILINE)[0]
+    checkpoints = home / "sessions" / "team" / session / "checkpoints"
+    before = sorted(path.name for path in checkpoints.iterdir())
+    again = start(*SMALL, "--epoch", "6", "--set", "views=8", "--pause", "1", "--iteration", "6", dataset=dataset)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[-1].startswith("already trained for 6 epochs; to go on, give a larger --epoch, ")
+    assert "averaged over" not in again.stdout and "preparing photographs" not in again.stdout
+    assert sorted(path.name for path in checkpoints.iterdir()) == before
     photographs = home / "datasets" / "SMALL" / "training" / "train" / "train_data"
     for name in ("6", "best"):
-        (settings,) = (home / "sessions" / "team" / session / "checkpoints").glob(f"{name}@*/model/**/settings.json")
+        (settings,) = checkpoints.glob(f"{name}@*/model/**/settings.json")
         network = checkpoint.load(settings.parent)
         data = read_data(photographs, network.settings, tmp_path)
         np.testing.assert_allclose(

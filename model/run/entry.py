@@ -76,6 +76,15 @@ class Hooks:
             return self.held
         raise UsageError("an ensemble cannot be trained; name a checkpoint of one of its networks")
 
+    def has_all_folds(self) -> bool:
+        """Whether the loaded checkpoint is the ensemble with which `--fold all` ends. If so, print that nothing is left to do."""
+        from ..network import Network
+
+        if self.held is None or isinstance(self.held, Network):
+            return False
+        print("all folds are trained already, and averaged in this checkpoint: nsml submit SESSION all", flush=True)
+        return True
+
     def keep(self, name: Any, held: Network | Ensemble) -> None:
         """Set the network, and save it as a checkpoint of the session."""
         self.held = held
@@ -180,6 +189,23 @@ def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalo
     for warning in held.settings.resume(args.changes, {**asked, "fold": fold}):
         print(f"warning: {warning}", flush=True)
     return held.settings
+
+
+def is_finished(network: Network, deadline: float | None) -> bool:
+    """Whether nothing is left to do of a resumed training, whose settings are read. If so, print how one can go on.
+
+    One that was interrupted after its last epoch still has its validation over views to do.
+    """
+    settings, recipe = network.settings, network.settings.recipe
+    if deadline is not None or recipe.steps or recipe.schedule(settings.epoch, settings.phase):
+        return False
+    if settings.validated_views != network.views:
+        return False
+    more = f"nsml fork SESSION -a '--epoch {2 * settings.epoch}'"
+    print(
+        f"already trained for {settings.epoch} epochs; to go on, give a larger --epoch, or --hours: {more}", flush=True
+    )
+    return True
 
 
 def describe(settings: Settings) -> None:
