@@ -19,7 +19,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 # The competition's classes, in the order of its label numbers, and the other name that it uses.
@@ -30,7 +30,9 @@ TABLES = ("labels.csv", "labels.tsv", "train_label")
 SPREADSHEETS = ("labels.xlsx", "labels.xls", "labels.ods")
 FEWEST, MOST = 2, 1000  # classes
 _LARGEST = 1 << 28  # bytes of a table
-_FLAGS = {"0", "1", "0.0", "1.0", ""}
+# What pandas takes for no value, as R, databases and spreadsheets write it. A class may well be called none.
+_NO_VALUE = frozenset(["NaN", "nan", "-NaN", "-nan", "NA", "<NA>", "N/A", "n/a", "#N/A", "NULL", "null", "None"])
+_FLAGS = {"0", "1", "0.0", "1.0", "", *_NO_VALUE}
 # Names of columns, without case, blanks and punctuation; the first that a table has counts.
 _COLUMNS = {
     "file": "file filename image imagename img imageid idcode photograph photo path filepath imagepath fundus 파일 파일명 이미지 사진",
@@ -98,6 +100,9 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
         if not names:
             raise LabelError(problems[0])
     rows: dict[Path, Row] = {}
+    file = beside / CLASS_FILE
+    order = tuple(classes) or (read_class_file(file) if file.is_file() else ())
+    named = {*map(class_key, (*order, *names.values()))}
     if table is not None and photographs:
         try:
             rows, problems = _read_table(table, root, photographs, {*map(class_key, names.values())})
@@ -106,6 +111,13 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
                 raise
             # Beside class folders, a file of this name may hold anything; train_label is a name of the platform.
             problems, table = [f"not used: {error}"] if table.suffix else [], None
+    fix = ""
+    words = {
+        word for word in _NO_VALUE.intersection(row.label for row in rows.values()) if class_key(word) not in named
+    }
+    if words:
+        rows = {path: replace(row, label="") if row.label in words else row for path, row in rows.items()}
+        fix = f": {few(sorted(words))} stands for no label; if it is a class, name all classes in {file}, one a line"
     for other in tables[1:] if table else []:
         with contextlib.suppress(LabelError):  # as above
             others, _ = _read_table(other, root, photographs, {*map(class_key, names.values())})
@@ -127,9 +139,8 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
                 f"({examples(root, differing)}): {table.name} counts"
             )
     if without := [path for path in photographs if path not in names]:
-        problems.append(f"{counted(len(without), 'photograph')} left out, {where} ({examples(root, without)})")
-    file = beside / CLASS_FILE
-    order = tuple(classes) or (read_class_file(file) if file.is_file() else in_order(names.values()))
+        problems.append(f"{counted(len(without), 'photograph')} left out, {where} ({examples(root, without)}){fix}")
+    order = order or in_order(names.values())
     if len(order) > MOST and names:
         raise LabelError(
             f"{table or root}: {len(order)} different labels, the limit is {MOST}; is that column the label?"
@@ -283,7 +294,11 @@ def _same(one: str, other: str) -> bool:
 def _contradictions(root: Path, name: str, rows: dict[Path, Row], other: str, others: dict[Path, Row]) -> Iterator[str]:
     """A line if two tables have another label for the same photographs. Numbers and names may be the same."""
     keys = {path: (class_key(row.label), class_key(others[path].label)) for path, row in rows.items() if path in others}
-    found = [p for p, (one, two) in keys.items() if one and two and one != two and one.isdecimal() == two.isdecimal()]
+    found = [
+        p
+        for p, (one, two) in keys.items()
+        if one and two and one != two and one.isdecimal() == two.isdecimal() and others[p].label not in _NO_VALUE
+    ]
     if found:
         yield (
             f"{counted(len(found), 'photograph')} of another class in {other} than in {name} ({examples(root, found)}): {name} counts; "
@@ -389,7 +404,8 @@ def _read_table(
             continue
         # ODIR writes ['N'].
         label = value.get("label", "").strip("[]'\" ") or "".join(_ones(cells, classes))
-        row = Row(label, value.get("patient", ""), value.get("eye", ""), value.get("camera", ""))
+        others = (value.get(name, "") for name in ("patient", "eye", "camera"))
+        row = Row(label, *("" if text in _NO_VALUE else text for text in others))
         (photograph,) = found
         if class_key(rows.setdefault(photograph, row).label) != class_key(label):
             left_out["a line with another label has"].append(value["file"])

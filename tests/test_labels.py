@@ -261,6 +261,43 @@ def test_a_label_of_the_table_counts_more_than_the_folder(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("nothing", ["NaN", "nan", "N/A", "null", "None"])
+@pytest.mark.parametrize(("one", "two"), [("0", "1"), ("0.0", "1.0"), ("A", "B")])
+def test_what_pandas_writes_for_no_value_is_no_class_but_no_label(
+    tmp_path: Path, nothing: str, one: str, two: str
+) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png", "3_R.png")
+    write_table(tmp_path, "file,label", f"1_R.png,{one}", f"2_R.png,{two}", f"3_R.png,{nothing}")
+    catalog = read_catalog(data)
+    assert catalog.classes == (class_key(one), class_key(two)) and len(catalog.samples) == 2
+    assert catalog.warnings == (
+        f"1 photograph is left out, without a label in labels.csv (3_R.png): {nothing} stands for no label; if it is a class, name all "
+        f"classes in {tmp_path / 'train' / 'classes.txt'}, one a line",
+    )
+
+
+@pytest.mark.parametrize("folder", ["", "None/"])
+def test_a_class_called_none_is_one_where_a_folder_or_the_class_file_says_so(tmp_path: Path, folder: str) -> None:
+    data = draw(tmp_path, f"{folder}1_R.png", "2_R.png", "3_R.png")
+    write_table(tmp_path, "file,label", "1_R.png,None", "2_R.png,Mild", "3_R.png,None")
+    if not folder:
+        (tmp_path / "train" / "classes.txt").write_text("None\nMild\n")
+    catalog = read_catalog(data)
+    assert sorted(catalog.classes) == ["Mild", "None"] and len(catalog.samples) == 3 and catalog.warnings == ()
+
+
+def test_patients_without_a_name_are_not_one_patient_called_nan(tmp_path: Path) -> None:
+    data = draw(tmp_path, "a.png", "b.png", "c.png")
+    write_table(tmp_path, "file,label,patient,eye", "a.png,0,nan,NaN", "b.png,1,NA,nan", "c.png,1,7,R")
+    assert found(data) == {"a.png": ("0", "./a.png", ""), "b.png": ("1", "./b.png", ""), "c.png": ("1", "7", "R")}
+
+
+def test_cells_without_a_value_are_0_in_columns_of_0_and_1(tmp_path: Path) -> None:
+    data = draw(tmp_path, "1_R.png", "2_R.png")
+    write_table(tmp_path, "file,A,B", "1_R.png,1.0,nan", "2_R.png,nan,1.0")
+    assert {name: label for name, (label, _, _) in found(data).items()} == {"1_R.png": "A", "2_R.png": "B"}
+
+
 @pytest.mark.parametrize("lines", [["1_R.png,x"], ["file,age", "1_R.png,60"], []])
 def test_a_table_without_names_of_columns_is_refused_with_a_header_to_write(tmp_path: Path, lines: list[str]) -> None:
     data = draw(tmp_path, "1_R.png", "2_R.png")
