@@ -32,9 +32,21 @@ CASES = {
         "--mode has the type int",
         24,
     ),
+    "--mode of the wrong type behind a short name": (
+        '"--mode", default="train"',
+        '"-m", "--mode", type=int, default=0',
+        "--mode has the type int",
+        24,
+    ),
     "--pause without a value": (
         '"--pause", type=int, default=0',
         '"--pause", action="store_true"',
+        "--pause takes no value",
+        25,
+    ),
+    "--pause without a value behind a short name": (
+        '"--pause", type=int, default=0',
+        '"-p", "--pause", action="store_true"',
         "--pause takes no value",
         25,
     ),
@@ -59,6 +71,18 @@ WARNINGS = {
     "--iteration of int": (
         '"--iteration", default="0"',
         '"--iteration", type=int, default=0',
+        "named 'best' cannot",
+        26,
+    ),
+    "--pause without a type behind a short name": (
+        '"--pause", type=int, default=0',
+        '"-p", "--pause", default=0',
+        "--pause has no type=int",
+        25,
+    ),
+    "--iteration of int behind a short name": (
+        '"--iteration", default="0"',
+        '"-i", "--iteration", type=int, default=0',
         "named 'best' cannot",
         26,
     ),

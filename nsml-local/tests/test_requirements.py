@@ -124,6 +124,54 @@ def test_requirements_that_name_what_is_not_in_the_project_are_refused_in_one_li
     assert f"requirements.txt names {line.split()[-1]}, which is not in the project" in refused.err
 
 
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize(
+    ("file", "text", "refusal"),
+    [
+        (
+            "requirements.txt",
+            "six==\n",
+            "requirements.txt, line 1: 'six==' is no requirement; write six or six==VERSION",
+        ),
+        (
+            "requirements.txt",
+            "# why\nclick \\\n  >=1\nnumpy=1.2  # how\n",
+            "requirements.txt, line 4: 'numpy=1.2' is no requirement; write numpy or numpy==VERSION",
+        ),
+        ("requirements.txt", "==1\n", "requirements.txt, line 1: '==1' is no requirement; write NAME or NAME==VERSION"),
+        (
+            "setup.py",
+            "needs = [\n    'click',\n    'six==',\n]\nsetup(install_requires=needs)\n",
+            "setup.py, line 3: 'six==' is no requirement; write six or six==VERSION",
+        ),
+    ],
+)
+def test_a_line_that_pip_could_not_read_is_named_before_anything_starts(
+    nsml: Nsml, project: Path, command: str, file: str, text: str, refusal: str
+) -> None:
+    (project / file).write_text(text)
+    refused = nsml(command)
+    assert (refused.status, refused.out, refused.err) == (2, "", f"nsml: {refusal}\n")
+    assert "there is no session" in nsml("ps", "-a").err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "six[a,b]>=1,<2; python_version<'3'",
+        "six==1.*",
+        "six @ https://example.invalid/six.whl",
+        "git+https://example.invalid/six.git@main#egg=six",
+        "six==${VERSION}",
+        "six==1 --hash=sha256:00",
+        "/srv/six.whl",
+    ],
+)
+def test_what_pip_understands_is_left_to_it(project: Path, line: str) -> None:
+    (project / "requirements.txt").write_text(f"{line}\t# why\n")
+    assert read_needs(project).packages == (line,)
+
+
 @pytest.mark.parametrize("line", ['-r "my needs.txt"', "-r my\\ needs.txt", "--requirement='my needs.txt'"])
 def test_an_included_file_may_be_named_as_in_a_shell(project: Path, line: str) -> None:
     (project / "requirements.txt").write_text(f"{line}\n")

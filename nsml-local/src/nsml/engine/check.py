@@ -220,23 +220,23 @@ def _arguments(folder: Path, entry: str, trees: dict[str, ast.Module]) -> list[F
     for node in walk(trees[entry]):
         if not (isinstance(node, ast.Call) and _name_of(node) == "add_argument" and node.args):
             continue
-        first = node.args[0]
-        name = first.value if isinstance(first, ast.Constant) else None
+        # A short name may stand first.
+        names = {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
         kinds = [k.value for k in node.keywords if k.arg == "type"]
         kind = kinds[0].id if kinds and isinstance(kinds[0], ast.Name) else None
         actions = {k.arg for k in node.keywords}
-        if name == "--mode" and kind not in (None, "str"):
+        if "--mode" in names and kind not in (None, "str"):
             findings.append(
                 Finding(entry, node.lineno, f"--mode has the type {kind}, but is given 'test'; give it type=str")
             )
-        elif name == "--pause" and "action" in actions:
+        elif "--pause" in names and "action" in actions:
             findings.append(
                 Finding(entry, node.lineno, "--pause takes no value, but is given 1; give it type=int, default=0")
             )
-        elif name == "--pause" and kind not in ("int", "float"):
+        elif "--pause" in names and kind not in ("int", "float"):
             text = "--pause has no type=int, so '--pause 0' would be true"
             findings.append(Finding(entry, node.lineno, text, certain=False))
-        elif name == "--iteration" and kind in ("int", "float"):
+        elif "--iteration" in names and kind in ("int", "float"):
             text = (
                 f"--iteration has the type {kind}, so a checkpoint named 'best' cannot be submitted; give it type=str"
             )

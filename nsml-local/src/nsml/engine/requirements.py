@@ -19,6 +19,7 @@ from ..store.files import read_text, real_path
 _IMAGE = re.compile(r"^\s*#\s*nsml\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z])(?:\s*=\s*|\s*)(.*)")
+_COMMENT = re.compile(r"(^|\s)#.*")
 _INCLUDES = ("-r", "--requirement")
 _EDITABLE = ("-e", "--editable")
 _CONSTRAINTS, _WHEELS = ("-c", "--constraint"), ("-f", "--find-links")
@@ -59,7 +60,11 @@ class Needs:
 
 
 def read_needs(folder: Path) -> Needs:
-    """The requirements of the project in `folder`. NsmlError if setup.py is not Python or a file cannot be read."""
+    """The requirements of the project in `folder`.
+
+    Raises:
+        NsmlError: setup.py is not Python, a file cannot be read, or a line is no requirement.
+    """
     setup, requirements, debian = (_text(folder / n) for n in ("setup.py", "requirements.txt", "nsml_package.txt"))
     packages, doubt = _from_setup(folder / "setup.py", setup)
     files = _RequirementFiles(folder)
@@ -91,13 +96,15 @@ class _RequirementFiles:
         """The requirements and options of a file, without comments, with their paths as from the project's folder.
 
         Raises:
-            NsmlError: it names a file that is not in the project, where pip would fail too.
+            NsmlError: a line is no requirement, or names a file that is not in the project, where pip would fail too.
         """
         self._read.add(file)
-        for line in _text(self.folder / file).replace("\\\n", " ").splitlines():
-            line = line.split(" #")[0].strip()
+        number = 1
+        for line in re.split(r"(?<!\\)\n", "\n".join(_text(self.folder / file).splitlines())):
+            where, number = f"{file}, line {number}", number + line.count("\n") + 1
+            line = _COMMENT.sub("", line.replace("\\\n", " ")).strip()
             option, value = (match[1], _word(match[2])) if (match := _OPTION.fullmatch(line)) else ("", line)
-            if not line or line.startswith("#"):
+            if not line:
                 continue
             if option in _INCLUDES and os.path.isabs(value):
                 yield self._outside(file, value)
@@ -106,7 +113,7 @@ class _RequirementFiles:
                 yield from self.lines(included) if included not in self._read else ()
             elif option in _EDITABLE or not option:
                 # Not as editable: sessions share the layer, and each has its own copy of the project.
-                yield from self._package(file, value, line)
+                yield from self._package(file, value, line, where)
             elif option in _WHEELS and _is_relative(value) and (path := self._find(file, value)):
                 self.local += self._archives(path)
                 yield f"{option} {shlex.quote(f'./{path}')}"
@@ -115,10 +122,10 @@ class _RequirementFiles:
             else:
                 yield line
 
-    def _package(self, file: str, value: str, line: str) -> Iterator[str]:
+    def _package(self, file: str, value: str, line: str, where: str) -> Iterator[str]:
         path = re.split(r"[\[;\s]", value, maxsplit=1)[0]
-        is_path = path.startswith(".") or "/" in path or path.endswith(_ARCHIVES)
-        if not (is_path and _is_relative(path)):
+        if not (_is_path(path) and _is_relative(path)):
+            _check_requirement(value, where)
             yield value
         elif self._inside(file, path) == ".":
             why = "as the program runs in that folder; name the packages that it needs"
@@ -178,6 +185,23 @@ def _word(value: str) -> str:
     return words[0] if len(words) == 1 else value
 
 
+def _is_path(path: str) -> bool:
+    return path.startswith(".") or "/" in path or path.endswith(_ARCHIVES)
+
+
+def _check_requirement(text: str, where: str) -> None:
+    """NsmlError, which begins with `where`, if pip would refuse this. What pip takes for a path or an address is left to it."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if "$" in text or "/" in (wanted := text.partition(" --")[0]) or _is_path(wanted):
+        return
+    try:
+        Requirement(wanted)
+    except InvalidRequirement:
+        name = match[0] if (match := _NAME.match(text)) else "NAME"
+        raise NsmlError(f"{where}: {text[:80]!r} is no requirement; write {name} or {name}==VERSION") from None
+
+
 def _is_relative(path: str) -> bool:
     return not (path.startswith(("/", "~", "$", "file:")) or "://" in path)
 
@@ -212,6 +236,9 @@ def _from_setup(path: Path, text: str) -> tuple[list[str], str]:
         found = list(_strings(required[0], _variables(nodes))) if required else []
     named = any(isinstance(node, ast.Constant) and node.value == "install_requires" for node in nodes)
     doubt = "setup.py: install_requires is not a literal list, so not all of it is read; write the packages into requirements.txt"
+    for line in filter(None, found):
+        at = [n.lineno for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str) and line in n.value]
+        _check_requirement(line, f"{path.name}, line {at[0]}")
     return [line for line in found if line], doubt if None in found or (named and not required) else ""
 
 
