@@ -1,6 +1,7 @@
 """`nsml submit` and the leaderboard."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -28,6 +29,18 @@ def test_a_submission_is_on_the_board(nsml: Nsml, trained: str) -> None:
     assert (row["rank"], row["user"], row["score"], row["session"], row["checkpoint"], row["submissions"]) == (
         1, "tester", 100.010001, trained, "best", 1,
     )  # fmt: skip
+
+
+def test_a_dry_run_shows_predictions_of_files_with_names_in_no_encoding(nsml: Nsml, tmp_path: Path) -> None:
+    source = make_dataset(tmp_path / "source")
+    folder = source / "test" / "test_data"
+    first, second, *_ = sorted(folder.iterdir())
+    first.rename(folder / os.fsdecode(b"000\xbe\xc8.png"))
+    second.rename(folder / "001\u2028.png")
+    assert nsml("dataset", "push", "NAMES", str(source)).status == 0
+    shown = nsml("submit", "-t", start_and_wait(nsml, dataset="NAMES"), "best").out.split("\n")
+    assert shown[:2] == [r"test_data,000\udcbe\udcc8.png,0 (NORMAL)", "test_data,001\u2028.png,1 (AMD)"]
+    assert len(shown) == 7
 
 
 def test_the_checkpoint_named_is_the_one_that_is_loaded(nsml: Nsml, dataset: str, project: Path) -> None:

@@ -247,14 +247,11 @@ def _first_lines(predictions: Path, dataset: Dataset) -> tuple[str, ...]:
     """The first ten lines, with names of classes; for a binary file, one line with its size."""
     with regular(predictions) as file:
         content = file.read(64 * 1024)
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        # The last character may be cut.
-        text = "" if error.start < len(content) - 4 else content[: error.start].decode()
-    if content and (not text or "\0" in text):
+    if b"\0" in content:
         return (f"(a binary file of {predictions.stat().st_size} bytes)",)
-    lines = [line[:300] for line in text.splitlines()[:10]]
+    # Names of files are bytes, and may contain characters at which `splitlines` splits.
+    text = content.decode(errors="surrogateescape")
+    lines = [line[:300].strip() for line in text.split("\n") if line.strip()][:10]
     if dataset.loader.exists() or METRICS[dataset.metric()].kind is not Kind.CLASS:
         return tuple(lines)
     parts = (line.rpartition(",") for line in lines)
