@@ -2,13 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, wait_until
+from helpers import Nsml, start_and_wait, wait_until
 
 from nsml.store import backup as module
 from nsml.store.backup import back_up, check_backup
@@ -198,6 +200,35 @@ def test_numbers_of_removed_sessions_are_not_used_again(nsml: Nsml, trained: str
     nsml("backup", str(tmp_path / "backup"))
     nsml("restore", str(tmp_path / "backup"), NSML_HOME=str(tmp_path / "new"))
     assert create_session(Home(tmp_path / "new"), "tester", "FUNDUS", {"entry": "", "arguments": []}).name.number == 2
+
+
+def test_numbers_of_sessions_that_were_removed_by_hand_are_not_used_again(
+    nsml: Nsml, trained: str, home: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(home / "sessions" / trained)
+    nsml("backup", str(tmp_path / "backup"))
+    nsml("restore", str(tmp_path / "backup"), NSML_HOME=str(tmp_path / "new"))
+    for each in (home, tmp_path / "new"):
+        assert create_session(Home(each), "tester", "FUNDUS", {"entry": "", "arguments": []}).name.number == 2
+
+
+def test_a_backup_of_an_isolated_home_says_that_programs_can_read_it_and_how_to_hide_it(
+    nsml: Nsml, isolated: Path, project: Path, tmp_path: Path
+) -> None:
+    assert nsml("backup", str(tmp_path / "in_tmp")).err == ""  # of which programs see nothing
+    with tempfile.TemporaryDirectory(dir=Path.home()) as folder:
+        target = Path(folder, "backup")
+        (project / "main.py").write_text(
+            f"import os\ntry:\n    print('SEEN', os.listdir({str(target)!r}))\nexcept PermissionError:\n    print('HIDDEN')\n"
+        )
+        warned = nsml("backup", str(target)).err
+        assert warned.startswith(
+            f"warning: isolated programs can read the labels in {target}; 'chmod 0 {target}' hides"
+        )
+        assert "SEEN" in nsml("logs", start_and_wait(nsml)).out
+        target.chmod(0)
+        assert "HIDDEN" in nsml("logs", start_and_wait(nsml)).out
+        target.chmod(0o700)
 
 
 def test_a_submit_that_ran_is_listed_as_failed(home: Path, nsml: Nsml, trained: str, tmp_path: Path) -> None:

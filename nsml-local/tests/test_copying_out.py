@@ -45,6 +45,23 @@ def test_model_pull_copies_to_user_dataset_number_checkpoint_model(nsml: Nsml, t
     assert (project / "tester_FUNDUS_1" / "best" / "model" / "model.json").exists()
 
 
+@pytest.mark.parametrize("hook", ["pass", "os.rmdir(path)"])
+def test_a_checkpoint_without_a_file_is_pulled_as_an_empty_folder(
+    nsml: Nsml, dataset: str, project: Path, tmp_path: Path, hook: str
+) -> None:
+    (project / "main.py").write_text(
+        f"import nsml, os\ndef save(path):\n    {hook}\nnsml.bind(save=save)\nnsml.save(1)\n"
+    )
+    name = start_and_wait(nsml)
+    pulled = nsml("model", "pull", name, "1", str(tmp_path))
+    folder = tmp_path / "tester_FUNDUS_1" / "1" / "model"
+    assert (pulled.status, pulled.out) == (0, f"0 files copied to {folder}\n")
+    assert pulled.err == f"warning: checkpoint 1 of session {name} is empty\n"
+    assert folder.is_dir() and not any(folder.iterdir())
+    (open_home().sessions / name / "checkpoints" / "1@1" / "model").rmdir()  # as older versions stored it
+    assert nsml("model", "pull", name, "1", str(tmp_path / "again")).status == 0
+
+
 @pytest.mark.parametrize("command", [["pull"], ["download"], ["model", "pull"]], ids=" ".join)
 def test_nothing_is_overwritten_unless_it_is_asked_for(
     nsml: Nsml, trained: str, tmp_path: Path, command: list[str]

@@ -239,6 +239,39 @@ def test_quotes_in_the_name_of_a_photograph_belong_to_it(nsml: Nsml, tmp_path: P
     assert "line 2, 'test_data,b.png,\"1\"': quotes stand around its fields" in quoted.err
 
 
+def test_a_line_break_in_the_name_of_a_test_photograph_is_named_as_such(nsml: Nsml, tmp_path: Path) -> None:
+    names = ("new\nline.png", "b.png")
+    pushed = _push_two_photographs(nsml, tmp_path / "d", b"test_data,new\nline.png,0\ntest_data,b.png,1\n", names)
+    (line,) = pushed.err.splitlines()
+    assert (
+        r"test/test_label: a line break is in the name of the test photograph test_data,new\nline.png; rename" in line
+    )
+    assert (
+        _push_two_photographs(nsml, tmp_path / "e", b"test_data,new\\nline.png,0\ntest_data,b.png,1\n", names, "E").err
+        == ""
+    )
+
+
+@pytest.mark.parametrize("labels", [GOOD_LABELS.encode("utf-32"), GOOD_LABELS.encode("utf-16") + b"\0", b"\0\1"])
+def test_labels_that_are_no_text_are_called_by_their_place_in_the_dataset(
+    nsml: Nsml, tmp_path: Path, labels: bytes
+) -> None:
+    pushed = _push_two_photographs(nsml, tmp_path / "d", labels)
+    assert pushed.err == "warning: test/test_label is not text; save it as UTF-8, else no submit can be scored\n"
+
+
+def test_a_dataset_without_a_record_is_called_so_and_can_be_put_aside(nsml: Nsml, dataset: str, home: Path) -> None:
+    (home / "datasets" / dataset / "dataset.json").unlink()
+    refused = nsml("dataset", "show", dataset)
+    assert refused.status == 1 and len(refused.err.splitlines()) == 1
+    assert (
+        f"{home / 'datasets' / dataset} has no dataset.json that can be read here; 'nsml doctor --repair'"
+        in refused.err
+    )
+    nsml("doctor", "--repair")
+    assert "there is no dataset FUNDUS" in nsml("dataset", "show", dataset).err
+
+
 def test_two_photographs_of_one_folder_and_file_name_are_named_as_such(nsml: Nsml, tmp_path: Path) -> None:
     labels = b"x,a.png,0\nx,a.png,1\n"
     pushed = _push_two_photographs(nsml, tmp_path / "d", labels, ("a/x/a.png", "b/x/a.png"))

@@ -66,6 +66,25 @@ def test_a_running_session_is_not_resumed(nsml: Nsml, dataset: str, project: Pat
     nsml("stop", "-f", "FUNDUS/1")
 
 
+def test_of_several_resumes_at_once_one_starts_the_session_and_the_others_say_that_it_runs(
+    nsml: Nsml, dataset: str, project: Path
+) -> None:
+    (project / "main.py").write_text(
+        "import sys, time, nsml\n'--pause'\nif '--pause' in sys.argv:\n    time.sleep(60)\nnsml.save(1)\n"
+    )
+    name = start_and_wait(nsml)
+    command = [sys.executable, "-m", "nsml", "resume", name]
+    started = [
+        subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    ended = [(*each.communicate(), each.returncode) for each in started]
+    assert sorted(status for _, _, status in ended) == [0, 2, 2]
+    assert sum("is resumed" in out for out, _, _ in ended) == 1
+    assert sum(f"session {name} has not ended (" in err for _, err, _ in ended) == 2
+    nsml("stop", "-f", name)
+
+
 @pytest.mark.parametrize("verb", ["fork", "resume"])
 def test_a_session_without_a_checkpoint_cannot_go_on(nsml: Nsml, dataset: str, project: Path, verb: str) -> None:
     (project / "none.py").write_text("print('nothing saved')")

@@ -103,6 +103,27 @@ def test_a_home_that_can_only_be_read_is_read(read_only: str, project: Path, com
     assert without_rights(project, *command.format(read_only).split()).status == 0
 
 
+def test_labels_that_cannot_be_read_are_not_called_wrong(nsml: Nsml, trained: str, project: Path, home: Path) -> None:
+    labels = home / "datasets" / "FUNDUS" / "hidden" / "test" / "test_label"
+    labels.chmod(0)
+    refused = without_rights(project, "submit", trained, "best")
+    assert refused.status == 1 and "starting the program" not in refused.err
+    (line,) = refused.err.splitlines()
+    assert (
+        "the labels of dataset FUNDUS cannot be read (Permission denied), so nothing can be scored; its organiser"
+        in line
+    )
+    assert without_rights(project, "submit", "-t", trained, "best").status == 0
+
+
+def test_ps_names_reports_that_cannot_be_read(nsml: Nsml, trained: str, project: Path, home: Path) -> None:
+    reports = home / "sessions" / trained / "metrics.jsonl"
+    reports.chmod(0)
+    shown = without_rights(project, "ps", "-a")
+    assert shown.status == 0 and trained in shown.out
+    assert shown.err.startswith(f"warning: {reports} cannot be read (Permission denied); change its permissions")
+
+
 @pytest.mark.parametrize(
     "command",
     ["run -d FUNDUS", "memo {} words", "rm -f {}", "submit {} best", "resume {}", "fork {}", "login somebody"],

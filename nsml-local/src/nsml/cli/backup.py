@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import click
 
+from ..engine.isolation import can_be_read
 from ..store.backup import Counts, back_up, check_backup
 from ..store.backup import restore as restore_backup
 from ..store.home import Home, default_home, open_home
+from ..store.isolated import isolated_folders
 from ..wording import ago, size
 from .display import erase_line
 
@@ -31,11 +34,18 @@ def backup(folder: Path) -> None:
     Links are left out, but those to the files of a dataset, which are copied. Environments are left out: sessions build
     them again. 'sha256sum --check SHA256SUMS' in DIR verifies a backup without nsml.
     """
-    counts = back_up(open_home(), folder, _progress("copied"))
+    home = open_home()
+    counts = back_up(home, folder, _progress("copied"))
     click.echo(f"{counts.files:,} files, {size(counts.bytes)}, are in {folder}")
     if counts.left_out:
         click.echo(
             f"warning: {counts.left_out} links, pipes, sockets, devices or unreadable files are left out", err=True
+        )
+    if isolated_folders(home) and can_be_read(folder):
+        hide = shlex.join(["chmod", "0", str(folder)])
+        click.echo(
+            f"warning: isolated programs can read the labels in {folder}; {hide!r} hides it from them, as a disk below /run does",
+            err=True,
         )
 
 

@@ -129,3 +129,5 @@ def pull(session: str, checkpoint: str | None, path: Path | None, force: bool) -
     for file in stored.beside:
         count += copy_out(file, target.with_name(file.name), force=force, below=chosen.folder)
     click.echo(f"{counted(count, 'file')} copied to {target}")
+    if not count:
+        click.echo(f"warning: checkpoint {checkpoint} of session {chosen.name} is empty", err=True)

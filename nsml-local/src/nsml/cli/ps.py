@@ -15,7 +15,7 @@ from ..scoring.rules import rules_of
 from ..store.datasets import Dataset
 from ..store.files import is_number
 from ..store.home import Home, open_home
-from ..store.metrics import best_values, judging_value, last_summary, last_values, more_is_better
+from ..store.metrics import best_values, judging_value, last_summary, last_values, more_is_better, why_unreadable
 from ..store.sessions import ENDED, QUEUED, Session, list_sessions
 from ..store.submissions import submissions_of
 from ..wording import ago, values
@@ -92,6 +92,8 @@ def ps(
         row["summary"], found = last_summary(folder), best_values(folder)
         name = judging_value(found)
         row["best"] = {"name": name, "value": found[name][0], "step": found[name][1]} if name else None
+        if not row["summary"] and (why := why_unreadable(folder)):
+            broken.append(why)
     for line in broken:
         click.echo(f"warning: {line}", err=True)
     if as_json:

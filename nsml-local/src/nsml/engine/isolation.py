@@ -151,6 +151,11 @@ def isolate_build(home: Home, layer: Path, command: Sequence[str], work: Path | 
     return _command(home, [], [layer], work or layer, command)
 
 
+def can_be_read(path: Path) -> bool:
+    """Whether isolated programs see what lies at a path outside of the home."""
+    return not any(real_path(path).is_relative_to(each) for each in _PRIVATE)
+
+
 def pass_environment(variables: Mapping[str, str], *, installs: bool = False) -> dict[str, str]:
     """The environment variables for an isolated program: those of the system, the network and numerical libraries.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,49 +159,56 @@ def resume_session(home: Home, session: Session, limits: Limits = _NO_LIMITS, re
         NsmlError: it has not ended, has no checkpoint, or has no copy of its code.
     """
     record = session.record_with_code()
-    session.check_here()
-    if (status := session.status()) not in ENDED:
-        raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
-    # Remaining processes of a lost session would go on training and write to the same log.
-    end_strays(home, session)
-    stored = whole_checkpoint(session.checkpoints, None, str(session.name))
-    datasets = datasets_of(home, session)
+    with _held_once_ended(home, session):
+        stored = whole_checkpoint(session.checkpoints, None, str(session.name))
+        datasets = datasets_of(home, session)
 
-    def prepare() -> None:
-        if not session.work.is_dir():
-            copy_code(session.code, session.work)
-        arguments = list(record["arguments"])
-        _write_continuing(home, session, datasets, record["entry"], arguments, session, stored.name, limits, request)
+        def prepare() -> None:
+            if not session.work.is_dir():
+                copy_code(session.code, session.work)
+            arguments = list(record["arguments"])
+            _write_continuing(
+                home, session, datasets, record["entry"], arguments, session, stored.name, limits, request
+            )
 
-    _start(session, prepare)
+        _start(session, prepare)
     return stored.name
 
 
 def restart_session(home: Home, session: Session, limits: Limits = _NO_LIMITS, request: Request | None = None) -> None:
     """Start an ended session that has no checkpoint again, from its code as it was. NsmlError if it has not ended or has no code."""
     record = session.record_with_code()
-    session.check_here()
-    if (status := session.status()) not in ENDED:
-        raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
-    end_strays(home, session)
-    datasets = datasets_of(home, session)
+    with _held_once_ended(home, session):
+        datasets = datasets_of(home, session)
 
-    def prepare() -> None:
-        remove_tree(session.work)
-        copy_code(session.code, session.work)
-        write_launch(
-            session.folder,
-            home,
-            session,
-            [dataset.shown("training") for dataset in datasets],
-            entry=record["entry"],
-            arguments=list(record["arguments"]),
-            limits=limits.to_dict(),
-            queue=(request or Request.again(session)).to_dict(),
-            until=paused_at(session),
-        )
+        def prepare() -> None:
+            remove_tree(session.work)
+            copy_code(session.code, session.work)
+            write_launch(
+                session.folder,
+                home,
+                session,
+                [dataset.shown("training") for dataset in datasets],
+                entry=record["entry"],
+                arguments=list(record["arguments"]),
+                limits=limits.to_dict(),
+                queue=(request or Request.again(session)).to_dict(),
+                until=paused_at(session),
+            )
 
-    _start(session, prepare)
+        _start(session, prepare)
+
+
+@contextlib.contextmanager
+def _held_once_ended(home: Home, session: Session) -> Iterator[None]:
+    """Hold an ended session, so that of several commands one starts it again. NsmlError if it has not ended, or no longer."""
+    with session.held():
+        session.check_here()
+        if (status := session.status()) not in ENDED:
+            raise NsmlError(f"session {session.name} has not ended ({status}); 'nsml stop {session.name}' ends it")
+        # Remaining processes of a lost session would go on training and write to the same log.
+        end_strays(home, session)
+        yield
 
 
 def go_on(session: Session) -> str:

@@ -17,6 +17,7 @@ from .metrics import METRICS
 from .predictions import Kind, composed, image_ids, is_class, is_finite, read_classes, text_lines
 
 _SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", " ": "blanks"}
+_NO_TEXT = " is not text; save it as UTF-8"
 
 
 def label_trouble(dataset: Dataset) -> str:
@@ -27,19 +28,39 @@ def label_trouble(dataset: Dataset) -> str:
     """
     if not _is_read_by_us(dataset):
         return ""
+    if why := why_unreadable(dataset):
+        return f"test/test_label cannot be read: {why}; change its permissions"
     try:
         lines = [
             (number, line.strip()) for number, line in text_lines(dataset.labels, "the label file") if line.strip()
         ]
-    except NsmlError as error:
-        return str(error)
+    except NsmlError:
+        return f"test/test_label{_NO_TEXT}"
     root = dataset.submission / "test"
     fed = [] if dataset.loader.exists() else photographs_below(root)
-    images = Counter(composed(i) for i in image_ids(fed, root))
+    ids = [composed(i) for i in image_ids(fed, root)]
+    images = Counter(ids)
     if twice := next((name for name, count in images.items() if count > 1), ""):
         return plain(f"two test photographs are called {twice} (FOLDER,FILE); rename one, in the label file too")
     trouble = _trouble(lines, set(images), dataset.metric(), dataset.classes() or CLASSES)
+    broken = [image for path, image in zip(fed, ids, strict=True) if {"\n", "\r"} & {*str(path.relative_to(root))}]
+    if trouble and (named := next((image for image in broken if not any(image in line for _, line in lines)), "")):
+        # Which is why the label file has a line too many.
+        trouble = (
+            rf": a line break is in the name of the test photograph {named}; rename it, or write it as \n, as here"
+        )
     return plain(f"test/test_label{trouble}") if trouble else ""
+
+
+def why_unreadable(dataset: Dataset) -> str:
+    """What the system says where the label file cannot be read; "" where it can, or there is none."""
+    try:
+        dataset.labels.open("rb").close()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return str(error.strerror)
+    return ""
 
 
 def _is_read_by_us(dataset: Dataset) -> bool:
@@ -93,7 +114,7 @@ def _trouble(lines: list[tuple[int, str]], images: set[str], metric: str, classe
     if not lines:
         return " is empty; write a FOLDER,FILE,LABEL line for each test photograph"
     if any("\0" in line for _, line in lines[:100]):
-        return " is not text; save it as UTF-8"
+        return _NO_TEXT
     if re.match(r"\{\s*(\"|$)|\[\s*([\[{\"]|$)", lines[0][1]):
         return " is JSON; bring evaluation/evaluation.py and evaluation/data_loader.py that read it, or write FOLDER,FILE,LABEL lines"
     is_value = is_finite if METRICS[metric].kind is Kind.NUMBER else is_class

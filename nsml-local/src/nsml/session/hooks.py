@@ -155,15 +155,15 @@ def _write_with(hook: Hook | None, path: Path, extra: dict[str, Any]) -> None:
     try:
         hook(str(path), **extra)
     except Exception as error:
-        if any(os.scandir(path)):
+        if not path.is_dir() or any(os.scandir(path)):
             raise
         path.rmdir()
         try:
             hook(str(path), **extra)
         except Exception:
             raise error from None
-        if not path.exists():
-            path.mkdir()
+    if not path.exists():
+        path.mkdir()
 
 
 def load(

@@ -59,17 +59,17 @@ def data_of(file: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def copy_out(source: Path, target: Path, *, force: bool, below: Path | None = None) -> int:
-    """Copy a file, or the files of a folder, to `target`; return the number of files. No folder between `below` and a file may be a link.
+    """Copy a file, or the files of a folder, to `target`; return the number of files. Where there are none, `target` is an empty folder.
+
+    No folder between `below` and a file may be a link.
 
     Raises:
         NsmlError: a file exists and `force` is not set, or a link in `target` leads out of it. Nothing is copied.
         RunFailed: a file cannot be written.
     """
-    pairs = (
-        [(source, target)]
-        if not source.is_dir() or source.is_symlink()
-        else [(path, target / path.relative_to(source)) for path in _files(source)]
-    )
+    pairs = [(source, target)] if os.path.lexists(source) else []
+    if source.is_dir() and not source.is_symlink():
+        pairs = [(path, target / path.relative_to(source)) for path in _files(source)]
     root = real_path(target)
     for _, copy in pairs:
         if not real_path(copy).is_relative_to(root) or copy.is_symlink():
@@ -78,6 +78,8 @@ def copy_out(source: Path, target: Path, *, force: bool, below: Path | None = No
             raise NsmlError(f"{copy} already exists; name another folder, or overwrite with -f")
         if copy.is_dir():
             raise NsmlError(f"{copy} is a folder, not a file; name another folder")
+    if not pairs:
+        target.mkdir(parents=True, exist_ok=True)
     for path, copy in pairs:
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)

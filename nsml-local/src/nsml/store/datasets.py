@@ -224,12 +224,21 @@ def list_datasets(home: Home) -> list[Dataset]:
 
 
 def find_dataset(home: Home, name: str) -> Dataset:
-    """The dataset of that name. NsmlError suggests a similar name."""
+    """The dataset of that name.
+
+    Raises:
+        NsmlError: there is none; the message suggests a similar name.
+        Damaged: its folder has no record.
+    """
     folder = home.datasets / check_name(name, "DATASET")
     if (folder / "dataset.json").exists():
         return Dataset(name, folder)
     if (now := present_name(home, name)) != name:
         raise NsmlError(f"dataset {name} was renamed; it is {now} now")
+    if folder.is_dir():
+        raise Damaged(
+            f"{folder} has no dataset.json that can be read here; 'nsml doctor --repair' puts it aside, and an isolated program sees none"
+        )
     known = sorted(list_datasets(home), key=_pushed_at, reverse=True)
     hint = nearest(name, [d.name for d in known], "'nsml dataset ls'")
     hint = hint or "; 'nsml dataset push NAME PATH' registers one, 'nsml dataset demo' a synthetic one"

@@ -337,9 +337,10 @@ _EXISTS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 REMOVED = ".removed-"
 
 
-def claim_numbered_folder(parent: Path, fill: Callable[[Path], None] | None = None) -> Path:
+def claim_numbered_folder(parent: Path, fill: Callable[[Path], None] | None = None, above: int = 0) -> Path:
     """Create the folder of the next number in `parent`. Creating it claims the number, so no two processes get the same.
 
+    The number is higher than `above`, too.
     `fill(folder)` writes into the folder before it becomes visible.
     """
     make_private(parent)
@@ -349,7 +350,7 @@ def claim_numbered_folder(parent: Path, fill: Callable[[Path], None] | None = No
             filled = cleared.enter_context(folder_beside(parent))
             fill(filled)
         names = (entry.name.removeprefix(REMOVED) for entry in os.scandir(parent))
-        number = max((int(name) for name in names if name.isdecimal()), default=0)
+        number = max(above, *(int(name) for name in names if name.isdecimal()), 0)
         while True:
             number += 1
             if (parent / f"{REMOVED}{number}").exists():

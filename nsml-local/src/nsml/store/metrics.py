@@ -127,6 +127,17 @@ def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], str]:
     return good, ""
 
 
+def why_unreadable(folder: Path) -> str:
+    """A message on reports that are there and cannot be read; "" else."""
+    try:
+        regular(folder / FILE, folder.parent).close()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{folder / FILE} cannot be read ({error.strerror}); change its permissions, or move it away to go on without it"
+    return ""
+
+
 class MetricsReader:
     """Reads the records of a session incrementally, each once."""
 

@@ -20,10 +20,11 @@ reports/          reports on checkpoints, one folder each (written by `nsml repo
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import fnmatch
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -69,6 +70,9 @@ EXIT_STATUS = "exit-status"
 TAGS = "tags.txt"
 # The folder of the socket on which a session answers.
 ANSWERS = "answers"
+# The numbers that were given, one a line, beside the sessions.
+_NUMBERS = ".numbers"
+_TAIL = 1024  # bytes
 # Seconds from the start in which a supervisor writes its first state; after that it counts as lost.
 _GRACE = 30.0
 # A supervisor touches state.json every HEARTBEAT seconds. A session of another host counts as lost after so many seconds without, and one
@@ -280,6 +284,17 @@ class Session:
             with contextlib.suppress(OSError):  # lists then open state.json
                 os.close(open_regular(self.folder / _ENDED, os.O_WRONLY | os.O_CREAT, self.folder.parent))
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the session against other commands that do the same, and wait for them; on a disk without locks nothing is held."""
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
     def has_passed_on(self, process: dict[str, Any]) -> bool:
         """Whether state.json names another supervisor than `process`, or none since it is resumed; False where it cannot be read."""
         try:
@@ -376,10 +391,25 @@ def create_session(home: Home, user: str, dataset: str, record: dict[str, Any]) 
 
     parent = home.sessions / user / dataset
     try:
-        folder = claim_numbered_folder(parent, fill)
+        folder = claim_numbered_folder(parent, fill, above=_highest_number(parent))
     except OSError as error:
         raise RunFailed(f"{parent} cannot be written: {error.strerror}; {fix_for(error)}") from error
+    with contextlib.suppress(OSError):  # its folder keeps the number, too
+        file = open_regular(parent / _NUMBERS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, parent)
+        with open(file, "ab") as numbers:
+            numbers.write(f"\n{folder.name}\n".encode())
     return Session(SessionName(user, dataset, int(folder.name)), folder)
+
+
+def _highest_number(parent: Path) -> int:
+    """The highest of the numbers that were given here lately: somebody may have removed the folders by hand."""
+    try:
+        with regular(parent / _NUMBERS, parent) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            # The first may be cut, and so is lower.
+            return max((int(word) for word in file.read().split() if word.isdigit()), default=0)
+    except OSError:
+        return 0
 
 
 def find_session(home: Home, name: SessionName) -> Session:

@@ -151,6 +151,9 @@ REASONS = {
     "the labels of dataset {name} are wrong, so nothing can be scored": (
         "데이터셋 {name}의 정답에 오류가 있어 채점할 수 없습니다"
     ),
+    "the labels of dataset {name} cannot be read ({error}), so nothing can be scored": (
+        "데이터셋 {name}의 정답을 읽을 수 없어 채점할 수 없습니다({error})"
+    ),
     "the competition was closed at {when}": "대회가 {when}에 마감되었습니다",
     "submissions open at {when}": "제출은 {when}에 시작됩니다",
     "the deadline was {when}": "마감 시각이 지났습니다({when})",
