@@ -116,6 +116,18 @@ def test_labels_that_cannot_be_read_are_not_called_wrong(nsml: Nsml, trained: st
     assert without_rights(project, "submit", "-t", trained, "best").status == 0
 
 
+def test_scores_are_shown_where_the_labels_cannot_be_read(nsml: Nsml, trained: str, project: Path, home: Path) -> None:
+    nsml("submit", trained, "best")
+    labels = home / "datasets" / "FUNDUS" / "hidden" / "test" / "test_label"
+    labels.chmod(0)
+    assert "100.01" in without_rights(project, "ps", "-a").out
+    board = without_rights(project, "dataset", "board", "FUNDUS")
+    assert board.status == 0 and "100.01" in board.out
+    assert f"warning: {labels} cannot be read (Permission denied), so scores may be of other labels" in board.err
+    checked = without_rights(project, "doctor")
+    assert "1 session" in checked.out and "Permission denied; " not in checked.err
+
+
 def test_ps_names_reports_that_cannot_be_read(nsml: Nsml, trained: str, project: Path, home: Path) -> None:
     reports = home / "sessions" / trained / "metrics.jsonl"
     reports.chmod(0)

@@ -28,7 +28,7 @@ def label_trouble(dataset: Dataset) -> str:
     """
     if not _is_read_by_us(dataset):
         return ""
-    if why := why_unreadable(dataset):
+    if why := dataset.labels_unreadable():
         return f"test/test_label cannot be read: {why}; change its permissions"
     try:
         lines = [
@@ -50,17 +50,6 @@ def label_trouble(dataset: Dataset) -> str:
             rf": a line break is in the name of the test photograph {named}; rename it, or write it as \n, as here"
         )
     return plain(f"test/test_label{trouble}") if trouble else ""
-
-
-def why_unreadable(dataset: Dataset) -> str:
-    """What the system says where the label file cannot be read; "" where it can, or there is none."""
-    try:
-        dataset.labels.open("rb").close()
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        return str(error.strerror)
-    return ""
 
 
 def _is_read_by_us(dataset: Dataset) -> bool:

@@ -36,7 +36,7 @@ from ..store.processes import identity
 from ..store.sessions import Session, create_session
 from ..store.submissions import close_submission, counted_submissions, open_submission, record_failure, record_score
 from .guessing import one_answer_warning
-from .labels import label_trouble, why_unreadable
+from .labels import label_trouble
 from .metrics import METRICS
 from .photographs import limit_of_photographs
 from .predictions import FILE, Kind, composed, image_ids, names_in, read_lines
@@ -128,7 +128,7 @@ def submit(
             # The time now: another, of a lower number, may have begun after this one.
             if why := rules.refusal(user, counted_submissions(home, dataset.name, user, folder), time.time()):
                 raise Refused(f"dataset {dataset.name}: {why}; 'nsml submit -t' tries without a score")
-            if label_trouble(dataset) and (why := why_unreadable(dataset)):
+            if label_trouble(dataset) and (why := dataset.labels_unreadable()):
                 raise RunFailed(
                     f"the labels of dataset {dataset.name} cannot be read ({why}), so nothing can be scored; its organiser changes the "
                     f"permissions of {dataset.labels}, and 'nsml submit -t' tries the checkpoint without labels"

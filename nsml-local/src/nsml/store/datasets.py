@@ -112,6 +112,15 @@ class Dataset:
         """Whether the labels are one file, as the built-in scorers require. An organiser's scorer may read a folder."""
         return self.labels.is_file()
 
+    def labels_unreadable(self) -> str:
+        """What the system says where the label file cannot be read; "" where it can, or there is none."""
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                self.labels.open("rb").close()
+            except PermissionError as error:
+                return str(error.strerror)
+        return ""
+
     @property
     def can_be_scored(self) -> bool:
         """Whether there is a label file, or the organiser's scorer."""

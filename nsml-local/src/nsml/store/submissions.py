@@ -228,9 +228,15 @@ def outdated_submissions(home: Home, dataset: Dataset) -> list[Path]:
 
 
 def _records(home: Home, dataset: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """The scored submissions, and a warning for each unreadable one."""
+    """The scored submissions, and a warning for each unreadable one, and for labels that nothing can be compared with."""
     records, damaged = _read(home, dataset)
-    return list(records.values()), [why for _, why in damaged]
+    warnings = [why for _, why in damaged]
+    registered = Dataset(dataset, home.datasets / dataset)
+    if records and (why := registered.labels_unreadable()):
+        warnings.append(
+            f"{registered.labels} cannot be read ({why}), so scores may be of other labels; change its permissions"
+        )
+    return list(records.values()), warnings
 
 
 def _read(home: Home, dataset: str) -> tuple[dict[str, dict[str, Any]], list[tuple[Path, str]]]:
@@ -301,7 +307,7 @@ def _guessing(record: dict[str, Any]) -> dict[str, Any]:
 def _outdated(dataset: Dataset) -> Callable[[dict[str, Any]], bool]:
     try:
         pushed, scored_by = dataset.record()["created_at"], dataset.scored_by()
-    except Damaged:
+    except (Damaged, OSError):
         return lambda record: False
 
     def is_outdated(record: dict[str, Any]) -> bool:
