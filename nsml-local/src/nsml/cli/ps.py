@@ -92,8 +92,8 @@ def ps(
         row["summary"], found = last_summary(folder), best_values(folder)
         name = judging_value(found)
         row["best"] = {"name": name, "value": found[name][0], "step": found[name][1]} if name else None
-        if not row["summary"] and (why := why_unreadable(folder)):
-            broken.append(why)
+        if not row["summary"] and (unreadable := why_unreadable(folder)):
+            broken.append(unreadable)
     for line in broken:
         click.echo(f"warning: {line}", err=True)
     if as_json:
