@@ -406,8 +406,8 @@ def _highest_number(parent: Path) -> int:
     try:
         with regular(parent / _NUMBERS, parent) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-            # The first may be cut, and so is lower.
-            return max((int(word) for word in file.read().split() if word.isdigit()), default=0)
+            # The first may be cut, and so is lower. A program can write here, so no number of ten digits is believed.
+            return max((int(word) for word in file.read().split() if word.isdigit() and len(word) < 10), default=0)
     except OSError:
         return 0
 
