@@ -30,19 +30,11 @@ from dataprep.labels import (
 )
 
 # Eyes in names: letters, oculus dexter (od), sinister (os) and uterque (ou), and words.
-_EYES = {
-    "r": "R",
-    "re": "R",
-    "od": "R",
-    "right": "R",
-    "l": "L",
-    "le": "L",
-    "os": "L",
-    "left": "L",
-    "ou": "",
-    "both": "",
-}
-_EYES |= {"우": "R", "우안": "R", "좌": "L", "좌안": "L", "양안": ""}
+_EYES = (
+    dict.fromkeys(("r", "re", "od", "right", "우", "우안"), "R")
+    | dict.fromkeys(("l", "le", "os", "left", "좌", "좌안"), "L")
+    | dict.fromkeys(("ou", "both", "양안"), "")
+)
 # Finds the folder between class folder and file.
 _FOLDER = "/(.+)/"
 # Patterns to propose for names: their first part, their first two parts, their last part, their folder, the first digits.

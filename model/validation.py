@@ -101,14 +101,10 @@ def validate(predict: Predict, data: Data) -> Predictions:
 
 
 def validate_with_views(network: Network, data: Data) -> Score:
-    """Validate with predictions averaged over views, as in `infer`, and print the scores.
+    """Validate a network with predictions averaged over views, as in `infer`: sets its `validation`, and returns the scores.
 
-    Only after the last epoch, as it may take longer than an epoch, of the last network and of `best`: other checkpoints have the
-    validation without averaging.
+    Only after the last epoch, as it may take longer than an epoch.
     """
     progress = Progress(f"validating {network.views} views")
     network.validation = validate(averaged_over(network.views, network.predict, progress), data)
-    result = score_of(network.validation)
-    scores = f"val acc {result.accuracy:.3f}  score {result.value:.2f}"
-    print(f"averaged over {network.views} views, epoch {network.settings.epoch}: {scores}", flush=True)
-    return result
+    return score_of(network.validation)

@@ -197,8 +197,9 @@ def validate_checkpoints(hooks: Hooks, network: Network, data: Data, begun: int)
     elif begun < best:
         checkpoints = [(["best"], fetch(SessionCheckpoint(nsml.SESSION_NAME, "best"), nsml.load)), ([last], network)]
     for names, each in checkpoints:
-        scores = validate_with_views(each, data)
-        values: dict[str, Any] = {"views__score": scores.value, "views__accuracy": scores.accuracy}
-        nsml.report(summary=True, step=each.settings.epoch, **values)
+        scores, epoch = validate_with_views(each, data), each.settings.epoch
+        figures = f"val acc {scores.accuracy:.3f}  score {scores.value:.2f}"
+        print(f"averaged over {each.views} views, epoch {epoch}: {figures}", flush=True)
+        nsml.report(summary=True, step=epoch, views__score=scores.value, views__accuracy=scores.accuracy)
         for name in names:
             hooks.keep(name, each)
