@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> None:
 
         check_matplotlib()
     start_tensorflow(0)
+    from model.metrics import score_of
     from model.run.other_sessions import describe_validation, fetch, together
-    from model.validation import score_of
 
     hooks = Hooks()
     if args.pause or args.mode != "train":

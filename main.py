@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.console import between, counted, exit_status
-from model.recipes import DEFAULT
 from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
 
 if TYPE_CHECKING:
@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse and check the command line, before TensorFlow starts."""
     parser = new_parser("main.py", "[--recipe NAME] [--set FIELD=VALUE] [--epoch N] ...", __doc__)
-    add_recipe(parser, DEFAULT)
+    add_recipe(parser)
     add_split(parser)
     parser.add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best'")
     parser.add_argument(
         "--pretrained", type=session_checkpoint, metavar="SESSION:CHECKPOINT", help="start with its weights"
     )
     args = parser.parse_args(arguments)
-    args.deadline = check_split(parser, args)
-    args.wanted, args.changes = read_recipe(parser, args, DEFAULT)
+    check_split(parser, args)
+    args.wanted, args.changes = read_recipe(parser, args)
+    args.deadline = time.monotonic() + 3600 * args.hours if args.hours else None
     return args
 
 
@@ -75,8 +76,8 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     from model.run.entry import (
         cache_folder,
         dataset_metric,
-        describe,
         new_settings,
+        record_origin,
         resumed_settings,
         validate_checkpoints,
     )
@@ -91,7 +92,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     else:
         catalog = read_catalog(photographs, network.classes, network.settings.patient_pattern)
         settings = resumed_settings(args, network, catalog)
-    describe(settings)
+    record_origin(settings)
     saving = {"report": nsml.report, "save_every": args.save_every, "deadline": args.deadline}
     read = partial(read_data, photographs, cache=cache_folder(), catalog=catalog)
     first = partial(begin, pretrained=args.pretrained, load=nsml.load)

@@ -92,7 +92,7 @@ def split_catalog(catalog: Catalog, settings: Settings) -> Split:
         split = split_folds(samples, settings.folds, settings.fold, settings.seed, settings.classes)
     else:
         split = split_samples(samples, seed=settings.seed, classes=settings.classes)
-    return split if settings.share == 1 else _less(samples, split, settings.share, settings.seed)
+    return split if settings.share == 1 else _with_share(samples, split, settings.share, settings.seed)
 
 
 def check_folds(catalog: Catalog, settings: Settings) -> None:
@@ -104,7 +104,7 @@ def check_folds(catalog: Catalog, settings: Settings) -> None:
             raise SplitError(f"fold {fold}: {error}") from None
 
 
-def _less(samples: Sequence[Sample], split: Split, share: float, seed: int) -> Split:
+def _with_share(samples: Sequence[Sample], split: Split, share: float, seed: int) -> Split:
     """The split with about a share `share` of each class's training photographs, and the same validation."""
     training = [samples[index] for index in split.train]
     rows = split_samples(training, share, seed).validation

@@ -10,10 +10,11 @@ from .baselines import print_baselines, print_beaten
 from .console import clock
 from .data import Data
 from .ensemble import Ensemble, combine
+from .metrics import score_of
 from .network import Network
 from .settings import Settings
 from .training import train
-from .validation import score_of, validate_with_views
+from .validation import validate_with_views
 
 ALL = "all"
 

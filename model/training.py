@@ -16,12 +16,12 @@ from dataprep.batches import training_batches
 
 from .console import clock
 from .data import Data
+from .metrics import METRICS, score
 from .network import Network
 from .predict.folding import all_layers
 from .recipes import Phase
 from .records import Epoch, Predictions
 from .settings import Settings
-from .validation import METRICS, score
 
 # For a training that has to end in time: the steps that measure the time, and the fewest of a later epoch.
 _MEASURED, _FEWEST = 50, 10
@@ -54,7 +54,7 @@ def train(
         deadline: a time of `time.monotonic()`, or None. Some steps then measure the time, and epochs are chosen so that the training
             ends in time and each phase has its share; again before the last phase. If a pass over the photographs takes too long for
             that, an epoch is a part of it.
-        metric: the scorer of the competition. One of `model.validation.METRICS` chooses the best epoch, of equal ones that of the lower
+        metric: the scorer of the competition. One of `model.metrics.METRICS` chooses the best epoch, of equal ones that of the lower
             validation loss; with any other, the loss chooses.
 
     Raises:

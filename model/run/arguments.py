@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 import textwrap
-import time
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +14,7 @@ from typing import Any, NoReturn
 from dataprep.labels import FEWEST, MOST, LabelError, parse_classes
 
 from ..console import Parser, between, silence_stdout
-from ..recipes import RECIPES, Recipe, RecipeError, changed, describe
+from ..recipes import DEFAULT, RECIPES, Recipe, RecipeError, changed, describe
 
 # Arguments that change a field of the recipe, as --set does.
 FIELDS = {"epoch": "epochs", "batch_size": "batch_size", "learning_rate": "learning_rate", "image_size": "image_size"}
@@ -101,9 +100,9 @@ def new_parser(name: str, usage: str, description: str | None) -> Parser:
     return parser
 
 
-def add_recipe(parser: Parser, default: str) -> None:
+def add_recipe(parser: Parser) -> None:
     """Add `--recipe`, `--set` and the arguments for single fields of the recipe, see `read_recipe`."""
-    parser.add_argument("--recipe", choices=tuple(RECIPES), help=f"a function of model/recipes.py (default: {default})")
+    parser.add_argument("--recipe", choices=tuple(RECIPES), help=f"a function of model/recipes.py (default: {DEFAULT})")
     parser.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE",
         help="change a field of the recipe (repeatable); --set help lists the fields",
@@ -152,8 +151,8 @@ def add_split(parser: Parser) -> None:
     add("--seed", type=seed, metavar="N", help="seed of split, initial weights and augmentation (default: 0)")
 
 
-def check_split(parser: Parser, args: argparse.Namespace) -> float | None:
-    """Exit with an error if the arguments contradict each other. Returns the end of `--hours` by `time.monotonic()`, or None."""
+def check_split(parser: Parser, args: argparse.Namespace) -> None:
+    """Exit with an error if the arguments of `add_split` contradict each other."""
     folds, fold = args.folds or 0, args.fold or 0
     if args.classes and args.num_classes:
         parser.error("argument --num_classes: both --classes and --num_classes choose the classes; give one of them")
@@ -163,12 +162,11 @@ def check_split(parser: Parser, args: argparse.Namespace) -> float | None:
         parser.error("argument --fold: all needs --folds 2 or more")
     if fold != "all" and fold >= max(folds, 1):
         parser.error(f"argument --fold: fold {fold} needs --folds {fold + 1} or more")
-    return time.monotonic() + 3600 * args.hours if args.hours else None
 
 
-def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple[Recipe, dict[str, Any]]:
+def read_recipe(parser: Parser, args: argparse.Namespace) -> tuple[Recipe, dict[str, Any]]:
     """The recipe of the command line, and its changed fields. `--set help` prints the fields and exits."""
-    chosen = args.recipe or default
+    chosen = args.recipe or DEFAULT
     try:
         recipe = replace(RECIPES[chosen](), name=chosen)
     except RecipeError as error:

@@ -172,7 +172,7 @@ def resumed_settings(args: argparse.Namespace, network: Network, catalog: Catalo
     return settings
 
 
-def describe(settings: Settings) -> None:
+def record_origin(settings: Settings) -> None:
     """Store with the session, and in `settings`, what a training depends on, where the platform has a place for it."""
     recipe = settings.recipe
     names = ("learning_rate", "batch_size", "optimizer", "epochs", "network", "image_size")

@@ -9,9 +9,9 @@ from typing import Any
 from .. import checkpoint
 from ..console import one_line
 from ..ensemble import Ensemble, combine
+from ..metrics import score_of
 from ..network import Network, begin_network, new_network
 from ..settings import Settings
-from ..validation import score_of
 from .arguments import SessionCheckpoint
 
 # nsml.load
