@@ -17,7 +17,8 @@ from dataprep.split import Split, SplitError, split_folds, split_samples, split_
 from .console import Progress
 from .settings import Settings
 
-# What a split does not divide: patients, or only files, as in most tutorials, which puts fellow eyes on both sides.
+# What stays on one side of a split: all photographs of a patient, or one file alone, as in most tutorials. By file, one eye of a patient
+# may be in training and the other in validation.
 SPLITS = ("patient", "file")
 
 

@@ -134,7 +134,7 @@ class Pace:
         return steps * self.step + self.validation
 
     def reserve(self, steps: int, views: int) -> float:
-        """Seconds to reserve after the last epoch: for a checkpoint, and to validate it and `best` over views, which also turns images."""
+        """Seconds to reserve after the last epoch: to save a checkpoint, and to validate it and `best` over views."""
         return min(self.epoch(steps) / 4, 10) + (2 * (views + 1) * self.validation if views > 1 else 0)
 
     def plan(self, seconds: float, least: int, of_pass: int) -> tuple[int, int]:

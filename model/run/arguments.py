@@ -71,10 +71,9 @@ def fold_or_all(text: str) -> int | str:
 
 
 class EntryParser(Parser):
-    """The parser of an entry file, which knows that a field of the recipe is no argument."""
+    """The parser of an entry file. Where a field of the recipe is given as an argument, its error says how `--set` sets it."""
 
     def error(self, message: str) -> NoReturn:
-        """End with the message, and with the way to set a field that was given as an argument."""
         if message.startswith("unrecognized arguments: ") and self.get_default("set") is not None:
             given = re.findall(r"--(\w+)(?:[ =](?!--)(\S+))?", message)
             names = {field.name for field in fields(Recipe)}
@@ -138,11 +137,8 @@ def add_split(parser: Parser) -> None:
     count, seed = between(int, FEWEST, MOST), between(int, 0, 2**31 - 1)
     add("--num_classes", type=count, metavar="N", help="only the first N classes of the dataset (default: all)")
     add(
-        "--folds",
-        type=between(int, 0, 100),
-        metavar="N",
-        help="number of folds (default: 0, one split, a fifth validates)",
-    )
+        "--folds", type=between(int, 0, 100), metavar="N", help="number of folds (default: 0, one split, a fifth validates)"
+    )  # fmt: skip
     add("--fold", type=fold_or_all, metavar="N", help="validation fold, from 0; all: each in turn (default: 0)")
     add(
         "--hours", type=between(float, 0.01, 1000), metavar="N",

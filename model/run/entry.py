@@ -184,7 +184,7 @@ def record_origin(settings: Settings) -> None:
 def validate_checkpoints(hooks: Hooks, network: Network, data: Data, begun: int) -> None:
     """Validate `best` and the last checkpoint over views, as they predict, and save them with it; the last one last, to go on from.
 
-    begun: epoch at which this training began; a better one before it belongs to another session.
+    begun: epoch at which this training began; a better one before it is not of this training.
     """
     from ..validation import validate_with_views
     from .arguments import SessionCheckpoint
