@@ -17,7 +17,7 @@ from model.run.arguments import new_parser, session_checkpoint
 NAME = "ensemble"
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse and check the command line, before TensorFlow starts."""
     parser = new_parser("ensemble.py", "--members SESSION:CHECKPOINT ... [--weights N ...] [--views 1]", __doc__)
     parser.add_argument(
@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> None:
 
         check_matplotlib()
     start_tensorflow(0)
+    from model.metrics import score_of
     from model.run.other_sessions import describe_validation, fetch, together
-    from model.validation import score_of
 
     hooks = Hooks()
     if args.pause or args.mode != "train":
@@ -78,10 +78,5 @@ def run(args: argparse.Namespace) -> None:
     print(f"saved as checkpoint {NAME}: nsml submit {nsml.SESSION_NAME} {NAME}", flush=True)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the program and return its exit status, see `exit_status`."""
-    return exit_status("ensemble.py", run, parse(arguments))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status("ensemble.py", run, parse()))

@@ -11,50 +11,48 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.console import between, counted, exit_status
-from model.recipes import DEFAULT
 from model.run.arguments import add_recipe, add_split, check_split, new_parser, read_recipe, session_checkpoint
 
 if TYPE_CHECKING:
     from model.run.entry import Hooks
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse and check the command line, before TensorFlow starts."""
     parser = new_parser("main.py", "[--recipe NAME] [--set FIELD=VALUE] [--epoch N] ...", __doc__)
-    add_recipe(parser, DEFAULT)
+    add_recipe(parser)
     add_split(parser)
     parser.add("--save_every", between(int, 1, 10_000), 5, "epochs between checkpoints, besides 'best'")
-    word = "SESSION:CHECKPOINT"
-    parser.add_argument("--pretrained", type=session_checkpoint, metavar=word, help="start with its weights")
+    parser.add_argument(
+        "--pretrained", type=session_checkpoint, metavar="SESSION:CHECKPOINT", help="start with its weights"
+    )
     args = parser.parse_args(arguments)
-    args.deadline = check_split(parser, args)
-    args.wanted, args.changes = read_recipe(parser, args, DEFAULT)
+    check_split(parser, args)
+    args.wanted, args.changes = read_recipe(parser, args)
+    args.deadline = time.monotonic() + 3600 * args.hours if args.hours else None
     return args
 
 
 def run(args: argparse.Namespace) -> None:
     """Bind the hooks, then predict, report or train, as `--mode` says."""
     import nsml
-    from model.run.entry import Hooks, UsageError, check_mode, photographs_folder
+    from model.run.devices import is_given_gpus, start_tensorflow, strategy_for
+    from model.run.entry import Hooks, check_mode, photographs_folder
 
     photographs = photographs_folder(args.mode)
     if args.mode == "report":
         from evidence.report.requirements import check_matplotlib
 
         check_matplotlib()  # before TensorFlow starts, which takes seconds
-    from model.run.devices import is_given_gpus, start_tensorflow, strategy_for
-
     start_tensorflow(args.seed or 0, deterministic=not args.wanted.jit)
     hooks = Hooks()
-    try:
-        strategy = strategy_for(int(nsml.GPU_NUM), may_take_all=args.mode == "train" and is_given_gpus())
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    strategy = strategy_for(int(nsml.GPU_NUM), may_take_all=args.mode == "train" and is_given_gpus())
     with strategy.scope():
         if args.pause or args.mode != "train":
             nsml.paused(scope=locals())
@@ -70,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
 def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> None:
     """Train a new network, or go on with the one that the hooks loaded."""
     import nsml
+    from dataprep.catalog import read_catalog, read_chosen
     from model.baselines import print_baselines, print_beaten
     from model.data import check_folds, read_data
     from model.folds import train_folds
@@ -77,10 +76,10 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     from model.run.entry import (
         cache_folder,
         dataset_metric,
-        describe,
         is_finished,
-        read_photographs,
-        settings_for,
+        new_settings,
+        record_origin,
+        resumed_settings,
         validate_checkpoints,
     )
     from model.run.other_sessions import begin
@@ -89,13 +88,16 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     if args.fold == "all" and hooks.has_all_folds():
         return
     network = hooks.network
-    catalog = read_photographs(args, network, photographs)
-    settings = settings_for(args, network, catalog)
     if network is None:
+        catalog = read_chosen(photographs, args.classes or args.num_classes, args.patient_pattern)
+        settings = new_settings(args, catalog)
         settings.recipe = print_plan(catalog, settings, args.changes, timed=args.deadline is not None)
-    elif args.fold != "all" and is_finished(network, args.deadline):
-        return
-    describe(settings)
+    else:
+        catalog = read_catalog(photographs, network.classes, network.settings.patient_pattern)
+        settings = resumed_settings(args, network, catalog)
+        if args.fold != "all" and is_finished(network, args.deadline):
+            return
+    record_origin(settings)
     saving = {"report": nsml.report, "save_every": args.save_every, "deadline": args.deadline}
     read = partial(read_data, photographs, cache=cache_folder(), catalog=catalog)
     first = partial(begin, pretrained=args.pretrained, load=nsml.load)
@@ -104,29 +106,17 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
         check_folds(catalog, settings)
         train_folds(network, settings, begin=first, read=read, keep=hooks.keep, **saving)
         return
-    network, recipe = network or first(settings), settings.recipe
-    data = read(settings)
-    hooks.held = network
+    network = hooks.held = network or first(settings)
+    data, recipe, begun = read(settings), settings.recipe, settings.epoch
     planned = f"recipe {recipe.name}, {counted(recipe.epochs, 'epoch')}, {network.model.count_params():,} weights"
     print(f"session {nsml.SESSION_NAME}: {planned}", flush=True)
     if recipe.baselines:
         network.baselines = print_baselines(data, settings)
-    saved: set[int | str] = set()
-
-    def save(name: int | str) -> None:
-        nsml.save(name)
-        saved.add(name)
-
-    train(network, data, save=save, metric=dataset_metric(), **saving)
+    train(network, data, save=nsml.save, metric=dataset_metric(), **saving)
     if recipe.views > 1:
-        validate_checkpoints(hooks, network, data, with_best="best" in saved)  # a fork may find no better one
+        validate_checkpoints(hooks, network, data, begun)
     print_beaten(network)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the program and return its exit status, see `exit_status`."""
-    return exit_status("main.py", run, parse(arguments))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status("main.py", run, parse()))

@@ -16,7 +16,7 @@ from benchmarks.photographs import photographs
 from benchmarks.records import Condition, Record
 from benchmarks.rows import Plan
 from dataprep.photograph import Preparation, prepare_file
-from model.validation import score
+from model.metrics import score
 
 _BIG = 8  # photographs of the competition's size; each takes a second to prepare exactly at 512 pixels
 

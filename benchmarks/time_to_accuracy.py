@@ -20,7 +20,6 @@ import numpy as np
 from evidence import machine
 from evidence.ablation.dataset import find_dataset
 from model.console import Parser, between
-from model.data import DataError
 
 WAYS = ("transfer", "keras", "winning")
 
@@ -96,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"argument --ways: there is no {unknown[0]}; give some of {','.join(WAYS)}")
     try:
         dataset = find_dataset(str(args.folder), args.classes and args.classes.split(","), folds=0, seeds=0)
-    except DataError as error:
+    except ValueError as error:
         parser.error(str(error))
     classes, labels = dataset.classes, dataset.test_labels
     if not dataset.test:

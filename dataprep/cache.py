@@ -55,7 +55,7 @@ def prepared_images(
     file = Path(folder) / f"prepared-{_key(paths, preparation)}.npy"
     try:
         images, unreadable = _read(file, shape)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         images, unreadable = _prepare_all(paths, preparation, shape, file, progress, workers)
     if unreadable:
         warnings.warn(
@@ -79,27 +79,24 @@ def _key(paths: Sequence[Path], preparation: Preparation) -> str:
 
 
 def _read(file: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-    """Read the cache. OSError, ValueError, KeyError or TypeError if it is missing or damaged."""
+    """Read the cache. OSError, EOFError, ValueError, KeyError or TypeError if it is missing or damaged."""
     facts = json.loads(file.with_suffix(".json").read_text())
     checksums, unreadable = facts["checksums"], [str(line) for line in facts["unreadable"]]
     if shape[0] == 0:
         return np.zeros(shape, np.uint8), unreadable
+    images = np.load(file, mmap_mode="r")
+    if images.shape != shape or images.dtype != np.uint8 or len(checksums) != len(images):
+        raise ValueError("for other images")
+    length = images[0].nbytes
     with file.open("rb") as stream:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError("not written by this module")
-        cached_shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-        if (cached_shape, fortran, dtype) != (shape, False, np.dtype(np.uint8)) or len(checksums) != shape[0]:
-            raise ValueError("for other images")
-        start, length = stream.tell(), int(np.prod(shape[1:]))
-        if os.fstat(stream.fileno()).st_size != start + shape[0] * length:
-            raise ValueError("truncated")
+        if os.fstat(stream.fileno()).st_size != images.offset + images.nbytes:
+            raise ValueError("of another length")
         # Read, not mapped: mapped pages would count as this process's memory.
         for index in np.unique(np.linspace(0, shape[0] - 1, max(2, _CHECKED_BYTES // length)).astype(int)):
-            stream.seek(start + int(index) * length)
+            stream.seek(images.offset + int(index) * length)
             if zlib.crc32(stream.read(length)) != checksums[index]:
                 raise ValueError("damaged")
-    return np.memmap(file, np.uint8, "r", start, shape), unreadable
+    return images, unreadable
 
 
 def _prepare_all(

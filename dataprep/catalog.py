@@ -30,19 +30,11 @@ from dataprep.labels import (
 )
 
 # Eyes in names: letters, oculus dexter (od), sinister (os) and uterque (ou), and words.
-_EYES = {
-    "r": "R",
-    "re": "R",
-    "od": "R",
-    "right": "R",
-    "l": "L",
-    "le": "L",
-    "os": "L",
-    "left": "L",
-    "ou": "",
-    "both": "",
-}
-_EYES |= {"우": "R", "우안": "R", "좌": "L", "좌안": "L", "양안": ""}
+_EYES = (
+    dict.fromkeys(("r", "re", "od", "right", "우", "우안"), "R")
+    | dict.fromkeys(("l", "le", "os", "left", "좌", "좌안"), "L")
+    | dict.fromkeys(("ou", "both", "양안"), "")
+)
 # Finds the folder between class folder and file.
 _FOLDER = "/(.+)/"
 # Patterns to propose for names: their first part, their first two parts, their last part, their folder, the first digits.
@@ -168,7 +160,7 @@ def read_catalog(
     samples: list[Sample] = []
     unreadable: list[tuple[Path, str]] = []
     unwanted: Counter[str] = Counter()
-    doubts = _Doubts()
+    problems = _Problems()
     for path in content.photographs:
         number = labels.numbers.get(path)
         if number is None:
@@ -184,8 +176,8 @@ def read_catalog(
         except PhotographError as error:
             unreadable.append((path, str(error)))
             continue
-        doubts.paged += [path] * (header.pages > 1)
-        doubts.double += [path] * (max(header.width, header.height) >= _DOUBLE * min(header.width, header.height))
+        problems.paged += [path] * (header.pages > 1)
+        problems.double += [path] * (max(header.width, header.height) >= _DOUBLE * min(header.width, header.height))
         name = unicodedata.normalize("NFC", path.stem).strip()
         row = labels.rows.get(path, Row())
         match = name_pattern.fullmatch(name)
@@ -193,16 +185,16 @@ def read_catalog(
         if own_pattern is not None:
             spelled, eye = _by_pattern(own_pattern, _searched(patient_pattern, root, path), eye)
         elif match and not row.patient and path.parent.parent != root:
-            doubts.of_folder[path.parent].add(spelled)
+            problems.of_folder[path.parent].add(spelled)
         if match and match["code"] is not None:
-            doubts.contradicting += [path] * (codes[class_key(match["code"])] != number)
+            problems.contradicting += [path] * (codes[class_key(match["code"])] != number)
         if spelled := (row.patient or spelled).strip():
             key = re.sub(r"(?<!\d)0+(?=\d)", "", plain_name(spelled))  # without leading zeros
-            patient = doubts.spellings.setdefault(key, spelled)
+            patient = problems.spellings.setdefault(key, spelled)
             if patient != spelled:
-                doubts.respelled[patient] = spelled
+                problems.respelled[patient] = spelled
         else:
-            doubts.nameless.append(path)
+            problems.nameless.append(path)
             # A path contains a slash, an id does not, so the two never coincide.
             patient = f"./{path.name}" if path.parent == root else path.relative_to(root).as_posix()
         samples.append(Sample(path, label, patient, _EYES.get((row.eye or eye).lower(), ""), row.camera or camera))
@@ -213,7 +205,7 @@ def read_catalog(
         warnings.append(
             f"{counted(unwanted.total(), 'photograph')} left out, as the classes were chosen: {few(counts)}"
         )
-    warnings += doubts.warnings(root, len(samples), patient_pattern)
+    warnings += problems.warnings(root, len(samples), patient_pattern)
     names = tuple(labels.classes[number] for number in numbers)
     _refuse_unusable(root, samples, unreadable, warnings, names, list(unwanted))
     if unreadable:
@@ -226,8 +218,8 @@ def read_catalog(
 
 
 @dataclass
-class _Doubts:
-    """What is odd about the photographs of a catalog: names that do not fit or contradict their folder, pages, and so on.
+class _Problems:
+    """The photographs of a catalog with a problem, by its kind: names that do not fit or contradict their folder, pages, and so on.
 
     spellings: the first spelling of each patient; respelled: another one. of_folder: patients by name of each folder in a class folder.
     """
@@ -241,7 +233,7 @@ class _Doubts:
     of_folder: defaultdict[Path, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def warnings(self, root: Path, total: int, pattern: str) -> Iterator[str]:
-        """One line for each kind of doubt about `total` photographs. pattern: the user's, for patients."""
+        """One line for each kind of problem, for `total` photographs. pattern: the user's, for patients."""
         if self.nameless:
             fit = "--patient-pattern" if pattern else "<Camera>_<code>_<patient>_<R|L>[_n] nor <patient>_<R|L>"
             yield (

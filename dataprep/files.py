@@ -23,12 +23,16 @@ def replacing(path: Path, private: bool = False) -> Iterator[Path]:
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
     try:
         yield temporary
-        # fsync flushes the file, whichever descriptor is used.
-        descriptor = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        flush(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Flush a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)  # fsync flushes the file, whichever descriptor is used
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

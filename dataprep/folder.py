@@ -50,6 +50,10 @@ def count_endings(paths: Sequence[Path]) -> str:
 def _walk(top: Path, problems: list[str]) -> Iterator[tuple[Path, list[str]]]:
     """Each folder below `top` with the names of its files. Links to folders are followed last, and no folder is read twice, so that
     a link to itself or to another class adds no photograph."""
+
+    def failed(error: OSError) -> None:
+        problems.append(f"{error.filename}: {error.strerror}")
+
     visited: set[tuple[int, int]] = set()
     waiting = deque([str(top)])
     while waiting:
@@ -57,7 +61,7 @@ def _walk(top: Path, problems: list[str]) -> Iterator[tuple[Path, list[str]]]:
         if start != str(top) and Path(os.path.realpath(top)).is_relative_to(os.path.realpath(start)):
             problems.append(f"{start}: a link to a folder that contains it")
             continue
-        for parent, folders, names in os.walk(start, onerror=lambda error: problems.append(_line(error))):
+        for parent, folders, names in os.walk(start, onerror=failed):
             status = os.stat(parent)
             if (status.st_dev, status.st_ino) in visited:
                 problems.append(f"{parent}: a link to a folder that is already read")
@@ -68,7 +72,3 @@ def _walk(top: Path, problems: list[str]) -> Iterator[tuple[Path, list[str]]]:
                 os.path.join(parent, name) for name in sorted(folders) if os.path.islink(os.path.join(parent, name))
             ]
             yield Path(parent), names
-
-
-def _line(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -50,9 +50,13 @@ def read_patients(samples: Sequence[Sample], fraction: float = 0.2) -> Patients:
     return Patients(
         patients=len(by_patient),
         eyes=len(by_eye),
-        in_two_classes=_where(by_patient, lambda group: len({samples[i].label for i in group}) > 1),
-        both_eyes=_where(by_patient, lambda group: {"R", "L"} <= {samples[i].eye for i in group}),
-        several_pictures=_where(by_eye, lambda group: len(group) > 1),
+        in_two_classes={
+            patient: group for patient, group in by_patient.items() if len({samples[i].label for i in group}) > 1
+        },
+        both_eyes={
+            patient: group for patient, group in by_patient.items() if {"R", "L"} <= {samples[i].eye for i in group}
+        },
+        several_pictures={eye: group for eye, group in by_eye.items() if len(group) > 1},
         torn_patients=expected_torn(sizes, len(samples), validation),
         torn_eyes=expected_torn([len(group) for group in by_eye.values()], len(samples), validation),
         seen_before=max(0.0, 1 - alone / validation) if validation else 0.0,  # rounding would make -0 %
@@ -89,36 +93,26 @@ def glance(samples: Sequence[Sample]) -> str:
 def same_content(paths: Sequence[Path]) -> list[list[int]]:
     """Groups of files with the same content, as indices. A file is read whole only if another has the same size and middle."""
     groups = [list(range(len(paths)))]
-    for key in (_size, _middle, _digest):
+    for part in ("size", "middle", "digest"):
         groups = [
-            part
+            same
             for group in groups
-            for part in _group((key(paths[index]) for index in group), group).values()
-            if len(part) > 1
+            for same in _group((_part(paths[index], part) for index in group), group).values()
+            if len(same) > 1
         ]
     return groups
 
 
-def _size(path: Path) -> Hashable:
+def _part(path: Path, part: str) -> Hashable:
+    """The size of a file, the bytes in its middle, or the digest of its content; the path if it cannot be read, which no other file has."""
     try:
-        return path.stat().st_size
-    except OSError:
-        return path  # unique
-
-
-def _middle(path: Path) -> Hashable:
-    try:
+        if part == "size":
+            return path.stat().st_size
         with path.open("rb") as stream:
+            if part == "digest":
+                return hashlib.file_digest(stream, "sha256").digest()
             stream.seek(path.stat().st_size // 2)
             return stream.read(_GLANCE)
-    except OSError:
-        return path
-
-
-def _digest(path: Path) -> Hashable:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
     except OSError:
         return path
 
@@ -134,10 +128,6 @@ def _group(keys: Iterable[Key], values: Iterable[int]) -> dict[Key, list[int]]:
     for key, value in zip(keys, values, strict=True):
         groups[key].append(value)
     return dict(groups)
-
-
-def _where(groups: Mapping[Key, list[int]], condition: Callable[[list[int]], bool]) -> dict[Key, list[int]]:
-    return {key: group for key, group in groups.items() if condition(group)}
 
 
 def _count(number: int, what: str) -> str:

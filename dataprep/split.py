@@ -18,6 +18,8 @@ _ROWS = 40  # of a table; with more, nobody reads it
 class SplitError(ValueError):
     """The samples cannot be split. The message is one line with the problem and the fix."""
 
+    exit_status = 2
+
 
 @dataclass(frozen=True)
 class Split:

@@ -134,7 +134,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _of_batches(text: str) -> str:
-    """The Python error, and its place, in the text of TensorFlow's for a function that makes batches; "" in any other text."""
+    """The Python error in TensorFlow's message on a function that makes batches, with its file and line; "" in any other text."""
     text = text.partition("Traceback (most recent call last):")[2]
     found = re.search(r"\n([A-Z]\w+: [^\n]+)\n", text)
     places = re.findall(r'File "([^"\n]+)", line (\d+)', text[: found.start()]) if found else []

@@ -10,21 +10,16 @@ from typing import Any
 import numpy as np
 
 from dataprep.cache import prepared_images
-from dataprep.catalog import Catalog, CatalogError, Sample, read_catalog
+from dataprep.catalog import Catalog, Sample, read_catalog
 from dataprep.patients import glance
 from dataprep.split import Split, SplitError, split_folds, split_samples, split_table
 
 from .console import Progress
 from .settings import Settings
 
-# What a split does not divide: patients, or only files, as in most tutorials, which puts fellow eyes on both sides.
+# What stays on one side of a split: all photographs of a patient, or one file alone, as in most tutorials. By file, one eye of a patient
+# may be in training and the other in validation.
 SPLITS = ("patient", "file")
-
-
-class DataError(ValueError):
-    """Photographs that cannot be used for training. The message is one line and says what to change."""
-
-    exit_status = 2
 
 
 class Rows:
@@ -66,9 +61,9 @@ def read_data(folder: Path, settings: Settings, cache: Path, catalog: Catalog | 
         catalog: of `folder`, if it is read already; reading it opens every photograph.
 
     Raises:
-        DataError: the folder or the split is invalid.
+        CatalogError, SplitError: the folder or the split is invalid.
     """
-    catalog = catalog or list_photographs(folder, settings)
+    catalog = catalog or read_catalog(folder, settings.classes, settings.patient_pattern)
     split = split_catalog(catalog, settings)
     for warning in (*catalog.warnings, *split.warnings):
         print(f"warning: {warning}", flush=True)
@@ -87,39 +82,30 @@ def read_data(folder: Path, settings: Settings, cache: Path, catalog: Catalog | 
     )  # fmt: skip
 
 
-def list_photographs(folder: Path, settings: Settings) -> Catalog:
-    """The catalog of `folder`. DataError as from `read_data`."""
-    try:
-        return read_catalog(folder, settings.classes, settings.patient_pattern)
-    except CatalogError as error:
-        raise DataError(str(error)) from None
-
-
 def split_catalog(catalog: Catalog, settings: Settings) -> Split:
-    """The split of a catalog into training and validation. DataError as from `read_data`."""
+    """The split of a catalog into training and validation. SplitError if it is not possible."""
     if settings.split not in SPLITS:
-        raise DataError(f"split is {settings.split!r}; give one of {', '.join(SPLITS)}")
-    try:
-        samples = catalog.samples if settings.split == "patient" else _each_alone(catalog.samples)
-        if settings.folds:
-            split = split_folds(samples, settings.folds, settings.fold, settings.seed, settings.classes)
-        else:
-            split = split_samples(samples, seed=settings.seed, classes=settings.classes)
-        return split if settings.share == 1 else _less(samples, split, settings.share, settings.seed)
-    except SplitError as error:
-        raise DataError(str(error)) from None
+        raise SplitError(f"split is {settings.split!r}; give one of {', '.join(SPLITS)}")
+    samples: Sequence[Sample] = catalog.samples
+    if settings.split == "file":
+        samples = [replace(sample, patient=str(sample.path)) for sample in samples]
+    if settings.folds:
+        split = split_folds(samples, settings.folds, settings.fold, settings.seed, settings.classes)
+    else:
+        split = split_samples(samples, seed=settings.seed, classes=settings.classes)
+    return split if settings.share == 1 else _with_share(samples, split, settings.share, settings.seed)
 
 
 def check_folds(catalog: Catalog, settings: Settings) -> None:
-    """Split every fold. DataError names one that is not possible, which would else come out after hours of training the ones before."""
+    """Split every fold. SplitError names one that is not possible, before hours of training the ones before it."""
     for fold in range(settings.folds):
         try:
             split_catalog(catalog, replace(settings, fold=fold))
-        except DataError as error:
-            raise DataError(f"fold {fold}: {error}") from None
+        except SplitError as error:
+            raise SplitError(f"fold {fold}: {error}") from None
 
 
-def _less(samples: Sequence[Sample], split: Split, share: float, seed: int) -> Split:
+def _with_share(samples: Sequence[Sample], split: Split, share: float, seed: int) -> Split:
     """The split with about a share `share` of each class's training photographs, and the same validation."""
     training = [samples[index] for index in split.train]
     rows = split_samples(training, share, seed).validation
@@ -127,7 +113,3 @@ def _less(samples: Sequence[Sample], split: Split, share: float, seed: int) -> S
     labels = np.array([sample.label for sample in training])
     alone = np.setdiff1d(labels, labels[rows])
     return replace(split, train=split.train[np.union1d(rows, np.flatnonzero(np.isin(labels, alone)))])
-
-
-def _each_alone(samples: Sequence[Sample]) -> list[Sample]:
-    return [replace(sample, patient=str(sample.path)) for sample in samples]

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .baselines import print_baselines, print_beaten
-from .console import Progress, clock
+from .console import clock
 from .data import Data
 from .ensemble import Ensemble, combine
+from .metrics import score_of
 from .network import Network
-from .predict.views import averaged_over
 from .settings import Settings
 from .training import train
-from .validation import score_of, validate
+from .validation import validate_with_views
 
 ALL = "all"
 
@@ -61,8 +61,7 @@ def train_folds(
         data = read(network.settings)
         until = None if deadline is None else started + (deadline - started) / (len(left) - number)
         _train_fold(network, data, report, keep, save_every, until)
-        progress = Progress(f"validating {network.views} views")
-        network.validation = validate(averaged_over(network.views, network.predict, progress), data)
+        validate_with_views(network, data)
         print_beaten(network)
         seconds = time.monotonic() - started
         done.append(network)

@@ -1,7 +1,4 @@
-"""The networks of `keras.applications` by name, with ImageNet weights from Keras' cache or from a file.
-
-python -m model weights fetch NAME    downloads a network's weights to Keras' cache, so that sessions need no internet
-"""
+"""The networks of `keras.applications` by name, with ImageNet weights from Keras' cache or from a file."""
 
 from __future__ import annotations
 
@@ -19,7 +16,6 @@ import keras
 from keras import layers
 from keras.src.utils import file_utils  # there is no public function for the path of a file that Keras downloads
 
-from .console import Parser
 from .efficientnet_lite import FEATURES
 from .plain_hdf5 import check_plain
 from .pretrained_weights import PretrainedWeightsError
@@ -145,24 +141,3 @@ def _no_download(name: str) -> Iterator[None]:
         yield
     finally:
         file_utils.get_file = original
-
-
-def main(arguments: list[str]) -> int:
-    """Run `weights fetch NAME` and return the exit status."""
-    parser = Parser(prog="python -m model weights", description=__doc__, allow_abbrev=False)
-    commands = parser.add_subparsers(dest="command", metavar="fetch", required=True)
-    fetch = commands.add_parser(
-        "fetch", help="download ImageNet weights of a network to Keras' cache", allow_abbrev=False
-    )
-    fetch.add_argument("name", metavar="NAME", choices=names(), help="such as VGG16")
-    name = parser.parse_args(arguments).name
-    try:
-        getattr(keras.applications, name)(include_top=False, weights=IMAGENET)
-    except Exception as error:
-        print(
-            f"python -m model weights: {name} cannot be downloaded: {' '.join(str(error).split())[:300]}; check the internet connection",
-            file=sys.stderr,
-        )
-        return 1
-    print(f"{name}: its weights are in Keras' cache")
-    return 0

@@ -29,7 +29,7 @@ _WIDTH = 94
 
 
 def print_plan(catalog: Catalog, settings: Settings, given: Collection[str] = (), *, timed: bool = False) -> Recipe:
-    """Print the plan for the training photographs of a catalog, and return the planned recipe. DataError if the split is not possible."""
+    """Print the plan for the training photographs of a catalog, and return the planned recipe. SplitError if the split is not possible."""
     training = [catalog.samples[index] for index in split_catalog(catalog, settings).train]
     side = shorter_side([sample.path for sample in training])
     recipe, lines = plan(

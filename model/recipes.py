@@ -77,10 +77,7 @@ class Recipe:
     )
     weight_decay: float = option("weight decay of the kernels, decoupled from the gradient", 0.0, 0, 1)
     class_weights: float = option(
-        "weight 1 / class size ** N; 0: all photographs count alike; 1: all classes count alike",
-        1.0,
-        0,
-        1,
+        "weight 1 / class size ** N; 0: all photographs count alike; 1: all classes count alike", 1.0, 0, 1
     )
     class_weight_limit: float = option("largest ratio between two class weights; 0: no limit", 0.0, 0, 10_000)
     image_size: int = option("side of the prepared photographs in pixels", 96, 8, 1024)
@@ -269,7 +266,7 @@ def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
 
 
 def without_features(recipe: Recipe) -> str:
-    """The line that leaves frozen features out where the photographs are too small for them, else ""."""
+    """The message that frozen features are left out, if the photographs are too small for them, else ""."""
     if recipe.image_size >= _SMALLEST:
         return ""
     return f"left out: frozen features, which need photographs of {_SMALLEST} pixels or more, not {recipe.image_size}"

@@ -70,18 +70,24 @@ def write_predictions(path: str | os.PathLike[str], predictions: Predictions, cl
 
 def read_predictions(path: str | os.PathLike[str], classes: Sequence[str]) -> Predictions:
     """Read the file of `write_predictions`. ValueError if it has another format or other classes."""
-    with _open(path, "r") as file:
-        header, *rows = list(csv.reader(file, strict=True)) or [[]]
-    if header != [*_LEADING, *classes]:
-        raise ValueError(f"its columns are not {', '.join([*_LEADING, *classes])}")
-    if any(len(row) != len(header) for row in rows):
-        raise ValueError("a line has too few or too many columns")
+    rows = _read_rows(path, [*_LEADING, *classes])
     return Predictions(
         [row[0] for row in rows],
         [row[1] for row in rows],
         np.array([_label(row[2], classes) for row in rows], int),
         np.array([row[3:] for row in rows], np.float32).reshape(len(rows), len(classes)),
     )
+
+
+def _read_rows(path: str | os.PathLike[str], columns: list[str]) -> list[list[str]]:
+    """The lines of a file below its header. ValueError if it has other columns."""
+    with _open(path, "r") as file:
+        header, *rows = list(csv.reader(file, strict=True)) or [[]]
+    if header != columns:
+        raise ValueError(f"its columns are not {', '.join(columns)}")
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError("a line has too few or too many columns")
+    return rows
 
 
 def _label(name: str, classes: Sequence[str]) -> int:
@@ -128,12 +134,6 @@ def write_records(path: str | os.PathLike[str], records: Sequence[Epoch] | Seque
 
 def read_records(path: str | os.PathLike[str], kind: type[R]) -> list[R]:
     """Read a file of `write_records` with records of this kind. ValueError if it has another format."""
-    columns = [field.name for field in fields(kind)]
-    with _open(path, "r") as file:
-        header, *rows = list(csv.reader(file, strict=True)) or [[]]
-    if header != columns:
-        raise ValueError(f"its columns are not {', '.join(columns)}")
-    if any(len(row) != len(header) for row in rows):
-        raise ValueError("a line has too few or too many columns")
+    rows = _read_rows(path, [field.name for field in fields(kind)])
     types = [{"int": int, "str": str, "float": float}[str(field.type)] for field in fields(kind)]
     return [kind(*(convert(text) for convert, text in zip(types, row, strict=True))) for row in rows]

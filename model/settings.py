@@ -33,7 +33,7 @@ class Settings:
         validated_views: number of views over which the validation of this epoch is averaged, see `model.validation.validate_with_views`.
         steps: number of training steps done; 0 in a checkpoint of an older version, in which each epoch was a pass over the photographs.
         phase: phase of the last epoch, "" before the first.
-        best_by: metric that chooses the best epoch, see `model.validation.METRICS`; "": the validation loss.
+        best_by: metric that chooses the best epoch, see `model.metrics.METRICS`; "": the validation loss.
         best_value: its value in the best epoch, None with the loss.
         best_loss: validation loss of the best epoch, None before the first epoch.
         best_epoch: the best epoch, counted from 1; 0 before the first epoch.
@@ -87,17 +87,19 @@ class Settings:
                 self.recipe = changed(self.recipe, {name: value})
             elif converted(Recipe, name, name, value)[name] != (trained := getattr(self.recipe, name)):
                 warnings.append(f"ignoring {name}={value}: the checkpoint was trained with {trained}")
+        stored: dict[str, Any] = {name: getattr(self, name) for name in ("classes", "seed", "fold", "folds")}
+        stored |= {"recipe": self.recipe.name, "num_classes": len(self.classes)}
+        stored["patient-pattern"] = self.patient_pattern or "none"
         for name, value in arguments.items():
-            others = {"num_classes": len(self.classes), "patient-pattern": self.patient_pattern or "none"}
-            trained = ({"recipe": self.recipe.name} | others).get(name, getattr(self, name, None))
-            same = value in (None, trained)
-            if name == "classes" and value:
-                same = [class_key(each) for each in value] == [class_key(each) for each in self.classes]
-            if name == "num_classes" and value:
-                same = value >= trained  # classes without photographs were left out
-            if not same:
-                given, own = (",".join(each) if isinstance(each, tuple) else each for each in (value, trained))
-                warnings.append(f"ignoring --{name} {given}: the checkpoint was trained with {own}")
+            trained = stored[name]
+            if value is None or value == trained:
+                continue
+            if name == "classes" and [class_key(each) for each in value] == [class_key(each) for each in trained]:
+                continue
+            if name == "num_classes" and value > trained:  # classes without photographs were left out
+                continue
+            given, own = (",".join(each) if isinstance(each, tuple) else each for each in (value, trained))
+            warnings.append(f"ignoring --{name} {given}: the checkpoint was trained with {own}")
         return warnings
 
     def to_dict(self) -> dict[str, Any]:

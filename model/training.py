@@ -16,12 +16,12 @@ from dataprep.batches import training_batches
 
 from .console import clock
 from .data import Data
+from .metrics import METRICS, score
 from .network import Network
 from .predict.folding import all_layers
 from .recipes import Phase
 from .records import Epoch, Predictions
 from .settings import Settings
-from .validation import METRICS, score
 
 # For a training that has to end in time: the steps that measure the time, and the fewest of a later epoch.
 _MEASURED, _FEWEST = 50, 10
@@ -54,7 +54,7 @@ def train(
         deadline: a time of `time.monotonic()`, or None. Some steps then measure the time, and epochs are chosen so that the training
             ends in time and each phase has its share; again before the last phase. If a pass over the photographs takes too long for
             that, an epoch is a part of it.
-        metric: the scorer of the competition. One of `model.validation.METRICS` chooses the best epoch, of equal ones that of the lower
+        metric: the scorer of the competition. One of `model.metrics.METRICS` chooses the best epoch, of equal ones that of the lower
             validation loss; with any other, the loss chooses.
 
     Raises:
@@ -131,7 +131,7 @@ class Pace:
         return steps * self.step + self.validation
 
     def reserve(self, steps: int, views: int) -> float:
-        """Seconds to reserve after the last epoch: for a checkpoint, and to validate it and `best` over views, which also turns images."""
+        """Seconds to reserve after the last epoch: to save a checkpoint, and to validate it and `best` over views."""
         return min(self.epoch(steps) / 4, 10) + (2 * (views + 1) * self.validation if views > 1 else 0)
 
     def plan(self, seconds: float, least: int, of_pass: int) -> tuple[int, int]:

@@ -24,13 +24,13 @@ from hypothesis import strategies as st
 from evidence.__main__ import main
 from evidence.ablation import document
 from evidence.ablation.arms import ARMS, BY_NAME, Arm, Record, tried_arm
-from evidence.ablation.dataset import find_dataset
+from evidence.ablation.dataset import DatasetError, find_dataset
 from evidence.ablation.execute import execute
 from evidence.ablation.keras_way import train_keras_way
 from evidence.ablation.runs import Outcome, Run, plan, read_outcome, result_file, write_outcome
 from evidence.ablation.sample_cnn import load_photographs
 from evidence.ablation.schedule import claim, make_runs
-from model.data import DataError, read_data
+from model.data import read_data
 from model.network import Network, begin_network
 from model.recipes import transfer, winning
 from model.records import Predictions
@@ -346,7 +346,7 @@ def test_a_label_file_that_does_not_fit_is_named_with_its_line(
     shutil.copytree(drawn, root)
     first = sorted((root / "test" / "test_data").iterdir())[0].name
     (root / "test" / "test_label").write_text(text.replace("000.jpg", first), encoding="utf-8")
-    with pytest.raises(DataError, match=re.escape(words.replace("000.jpg", first))):
+    with pytest.raises(DatasetError, match=re.escape(words.replace("000.jpg", first))):
         find_dataset(str(root), None, 2, 1)
 
 

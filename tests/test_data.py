@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from model.data import DataError, list_photographs, split_catalog
+from dataprep.catalog import read_catalog
+from dataprep.split import SplitError
+from model.data import split_catalog
 from tests import small_network
 
 SETTINGS = small_network.settings(classes=("NORMAL", "AMD"), folds=2)
@@ -32,7 +34,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def patients(folder: Path, **changed: object) -> tuple[list[str], list[str]]:
     """Of each photograph on both sides."""
     settings = replace(SETTINGS, **changed)  # type: ignore[arg-type]
-    catalog = list_photographs(folder, settings)
+    catalog = read_catalog(folder, settings.classes)
     split = split_catalog(catalog, settings)
     train, validation = ([catalog.samples[index].patient for index in side] for side in (split.train, split.validation))
     return train, validation
@@ -57,7 +59,7 @@ def test_a_share_leaves_out_training_patients_of_each_class_and_none_that_valida
     assert same == validation
     assert set(part) < set(whole)
     assert all(part.count(patient) == 2 for patient in part)
-    catalog = list_photographs(photographs, SETTINGS)
+    catalog = read_catalog(photographs, SETTINGS.classes)
     split = split_catalog(catalog, replace(SETTINGS, share=share))
     for label in (0, 1):
         count = sum(catalog.samples[index].label == label for index in split.train)
@@ -70,11 +72,11 @@ def test_a_share_keeps_a_class_of_one_patient(photographs: Path, tmp_path: Path)
     (tmp_path / "RVO").mkdir()
     shutil.copy(tmp_path / "AMD" / "Wide_AMD_0_R.jpg", tmp_path / "RVO" / "Wide_RVO_99_R.jpg")
     settings = replace(SETTINGS, classes=("NORMAL", "AMD", "RVO"), folds=0, share=0.25)
-    catalog = list_photographs(tmp_path, settings)
+    catalog = read_catalog(tmp_path, settings.classes)
     train = split_catalog(catalog, settings).train
     assert {catalog.samples[index].label for index in train} == {0, 1, 2}
 
 
 def test_a_split_of_another_name_is_refused(photographs: Path) -> None:
-    with pytest.raises(DataError, match="split is 'eye'; give one of patient, file"):
+    with pytest.raises(SplitError, match="split is 'eye'; give one of patient, file"):
         patients(photographs, split="eye")

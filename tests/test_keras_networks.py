@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from model import keras_networks
-from model.keras_networks import build_keras_network, load_file, main, names
+from model.__main__ import main
+from model.keras_networks import build_keras_network, load_file, names
 from model.pretrained_weights import PretrainedWeightsError
 
 # Keras' save_weights, with NumPy 2.
@@ -124,7 +125,7 @@ def test_a_file_of_anything_else_is_refused_in_one_line(tmp_path: Path, kind: st
 
 def test_fetching_an_unknown_network_is_wrong_use(capsys: Any) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["fetch", "VGG17"])
+        main(["weights", "fetch", "VGG17"])
     assert caught.value.code == 2
     assert "VGG16" in capsys.readouterr().err
 
@@ -135,5 +136,5 @@ def test_a_fetch_without_a_network_says_so(monkeypatch: pytest.MonkeyPatch, caps
 
     monkeypatch.setattr(keras.applications, "VGG16", refuse)
     monkeypatch.setattr(keras_networks, "names", lambda: ["VGG16"])
-    assert main(["fetch", "VGG16"]) == 1
+    assert main(["weights", "fetch", "VGG16"]) == 1
     assert "VGG16 cannot be downloaded" in capsys.readouterr().err

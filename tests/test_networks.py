@@ -26,7 +26,7 @@ from model.predict.inference import infer
 from model.pretrained_weights import PretrainedWeightsError, load_lite0
 from model.recipes import Recipe, changed, quick, transfer, winning
 from model.run.devices import start_tensorflow
-from model.run.entry import UsageError, settings_for
+from model.run.entry import UsageError, new_settings
 from model.settings import Settings
 from model.training import norm_momentum
 from tests import small_network
@@ -156,7 +156,7 @@ def begun(**values: Any) -> Settings:
     """The settings of a new training with these fields of `quick` at 32 pixels."""
     recipe = changed(quick(), {"image_size": 32, **values})
     args = Namespace(wanted=recipe, changes=values, seed=0, fold=0, folds=0, patient_pattern="", pretrained=None)
-    return settings_for(args, None, Namespace(classes=CLASSES, numbers=(0, 1)))  # type: ignore[arg-type]
+    return new_settings(args, Namespace(classes=CLASSES, numbers=(0, 1)))  # type: ignore[arg-type]
 
 
 def test_a_training_records_the_weights_that_a_team_s_network_begins_with(

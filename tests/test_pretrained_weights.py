@@ -20,9 +20,10 @@ from sklearn.linear_model import LogisticRegression
 
 from model import pretrained_weights
 from model.efficientnet_lite import FEATURES, build_efficientnet_lite0
-from model.pretrained_weights import PretrainedWeightsError, lite0_file, load_drawn, load_lite0, store_drawn
-from model.torch_tensors import TensorsError, read_tensors
+from model.pretrained_weights import PretrainedWeightsError, lite0_file, load_drawn, load_lite0
+from model.torch_tensors import read_tensors
 from nsml.demo import CLASSES, draw_photograph
+from tools.drawn_weights import store_drawn
 
 
 def middle(image: np.ndarray, size: int = 224) -> np.ndarray:
@@ -35,7 +36,9 @@ def middle(image: np.ndarray, size: int = 224) -> np.ndarray:
 
 def test_the_weights_know_a_daisy_and_a_palace() -> None:
     model = build_efficientnet_lite0(224, 1000)
-    load_lite0(model, head=True)
+    load_lite0(model)
+    tensors = read_tensors(lite0_file())
+    model.get_layer("scores").set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
     daisy, palace = (middle(load_sample_image(name)[..., ::-1]) for name in ("flower.jpg", "china.jpg"))
     result = model(np.array([daisy, palace], np.float32), training=False).numpy()
     assert result.argmax(axis=1).tolist() == [985, 698]
@@ -70,7 +73,7 @@ def test_stored_weights_are_read_back_by_a_network_of_other_classes(
 ) -> None:
     monkeypatch.setattr(pretrained_weights, "DRAWN_FILE", tmp_path / "drawn.npz")
     first, other = build_efficientnet_lite0(32, 4, seed=1), build_efficientnet_lite0(64, 2, seed=2)
-    store_drawn(first)
+    store_drawn(first, tmp_path / "drawn.npz")
     load_drawn(other)
     for mine, theirs in zip(first.layers[:-2], other.layers[:-2], strict=True):
         for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
@@ -182,7 +185,7 @@ def tensor(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple
     return Reduced(_rebuild_tensor_v2, storage, offset, shape, strides, False, OrderedDict())
 
 
-def write(path: Path, content: Any, *storages: Storage, cut: int = 0) -> Path:
+def write(path: Path, content: Any, *storages: Storage) -> Path:
     file = io.BytesIO()
 
     class Pickler(pickle.Pickler):
@@ -199,8 +202,7 @@ def write(path: Path, content: Any, *storages: Storage, cut: int = 0) -> Path:
     pickle.dump([storage.key for storage in storages], file, 2)
     for storage in storages:
         file.write(struct.pack("<q", len(storage.numbers)) + storage.numbers.astype("<f4").tobytes())
-    data = file.getvalue()
-    path.write_bytes(data[: len(data) - cut])
+    path.write_bytes(file.getvalue())
     return path
 
 
@@ -212,40 +214,9 @@ def test_strides_and_offsets_are_heeded(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("torch")
-@pytest.mark.parametrize(
-    ("offset", "shape", "strides"),
-    [(0, (14,), (1,)), (2, (3, 4), (1, 3)), (-1, (2,), (1,)), (0, (10**9, 10**9), (0, 0)), (0, (2,), (1, 1)), (0, (2,), ("a",))],
-)  # fmt: skip
-def test_a_tensor_that_reaches_beyond_its_numbers_is_refused(
-    tmp_path: Path, offset: Any, shape: Any, strides: Any
-) -> None:
-    storage = Storage("7", np.arange(13))
-    path = write(tmp_path / "a.pth", OrderedDict(a=tensor(storage, offset, shape, strides)), storage)
-    with pytest.raises(TensorsError, match="is not a file of tensors"):
-        read_tensors(path)
-
-
-@pytest.mark.usefixtures("torch")
 @pytest.mark.parametrize("function", [print, eval, exec, getattr, __import__, OrderedDict.fromkeys])
-def test_anything_but_tensors_is_refused_in_one_line_and_not_run(tmp_path: Path, function: Any, capsys: Any) -> None:
+def test_anything_but_tensors_is_refused_and_not_run(tmp_path: Path, function: Any, capsys: Any) -> None:
     path = write(tmp_path / "a.pth", OrderedDict(a=Reduced(function, "1\n")))
-    with pytest.raises(TensorsError, match=r"a\.pth is not a file of tensors: it calls .*$"):
+    with pytest.raises(pickle.UnpicklingError, match=r"^it calls .*$"):
         read_tensors(path)
     assert capsys.readouterr().out == ""
-
-
-@pytest.mark.usefixtures("torch")
-@pytest.mark.parametrize("content", [OrderedDict(a=3), [1], None, {"a": OrderedDict()}])
-def test_a_file_of_something_else_is_refused(tmp_path: Path, content: Any) -> None:
-    with pytest.raises(TensorsError, match="it is not a dictionary of tensors"):
-        read_tensors(write(tmp_path / "a.pth", content))
-
-
-@pytest.mark.usefixtures("torch")
-@pytest.mark.parametrize("cut", [1, 4, 30, 60, 10_000])
-def test_a_file_that_is_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
-    storage = Storage("7", np.arange(13))
-    path = write(tmp_path / "a.pth", OrderedDict(a=tensor(storage, 0, (13,), (1,))), storage, cut=cut)
-    with pytest.raises(TensorsError, match="is not a file of tensors") as caught:
-        read_tensors(path)
-    assert "\n" not in str(caught.value)

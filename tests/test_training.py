@@ -18,9 +18,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from dataprep import batches
 from dataprep.augment import augment
 from model.data import Rows
+from model.metrics import METRICS, score
 from model.recipes import Recipe
 from model.training import InputWait, TrainingError, class_weights, cosine
-from model.validation import METRICS, score
 from tests import small_network
 from tests.small_network import train
 

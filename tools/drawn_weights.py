@@ -11,9 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import keras
+import numpy as np
+
+from dataprep.files import replacing
 from model.checkpoint import load
 from model.ensemble import Ensemble
-from model.pretrained_weights import DRAWN_FILE, store_drawn
+from model.pretrained_weights import DRAWN_FILE
 from nsml.demo import draw_dataset
 
 _ARGUMENTS = "--image_size 192 --epoch 6 --set weights=imagenet --set views=1 --set baselines=0"
@@ -36,8 +40,20 @@ def main() -> None:
         network = load(settings.parent)
         assert not isinstance(network, Ensemble)
         with network.averaged():
-            store_drawn(network.model)
+            store_drawn(network.model, DRAWN_FILE)
     print(f"{DRAWN_FILE}: {DRAWN_FILE.stat().st_size / 1e6:.1f} MB")
+
+
+def store_drawn(model: keras.Model, path: Path) -> None:
+    """Write the weights of a trained model of `build_efficientnet_lite0`, except those of the last layer, for `load_drawn`."""
+    arrays = {
+        f"{layer.name}.{n}": value.astype(np.float16)
+        for layer in model.layers
+        if layer.name != "scores"
+        for n, value in enumerate(layer.get_weights())
+    }
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def add_parsers(commands: Any) -> None:
                 help="also the recipe that starts from the weights of the checkpoint in this folder",
             )  # fmt: skip
         add_photographs(command)
-        add_recipe(command, DEFAULT)
+        add_recipe(command)
         command.add_argument("--out", type=Path, default=Path("ablation"), metavar="DIR", help="(default: ./ablation)")
         command.add_argument("--minutes", type=between(float, 0, 1e6), metavar="M", help="start no run after M minutes")
         command.add_argument(
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
 
     if unknown := [name for name in args.only if name not in BY_NAME]:
         raise UsageError(f"argument --only: no arm {unknown[0]!r}; there are {', '.join(BY_NAME)}")
-    recipe, args.changes = read_recipe(args.parser, args, DEFAULT)
+    recipe, args.changes = read_recipe(args.parser, args)
     dataset = find_dataset(args.data, args.classes, args.folds, args.seeds + (args.tune > 1), args.patient_pattern)
     if args.command == "leak" and not dataset.test:
         raise UsageError(

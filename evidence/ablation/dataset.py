@@ -10,12 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from dataprep.catalog import CatalogError, read_chosen
+from dataprep.catalog import read_chosen
 from dataprep.labels import readable
-from dataprep.split import SplitError, split_folds
-from model.data import DataError
+from dataprep.split import split_folds
 
 from ..audit.layout import find_test, find_training
+
+
+class DatasetError(ValueError):
+    """A dataset that cannot be found or used. The message is one line and says what to change."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True)
@@ -40,22 +45,20 @@ def find_dataset(
 ) -> Dataset:
     """A dataset by its folder, else by its registered name, checked to have `folds` folds for each of the seeds 0 to `seeds` - 1.
 
-    A registered dataset has no test labels: the platform hides them. Raises DataError, with the fix, if there is no such dataset.
+    A registered dataset has no test labels: the platform hides them. Raises DatasetError if there is no such dataset,
+    CatalogError or SplitError if it cannot be used; each with the fix.
     """
     root = Path(data)
     if not root.is_dir():
         if os.sep in data:
-            raise DataError(f"{data}: no such folder; give the dataset's, which holds train/train_data")
+            raise DatasetError(f"{data}: no such folder; give the dataset's, which holds train/train_data")
         root = _registered(data)
     folder = find_training(root)
-    try:
-        catalog = read_chosen(folder, classes, patient_pattern)
-        samples = catalog.samples
-        for seed in range(seeds):
-            for fold in range(folds):
-                split_folds(samples, folds, fold, seed, catalog.classes)
-    except (CatalogError, SplitError) as error:
-        raise DataError(str(error)) from None
+    catalog = read_chosen(folder, classes, patient_pattern)
+    samples = catalog.samples
+    for seed in range(seeds):
+        for fold in range(folds):
+            split_folds(samples, folds, fold, seed, catalog.classes)
     test, labels = _read_test(root, folder, catalog.numbers)
     facts = [f"{path.name} {path.stat().st_size}" for path in test]
     facts += [f"{sample.path.relative_to(folder).as_posix()} {sample.path.stat().st_size}" for sample in samples]
@@ -71,9 +74,9 @@ def _registered(name: str) -> Path:
 
         path = str(nsml.DATASET_PATH)
     except Exception as error:
-        raise DataError(f"{name}: {error}") from None
+        raise DatasetError(f"{name}: {error}") from None
     if not path:
-        raise DataError(f"{name}: neither a folder nor a dataset of 'nsml dataset ls'")
+        raise DatasetError(f"{name}: neither a folder nor a dataset of 'nsml dataset ls'")
     return Path(path)
 
 
@@ -92,10 +95,10 @@ def _read_test(root: Path, folder: Path, classes: Sequence[int]) -> tuple[tuple[
         if name in photographs and number.strip() in numbers:
             label_of[photographs[name]] = numbers[number.strip()]
         elif text.strip() and name not in photographs:
-            raise DataError(
+            raise DatasetError(
                 f"{label_file}, line {line}, {readable(text)[:80]!r}: it names no test photograph; write FOLDER,FILE,LABEL, and see "
                 f"'nsml dataset check {root}'"
             )
     if not label_of:
-        raise DataError(f"{label_file}: no label is {' or '.join(numbers)}, as the classes are; correct the labels")
+        raise DatasetError(f"{label_file}: no label is {' or '.join(numbers)}, as the classes are; correct the labels")
     return tuple(label_of), np.array(list(label_of.values()), int)

@@ -11,10 +11,11 @@ import keras
 import numpy as np
 
 from dataprep.cache import prepared_images
+from dataprep.catalog import read_catalog
 from model import checkpoint
 from model.baselines import first_weights, frozen_features, regression
 from model.console import counted
-from model.data import Data, list_photographs, read_data, split_catalog
+from model.data import Data, read_data, split_catalog
 from model.network import Network, begin_network
 from model.predict.views import averaged_over
 from model.records import Predictions
@@ -91,7 +92,7 @@ def _train_sample(record: Record, dataset: Dataset, cache: Path) -> tuple[Predic
     _latest.clear()
     keras.backend.clear_session()
     settings = record.settings
-    catalog = list_photographs(dataset.photographs, settings)
+    catalog = read_catalog(dataset.photographs, settings.classes, settings.patient_pattern)
     split = split_catalog(catalog, settings)
     samples = catalog.samples
     labels = np.array([sample.label for sample in samples])

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from model.console import counted
+from model.metrics import score, score_of
 from model.network import Network
-from model.validation import score, score_of
 
 from .subject import Subject
 

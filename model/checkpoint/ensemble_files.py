@@ -9,18 +9,17 @@ As in `network_files`, each save into the same folder adds or removes the prefix
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-from dataprep.files import replacing
+from dataprep.files import flush, replacing
 
 from ..ensemble import Ensemble
 from ..records import VALIDATION, read_predictions, write_predictions
 from . import network_files
-from .network_files import OTHER, check_files, damaged, describe, flush, named
+from .network_files import OTHER, check_files, describe, named, reading
 
 ENSEMBLE = "ensemble.json"
 FORMAT = 1
@@ -60,22 +59,16 @@ def remove_others(folder: Path) -> None:
 
 
 def load_ensemble(folder: Path) -> Ensemble:
-    try:
+    with reading(folder / ENSEMBLE):
         facts = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
         shares, views, files, members, validation = _checked(facts)
-    except (OSError, ValueError) as error:
-        raise damaged(folder / ENSEMBLE, error) from None
     check_files(folder, files)
     networks = [network_files.load((folder / name).parent) for name in members]
-    try:
+    with reading(folder / ENSEMBLE):
         ensemble = Ensemble(networks, shares, views=views)
-    except ValueError as error:
-        raise damaged(folder / ENSEMBLE, error) from None
     if validation:
-        try:
+        with reading(folder / validation):
             ensemble.validation = read_predictions(folder / validation, ensemble.classes)
-        except (OSError, ValueError, csv.Error) as error:
-            raise damaged(folder / validation, error) from None
     return ensemble
 
 

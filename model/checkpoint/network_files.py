@@ -20,7 +20,8 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ import h5py
 import keras
 import numpy as np
 
-from dataprep.files import replacing
+from dataprep.files import flush, replacing
 
 from ..network import Network, new_network
 from ..plain_hdf5 import check_plain
@@ -38,7 +39,6 @@ from ..records import (
     VALIDATION,
     Baseline,
     Epoch,
-    R,
     read_predictions,
     read_records,
     write_predictions,
@@ -66,34 +66,32 @@ def save(folder: str | os.PathLike[str], network: Network, *, with_state: bool =
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     prefix = OTHER if WEIGHTS in named(folder / SETTINGS) else ""
-    wanted = {
-        WEIGHTS: True,
-        STATE: with_state,
-        VALIDATION: network.validation is not None,
-        HISTORY: bool(network.history),
-        BASELINES: bool(network.baselines),
-    }
-    names = [f"{prefix}{name}" for name in _FILES if wanted[name]]
     state = _state(network) if with_state else {}
     _make_sure_of_space(folder, [*network.model.variables, *state.values()])
+    paths: list[Path] = []
+
+    def new(name: str) -> Path:
+        paths.append(folder / f"{prefix}{name}")
+        return paths[-1]
+
     try:
         # A model without optimiser: for a compiled model, Keras would store the optimiser a second time.
         bare = keras.Model(network.model.inputs, network.model.outputs)
         with network.averaged():
-            bare.save_weights(folder / f"{prefix}{WEIGHTS}")
+            bare.save_weights(new(WEIGHTS))
         if with_state:
-            with h5py.File(folder / f"{prefix}{STATE}", "w") as file:
+            with h5py.File(new(STATE), "w") as file:
                 for name, variable in state.items():
                     file[name] = variable.numpy()
         if network.validation is not None:
-            write_predictions(folder / f"{prefix}{VALIDATION}", network.validation, network.settings.classes)
+            write_predictions(new(VALIDATION), network.validation, network.settings.classes)
         if network.history:
-            write_records(folder / f"{prefix}{HISTORY}", network.history)
+            write_records(new(HISTORY), network.history)
         if network.baselines:
-            write_records(folder / f"{prefix}{BASELINES}", network.baselines)
-        for name in names:
-            flush(folder / name)
-        files = {name: describe(folder / name) for name in names}
+            write_records(new(BASELINES), network.baselines)
+        for path in paths:
+            flush(path)
+        files = {path.name: describe(path) for path in paths}
         text = json.dumps({**network.settings.to_dict(), "files": files}, indent=1)
         with replacing(folder / SETTINGS) as path:
             path.write_text(f"{text}\n", encoding="utf-8")
@@ -125,15 +123,6 @@ def named(path: Path) -> set[str]:
         return set()
 
 
-def flush(path: Path) -> None:
-    """Flush a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def load(folder: str | os.PathLike[str]) -> Network:
     """Read a network exactly as it was saved. Without the state of its training, training starts anew.
 
@@ -145,47 +134,32 @@ def load(folder: str | os.PathLike[str]) -> Network:
     folder = Path(folder)
     settings, files = _read_settings(folder)
     weights = files[WEIGHTS]
-    try:
+    with reading(weights):
         check_plain(weights)
-    except (OSError, ValueError, *_OF_HDF5) as error:
-        raise damaged(weights, error) from None
     try:
         _check_width(settings, weights)
         network = new_network(settings)
     except ValueError as error:
         raise damaged(folder / SETTINGS, error) from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # Keras' warning on weights that it left out
-            network.model.load_weights(weights)
-    except (OSError, ValueError, KeyError, UserWarning, *_OF_HDF5) as error:
-        raise damaged(weights, error) from None
+    with reading(weights), warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # Keras' warning on weights that it left out
+        network.model.load_weights(weights)
     if network.average:
         network.average.restart()
     if state := files.get(STATE):
-        try:
+        with reading(state):
             check_plain(state)
             _read_state(state, _state(network))
-        except (OSError, ValueError, KeyError, *_OF_HDF5) as error:
-            raise damaged(state, error) from None
     if path := files.get(VALIDATION):
-        try:
+        with reading(path):
             network.validation = read_predictions(path, settings.classes)
-        except (OSError, ValueError, csv.Error) as error:
-            raise damaged(path, error) from None
-    network.history = _read_records(files.get(HISTORY), Epoch)
-    network.baselines = _read_records(files.get(BASELINES), Baseline)
+    if path := files.get(HISTORY):
+        with reading(path):
+            network.history = read_records(path, Epoch)
+    if path := files.get(BASELINES):
+        with reading(path):
+            network.baselines = read_records(path, Baseline)
     return network
-
-
-def _read_records(path: Path | None, kind: type[R]) -> list[R]:
-    """The records of a file; an empty list without a file."""
-    if path is None:
-        return []
-    try:
-        return read_records(path, kind)
-    except (OSError, ValueError, csv.Error) as error:
-        raise damaged(path, error) from None
 
 
 def _check_width(settings: Settings, weights: Path) -> None:
@@ -227,7 +201,9 @@ def _read_state(path: Path, variables: dict[str, Any]) -> None:
 def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
     """The settings, and the paths of the checkpoint's files by their names in `_FILES`. The files' hashes are checked."""
     path = folder / SETTINGS
-    try:
+    if not path.exists():
+        raise CheckpointError(f"{folder} has no {SETTINGS}; give the folder of a checkpoint of this program")
+    with reading(path):
         values = json.loads(path.read_text(encoding="utf-8"))
         files = values.pop("files", None) if isinstance(values, dict) else None
         settings = Settings.from_dict(values)
@@ -235,10 +211,6 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
         plain = {f"{prefix}{name}": name for name in _FILES}
         if not isinstance(files, dict) or not {f"{prefix}{WEIGHTS}"} <= files.keys() <= plain.keys():
             raise ValueError("its list of files is invalid")
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder} has no {SETTINGS}; give the folder of a checkpoint of this program") from None
-    except (OSError, ValueError, OverflowError, RecursionError) as error:
-        raise damaged(path, error) from None
     check_files(folder, files)
     return settings, {plain[name]: folder / name for name in files}
 
@@ -246,12 +218,18 @@ def _read_settings(folder: Path) -> tuple[Settings, dict[str, Path]]:
 def check_files(folder: Path, files: dict[str, Any]) -> None:
     """Raise CheckpointError if a file below `folder` differs from its description, see `describe`."""
     for name, description in files.items():
-        try:
-            same = describe(folder / name) == description
-        except OSError as error:
-            raise damaged(folder / name, error) from None
-        if not same:
-            raise damaged(folder / name, "it was changed after it was saved")
+        with reading(folder / name):
+            if describe(folder / name) != description:
+                raise ValueError("it was changed after it was saved")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """A context in which the errors of a damaged file become a CheckpointError that names it."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, OverflowError, UserWarning, csv.Error, *_OF_HDF5) as error:
+        raise damaged(path, error) from None
 
 
 def damaged(path: Path, why: object) -> CheckpointError:

@@ -14,9 +14,10 @@ from keras import layers
 Read = Callable[[Any], np.ndarray]
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)
-
-_CONVOLVED = (layers.Conv2D, layers.DepthwiseConv2D, layers.ReLU, layers.MaxPooling2D, layers.Add)
-_OTHERS = (layers.Rescaling, layers.GlobalAveragePooling2D, layers.Dense, layers.Softmax)
+_SUPPORTED = (
+    *CONVOLUTIONS, layers.ReLU, layers.MaxPooling2D, layers.Add, layers.Rescaling, layers.GlobalAveragePooling2D, layers.Dense,
+    layers.Softmax,
+)  # fmt: skip
 _IDLE = (layers.Dropout, layers.SpatialDropout2D)  # in prediction
 # Required values of layers' attributes, if a layer has them.
 _PLAIN = {
@@ -44,15 +45,15 @@ def own_value(variable: Any) -> np.ndarray:
     return np.asarray(variable.numpy())
 
 
-def folded_weights(model: keras.Model, read: Read = own_value) -> list[np.ndarray]:
-    """The weights of `nodes`, float32, in order, with each normalisation folded into the convolution before it.
+def folded_weights(graph: list[Node], read: Read) -> list[np.ndarray]:
+    """The weights of a model's `nodes`, float32, in order, with each normalisation folded into the convolution before it.
 
     In prediction, a normalisation scales and shifts each channel, which the convolution before it can do itself (Jacob et al., CVPR 2018,
     section 3.2). The scaling of the pixels stays a layer: folded into the first convolution, it would be wrong at the border, which is
-    padded with zeros after scaling. `read`: function from a variable of `model` to its value. ValueError as from `nodes`.
+    padded with zeros after scaling. `read`: function from a variable to its value.
     """
     folded: list[np.ndarray] = []
-    for node in nodes(model):
+    for node in graph:
         weights = [read(variable) for variable in node.layer.weights]
         if isinstance(node.layer, CONVOLUTIONS):
             kernel = weights[0]
@@ -96,7 +97,7 @@ def nodes(model: keras.Model) -> list[Node]:
             if not (layer.center and layer.scale) or layer.axis not in (-1, 3):
                 raise ValueError(f"layer {layer.name} does not shift and scale channels")
             before.normalisation = layer
-        elif kind in (*_CONVOLVED, *_OTHERS):
+        elif kind in _SUPPORTED:
             if unlike := [name for name, value in _PLAIN.items() if getattr(layer, name, value) != value]:
                 raise ValueError(f"layer {layer.name} has another {unlike[0]}")
             if kind is layers.Dense and not layer.use_bias:

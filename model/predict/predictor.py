@@ -57,7 +57,7 @@ class Predictor:
                 self.nodes = None
             self.variables = [tf.Variable(value) for value in self._values(weights)]
             self.step = self._function(self.variables)
-        elif not _same(weights, self.weights):
+        elif not all(map(np.array_equal, weights, self.weights)):
             for variable, value in zip(self.variables, self._values(weights), strict=True):
                 variable.assign(value)
             self.frozen = None
@@ -69,7 +69,7 @@ class Predictor:
         return self.frozen or self.step
 
     def _values(self, weights: list[np.ndarray]) -> list[np.ndarray]:
-        return weights if self.nodes is None else folded_weights(self.model, self.read)
+        return weights if self.nodes is None else folded_weights(self.nodes, self.read)
 
     def _function(self, weights: list[Any]) -> Any:
         """The model as a compiled function from uint8 images. `weights`: variables, or arrays, which become constants."""
@@ -129,7 +129,3 @@ def _forward(graph: list[Node], weights: Any, images: tf.Tensor, precision: str)
             x = layer(tf.cast(x, tf.float32))
         outputs[number] = x
     return outputs[number]
-
-
-def _same(some: list[np.ndarray], others: list[np.ndarray]) -> bool:
-    return len(some) == len(others) and all(np.array_equal(a, b) for a, b in zip(some, others, strict=True))

@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 import textwrap
-import time
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +14,7 @@ from typing import Any, NoReturn
 from dataprep.labels import FEWEST, MOST, LabelError, parse_classes
 
 from ..console import Parser, between, silence_stdout
-from ..recipes import RECIPES, Recipe, RecipeError, changed, describe
+from ..recipes import DEFAULT, RECIPES, Recipe, RecipeError, changed, describe
 
 # Arguments that change a field of the recipe, as --set does.
 FIELDS = {"epoch": "epochs", "batch_size": "batch_size", "learning_rate": "learning_rate", "image_size": "image_size"}
@@ -72,10 +71,9 @@ def fold_or_all(text: str) -> int | str:
 
 
 class EntryParser(Parser):
-    """The parser of an entry file, which knows that a field of the recipe is no argument."""
+    """The parser of an entry file. Where a field of the recipe is given as an argument, its error says how `--set` sets it."""
 
     def error(self, message: str) -> NoReturn:
-        """End with the message, and with the way to set a field that was given as an argument."""
         if message.startswith("unrecognized arguments: ") and self.get_default("set") is not None:
             given = re.findall(r"--(\w+)(?:[ =](?!--)(\S+))?", message)
             names = {field.name for field in fields(Recipe)}
@@ -101,9 +99,9 @@ def new_parser(name: str, usage: str, description: str | None) -> Parser:
     return parser
 
 
-def add_recipe(parser: Parser, default: str) -> None:
+def add_recipe(parser: Parser) -> None:
     """Add `--recipe`, `--set` and the arguments for single fields of the recipe, see `read_recipe`."""
-    parser.add_argument("--recipe", choices=tuple(RECIPES), help=f"a function of model/recipes.py (default: {default})")
+    parser.add_argument("--recipe", choices=tuple(RECIPES), help=f"a function of model/recipes.py (default: {DEFAULT})")
     parser.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE",
         help="change a field of the recipe (repeatable); --set help lists the fields",
@@ -139,11 +137,8 @@ def add_split(parser: Parser) -> None:
     count, seed = between(int, FEWEST, MOST), between(int, 0, 2**31 - 1)
     add("--num_classes", type=count, metavar="N", help="only the first N classes of the dataset (default: all)")
     add(
-        "--folds",
-        type=between(int, 0, 100),
-        metavar="N",
-        help="number of folds (default: 0, one split, a fifth validates)",
-    )
+        "--folds", type=between(int, 0, 100), metavar="N", help="number of folds (default: 0, one split, a fifth validates)"
+    )  # fmt: skip
     add("--fold", type=fold_or_all, metavar="N", help="validation fold, from 0; all: each in turn (default: 0)")
     add(
         "--hours", type=between(float, 0.01, 1000), metavar="N",
@@ -152,8 +147,8 @@ def add_split(parser: Parser) -> None:
     add("--seed", type=seed, metavar="N", help="seed of split, initial weights and augmentation (default: 0)")
 
 
-def check_split(parser: Parser, args: argparse.Namespace) -> float | None:
-    """Exit with an error if the arguments contradict each other. Returns the end of `--hours` by `time.monotonic()`, or None."""
+def check_split(parser: Parser, args: argparse.Namespace) -> None:
+    """Exit with an error if the arguments of `add_split` contradict each other."""
     folds, fold = args.folds or 0, args.fold or 0
     if args.classes and args.num_classes:
         parser.error("argument --num_classes: both --classes and --num_classes choose the classes; give one of them")
@@ -163,12 +158,11 @@ def check_split(parser: Parser, args: argparse.Namespace) -> float | None:
         parser.error("argument --fold: all needs --folds 2 or more")
     if fold != "all" and fold >= max(folds, 1):
         parser.error(f"argument --fold: fold {fold} needs --folds {fold + 1} or more")
-    return time.monotonic() + 3600 * args.hours if args.hours else None
 
 
-def read_recipe(parser: Parser, args: argparse.Namespace, default: str) -> tuple[Recipe, dict[str, Any]]:
+def read_recipe(parser: Parser, args: argparse.Namespace) -> tuple[Recipe, dict[str, Any]]:
     """The recipe of the command line, and its changed fields. `--set help` prints the fields and exits."""
-    chosen = args.recipe or default
+    chosen = args.recipe or DEFAULT
     try:
         recipe = replace(RECIPES[chosen](), name=chosen)
     except RecipeError as error:

@@ -7,6 +7,12 @@ import tempfile
 from typing import Any
 
 
+class DevicesError(ValueError):
+    """A session without the GPUs that it was given. The message is one line and says what to change."""
+
+    exit_status = 2
+
+
 def start_tensorflow(seed: int, deterministic: bool = True) -> None:
     """Import TensorFlow without its start-up messages, and seed NumPy, Python and Keras.
 
@@ -60,7 +66,7 @@ def strategy_for(gpus: int, *, may_take_all: bool) -> Any:
         may_take_all: use all of several GPUs, else only the first.
 
     Raises:
-        ValueError: TensorFlow does not see all GPUs that are to be used.
+        DevicesError: TensorFlow does not see all GPUs that are to be used.
     """
     import tensorflow as tf
 
@@ -79,5 +85,5 @@ def strategy_for(gpus: int, *, may_take_all: bool) -> Any:
         return tf.distribute.get_strategy()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) < gpus:
-        raise ValueError(missing)
+        raise DevicesError(missing)
     return tf.distribute.MirroredStrategy([device.name for device in devices[:gpus]])

@@ -128,67 +128,57 @@ def cache_folder() -> Path:
     return Path(output) / "prepared" if output else Path(sys.argv[0]).resolve().parent / ".cache" / "prepared"
 
 
-def read_photographs(args: argparse.Namespace, held: Network | None, folder: Path) -> Catalog:
-    """The catalog of the classes of a resumed training, or of a new one: those that the command line chooses, or that have photographs."""
-    from dataprep.catalog import read_chosen
-
-    from ..data import list_photographs
-
-    if held is not None:
-        catalog = list_photographs(folder, held.settings)
-        if catalog.numbers != held.numbers:
-            now, then = (", ".join(map(str, numbers)) for numbers in (catalog.numbers, held.numbers))
-            print(
-                f"warning: the label numbers of the dataset are {now} now, but infer returns {then}, as trained",
-                flush=True,
-            )
-        return catalog
-    return read_chosen(folder, args.classes or args.num_classes, args.patient_pattern)
-
-
-def settings_for(args: argparse.Namespace, held: Network | None, catalog: Catalog) -> Settings:
-    """The settings of a new training from the command line, or of a resumed one from its network `held`.
-
-    Prints a warning for each change that a resumed training ignores. UsageError if the network is impossible or cannot be resumed.
-    """
+def new_settings(args: argparse.Namespace, catalog: Catalog) -> Settings:
+    """The settings of a new training from the command line. UsageError if the network is impossible."""
     from ..network import check_network
     from ..recipes import DRAWN, OF_VGG
     from ..settings import Settings
 
-    fold = None if args.fold == "all" else args.fold
-    if held is None:
-        settings = Settings(args.wanted, catalog.classes, args.seed or 0, fold or 0, args.folds or 0)
-        settings.patient_pattern = args.patient_pattern
-        if catalog.numbers != settings.label_numbers:
-            settings.numbers = catalog.numbers
-        # The weights of --pretrained take the place of the recipe's.
-        begins = replace(args.wanted, weights="random") if args.pretrained else args.wanted
-        try:
-            begun = check_network(replace(settings, recipe=begins))
-        except ValueError as error:
-            raise UsageError(str(error)) from error  # of one's own network: --debug shows where
-        if begins.weights in ("imagenet", DRAWN) and begun != begins.weights:
-            if "weights" not in args.changes:
-                settings.recipe = replace(settings.recipe, weights=begun)
-                more = "; --set weights=imagenet if it loads ImageNet's" if begun == "random" else ""
-                print(f"plan: weights {begun}: your own network{more}", flush=True)
-            elif begins.weights == DRAWN:
-                raise UsageError("weights is drawn, which your own network cannot begin with; give imagenet or random")
-        if begun == begins.weights != "random" and (idle := [name for name in OF_VGG if name in args.changes]):
-            print(f"warning: network {begins.network} does not read {', '.join(idle)}; vgg does", flush=True)
-        if begun == DRAWN and nsml.DATASET_NAME == "FUNDUS_DEMO":
-            print(
-                "plan: weights drawn: they know photographs like these; --set weights=imagenet for a fair score",
-                flush=True,
-            )
-        return settings
-    if args.fold == "all" and not held.settings.folds:
+    fold = 0 if args.fold == "all" else args.fold or 0
+    settings = Settings(args.wanted, catalog.classes, args.seed or 0, fold, args.folds or 0)
+    settings.patient_pattern = args.patient_pattern
+    if catalog.numbers != settings.label_numbers:
+        settings.numbers = catalog.numbers
+    # The weights of --pretrained take the place of the recipe's.
+    begins = replace(args.wanted, weights="random") if args.pretrained else args.wanted
+    try:
+        begun = check_network(replace(settings, recipe=begins))
+    except ValueError as error:
+        raise UsageError(str(error)) from error  # of one's own network: --debug shows where
+    if begins.weights in ("imagenet", DRAWN) and begun != begins.weights:
+        if "weights" not in args.changes:
+            settings.recipe = replace(settings.recipe, weights=begun)
+            more = "; --set weights=imagenet if it loads ImageNet's" if begun == "random" else ""
+            print(f"plan: weights {begun}: your own network{more}", flush=True)
+        elif begins.weights == DRAWN:
+            raise UsageError("weights is drawn, which your own network cannot begin with; give imagenet or random")
+    if begun == begins.weights != "random" and (idle := [name for name in OF_VGG if name in args.changes]):
+        print(f"warning: network {begins.network} does not read {', '.join(idle)}; vgg does", flush=True)
+    if begun == DRAWN and nsml.DATASET_NAME == "FUNDUS_DEMO":
+        print(
+            "plan: weights drawn: they know photographs like these; --set weights=imagenet for a fair score", flush=True
+        )
+    return settings
+
+
+def resumed_settings(args: argparse.Namespace, network: Network, catalog: Catalog) -> Settings:
+    """The settings of a resumed training: those of its network, with the changes of the command line that are possible.
+
+    Prints a warning for each change that is ignored. UsageError if all folds are wanted of a training without folds.
+    """
+    settings = network.settings
+    if catalog.numbers != settings.label_numbers:
+        now, then = (", ".join(map(str, numbers)) for numbers in (catalog.numbers, settings.label_numbers))
+        print(
+            f"warning: the label numbers of the dataset are {now} now, but infer returns {then}, as trained", flush=True
+        )
+    if args.fold == "all" and not settings.folds:
         raise UsageError("argument --fold: the checkpoint was trained without folds; leave --fold out")
     asked = {name: getattr(args, name) for name in ("recipe", "classes", "num_classes", "seed", "folds")}
-    asked["patient-pattern"] = args.patient_pattern or None
-    for warning in held.settings.resume(args.changes, {**asked, "fold": fold}):
+    asked |= {"patient-pattern": args.patient_pattern or None, "fold": None if args.fold == "all" else args.fold}
+    for warning in settings.resume(args.changes, asked):
         print(f"warning: {warning}", flush=True)
-    return held.settings
+    return settings
 
 
 def is_finished(network: Network, deadline: float | None) -> bool:
@@ -208,7 +198,7 @@ def is_finished(network: Network, deadline: float | None) -> bool:
     return True
 
 
-def describe(settings: Settings) -> None:
+def record_origin(settings: Settings) -> None:
     """Store with the session, and in `settings`, what a training depends on, where the platform has a place for it."""
     recipe = settings.recipe
     names = ("learning_rate", "batch_size", "optimizer", "epochs", "network", "image_size")
@@ -217,20 +207,25 @@ def describe(settings: Settings) -> None:
         settings.origin = nsml.describe(**facts)
 
 
-def validate_checkpoints(hooks: Hooks, network: Network, data: Data, with_best: bool) -> None:
-    """Validate `best` and the last checkpoint over views, as they predict, and save them with it; the last one last, to go on from."""
+def validate_checkpoints(hooks: Hooks, network: Network, data: Data, begun: int) -> None:
+    """Validate `best` and the last checkpoint over views, as they predict, and save them with it; the last one last, to go on from.
+
+    begun: epoch at which this training began; a better one before it is not of this training.
+    """
     from ..validation import validate_with_views
     from .arguments import SessionCheckpoint
     from .other_sessions import fetch
 
-    last = network.settings.epoch
-    held: dict[Any, Any] = {last: network}
-    if with_best and network.settings.best_epoch != last:
-        held = {"best": fetch(SessionCheckpoint(nsml.SESSION_NAME, "best"), nsml.load), last: network}
-    for name, each in held.items():
-        scores = validate_with_views(each, data)
-        values: dict[str, Any] = {"views__score": scores.value, "views__accuracy": scores.accuracy}
-        nsml.report(summary=True, step=each.settings.epoch, **values)
-        if with_best and len(held) == 1:
-            hooks.keep("best", each)
-        hooks.keep(name, each)
+    last, best = network.settings.epoch, network.settings.best_epoch
+    checkpoints: list[tuple[list[Any], Any]] = [([last], network)]
+    if begun < best == last:
+        checkpoints = [(["best", last], network)]
+    elif begun < best:
+        checkpoints = [(["best"], fetch(SessionCheckpoint(nsml.SESSION_NAME, "best"), nsml.load)), ([last], network)]
+    for names, each in checkpoints:
+        scores, epoch = validate_with_views(each, data), each.settings.epoch
+        figures = f"val acc {scores.accuracy:.3f}  score {scores.value:.2f}"
+        print(f"averaged over {each.views} views, epoch {epoch}: {figures}", flush=True)
+        nsml.report(summary=True, step=epoch, views__score=scores.value, views__accuracy=scores.accuracy)
+        for name in names:
+            hooks.keep(name, each)

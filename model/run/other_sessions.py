@@ -9,16 +9,16 @@ from typing import Any
 from .. import checkpoint
 from ..console import one_line
 from ..ensemble import Ensemble, combine
+from ..metrics import score_of
 from ..network import Network, begin_network, new_network
 from ..settings import Settings
-from ..validation import score_of
 from .arguments import SessionCheckpoint
 
 # nsml.load
 Load = Callable[..., None]
 
 
-class MemberError(Exception):
+class MemberError(ValueError):
     """A checkpoint of another session that cannot be used. The message is one line and says what to do."""
 
     exit_status = 2
@@ -111,13 +111,15 @@ def take_weights(network: Network, other: Network) -> None:
 
 
 def begin_with(network: Network, other: Network | Ensemble, named: str) -> None:
-    """Copy weights by `take_weights`. ValueError with the name `named` of `other` if it is an ensemble or a different network."""
+    """Copy weights by `take_weights`. MemberError with the name `named` of `other` if it is an ensemble or a different network."""
     if isinstance(other, Ensemble):
-        raise ValueError(f"{named} is an ensemble of {len(other.networks)} networks; name a checkpoint of a single one")
+        raise MemberError(
+            f"{named} is an ensemble of {len(other.networks)} networks; name a checkpoint of a single one"
+        )
     try:
         take_weights(network, other)
     except ValueError as error:
-        raise ValueError(f"{named} cannot be used: {error}") from None
+        raise MemberError(f"{named} cannot be used: {error}") from None
 
 
 def begin(settings: Settings, pretrained: SessionCheckpoint | None, load: Load) -> Network:
@@ -127,11 +129,8 @@ def begin(settings: Settings, pretrained: SessionCheckpoint | None, load: Load) 
     """
     if pretrained is None:
         return begin_network(settings)
-    network, other = new_network(settings), fetch(pretrained, load)
-    try:
-        begin_with(network, other, str(pretrained))
-    except ValueError as error:
-        raise MemberError(str(error)) from None
+    network = new_network(settings)
+    begin_with(network, fetch(pretrained, load), str(pretrained))
     return network
 
 
