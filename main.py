@@ -73,15 +73,7 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     from model.data import check_folds, read_data
     from model.folds import train_folds
     from model.plan import print_plan
-    from model.run.entry import (
-        cache_folder,
-        dataset_metric,
-        is_finished,
-        new_settings,
-        record_origin,
-        resumed_settings,
-        validate_checkpoints,
-    )
+    from model.run import entry
     from model.run.other_sessions import begin
     from model.training import train
 
@@ -90,16 +82,16 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     network = hooks.network
     if network is None:
         catalog = read_chosen(photographs, args.classes or args.num_classes, args.patient_pattern)
-        settings = new_settings(args, catalog)
+        settings = entry.new_settings(args, catalog)
         settings.recipe = print_plan(catalog, settings, args.changes, timed=args.deadline is not None)
     else:
         catalog = read_catalog(photographs, network.classes, network.settings.patient_pattern)
-        settings = resumed_settings(args, network, catalog)
-        if args.fold != "all" and is_finished(network, args.deadline):
+        settings = entry.resumed_settings(args, network, catalog)
+        if args.fold != "all" and entry.is_finished(network, args.deadline):
             return
-    record_origin(settings)
+    entry.record_origin(settings)
     saving = {"report": nsml.report, "save_every": args.save_every, "deadline": args.deadline}
-    read = partial(read_data, photographs, cache=cache_folder(), catalog=catalog)
+    read = partial(read_data, photographs, cache=entry.cache_folder(), catalog=catalog)
     first = partial(begin, pretrained=args.pretrained, load=nsml.load)
     if args.fold == "all":
         print(f"session {nsml.SESSION_NAME}: {settings.folds} folds, recipe {settings.recipe.name}", flush=True)
@@ -112,9 +104,9 @@ def train_session(args: argparse.Namespace, hooks: Hooks, photographs: Path) -> 
     print(f"session {nsml.SESSION_NAME}: {planned}", flush=True)
     if recipe.baselines:
         network.baselines = print_baselines(data, settings)
-    train(network, data, save=nsml.save, metric=dataset_metric(), **saving)
+    train(network, data, save=nsml.save, metric=entry.dataset_metric(), **saving)
     if recipe.views > 1:
-        validate_checkpoints(hooks, network, data, begun)
+        entry.validate_checkpoints(hooks, network, data, begun)
     print_beaten(network)
 
 
