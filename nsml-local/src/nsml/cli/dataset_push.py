@@ -20,7 +20,7 @@ from ..scoring.metrics import METRICS
 from ..scoring.public import choose_public
 from ..scoring.rules import read_rules, rules_in
 from ..store.datasets import MARKS, RULES, Dataset, list_datasets, push_dataset, remove_dataset
-from ..store.files import visible
+from ..store.files import folder_beside, visible
 from ..store.home import open_home
 from ..store.labels import LabelError, few, parse_classes
 from ..store.photographs import photographs_below
@@ -147,9 +147,10 @@ Example:
 @_classes_option
 def check(path: Path, metric: str | None, classes: tuple[str, ...]) -> None:
     """Say what push would say about PATH; nothing is registered. Exit status 1 if there are problems."""
-    with tempfile.TemporaryDirectory(prefix="nsml-check-") as folder:
+    # In the home, as there are labels in it, and isolated programs see nothing of the home.
+    with folder_beside(open_home().path) as folder:
         pushed = push_dataset(
-            open_home(Path(folder)), "CHECKED", path, rules={"metric": metric} if metric else {}, classes=classes
+            open_home(folder), "CHECKED", path, rules={"metric": metric} if metric else {}, classes=classes
         )
         print_text(describe(pushed, plain(str(path))))
         problems = dataset_problems(pushed)
