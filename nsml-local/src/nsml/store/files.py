@@ -200,7 +200,7 @@ def folder_beside(folder: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of the file at `path`, which is made, against other processes. RunFailed on a disk without locks."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -8,7 +8,7 @@ job.json          the session's job of Slurm, if any (see jobs.py)
 ended             empty; exists if state.json has a final status, so that lists need not open state.json
 exit-status       of a program in the foreground: one byte, empty until it ends (written by the C library)
 started.txt       time of the last start (written by the command that starts the session)
-memo.txt, tags.txt  the memo and the tags (written by the command line)
+memo.txt, tags.txt  the memo and the tags (written by the command line; whoever changes the tags holds `lock`)
 log.txt           output of the program
 metrics.jsonl     reports of the program
 code/             the files at the start;  work/  the program's working folder, a copy of code/
@@ -23,7 +23,7 @@ import contextlib
 import fnmatch
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -37,6 +37,7 @@ from .files import (
     claim_numbered_folder,
     disk_time,
     is_number,
+    locked,
     open_regular,
     read_json,
     read_regular,
@@ -349,9 +350,11 @@ class Session:
         except (OSError, UnicodeDecodeError):
             return []
 
-    def write_tags(self, tags: Iterable[str]) -> None:
-        """Replace the tags, which are names."""
-        write_text(self.folder / TAGS, "".join(f"{tag}\n" for tag in sorted(set(tags))))
+    def change_tags(self, add: Collection[str], remove: Collection[str] = ()) -> None:
+        """Add and remove tags, which are names. Other processes that change them wait."""
+        with locked(self.folder / "lock"):
+            tags = {*self.tags(), *add} - {*remove}
+            write_text(self.folder / TAGS, "".join(f"{tag}\n" for tag in sorted(tags)))
 
     def _read(self, name: str, most: int) -> bytes:
         return read_regular(self.folder / name, most, self.folder.parent)
