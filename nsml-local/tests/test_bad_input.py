@@ -209,6 +209,16 @@ def test_compiled_python_that_a_full_disk_cut_short_is_named(tmp_path: Path) -> 
     _is_one_clear_line(Ended(ended.returncode, ended.stdout, ended.stderr), 1, f"{compiled} is truncated", "remove")
 
 
+def test_ctrl_c_while_the_command_still_imports_is_one_line(python: Nsml, tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text(
+        "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nos.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    for start in (("-m", "nsml", "run", "-d", "A"), ("-c", "from nsml.__main__ import main; main()")):
+        ended = python(*start, PYTHONPATH=path)
+        assert (ended.status, ended.err) == (130, "nsml: interrupted\n")
+
+
 def test_a_home_that_cannot_be_written_is_one_line(nsml: Nsml, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     _is_one_clear_line(nsml("ps", NSML_HOME=str(tmp_path / "file" / "home")), 1, "Not a directory")

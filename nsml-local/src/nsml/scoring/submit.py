@@ -178,7 +178,10 @@ def submit(
         left = rules.left(user, counted_submissions(home, dataset.name, user), time.time())
         return Outcome(result.value, tuple(warnings), first, None, result.constant, rules.lower_is_better, left)
     except BaseException as error:
-        reason = str(error) if isinstance(error, NsmlError) else f"{type(error).__name__}: {error}".rstrip(": ")
+        if isinstance(error, KeyboardInterrupt):
+            reason = "the submit was interrupted"
+        else:
+            reason = str(error) if isinstance(error, NsmlError) else f"{type(error).__name__}: {error}".rstrip(": ")
         with contextlib.suppress(OSError):
             append_line(folder / "log.txt", reason)
         if test_session is None:
