@@ -15,7 +15,8 @@ import errno
 import os
 import re
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Of a disk, a quota and a limit.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -45,7 +46,7 @@ class PredictionsRefused(RunFailed):
 
 def fix_for(error: OSError) -> str:
     """What to do about a file that cannot be read or written."""
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return "free some space and try again"
     if error.errno in _FORBIDDEN:
         return "change its permissions, or name another folder (NSML_HOME names the one that holds everything)"

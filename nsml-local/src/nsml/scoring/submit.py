@@ -238,11 +238,12 @@ def _copy_predictions(folder: Path) -> Path:
     """Copy the predictions out of the folder that the program can write to; return the path of the copy."""
     copy, written = folder / FILE, folder / WRITTEN / FILE
     try:
-        write_bytes(copy, read_regular(written, _MOST_PREDICTIONS))
+        content = read_regular(written, _MOST_PREDICTIONS)
     except OSError as error:
         raise PredictionsRefused(
             f"submit failed at predictions: {FILE} is {error.strerror}; let nsml.paused write it"
         ) from None
+    write_bytes(copy, content)
     return copy
 
 
