@@ -252,8 +252,25 @@ def test_ctrl_c_while_the_command_still_imports_is_one_line(python: Nsml, tmp_pa
 
 def test_a_home_that_cannot_be_written_is_one_line(nsml: Nsml, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    _is_one_clear_line(nsml("ps", NSML_HOME=str(tmp_path / "file" / "home")), 1, "Not a directory")
-    _is_one_clear_line(nsml("ps", NSML_HOME=str(tmp_path / "file")), 2, f"{tmp_path / 'file'} is a file; name a folder")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("nowhere")
+    for place, why in (
+        (tmp_path / "file", f"{tmp_path / 'file'} is a file; name a folder"),
+        (Path("/dev/null"), "/dev/null is a file; name a folder"),
+        (tmp_path / "loop", f"{tmp_path / 'loop'} is a link that leads nowhere; name a folder"),
+        (tmp_path / "gone", f"{tmp_path / 'gone'} is a link that leads nowhere; name a folder"),
+        (tmp_path / ("x" * 300), "its name is too long; name another folder"),
+    ):
+        for home in (place, place / "home"):
+            _is_one_clear_line(nsml("ps", NSML_HOME=str(home)), 2, f"nsml: NSML_HOME: {why}")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is a folder of Linux")
+@pytest.mark.parametrize("home", ["/proc", "/proc/x", "/proc/x/y"])
+def test_a_home_in_a_folder_that_takes_no_files_is_one_line(nsml: Nsml, home: str) -> None:
+    _is_one_clear_line(
+        nsml("ps", NSML_HOME=home), 2, f"nsml: NSML_HOME: {home} cannot be made (", "name another folder"
+    )
 
 
 @pytest.mark.parametrize("words", [("web", "--port", "abc"), ("ps", "-n", "many")])

@@ -17,7 +17,7 @@ import re
 
 # Of a disk, a quota and a limit.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class NsmlError(Exception):
@@ -48,7 +48,7 @@ def fix_for(error: OSError) -> str:
     """What to do about a file that cannot be read or written."""
     if error.errno in FULL:
         return "free some space and try again"
-    if error.errno in _FORBIDDEN:
+    if error.errno in FORBIDDEN:
         return "change its permissions, or name another folder (NSML_HOME names the one that holds everything)"
     return "fix that and try again"
 
