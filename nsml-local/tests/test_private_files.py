@@ -105,7 +105,17 @@ def test_a_home_that_can_only_be_read_is_read(read_only: str, project: Path, com
 
 @pytest.mark.parametrize(
     "command",
-    ["run -d FUNDUS", "memo {} words", "rm -f {}", "submit {} best", "resume {}", "fork {}", "login somebody"],
+    [
+        "run -d FUNDUS",
+        "memo {} words",
+        "tag {} +word",
+        "rm -f {}",
+        "prune -f",
+        "submit {} best",
+        "resume {}",
+        "fork {}",
+        "login somebody",
+    ],
 )
 def test_a_command_that_would_write_into_it_says_so_in_one_line_and_fails(
     read_only: str, project: Path, command: str
