@@ -1,6 +1,7 @@
 """Wrong use: one clear line on stderr, the right exit status, nothing lost."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -180,12 +181,42 @@ def test_a_number_that_is_none_or_beyond_all_bounds_is_one_line_and_status_2(nsm
     _is_one_clear_line(nsml(*words.split()), 2)
 
 
-def test_a_full_disk_is_one_line_and_status_1(nsml: Nsml, dataset: str, project: Path) -> None:
-    (project / "weights.bin").write_bytes(b"x" * 3_000_000)
-    full = f"trap '' XFSZ; ulimit -f 1000; exec {sys.executable} -m nsml run -d {dataset}"
+def _on_a_full_disk(project: Path, blocks: int, *words: str) -> Ended:
+    """A command whose files can have so many kilobytes."""
+    full = f"trap '' XFSZ; ulimit -f {blocks}; exec {sys.executable} -m nsml {shlex.join(words)}"
     ended = subprocess.run(["bash", "-c", full], cwd=project, env=os.environ, capture_output=True, text=True)
-    _is_one_clear_line(Ended(ended.returncode, ended.stdout, ended.stderr), 1, "cannot be copied", "File too large")
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def test_a_full_disk_is_one_line_and_status_1(nsml: Nsml, dataset: str, project: Path, home: Path) -> None:
+    (project / "weights.bin").write_bytes(b"x" * 3_000_000)
+    ended = _on_a_full_disk(project, 1000, "run", "-d", dataset)
+    where = f"weights.bin cannot be copied to {home / 'sessions' / 'tester' / dataset / '1' / 'code'}: "
+    _is_one_clear_line(ended, 1, where, "File too large; free some space and try again")
     assert "Failed" in nsml("ps", "-a").out
+
+
+@pytest.mark.parametrize("how", [["--copy"], []], ids=["copied", "linked"])
+def test_a_full_disk_is_said_of_the_home_and_not_of_the_organisers_files(
+    tmp_path: Path, project: Path, home: Path, how: list[str]
+) -> None:
+    source = make_dataset(tmp_path / "source")
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "evaluation.py").write_text("print(1)\n" * 100_000)
+    if how:
+        (source / "train" / "train_data" / "NORMAL" / "large.jpg").write_bytes(b"x" * 900_000)
+    ended = _on_a_full_disk(project, 500, "dataset", "push", "NEW", str(source), *how)
+    _is_one_clear_line(ended, 1, f"nsml: {home / 'datasets'}: File too large; free some space and try again")
+    assert list((home / "datasets").iterdir()) == []
+
+
+def test_the_file_that_a_full_disk_does_not_take_is_named(project: Path, home: Path) -> None:
+    ended = _on_a_full_disk(project, 0, "login", "someone")
+    _is_one_clear_line(ended, 1, f"nsml: {home / 'user.json'}: File too large; free some space and try again")
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "nsml", "status"]
+        shown = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert shown.stderr == "nsml: the output: No space left on device; free some space and try again\n"
 
 
 def test_the_first_of_several_files_that_cannot_be_copied_is_named(nsml: Nsml, tmp_path: Path) -> None:
@@ -209,10 +240,37 @@ def test_compiled_python_that_a_full_disk_cut_short_is_named(tmp_path: Path) -> 
     _is_one_clear_line(Ended(ended.returncode, ended.stdout, ended.stderr), 1, f"{compiled} is truncated", "remove")
 
 
+def test_ctrl_c_while_the_command_still_imports_is_one_line(python: Nsml, tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text(
+        "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nos.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    for start in (("-m", "nsml", "run", "-d", "A"), ("-c", "from nsml.__main__ import main; main()")):
+        ended = python(*start, PYTHONPATH=path)
+        assert (ended.status, ended.err) == (130, "nsml: interrupted\n")
+
+
 def test_a_home_that_cannot_be_written_is_one_line(nsml: Nsml, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    _is_one_clear_line(nsml("ps", NSML_HOME=str(tmp_path / "file" / "home")), 1, "Not a directory")
-    _is_one_clear_line(nsml("ps", NSML_HOME=str(tmp_path / "file")), 2, f"{tmp_path / 'file'} is a file; name a folder")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("nowhere")
+    for place, why in (
+        (tmp_path / "file", f"{tmp_path / 'file'} is a file; name a folder"),
+        (Path("/dev/null"), "/dev/null is a file; name a folder"),
+        (tmp_path / "loop", f"{tmp_path / 'loop'} is a link that leads nowhere; name a folder"),
+        (tmp_path / "gone", f"{tmp_path / 'gone'} is a link that leads nowhere; name a folder"),
+        (tmp_path / ("x" * 300), "its name is too long; name another folder"),
+    ):
+        for home in (place, place / "home"):
+            _is_one_clear_line(nsml("ps", NSML_HOME=str(home)), 2, f"nsml: NSML_HOME: {why}")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is a folder of Linux")
+@pytest.mark.parametrize("home", ["/proc", "/proc/x", "/proc/x/y"])
+def test_a_home_in_a_folder_that_takes_no_files_is_one_line(nsml: Nsml, home: str) -> None:
+    _is_one_clear_line(
+        nsml("ps", NSML_HOME=home), 2, f"nsml: NSML_HOME: {home} cannot be made (", "name another folder"
+    )
 
 
 @pytest.mark.parametrize("words", [("web", "--port", "abc"), ("ps", "-n", "many")])

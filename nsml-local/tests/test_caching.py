@@ -120,7 +120,8 @@ def test_on_a_full_disk_a_program_goes_on_without_a_cache_and_says_so(
     shown = python("p.py")
     assert shown.status == 0 and "['a.txt', 'large'] A" in shown.out
     (line,) = [line for line in shown.err.splitlines() if "nsml.cache" in line]
-    assert f"{output} is not kept" in line and "processed/large: File too large; free some space" in line
+    assert f"{output} is not kept" in line and "File too large; free some space" in line
+    assert str(home / "output" / "tester" / "cache" / "none") in line
     assert list((home / "output" / "tester" / "cache" / "none").iterdir()) == []
 
 

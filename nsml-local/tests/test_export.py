@@ -42,7 +42,7 @@ def two(nsml: Nsml) -> None:
         arguments="--learning_rate 0.001 --set width=16 --net=vgg", sweep=sweep,
     )  # fmt: skip
     first.write_memo("=HYPERLINK(1)")
-    first.write_tags(["paper"])
+    first.change_tags(["paper"])
     _session(status="Failed")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
-from helpers import PROGRAM, Nsml, start_and_wait
+from helpers import PROGRAM, Nsml, make_dataset, start_and_wait
 
+from nsml.store.files import TEMPORARY
 from nsml.store.home import open_home
 from nsml.store.sessions import list_sessions
 
@@ -97,3 +99,55 @@ def test_what_is_submitted_cannot_reach_the_labels_either(
     (project / "main.py").write_text(PROGRAM.replace("        return [int(", f"        {looks}\n        return [int("))
     name = start_and_wait(nsml)
     assert "SEEN [] ['submission']" in nsml("submit", "-v", name, "best").err
+
+
+# A scorer that keeps notes on the labels, and fails where a file lies in the system's folder for temporary files.
+NOTES = """\
+import os, sys, tempfile
+
+labels = open("data/FUNDUS/test/test_label").read()
+open("notes.txt", "w").write(labels)
+tempfile.NamedTemporaryFile("w", delete=False).write(labels)
+scratch = [os.path.join(root, name) for root, _, names in os.walk(os.environ["SCRATCH"]) for name in names]
+print("FILES", scratch)
+print("PRIVATE", oct(os.stat(os.getcwd()).st_mode & 0o777))
+print(7 if not scratch and "." not in os.environ["NSML_DATASET_PATH"] else -7)
+"""
+
+
+def test_while_nsml_scores_and_closes_no_labels_lie_in_the_systems_folder_for_temporary_files(
+    nsml: Nsml, tmp_path: Path, home: Path
+) -> None:
+    source, scratch = make_dataset(tmp_path / "source", labels=[0, 1, 2, 3] * 6), tmp_path / "scratch"
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "evaluation.py").write_text(NOTES)
+    scratch.mkdir()
+    nsml("dataset", "push", "FUNDUS", str(source))
+    nsml("dataset", "rules", "FUNDUS", "public_share=0.5")
+    name = start_and_wait(nsml)
+    here = {"TMPDIR": str(scratch), "SCRATCH": str(scratch)}
+    submitted = nsml("submit", name, "best", **here)
+    assert "Score: 7" in submitted.out, submitted.err
+    assert "PRIVATE 0o700" in (home / "submissions" / "FUNDUS" / "1" / "scorer.txt").read_text()
+    nsml("dataset", "close", "-f", "FUNDUS", **here)
+    (row,) = json.loads(nsml("dataset", "board", "-j", "FUNDUS").out)
+    assert row["private"] == 7
+    assert not any(scratch.iterdir()) and not any(home.glob(f"{TEMPORARY}*"))
+
+
+def test_a_check_of_a_dataset_makes_no_folder_among_the_systems_temporary_files(
+    nsml: Nsml, tmp_path: Path, home: Path
+) -> None:
+    source, scratch, tells = make_dataset(tmp_path / "source"), tmp_path / "scratch", tmp_path / "tells"
+    scratch.mkdir()
+    tells.mkdir()
+    (tells / "sitecustomize.py").write_text(
+        "import sys\nsys.addaudithook(lambda event, args: event == 'os.mkdir' and print('MADE', args[0]))\n"
+    )
+    path = os.pathsep.join([str(tells), os.environ.get("PYTHONPATH", "")])
+    before = set(home.iterdir())
+    checked = nsml("dataset", "check", str(source), TMPDIR=str(scratch), PYTHONPATH=path)
+    made = [line.removeprefix("MADE ") for line in checked.out.splitlines() if line.startswith("MADE ")]
+    assert "4 test files" in checked.out and made
+    assert all(path.startswith(str(home)) for path in made)
+    assert set(home.iterdir()) == before

@@ -33,6 +33,24 @@ def test_a_save_hook_may_write_one_file_at_exactly_the_path(project: Path, pytho
     assert python("p.py").out == "w\n"
 
 
+def test_saves_without_a_name_in_the_same_second_are_all_stored(nsml: Nsml, project: Path, python: Nsml) -> None:
+    save = "nsml.bind(save=lambda d: open(os.path.join(d, 'n'), 'w').write(str(n)))\n"
+    # From several processes of the program, too.
+    forks = "import time\nn = 0\nnsml.save('first')\ntime.strftime = lambda form: '2026-01-01_00-00-00'\n"
+    forks += "children = []\nfor n in range(1, 5):\n    children.append(os.fork())\n    if not children[-1]: break\n"
+    forks += "else: n = 5\n[nsml.save() for _ in range(2)]\n"
+    forks += "if n < 5: os._exit(0)\nassert [os.waitpid(child, 0)[1] for child in children] == [0] * 4\n"
+    _program(project, save + forks)
+    ended = python("p.py", PYTHONWARNINGS="ignore")
+    assert ended.status == 0, ended.err
+    stored = {name: (model / "n").read_text() for name, model in _checkpoints().items()}
+    assert stored.pop("first") == "0"
+    assert sorted(stored.values()) == sorted("1122334455")
+    assert {"2026-01-01_00-00-00", "2026-01-01_00-00-00_2", "2026-01-01_00-00-00_10"} <= stored.keys()
+    (session,) = list_sessions(open_home())
+    assert "2026-01-01_00-00-00_10" in nsml("model", "ls", str(session.name)).out
+
+
 def test_a_save_hook_that_fails_both_ways_raises_its_own_error(project: Path, python: Nsml) -> None:
     _program(project, "def save(path): raise ValueError('mine')\nnsml.bind(save=save)\nnsml.save('x')")
     ended = python("p.py")

@@ -138,7 +138,17 @@ def test_ps_names_reports_that_cannot_be_read(nsml: Nsml, trained: str, project:
 
 @pytest.mark.parametrize(
     "command",
-    ["run -d FUNDUS", "memo {} words", "rm -f {}", "submit {} best", "resume {}", "fork {}", "login somebody"],
+    [
+        "run -d FUNDUS",
+        "memo {} words",
+        "tag {} +word",
+        "rm -f {}",
+        "prune -f",
+        "submit {} best",
+        "resume {}",
+        "fork {}",
+        "login somebody",
+    ],
 )
 def test_a_command_that_would_write_into_it_says_so_in_one_line_and_fails(
     read_only: str, project: Path, command: str

@@ -131,7 +131,13 @@ def test_nothing_goes_where_a_checkpoint_that_is_to_stay_is_damaged(nsml: Nsml) 
     (newest,) = session.checkpoints.glob("3@*")
     (newest / "model" / "weights").write_bytes(b"y" * 1000)
     shown = nsml("prune", "-f", "--keep", "last")
-    assert shown.status == 0 and "tester/none/1 is left as it is: checkpoint 3 is damaged" in shown.err
+    assert shown.status == 1 and shown.out.endswith("freed 0 B\n")
+    assert shown.err.startswith("nsml: tester/none/1 is left as it is: checkpoint 3 is damaged")
+    other = _session()
+    (newest,) = other.checkpoints.glob("3@*")
+    (newest / "model" / "weights").write_bytes(b"y" * 1000)
+    warning, error = nsml("prune", "-f", "--keep", "last").err.splitlines()
+    assert warning.startswith("warning: tester/none/1 is left as") and error.startswith("nsml: tester/none/2 is left")
     assert len(_left(session)[0]) == 4
     with pytest.raises(Damaged):
         carry_out(plan_pruning(open_home(), [session], ["last"])[0])

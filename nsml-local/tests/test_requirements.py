@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from helpers import Nsml
+from helpers import Nsml, start_and_wait
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +79,31 @@ def test_a_setup_py_that_is_not_python_names_its_line(nsml: Nsml, dataset: str, 
     assert (
         refused.status == 2 and "setup.py, line 2 is not Python 3" in refused.err and len(refused.err.splitlines()) == 1
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("setup.py", "import x\nprint 'python 2'\n", "line 2 is not Python 3"),
+        ("requirements.txt", "-r missing.txt\n", "names missing.txt, which is not in the project"),
+    ],
+)
+def test_with_env_current_what_the_project_needs_may_be_unreadable_and_check_goes_on(
+    nsml: Nsml, dataset: str, project: Path, name: str, text: str, said: str
+) -> None:
+    (project / name).write_text(text)
+    session = start_and_wait(nsml, "--env", "current")
+    assert nsml("submit", session, "best").out.splitlines()[-1] == "Done"
+    started = nsml("run", "-d", dataset, "--env", "current")
+    (line,) = [line for line in started.err.splitlines() if name in line]
+    assert started.status == 0 and line.startswith(f"warning: {name}: {said}")
+    program = (project / "main.py").read_text()
+    (project / "main.py").write_text(program.replace('"--mode", default="train"', '"--mode", type=int, default=0'))
+    checked = nsml("check")
+    errors = [line for line in checked.out.splitlines() if line.startswith("error: ")]
+    assert checked.status == 1 and len(errors) == 2 and checked.err == "nsml: 2 problems would make a submit fail\n"
+    assert any(line.startswith(f"error: {name}: {said}") for line in errors)
+    assert any("--mode has the type int" in line for line in errors)
 
 
 @given(st.text())

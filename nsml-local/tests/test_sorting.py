@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,19 @@ def test_tags_are_added_removed_listed_and_found(nsml: Nsml, project: Path) -> N
     assert _order(nsml, "-s", "a.1") == [1]
     assert "[a.1 all b] first" in nsml("ps", "-a").out
     assert "--tag a.1 --tag all" in nsml("command", "none/1").out
+
+
+def test_tags_that_several_terminals_change_at_once_are_all_stored(nsml: Nsml) -> None:
+    session = _session()
+    with ThreadPoolExecutor(8) as pool:
+        for ended in pool.map(lambda number: nsml("tag", "none/1", f"+t{number}"), range(16)):
+            assert ended.status == 0, ended.err
+    assert session.tags() == sorted(f"t{number}" for number in range(16))
+
+
+def test_of_a_tag_that_is_named_twice_the_last_word_counts(nsml: Nsml) -> None:
+    _session()
+    assert nsml("tag", "none/1", "+a", "-a", "-b", "+b").out == "Session tester/none/1: b\n"
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import signal
+import sys
 from pathlib import Path
 
 import pytest
-from helpers import Nsml, make_dataset, start_and_wait
+from helpers import Nsml, make_dataset, start_and_wait, start_for_ctrl_c, wait_until
 
 from nsml.store.files import read_json, write_json
 from nsml.store.home import open_home
@@ -21,6 +23,20 @@ def test_a_submit_prints_the_score_and_done(nsml: Nsml, trained: str) -> None:
 def test_a_submit_says_how_long_loading_and_predicting_took(nsml: Nsml, trained: str) -> None:
     errors = nsml("submit", trained, "best").err
     assert "load nsml model takes" in errors and ".Infer test set takes" in errors
+
+
+def test_a_submit_that_ctrl_c_ends_is_listed_as_interrupted(
+    nsml: Nsml, trained: str, project: Path, tmp_path: Path
+) -> None:
+    slow = (project / "main.py").read_text().replace("return [int", "import time; time.sleep(60)\n        return [int")
+    (project / "main.py").write_text(slow)
+    command = [sys.executable, "-m", "nsml", "submit", start_and_wait(nsml), "best"]
+    started = start_for_ctrl_c(command, project, tmp_path / "out")
+    wait_until(lambda: ".Infer test set" in (tmp_path / "out").read_text())
+    started.send_signal(signal.SIGINT)
+    assert started.wait(60) == 130 and (tmp_path / "out").read_text().endswith("\nnsml: interrupted\n")
+    (own,) = json.loads(nsml("dataset", "board", "--mine", "-j", "FUNDUS").out)
+    assert own["error"] == "the submit was interrupted"
 
 
 def test_a_submission_is_on_the_board(nsml: Nsml, trained: str) -> None:

@@ -15,8 +15,9 @@ import errno
 import os
 import re
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+# Of a disk, a quota and a limit.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class NsmlError(Exception):
@@ -45,9 +46,9 @@ class PredictionsRefused(RunFailed):
 
 def fix_for(error: OSError) -> str:
     """What to do about a file that cannot be read or written."""
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return "free some space and try again"
-    if error.errno in _FORBIDDEN:
+    if error.errno in FORBIDDEN:
         return "change its permissions, or name another folder (NSML_HOME names the one that holds everything)"
     return "fix that and try again"
 

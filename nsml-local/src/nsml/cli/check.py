@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
 
 from ..engine.check import check_project
 from ..engine.entry import check_entry
-from ..engine.requirements import missing_debian, missing_packages, read_needs
+from ..engine.requirements import Needs, missing_debian, missing_packages, read_needs
 from ..engine.snapshot import list_snapshot
-from ..errors import RunFailed
+from ..errors import NsmlError, RunFailed
 from ..store.datasets import find_dataset
 from ..store.home import open_home
 from ..wording import size
@@ -42,7 +43,9 @@ def check(dataset: str | None, entry: str, as_json: bool) -> None:
         print_json([vars(f) for f in findings])
     else:
         click.echo(f"files of a session: {len(snapshot.files)}, {size(snapshot.size)}")
-        needs = read_needs(folder)
+        needs = Needs()
+        with contextlib.suppress(NsmlError):  # which is among the findings
+            needs = read_needs(folder)
         if needs.image:
             click.echo(f"image {needs.image} is ignored: programs run in this machine's Python")
         if missing := missing_packages(needs):

@@ -20,7 +20,7 @@ from ..scoring.metrics import METRICS
 from ..scoring.public import choose_public
 from ..scoring.rules import read_rules, rules_in
 from ..store.datasets import MARKS, RULES, Dataset, list_datasets, push_dataset, remove_dataset
-from ..store.files import visible
+from ..store.files import folder_beside, visible, writing
 from ..store.home import open_home
 from ..store.labels import LabelError, few, parse_classes
 from ..store.photographs import photographs_below
@@ -147,9 +147,10 @@ Example:
 @_classes_option
 def check(path: Path, metric: str | None, classes: tuple[str, ...]) -> None:
     """Say what push would say about PATH; nothing is registered. Exit status 1 if there are problems."""
-    with tempfile.TemporaryDirectory(prefix="nsml-check-") as folder:
+    # In the home, as there are labels in it, and isolated programs see nothing of the home.
+    with folder_beside(open_home().path) as folder:
         pushed = push_dataset(
-            open_home(Path(folder)), "CHECKED", path, rules={"metric": metric} if metric else {}, classes=classes
+            open_home(folder), "CHECKED", path, rules={"metric": metric} if metric else {}, classes=classes
         )
         print_text(describe(pushed, plain(str(path))))
         problems = dataset_problems(pushed)
@@ -231,10 +232,11 @@ def demo(seed: int, name: str | None, table: bool) -> None:
 
     drawn = Path(tempfile.mkdtemp(prefix=".tmp-drawn-", dir=home.path))
     try:
-        if table:
-            draw_table(drawn, seed)
-        else:
-            draw_dataset(drawn, seed=seed, progress=show)
+        with writing(home.path):
+            if table:
+                draw_table(drawn, seed)
+            else:
+                draw_dataset(drawn, seed=seed, progress=show)
         origin = f"drawn by 'nsml dataset demo{' --table' * table}', seed {seed}"
         rules = {"metric": "accuracy" if table else "fundus"}
         pushed = push_dataset(home, name, drawn, copy=True, rules=rules, origin=origin)

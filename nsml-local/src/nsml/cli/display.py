@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 import click
 
+from ..store.files import writing
 from ..wording import plain, printable
 
 _NARROWEST = 10
@@ -37,8 +38,14 @@ class Printable:
 
     def write(self, text: str) -> int:
         """Write `text`, `printable`."""
-        self._stream.write(printable(text))
+        with writing("the output"):
+            self._stream.write(printable(text))
         return len(text)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with writing("the output"):
+            self._stream.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write each, `printable`."""

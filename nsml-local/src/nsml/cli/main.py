@@ -149,7 +149,7 @@ def _go_on_with_the_queue() -> None:
 
 
 def main() -> None:
-    """The console script. Exit status: 0, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."""
+    """Run the command. Exit status: 0, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."""
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # File names and arguments may contain bytes that the terminal's encoding cannot show.
@@ -171,9 +171,6 @@ def main() -> None:
     except click.Abort as error:
         if not isinstance(error.__cause__, KeyboardInterrupt) and not sys.stdin.isatty():
             _fail("there is no terminal to confirm; -f does not ask", 1)
-        print("nsml: interrupted", file=sys.stderr)
-        sys.exit(130)
-    except KeyboardInterrupt:
         print("nsml: interrupted", file=sys.stderr)
         sys.exit(130)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -45,16 +45,13 @@ def tag(session: str, changes: tuple[str, ...]) -> None:
     """Add (+TAG) and remove (-TAG) tags of sessions. '*' and '?' in the number name several; 'nsml ps --tag TAG' lists sessions by tag."""
     if wrong := [word for word in changes if word[:1] not in ("+", "-")]:
         raise NsmlError(f"{wrong[0]!r} is neither +TAG nor -TAG; 'nsml tag {session} +{wrong[0]}' adds it")
-    for word in changes:
-        check_name(word[1:], "tag")
+    # Of a tag that is named twice the last word counts.
+    last = {check_name(word[1:], "tag"): word[0] for word in changes}
     home = open_home()
     for one in match_sessions(home, session, home.user()):
-        tags = set(one.tags())
-        for word in changes:
-            (tags.add if word[0] == "+" else tags.discard)(word[1:])
-        if changes:
-            one.write_tags(tags)
-        click.echo(f"Session {one.name}: {' '.join(sorted(tags)) or 'no tags'}")
+        if last:
+            one.change_tags(*([name for name, sign in last.items() if sign == which] for which in "+-"))
+        click.echo(f"Session {one.name}: {' '.join(one.tags()) or 'no tags'}")
 
 
 @click.command(

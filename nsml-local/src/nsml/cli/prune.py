@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..engine.pruning import LAST, WORK, carry_out, plan_pruning
-from ..errors import Damaged, NsmlError
+from ..errors import Damaged, NsmlError, RunFailed, fix_for
 from ..store.home import open_home
 from ..store.sessions import list_sessions, match_sessions
 from ..wording import counted, size
@@ -70,7 +70,7 @@ def prune(sessions: tuple[str, ...], keep: str, dry_run: bool, force: bool) -> N
     if not force:
         click.confirm("Remove these checkpoints and working folders?", abort=True)
     # Planned anew, as a session may have been resumed or submitted meanwhile; nothing is removed that was not shown.
-    freed = 0
+    freed, failed = 0, []
     for plan, now in zip(shown, plan_pruning(home, [plan.session for plan in shown], names), strict=True):
         folders = {checkpoint.folder for checkpoint in plan.remove}
         now.remove = [checkpoint for checkpoint in now.remove if checkpoint.folder in folders]
@@ -78,5 +78,12 @@ def prune(sessions: tuple[str, ...], keep: str, dry_run: bool, force: bool) -> N
             carry_out(now)
             freed += now.size
         except (Damaged, OSError) as error:
-            click.echo(f"warning: {now.session.name} is left as it is: {error}", err=True)
+            why = str(error)
+            if isinstance(error, OSError):
+                why = f"{error.filename or now.session.folder}: {error.strerror}; {fix_for(error)}"
+            failed.append(f"{now.session.name} is left as it is: {why}")
     click.echo(f"freed {size(freed)}")
+    for line in failed[:-1]:
+        click.echo(f"warning: {line}", err=True)
+    if failed:
+        raise RunFailed(failed[-1])

@@ -136,7 +136,13 @@ def run(
     receiver = None if notify is None else check_receiver(notify)
     registered = [find_dataset(home, name) for name in datasets]
     # Asked before the start, as the session may have installed them before the line is printed.
-    needs = read_needs(Path.cwd())
+    needs = Needs()
+    try:
+        needs = read_needs(Path.cwd())
+    except NsmlError:
+        if env == LAYER:
+            raise
+        # Nothing is installed, and `check_project` warns.
     missing = still_missing(home, needs) if env == LAYER else []
 
     def start(source: Path, point: dict[str, str], sweep: str) -> tuple[Session, Snapshot]:

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tokenize import detect_encoding
 
+from ..errors import NsmlError
 from .entry import doubtful_reserved, missing_reserved
 from .imports import imported_modules, reachable_files, walk
 from .requirements import Needs, missing_packages, read_needs
@@ -82,7 +83,14 @@ def check_project(folder: Path, entry: str, snapshot: Snapshot) -> list[Finding]
         findings += _arguments(folder, entry, trees)
         findings += _early_data(entry, trees)
     findings += _left_out_modules(folder, trees, snapshot)
-    needs = read_needs(folder)
+    needs = Needs()
+    try:
+        needs = read_needs(folder)
+    except NsmlError as error:
+        name, _, text = str(error).removeprefix(f"{folder}{os.sep}").partition(" ")
+        name = name.rstrip(",")
+        findings = [finding for finding in findings if finding.file != name]  # the same of a setup.py
+        findings.append(Finding(name, 0, text))
     findings += _unknown_modules(folder, trees, entry, needs)
     findings += [Finding(file, 0, text, certain=False) for file, _, text in (d.partition(": ") for d in needs.doubts)]
     for name, reason in snapshot.left_out:

@@ -86,7 +86,7 @@ def start_session(
         if memo:
             session.write_memo(memo)
         if tags:
-            session.write_tags(tags)
+            session.change_tags(tags)
         if receiver is not None:
             write_json(session.folder / NOTIFY, receiver)
         write_launch(

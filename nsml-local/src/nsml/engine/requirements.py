@@ -222,7 +222,9 @@ def _from_setup(path: Path, text: str) -> tuple[list[str], str]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         why = getattr(error, "msg", str(error)) or "it is nested too deeply"
-        raise NsmlError(f"{path}{line} is not Python 3: {why}; correct it") from None
+        raise NsmlError(
+            f"{path}{line} is not Python 3: {why}; correct it, or run with --env current, which installs nothing"
+        ) from None
     required: list[ast.expr] = []
     for node in nodes:
         match node:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import NsmlError, RunFailed, fix_for
+from ..errors import FULL, NsmlError, RunFailed, fix_for
 from ..store.copies import copy_file
 from ..store.files import read_text, real_path, walk
 from ..store.home import default_home
@@ -118,9 +118,8 @@ def take_snapshot(source: Path, target: Path, limit: int | None = None, snapshot
         for name in snapshot.files:
             shutil.copy2(source / name, target / name)
     except OSError as error:
-        raise RunFailed(
-            f"{source / name} cannot be copied: {error.strerror}; fix it or name it in {IGNORE_FILE}"
-        ) from None
+        fix = fix_for(error) if error.errno in FULL else f"fix it or name it in {IGNORE_FILE}"
+        raise RunFailed(f"{source / name} cannot be copied to {target}: {error.strerror}; {fix}") from None
     return snapshot
 
 

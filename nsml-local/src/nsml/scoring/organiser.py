@@ -17,7 +17,7 @@ from ..engine.family import below_a_keeper
 from ..engine.program import Program, kill_program
 from ..errors import RunFailed
 from ..store.datasets import Dataset
-from ..store.files import write_bytes, write_text
+from ..store.files import folder_beside, write_bytes, write_text
 from ..store.home import Home
 from ..store.launches import VARIABLE
 from ..store.leftovers import SCORING
@@ -71,23 +71,29 @@ def score_with_script(dataset: Dataset, predictions: Path, *, private: bool = Fa
     """
     script = dataset.evaluation
     text = script.read_text(encoding="utf-8", errors="replace")
-    with tempfile.TemporaryDirectory(prefix=f"{SCORING}{os.getpid()}-") as folder:
-        data = _lay_out(dataset, Path(folder))
+    # The folder, in which the script may write labels too, lies in the home, where isolated programs do not see it. The link to it is
+    # without a dot, see `plain_path`.
+    prefix = f"{SCORING}{os.getpid()}-"
+    with folder_beside(_home_of(dataset).path) as folder, tempfile.TemporaryDirectory(prefix=prefix) as links:
+        shown = Path(links) / "data"
+        (folder / "data").mkdir()
+        os.symlink(folder / "data", shown)
+        data = _lay_out(dataset, shown)
         log = predictions.with_name(LOG)
         if dataset.public.is_file():
-            predictions = _take_part(dataset, predictions, data, private)
-        others = _link_other_datasets(text, Path(folder) / "data", dataset.name)
-        root = str(Path(folder) / "data")
+            predictions = _take_part(dataset, predictions, folder, data, private)
+        others = _link_other_datasets(text, shown, dataset.name)
+        root = str(shown)
         launcher = ["-m", "nsml.scoring.organiser_script", root] if _NAMES_ROOT.search(text) else []
         command = [str(script), "--prediction", str(predictions)]
         if _TAKES_LABELS.search(text):
             command += ["--test_label_path", str(data / "test" / "test_label")]
-        ended = _call([*launcher, *command], dataset, folder)
+        ended = _call([*launcher, *command], dataset, folder, data)
         write_bytes(log, f"{ended.stdout}{ended.stderr}".encode(errors="replace"))
         value = _read_score(ended, script, log)
         warnings = [f"evaluation.py names the dataset {name}; {dataset.name} is used instead" for name in others]
         if _SUSPICIOUS.fullmatch(f"{value:g}" if abs(value) < 1e5 else f"{value:.0f}") and value != 1:
-            traced = _call(["-m", "nsml.scoring.organiser_script", "--trace", root, *command], dataset, folder)
+            traced = _call(["-m", "nsml.scoring.organiser_script", "--trace", root, *command], dataset, folder, data)
             caught = [line for line in traced.stderr.splitlines() if line.startswith("caught ")]
             if caught or value or not rules_of(dataset).lower_is_better:  # where 0 is the best
                 warnings.append(f"a score of exactly {value:g}: {_explanation(caught, _last_line(ended.stderr))}")
@@ -102,10 +108,14 @@ def _explanation(caught: list[str], complaint: str) -> str:
     return "evaluation.py caught no error; check the result of infer with 'nsml submit -t'"
 
 
-def _call(arguments: list[str], dataset: Dataset, folder: str) -> subprocess.CompletedProcess[str]:
-    data = str(Path(folder) / "data" / dataset.name)
-    environment = scorer_environment() | {"NSML_DATASET_PATH": data, "NSML_DATASET_NAME": dataset.name}
-    home = Home(dataset.folder.parent.parent)
+def _home_of(dataset: Dataset) -> Home:
+    return Home(dataset.folder.parent.parent)
+
+
+def _call(arguments: list[str], dataset: Dataset, folder: Path, data: Path) -> subprocess.CompletedProcess[str]:
+    own = {"NSML_DATASET_PATH": str(data), "NSML_DATASET_NAME": dataset.name, "TMPDIR": str(folder)}
+    environment = scorer_environment() | own
+    home = _home_of(dataset)
     with Program(
         [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=environment, cwd=folder, start_new_session=True, preexec_fn=below_a_keeper(home, None),
@@ -163,8 +173,8 @@ def _last_line(text: str) -> str:
 
 
 def _lay_out(dataset: Dataset, folder: Path) -> Path:
-    """Create `data/<DATASET>` below `folder`, with links to the data and the labels."""
-    data = folder / "data" / dataset.name
+    """Create `<DATASET>` in `folder`, with links to the data and the labels."""
+    data = folder / dataset.name
     (data / "test").mkdir(parents=True)
     os.symlink(dataset.training / "train", data / "train")
     shown = dataset.submission / "test"
@@ -173,14 +183,14 @@ def _lay_out(dataset: Dataset, folder: Path) -> Path:
     return data
 
 
-def _take_part(dataset: Dataset, predictions: Path, data: Path, private: bool) -> Path:
+def _take_part(dataset: Dataset, predictions: Path, folder: Path, data: Path, private: bool) -> Path:
     """Put one part of the labels in the place of all, and write the same part of the predictions; return their path."""
     part = read_part(dataset.public)
     names = list(read_lines(dataset.labels, "the label file"))
     (data / "test" / "test_label").unlink()
     for source, what, target in (
         (dataset.labels, "the label file", data / "test" / "test_label"),
-        (predictions, "the prediction file", data.parent.parent / predictions.name),
+        (predictions, "the prediction file", folder / predictions.name),
     ):
         write_text(target, lines_of_part(source, what, names, part, private))
     return target

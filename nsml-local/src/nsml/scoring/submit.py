@@ -183,7 +183,10 @@ def submit(
         left = rules.left(user, counted_submissions(home, dataset.name, user), time.time())
         return Outcome(result.value, tuple(warnings), first, None, result.constant, rules.lower_is_better, left)
     except BaseException as error:
-        reason = str(error) if isinstance(error, NsmlError) else f"{type(error).__name__}: {error}".rstrip(": ")
+        if isinstance(error, KeyboardInterrupt):
+            reason = "the submit was interrupted"
+        else:
+            reason = str(error) if isinstance(error, NsmlError) else f"{type(error).__name__}: {error}".rstrip(": ")
         with contextlib.suppress(OSError):
             append_line(folder / "log.txt", reason)
         if test_session is None:
@@ -240,11 +243,12 @@ def _copy_predictions(folder: Path) -> Path:
     """Copy the predictions out of the folder that the program can write to; return the path of the copy."""
     copy, written = folder / FILE, folder / WRITTEN / FILE
     try:
-        write_bytes(copy, read_regular(written, _MOST_PREDICTIONS))
+        content = read_regular(written, _MOST_PREDICTIONS)
     except OSError as error:
         raise PredictionsRefused(
             f"submit failed at predictions: {FILE} is {error.strerror}; let nsml.paused write it"
         ) from None
+    write_bytes(copy, content)
     return copy
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import first_of, fix_for
-from ..store.files import TEMPORARY, make_private, remove_tree
+from ..store.files import TEMPORARY, make_private, remove_tree, writing
 from .context import current
 
 
@@ -87,7 +87,8 @@ def _save(path: Path, store: Path) -> None:
         print(f"nsml.cache: the function wrote nothing to {path}; the next session will call it again", file=sys.stderr)
         return
     try:
-        _copy(path, store, flush=True)
+        with writing(store):
+            _copy(path, store, flush=True)
     except OSError as error:
         first = first_of(error)
         why = f"{first.filename or path}: {first.strerror or first}; {fix_for(first)}"

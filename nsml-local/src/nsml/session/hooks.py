@@ -68,7 +68,8 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
     """Save a checkpoint of this session atomically. Saving a name again replaces it.
 
     Args:
-        checkpoint: name, an int or a string; default: the current time. `iteration` is the older name of this argument.
+        checkpoint: name, an int or a string; default: the current time, with `_2` where a checkpoint has that name already.
+            `iteration` is the older name of this argument.
         save_fn: used instead of the bound `save`.
 
     Nothing is saved in a submit, nor before a forked or resumed session has loaded its checkpoint, as the network is untrained then.
@@ -85,14 +86,13 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
         say("nsml.save: nothing is saved during a submit or a report", 2)
         return
     name = _name_of(checkpoint if checkpoint is not None else iteration)
-    if name is None:
-        name = time.strftime("%Y-%m-%d_%H-%M-%S")
+    shown = "of the current time" if name is None else name
     if context.waits_for_a_checkpoint:
-        _refuse(name, context.checkpoint)
+        _refuse(shown, context.checkpoint)
         return
     hook = save_fn or _bound.get("save")
     if hook is None and not _objects:
-        say(f"nsml.save: no save function is bound, checkpoint {name} is empty", 2)
+        say(f"nsml.save: no save function is bound, checkpoint {shown} is empty", 2)
     session = context.open_session()
     note_versions()
     now = time.monotonic()
@@ -105,10 +105,10 @@ def save(checkpoint: Any = None, save_fn: Hook | None = None, *, iteration: Any 
     )
     context.saved_at = time.monotonic()
     if (hook or _objects) and not stored.manifest["files"]:
-        say(f"nsml.save: no file was written, checkpoint {name} is empty", 2)
+        say(f"nsml.save: no file was written, checkpoint {stored.name} is empty", 2)
     step = latest_summary.get("step")
     if context.until is not None and isinstance(step, int) and step >= context.until:
-        print(f"nsml.save: paused at step {step} (--halve); checkpoint {name} is where it goes on", flush=True)
+        print(f"nsml.save: paused at step {step} (--halve); checkpoint {stored.name} is where it goes on", flush=True)
         sys.stderr.flush()
         os._exit(0)  # without unwinding, as a bare `except` would go on with the training
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, NoReturn
 
 from ..errors import NsmlError, PredictionsRefused
 from ..store.checkpoints import Checkpoint
+from ..store.files import folder_beside
 from ..store.names import parse_session_name
 from ..store.sessions import find_session
 from ..wording import counted, say
@@ -147,8 +147,8 @@ def _predict_in_the_foreground(context: Context) -> NoReturn:
             rate = done / max(time.monotonic() - began, 1e-6)
             print(f"\rphotograph {done} of {total}, {rate:.1f}/s", end="\n" if done == total else "", file=sys.stderr)
 
-    with tempfile.TemporaryDirectory(prefix="nsml-") as folder:
-        output = Path(folder) / FILE
+    with folder_beside(context.home.path) as folder:
+        output = folder / FILE
         count = feed_test_data(infer, Path(context.dataset_path), output, wanted_predictions(dataset), show)
         print(f"{counted(count, 'prediction')} made in {time.monotonic() - began:.1f} seconds", flush=True)
         has_referee = dataset.referee() is not None

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -135,26 +136,32 @@ class Checkpoint:
 
 
 def store(
-    folder: Path, name: str, write: Callable[[Path], None], *, elapsed: float, summary: dict[str, Any]
+    folder: Path, name: str | None, write: Callable[[Path], None], *, elapsed: float, summary: dict[str, Any]
 ) -> Checkpoint:
-    """Store what `write(path)` writes to `path` as checkpoint `name` in `folder`. An error of `write` is passed on; nothing is stored."""
-    encoded = encode_checkpoint(name)
+    """Store what `write(path)` writes to `path` as checkpoint `name` in `folder`. An error of `write` is passed on; nothing is stored.
+
+    Without a name it is the current time, with `_2` and so on where that is taken, so that it replaces none.
+    """
+    names = repeat(name) if name is not None else _times()
     with folder_beside(folder) as beside:
         write(beside / _MODEL)
         files = _manifest_of(beside)
-        manifest = {
-            "name": name,
-            "saved_at": time.time(),
-            "elapsed": round(elapsed, 3),
-            "summary": summary,
-            "files": files,
-        }
-        write_json(beside / _MANIFEST, manifest)
         for root, _, _ in walk(beside):
             flush_to_disk(Path(root))
-        while True:
-            older = _generations(folder, encoded)
-            target = folder / f"{encoded}@{max(older, default=0) + 1}"
+        saved_at = time.time()
+        for given in names:
+            older = _generations(folder, encode_checkpoint(given))
+            if older and name is None:
+                continue
+            manifest = {
+                "name": given,
+                "saved_at": saved_at,
+                "elapsed": round(elapsed, 3),
+                "summary": summary,
+                "files": files,
+            }
+            write_json(beside / _MANIFEST, manifest)
+            target = folder / f"{encode_checkpoint(given)}@{max(older, default=0) + 1}"
             try:
                 os.rename(beside, target)
                 break
@@ -166,7 +173,15 @@ def store(
     for generation in older.values():
         with contextlib.suppress(OSError):  # readers take the newest
             discard(generation)
-    return Checkpoint(name, target, manifest)
+    return Checkpoint(given, target, manifest)
+
+
+def _times() -> Iterator[str]:
+    """The current time, then the same with _2, _3 and so on."""
+    now = time.strftime("%Y-%m-%d_%H-%M-%S")
+    yield now
+    for number in count(2):
+        yield f"{now}_{number}"
 
 
 def _generations(folder: Path, encoded: str) -> dict[int, Path]:

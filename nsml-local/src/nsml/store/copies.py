@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import NsmlError, RunFailed
-from .files import real_path, regular, walk
+from .files import real_path, regular, walk, writing
 
 _PIECE = 1 << 20
 
@@ -32,7 +32,7 @@ def count_left_out(source: Path) -> int:
 
 def copy_file(source: Path, target: Path, below: Path | None = None) -> None:
     """Copy a regular file with its times, permissions and holes (see `open_regular`)."""
-    with regular(source, below) as content, open(target, "wb") as copy:
+    with regular(source, below) as content, writing(target), open(target, "wb") as copy:
         # Asked once: what is appended meanwhile is left out, and would else be a hole.
         status = os.fstat(content.fileno())
         for start, end in data_of(content.fileno(), status.st_size):

@@ -15,7 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from ..errors import Damaged, NsmlError, RunFailed
+from ..errors import FULL, Damaged, NsmlError, RunFailed, first_of
 from .sealing import BLANK, MEMBER, seal, unseal
 
 TEMPORARY = ".tmp-"
@@ -38,6 +38,18 @@ def make_private(folder: Path) -> Path:
     """Create the folder and missing parents; only the owner can read them."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Name `path` where the disk is full, as the error of a write names no file, and that of a copy its source."""
+    try:
+        yield
+    except OSError as error:
+        first = first_of(error)
+        if first.errno not in FULL:
+            raise
+        raise OSError(first.errno, first.strerror, str(path)) from error
 
 
 def flush_to_disk(path: Path) -> None:
@@ -104,7 +116,7 @@ def _content(file: BufferedReader, most: int, path: Path) -> bytes:
     too_large = os.fstat(file.fileno()).st_size > most
     content = b"" if too_large else file.read(most + 1)
     if too_large or len(content) > most:
-        raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+        raise OSError(errno.EINVAL, f"more than {most:,} bytes", str(path))
     return content
 
 
@@ -117,13 +129,14 @@ def write_bytes(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Replace the file's content atomically; unless `mode` says otherwise, only the owner can read it."""
     beside = temporary_name(path.parent)
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        with writing(path):
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
@@ -188,11 +201,12 @@ def disk_time(folder: Path) -> float:
 
 @contextlib.contextmanager
 def folder_beside(folder: Path) -> Iterator[Path]:
-    """A new temporary folder in `folder`, removed at the end unless it was renamed."""
+    """A new temporary folder in `folder`, removed at the end unless it was renamed. A full disk is an error of `folder`."""
     beside = temporary_name(folder)
-    beside.mkdir(mode=0o700, parents=True)
     try:
-        yield beside
+        with writing(folder):
+            beside.mkdir(mode=0o700, parents=True)
+            yield beside
     finally:
         remove_tree(beside)
 
@@ -200,7 +214,7 @@ def folder_beside(folder: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of the file at `path`, which is made, against other processes. RunFailed on a disk without locks."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)

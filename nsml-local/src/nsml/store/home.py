@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import Damaged, NsmlError
+from ..errors import FORBIDDEN, FULL, Damaged, NsmlError
 from .files import make_private, read_json, write_json
 from .names import check_name
 
@@ -91,18 +93,24 @@ class Home:
 def open_home(path: Path | None = None) -> Home:
     """The home at `path` (default: `default_home()`), created if missing.
 
-    A home of a newer format is an NsmlError. A damaged `home.json` is a warning; the home is used as one of this format.
+    One that cannot be there, or is of a newer format, is an NsmlError. A damaged `home.json` is a warning; the home is used as one of
+    this format.
     """
     home = Home(path or default_home())
     try:
         version = read_json(home.marker).get("format")
     except FileNotFoundError:
-        make_private(home.path)
-        write_marker(home)
+        try:
+            make_private(home.path)
+            write_marker(home)
+        except OSError as error:
+            _check_place(home.path)
+            if error.errno in (*FULL, *FORBIDDEN):
+                raise
+            raise NsmlError(f"NSML_HOME: {home.path} cannot be made ({error.strerror}); name another folder") from None
         version = FORMAT
     except Damaged:
-        if home.path.is_file():
-            raise NsmlError(f"NSML_HOME: {home.path} is a file; name a folder") from None
+        _check_place(home.path)
         if not home.marker.is_file():  # the folder itself cannot be read
             raise
         print(f"nsml: warning: {home.marker} is damaged; 'nsml doctor --repair' rewrites it", file=sys.stderr)
@@ -113,6 +121,20 @@ def open_home(path: Path | None = None) -> Home:
             "update nsml-local, or name another folder with NSML_HOME"
         )
     return home
+
+
+def _check_place(path: Path) -> None:
+    """NsmlError where no folder can be at `path`, since something else is there or above."""
+    for part in (path, *path.parents):
+        try:
+            if stat.S_ISDIR(os.stat(part).st_mode):
+                return
+            raise NsmlError(f"NSML_HOME: {part} is a file; name a folder")
+        except OSError as error:
+            if os.path.islink(part) and error.errno not in FORBIDDEN:
+                raise NsmlError(f"NSML_HOME: {part} is a link that leads nowhere; name a folder") from None
+            if error.errno == errno.ENAMETOOLONG:
+                raise NsmlError("NSML_HOME: its name is too long; name another folder") from None
 
 
 def write_marker(home: Home) -> None:

@@ -15,7 +15,7 @@ from .home import Home
 from .sessions import ENDED, Session, list_sessions
 
 _DAY = 86400.0
-# A scorer's temporary folder is called so, then by the id of its process.
+# The temporary folder of a scorer's links is called so, then by the id of its process.
 SCORING = "nsml-score-"
 
 

@@ -24,7 +24,7 @@ import fcntl
 import fnmatch
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -364,9 +364,11 @@ class Session:
         except (OSError, UnicodeDecodeError):
             return []
 
-    def write_tags(self, tags: Iterable[str]) -> None:
-        """Replace the tags, which are names."""
-        write_text(self.folder / TAGS, "".join(f"{tag}\n" for tag in sorted(set(tags))))
+    def change_tags(self, add: Collection[str], remove: Collection[str] = ()) -> None:
+        """Add and remove tags, which are names. Other processes that change them wait."""
+        with self.held():
+            tags = {*self.tags(), *add} - {*remove}
+            write_text(self.folder / TAGS, "".join(f"{tag}\n" for tag in sorted(tags)))
 
     def _read(self, name: str, most: int) -> bytes:
         return read_regular(self.folder / name, most, self.folder.parent)

@@ -143,6 +143,7 @@ REASONS = {
     "{count} predictions": "예측 {count}개",
     "{count} prediction": "예측 {count}개",
     "the submit was killed": "제출이 강제로 종료되었습니다",
+    "the submit was interrupted": "제출이 중단되었습니다",
     "the submit ran when the backup was made": "백업할 때 제출이 실행 중이었습니다",
     "submit again": "다시 제출하세요",
     # Rules, and the referee
