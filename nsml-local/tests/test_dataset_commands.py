@@ -340,3 +340,14 @@ def test_push_counts_what_training_will_read(nsml: Nsml, tmp_path: Path) -> None
     output = nsml("dataset", "push", "D", str(source)).out
     assert "8 training files (0 NORMAL: 2, 1 AMD: 2, 2 RVO: 2, 3 DMR: 2)" in output
     assert "not read as photographs: .txt 1, .giff 1" in output or "not read as photographs: .giff 1, .txt 1" in output
+
+
+def test_a_home_whose_disk_has_no_links_takes_copies(nsml: Nsml, tmp_path: Path) -> None:
+    source, site = make_dataset(tmp_path / "d"), tmp_path / "site"
+    site.mkdir()
+    refuse = "import os\ndef refuse(*_, **__): raise PermissionError(1, 'Operation not permitted')\n"
+    (site / "sitecustomize.py").write_text(refuse + "os.link = os.symlink = refuse\n")
+    refused = nsml("dataset", "push", "D", str(source), PYTHONPATH=str(site))
+    said = "nsml: the disk of NSML_HOME has no links (Operation not permitted); give --copy\n"
+    assert (refused.status, refused.err) == (1, said)
+    assert nsml("dataset", "push", "--copy", "D", str(source), PYTHONPATH=str(site)).status == 0

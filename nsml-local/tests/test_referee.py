@@ -567,12 +567,44 @@ def test_of_large_predictions_that_the_organisers_scorer_fails_on_the_beginning_
     (source / "evaluation" / "evaluation.py").write_text("raise SystemExit('wrong')\n")
     nsml("dataset", "push", "D", str(source))
     nsml("referee", "D", "--spool", str(tmp_path / "spool"), "--once")
-    hand_in(tmp_path / "spool", FACTS, b"0\n" * 1_000_000, b"")
+    large = RIGHT.replace(b",0\n", b"," + b"0" * 2_000_000 + b"\n")
+    hand_in(tmp_path / "spool", FACTS, large, b"")
     refereed(tmp_path / "spool")
     folder = open_home().submissions / "D" / "1"
     assert "evaluation.py failed (exit status 1): wrong" in entries()[0]["reason"]
     assert (folder / "predictions.csv").stat().st_size == 1 << 20
-    assert "cut to 1,048,576 of 2,000,000 bytes" in (folder / "log.txt").read_text()
+    assert f"cut to 1,048,576 of {len(large):,} bytes" in (folder / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("labels", "handed_in"),
+    [
+        (RIGHT, b""),
+        (RIGHT, b"test_data,000.png,0\n"),
+        (RIGHT, 4 * b"test_data,000.png,0\n"),
+        (RIGHT, b"0\n"),
+        (RIGHT, RIGHT + b"test_data,4.png,0\n"),
+        (b"0\n1\n2\n3\n", b""),
+        (b"0\n1\n2\n3\n", b"test_data,000.png,0\n"),
+    ],
+)
+def test_the_organisers_scorer_is_not_asked_where_photographs_are_left_out_or_named_twice(
+    nsml: Nsml, tmp_path: Path, labels: bytes, handed_in: bytes
+) -> None:
+    source = make_dataset(tmp_path / "d")
+    (source / "test" / "test_label").write_bytes(labels)
+    (source / "evaluation").mkdir()
+    (source / "evaluation" / "evaluation.py").write_text("print(1)\n")
+    nsml("dataset", "push", "D", str(source))
+    nsml("referee", "D", "--spool", str(tmp_path / "spool"), "--once")
+    hand_in(tmp_path / "spool", FACTS, handed_in, b"")
+    refereed(tmp_path / "spool")
+    (entry,) = entries()
+    assert entry["result"] == "failed", entry
+    assert f"{len(handed_in.splitlines())} lines for 4 images" in entry["reason"]
+    hand_in(tmp_path / "spool", FACTS, RIGHT, b"")
+    refereed(tmp_path / "spool")
+    assert entries()[1]["score"] == 1
 
 
 @needs_root

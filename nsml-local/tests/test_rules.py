@@ -191,6 +191,8 @@ def rules(tmp_path: Path) -> Rules:
         (seoul(28, 0), [seoul(27, hour) for hour in (9, 12, 15)], ""),
         # The clock was set back since: those of tomorrow are of no day that has begun.
         (seoul(27, 20), [seoul(28, hour) for hour in (9, 12, 15)], ""),
+        (seoul(27, 20), [seoul(28, 9), seoul(27, 19, 1)], "it allows a submission every 1 hour; wait 1 minute"),
+        (seoul(27, 20), [seoul(27, 19, 1), seoul(28, 9)], "it allows a submission every 1 hour; wait 1 minute"),
         (seoul(28, 12), [seoul(27, 9)] * 30, "0 of 30 submissions are left in all"),
     ],
 )  # fmt: skip

@@ -92,6 +92,8 @@ def test_a_new_submission_changes_the_board_without_a_reload(place: Home, open_p
     expect(board.locator("tbody tr").first).to_contain_text(score)
     ranks = json.loads(place.nsml("dataset", "board", "FUNDUS", "-j").out)
     assert ranks[0]["session"] == "tester/FUNDUS/2"
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
 
 
 def test_the_board_marks_predictions_of_one_class_and_says_what_guessing_reaches(place: Home, open_page: Tabs) -> None:

@@ -75,7 +75,10 @@ def _show(home: Home, chosen: Session, following: bool, last: int | None) -> Non
         if chosen.record().get("kind") == "foreground":
             click.echo(f"session {chosen.name} ran in the foreground; its output went to the terminal", err=True)
         else:
-            click.echo(f"session {chosen.name} ({chosen.status()}) has printed nothing", err=True)
+            why = chosen.state().get("reason")
+            click.echo(
+                f"session {chosen.name} ({chosen.status()}) has printed nothing{(why and f': {why}') or ''}", err=True
+            )
     elif _warn_damaged(chosen.status) == "Lost":
         fix = f"'nsml resume {chosen.name}' restarts it from its newest checkpoint"
         why = chosen.state().get("reason", "its supervisor ended without writing a status")

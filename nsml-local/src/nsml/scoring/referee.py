@@ -53,7 +53,7 @@ from .ledger import Ledger, read_ledger
 from .organiser import MOST_OUTPUT
 from .predictions import FILE, Wanted
 from .rules import Rules, as_toml, rules_of
-from .scorer import same_answers, score, wanted_predictions
+from .scorer import check_names, same_answers, score, wanted_predictions
 from .spool import (
     ANSWERS,
     BOARD,
@@ -305,6 +305,8 @@ class Referee:
         predictions = folder / FILE
         write_bytes(predictions, content)
         write_bytes(folder / "log.txt", log)
+        if self.dataset.evaluation.exists():
+            check_names(self.dataset, predictions)
         result = score(self.dataset, predictions)
         same = same_answers(self.dataset, predictions)
         facts = {"score": result.value, "scored_by": scored_by, "constant": result.constant, "at": at}

@@ -98,8 +98,9 @@ class Rules:
         if self.per_day is not None and self._today(times, now) >= self.per_day:
             wait = _wait(self._day(now)[1] - now)
             return f"0 of {self.per_day} left today, next at 00:00 {self.time_zone}; wait {wait}"
-        # More than the interval is left only after the clock was set back; then the submit is allowed.
-        if self.every and times and 0 < (left := times[-1] + self.every - now) <= self.every:
+        # After the clock was set back, times may lie in the future; they do not count.
+        earlier = [at for at in times if at <= now]
+        if self.every and earlier and (left := max(earlier) + self.every - now) > 0:
             return f"it allows a submission every {period(self.every)}; wait {_wait(left)}"
         return ""
 

@@ -13,13 +13,14 @@ from typing import Any
 
 from ..errors import NsmlError, PredictionsRefused, RunFailed
 from ..store.datasets import Dataset
+from ..store.photographs import photographs_below
 from ..wording import score as shown
 from .fundus import CLASSES
 from .guessing import beside, one_answer, one_answer_warning
 from .labels import label_trouble
 from .metrics import METRICS, class_count, fewest_classes
 from .organiser import LIMIT, Score, score_with_script, scorer_environment
-from .predictions import MOST_CLASSES, Kind, Wanted, read_lines
+from .predictions import BARE, MOST_CLASSES, Kind, Wanted, composed, image_ids, names_in, read_lines
 from .program import CONSTANT, REFUSED
 from .rules import rules_of
 from .spool import BOARD, read_published
@@ -111,6 +112,47 @@ def _as_line(names: Sequence[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return line.getvalue()
+
+
+def check_names(dataset: Dataset, predictions: Path) -> None:
+    """Check that predictions in lines `FOLDER,FILE,...` are of all test photographs, each once.
+
+    Without a loader others are refused, too. Where labels or a loader's predictions have another form, the organiser's scorer checks
+    them.
+
+    Raises:
+        PredictionsRefused: photographs are left out, or named twice.
+        RunFailed: the labels are not of the test photographs.
+    """
+    try:
+        labels = read_lines(dataset.labels, "the label file").keys() if dataset.has_label_file else ()
+    except NsmlError:
+        labels = ()
+    if not labels:
+        return
+    root = dataset.submission / "test"
+    photographs = {composed(i) for i in image_ids(photographs_below(root), root)}
+    fed = set() if dataset.loader.exists() else photographs
+    text = predictions.read_text(encoding="utf-8", errors="surrogateescape")
+    lines = [line for line in text.split("\n") if line.strip()]
+    # A photograph's name with a comma, or a loader's line of several values: the photographs tell.
+    named = set(names_in(lines, {name for name in labels if name.count(",") > 1} & photographs))
+    only_counted = len(labels) == len(photographs) and all(name.startswith(BARE) for name in labels)
+    if only_counted or not lines:
+        is_wrong = len(lines) != len(labels)
+    elif labels & named or labels == fed:
+        is_wrong = len(lines) != len(labels) or named != labels
+    else:
+        is_wrong = False
+    if is_wrong and lines and fed and not only_counted and (odd := labels ^ fed):
+        raise RunFailed(
+            f"the labels of dataset {dataset.name} have {len(labels)} lines for {len(fed)} test photographs, and {min(odd)} is in one of "
+            "the two alone; its organiser corrects them and pushes it again"
+        )
+    if is_wrong:
+        raise PredictionsRefused(
+            f"{len(lines)} lines for {len(labels)} images; infer must return one prediction per image"
+        )
 
 
 def same_answers(dataset: Dataset, predictions: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,6 @@ from ..store.launches import FILE as LAUNCH
 from ..store.launches import write_launch
 from ..store.log_cut import read_cut
 from ..store.log_lines import append_line
-from ..store.photographs import photographs_below
 from ..store.processes import identity
 from ..store.sessions import Session, create_session
 from ..store.submissions import close_submission, counted_submissions, open_submission, record_failure, record_score
@@ -39,9 +38,9 @@ from .guessing import one_answer_warning
 from .labels import label_trouble
 from .metrics import METRICS
 from .photographs import limit_of_photographs
-from .predictions import FILE, Kind, composed, image_ids, names_in, read_lines
+from .predictions import FILE, Kind
 from .rules import published, rules_of
-from .scorer import same_answers, score, wanted_predictions
+from .scorer import check_names, same_answers, score, wanted_predictions
 from .spool import LONGEST_LOG, account, hand_in, wait_for_answer
 from .steps import StepReader
 
@@ -142,8 +141,9 @@ def submit(
             _check_rules_of_referee(spool, dataset)
         code = _predict(home, datasets, session, stored, record, folder, limit, batch_size, on_step, on_output)
         predictions = _copy_predictions(folder)
-        if spool is None and dataset.has_label_file and (dataset.loader.exists() or not dry_run):
-            _check_against_labels(predictions, dataset)
+        if spool is None and (dataset.loader.exists() or not dry_run):
+            with _failing():
+                check_names(dataset, predictions)
         first = _first_lines(predictions, dataset)
         same = same_answers(dataset, predictions)
         warnings = one_answer_warning(same, dataset.named)
@@ -167,7 +167,8 @@ def submit(
             left = str(answer.get("left", ""))
             return Outcome(value, tuple(warnings), first, None, None, rules.lower_is_better, left)
         scored_by = dataset.scored_by()
-        result = _score(dataset, predictions)
+        with _failing():
+            result = score(dataset, predictions)
         record_score(
             folder,
             user=user,
@@ -408,35 +409,11 @@ def _last_line(log: Path) -> str:
     return f"; its last line of output: {lines[-1][:300]}" if lines else "; it printed nothing"
 
 
-def _check_against_labels(predictions: Path, dataset: Dataset) -> None:
-    """Refuse `FOLDER,FILE,...` lines that do not match the test images. Files in other forms are left to the scorer."""
+@contextlib.contextmanager
+def _failing() -> Iterator[None]:
+    """Say at which step what cannot be scored failed."""
     try:
-        wanted = read_lines(dataset.labels, "the label file").keys()
-    except NsmlError:
-        return
-    text = predictions.read_text(encoding="utf-8", errors="surrogateescape")
-    lines = [line for line in text.split("\n") if line.strip()]
-    root, longer = dataset.submission / "test", {name for name in wanted if name.count(",") > 1}
-    # A photograph's name with a comma, or a loader's line of several values: the photographs tell.
-    images = longer & {composed(i) for i in image_ids(photographs_below(root), root)} if longer else longer
-    named = names_in(lines, images)
-    if not wanted & set(named):
-        return
-    if len(lines) != len(wanted) or set(named) != set(wanted):
-        # Every image that was fed has an answer by now, or more than one, if the program wrote the file itself.
-        if not dataset.loader.exists() and (odd := wanted ^ set(named)):
-            raise RunFailed(
-                f"submit failed at score: the labels of dataset {dataset.name} have {len(wanted)} lines for {len(lines)} "
-                f"test photographs, and {min(odd)} is in one of the two alone; its organiser corrects them and pushes it again"
-            )
-        raise PredictionsRefused(
-            f"submit failed at predictions: {len(lines)} lines for {len(wanted)} images; infer must return one prediction per image"
-        )
-
-
-def _score(dataset: Dataset, predictions: Path) -> Any:
-    try:
-        return score(dataset, predictions)
+        yield
     except PredictionsRefused as error:
         raise PredictionsRefused(f"submit failed at predictions: {error}") from None
     except RunFailed as error:

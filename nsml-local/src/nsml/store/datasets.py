@@ -14,6 +14,7 @@ photograph never leads to the labels.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections import Counter
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Damaged, NsmlError
+from ..errors import Damaged, NsmlError, RunFailed
 from .files import (
     folder_beside,
     is_number,
@@ -113,10 +114,10 @@ class Dataset:
         return self.labels.is_file()
 
     def labels_unreadable(self) -> str:
-        """What the system says where the label file cannot be read; "" where it can, or there is none."""
+        """What the system says where the label file or folder cannot be read; "" where it can, or there is none."""
         with contextlib.suppress(FileNotFoundError):
             try:
-                self.labels.open("rb").close()
+                os.close(os.open(self.labels, os.O_RDONLY))
             except PermissionError as error:
                 return str(error.strerror)
         return ""
@@ -422,7 +423,12 @@ def _link(source: str, target: Path) -> None:
     with contextlib.suppress(OSError):
         os.link(source, target)
         return
-    os.symlink(source, target)
+    try:
+        os.symlink(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        raise RunFailed(f"the disk of NSML_HOME has no links ({error.strerror}); give --copy") from None
 
 
 def _count(folder: Path, source: Path, classes: Sequence[str]) -> dict[str, Any]:

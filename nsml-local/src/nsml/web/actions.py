@@ -135,7 +135,7 @@ class Actions:
             bar = ui.linear_progress(0, show_value=False).props(f'aria-label="{t("Submit")}"')
             bar.set_visibility(False)
             with ui.row().classes("w-full justify-end"):
-                quiet_button(t("Close"), on_click=lambda: dialog.submit(False))
+                quiet_button(t("Close"), on_click=dialog.close)
                 button = ui.button(t("Submit")).props("no-caps")
         steps: list[dict[str, Any]] = []
 
