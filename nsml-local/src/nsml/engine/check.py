@@ -6,6 +6,7 @@ import ast
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -87,10 +88,11 @@ def check_project(folder: Path, entry: str, snapshot: Snapshot) -> list[Finding]
     try:
         needs = read_needs(folder)
     except NsmlError as error:
-        name, _, text = str(error).removeprefix(f"{folder}{os.sep}").partition(" ")
-        name = name.rstrip(",")
+        said = str(error).removeprefix(f"{folder}{os.sep}")
+        at_line = re.fullmatch(r"(.+?), line (\d+):? (.*)", said, re.DOTALL)
+        name, line, text = at_line.groups() if at_line else (said.split(" ")[0], 0, said.partition(" ")[2])
         findings = [finding for finding in findings if finding.file != name]  # the same of a setup.py
-        findings.append(Finding(name, 0, text))
+        findings.append(Finding(name, int(line), text))
     findings += _unknown_modules(folder, trees, entry, needs)
     findings += [Finding(file, 0, text, certain=False) for file, _, text in (d.partition(": ") for d in needs.doubts)]
     for name, reason in snapshot.left_out:
