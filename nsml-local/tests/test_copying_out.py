@@ -128,7 +128,7 @@ def test_rm_refuses_a_session_that_runs(nsml: Nsml, dataset: str, project: Path)
     nsml("run", "-d", dataset, "-e", "sleep.py")
     refused = nsml("rm", "-f", "FUNDUS/1")
     assert refused.status == 2 and "nsml stop" in refused.err
-    assert nsml("rm", "FUNDUS/1").err == refused.err  # without asking first
+    assert "nsml stop" in nsml("rm", "FUNDUS/1").err  # without asking first
     nsml("stop", "-f", "FUNDUS/1")
 
 

@@ -30,6 +30,9 @@ def _escaped(letter: str) -> str:
     return json.dumps(letter)[1:-1]
 
 
+OUTPUT = "the output"  # in place of a file's name
+
+
 class Printable:
     """A stream of text whose control characters are left out: what is printed of a record may have been written by a program."""
 
@@ -38,13 +41,13 @@ class Printable:
 
     def write(self, text: str) -> int:
         """Write `text`, `printable`."""
-        with writing("the output"):
+        with writing(OUTPUT):
             self._stream.write(printable(text))
         return len(text)
 
     def flush(self) -> None:
         """Write what waits."""
-        with writing("the output"):
+        with writing(OUTPUT):
             self._stream.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from .. import __version__
 from ..errors import NsmlError, RunFailed, first_of, fix_for
 from ..store.home import Home, default_home, open_home
 from .arguments import Group
-from .display import Printable
+from .display import OUTPUT, Printable
 
 _COMMANDS = {
     "new": "nsml.cli.new",
@@ -163,8 +163,7 @@ def main() -> None:
         sys.exit(status if isinstance(status, int) else 0)
     except BrokenPipeError:
         # The reader, for example `head`, has ended.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         sys.exit(0)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
@@ -184,6 +183,8 @@ def main() -> None:
         if not _current_folder_exists():
             _fail("the current folder no longer exists; cd to another one", 1)
         error = first_of(error)
+        if error.filename == OUTPUT:
+            _drop_output()
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}; {fix_for(error)}", 1)
     except Exception as error:
         _fail(f"{OWN_FAULT}: {type(error).__name__}: {error}; run it again with NSML_DEBUG=1 and report the output", 1)
@@ -198,6 +199,12 @@ def _open_closed_streams() -> None:
                 os.dup2(descriptor, number)
                 os.close(descriptor)
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
+def _drop_output() -> None:
+    """Send what still waits for stdout to /dev/null, so that Python does not fail to write it at its end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _current_folder_exists() -> bool:
