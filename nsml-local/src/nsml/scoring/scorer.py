@@ -138,21 +138,17 @@ def check_names(dataset: Dataset, predictions: Path) -> None:
     # A photograph's name with a comma, or a loader's line of several values: the photographs tell.
     named = set(names_in(lines, {name for name in labels if name.count(",") > 1} & photographs))
     only_counted = len(labels) == len(photographs) and all(name.startswith(BARE) for name in labels)
-    if only_counted or not lines:
-        is_wrong = len(lines) != len(labels)
-    elif labels & named or labels == fed:
-        is_wrong = len(lines) != len(labels) or named != labels
-    else:
-        is_wrong = False
-    if is_wrong and lines and fed and not only_counted and (odd := labels ^ fed):
+    by_name = not only_counted and (bool(labels & named) or labels == fed)
+    if lines and not only_counted and not by_name:
+        return
+    if len(lines) == len(labels) and (only_counted or named == labels):
+        return
+    if lines and by_name and fed and (odd := labels ^ fed):
         raise RunFailed(
             f"the labels of dataset {dataset.name} have {len(labels)} lines for {len(fed)} test photographs, and {min(odd)} is in one of "
             "the two alone; its organiser corrects them and pushes it again"
         )
-    if is_wrong:
-        raise PredictionsRefused(
-            f"{len(lines)} lines for {len(labels)} images; infer must return one prediction per image"
-        )
+    raise PredictionsRefused(f"{len(lines)} lines for {len(labels)} images; infer must return one prediction per image")
 
 
 def same_answers(dataset: Dataset, predictions: Path) -> dict[str, Any]:

@@ -127,12 +127,12 @@ def submit(
             # The time now: another, of a lower number, may have begun after this one.
             if why := rules.refusal(user, counted_submissions(home, dataset.name, user, folder), time.time()):
                 raise Refused(f"dataset {dataset.name}: {why}; 'nsml submit -t' tries without a score")
-            if label_trouble(dataset) and (why := dataset.labels_unreadable()):
-                raise RunFailed(
-                    f"the labels of dataset {dataset.name} cannot be read ({why}), so nothing can be scored; its organiser changes the "
-                    f"permissions of {dataset.labels}, and 'nsml submit -t' tries the checkpoint without labels"
-                )
-            if label_trouble(dataset):  # which would show hidden labels
+            if label_trouble(dataset):  # not said here, as it would show hidden labels
+                if why := dataset.labels_unreadable():
+                    raise RunFailed(
+                        f"the labels of dataset {dataset.name} cannot be read ({why}), so nothing can be scored; its organiser changes the "
+                        f"permissions of {dataset.labels}, and 'nsml submit -t' tries the checkpoint without labels"
+                    )
                 raise RunFailed(
                     f"the labels of dataset {dataset.name} are wrong, so nothing can be scored; its organiser sees why with 'nsml dataset "
                     "check PATH', corrects them and pushes it again, and 'nsml submit -t' tries the checkpoint without labels"
