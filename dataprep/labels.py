@@ -102,10 +102,11 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
     rows: dict[Path, Row] = {}
     file = beside / CLASS_FILE
     order = tuple(classes) or (read_class_file(file) if file.is_file() else ())
-    named = {*map(class_key, (*order, *names.values()))}
+    folders = {*map(class_key, names.values())}
+    named = folders | {*map(class_key, order)}
     if table is not None and photographs:
         try:
-            rows, problems = _read_table(table, root, photographs, {*map(class_key, names.values())})
+            rows, problems = _read_table(table, root, photographs, folders)
         except LabelError as error:
             if not names:
                 raise
@@ -120,7 +121,7 @@ def read_labels(root: Path, photographs: Sequence[Path], classes: Sequence[str] 
         fix = f": {few(sorted(words))} stands for no label; if it is a class, name all classes in {file}, one a line"
     for other in tables[1:] if table else []:
         with contextlib.suppress(LabelError):  # as above
-            others, _ = _read_table(other, root, photographs, {*map(class_key, names.values())})
+            others, _ = _read_table(other, root, photographs, folders)
             problems += _contradictions(root, tables[0].name, rows, other.name, others)
     where = "in no class folder"
     if table is not None and (any(row.label for row in rows.values()) or not names):
